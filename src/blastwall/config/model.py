@@ -1,0 +1,313 @@
+"""The models of `blastwall.yaml`. Unknown keys are errors; each key's description is the configuration reference.
+
+The file's keys are a promise to users: more may be added, with defaults; none is renamed or removed.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from blastwall.model.masks import MaskStyle
+from blastwall.model.resource import TlsMode
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB|TiB)")
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value.strip())
+        if match is None:
+            raise ValueError("write a number and a unit: 500ms, 30s, 5m, 1h or 7d")
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError("write a number and a unit: 500ms, 30s, 5m, 1h or 7d")
+
+
+def _size(value: object) -> object:
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value.strip())
+        if match is None:
+            raise ValueError("write a number and a unit: 512B, 64KiB, 1MiB or 2GiB")
+        return int(match[1]) * _SIZES[match[2]]
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("write a number and a unit: 512B, 64KiB, 1MiB or 2GiB")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+class Strict(BaseModel):
+    """Every section: unknown keys are errors, values are never coerced into another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, hide_input_in_errors=True)
+
+
+class TlsFiles(Strict):
+    """The gateway's own certificate towards clients."""
+
+    certificate: Path = Field(description="PEM file with the certificate chain that clients verify.")
+    key: Path = Field(description="PEM file with its private key; readable by the gateway alone.")
+
+
+class Control(Strict):
+    """The control port: token exchange, health and metrics."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8443, description="Port of the control listener, over TLS.")
+    listen: str | None = Field(None, description="Address of the control listener; default: the top-level `listen`.")
+
+
+class Anchor(Strict):
+    """Where signed checkpoints are copied, so that tampering is found even by somebody who has only the copy."""
+
+    folder: Path | None = Field(None, description="Folder, best on other storage, into which checkpoints are written.")
+    webhook: str | None = Field(None, description="https URL to which each checkpoint is posted as JSON.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Anchor:
+        if (self.folder is None) == (self.webhook is None):
+            raise ValueError("give either `folder` or `webhook`")
+        return self
+
+
+class Recordings(Strict):
+    """Where sessions are recorded, how durably and for how long."""
+
+    to: Path = Field(Path("state/recordings"), description="Folder of the recordings.")
+    durability: Literal["process", "power"] = Field(
+        "process",
+        description="`process`: a ruling is written before its bytes are sent, so a killed gateway loses nothing; "
+        "`power`: it is also fsynced, so a power cut loses nothing.",
+    )
+    checkpoint: Duration = Field(timedelta(seconds=60), description="How often a signed checkpoint is made.")
+    anchors: list[Anchor] = Field(default_factory=list, description="Where checkpoints are copied.")
+    keep: Duration | None = Field(None, description="Recordings older than this are deleted; default: never.")
+    max_size: Size | None = Field(
+        None, description="The oldest ended sessions are deleted beyond this total; default: no limit."
+    )
+    segment_size: Size = Field(64 << 20, description="A recording file is closed and a new one begun at this size.")
+
+
+class Issuer(Strict):
+    """An OIDC issuer whose tokens are accepted."""
+
+    name: Name = Field(description="The name by which agents and users refer to it.")
+    issuer: NonEmpty = Field(description="The exact `iss` of its tokens; a trailing slash counts.")
+    audience: NonEmpty = Field(description="The exact `aud` that tokens must be made for.")
+    jwks: str | None = Field(
+        None, description="Its keys: `file:PATH` or an https URL; default: OpenID Connect discovery."
+    )
+    algorithms: list[
+        Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+    ] = Field(default_factory=lambda: ["RS256"], min_length=1, description="The signature algorithms accepted.")
+    max_lifetime: Duration = Field(
+        timedelta(hours=24), description="A token that lives longer (`exp` - `iat`) is refused."
+    )
+    skew: Annotated[Duration, Field(le=timedelta(seconds=60))] = Field(
+        timedelta(seconds=30), description="Clock difference tolerated, at most 60s."
+    )
+    stale: Duration = Field(
+        timedelta(hours=24), description="How long known keys stay in use while the issuer cannot be reached."
+    )
+    ca: Path | None = Field(
+        None, description="PEM file of the CA of the issuer's https endpoint; default: the system's."
+    )
+
+
+class Agent(Strict):
+    """A non-human caller, known by the claims of its tokens."""
+
+    name: Name = Field(description="Its name in policies, recordings and logs.")
+    issuer: Name = Field(description="The issuer of its tokens.")
+    match: dict[str, NonEmpty] = Field(
+        min_length=1,
+        description="Claims that a token must carry: an exact value, or `glob:…` or `regex:…` (whole value). "
+        "All must match.",
+    )
+    groups: list[Name] = Field(default_factory=list, description="Groups that policies, credentials and masks name.")
+    networks: list[IPv4Network | IPv6Network] = Field(
+        default_factory=list, description="Tokens and passes work from these networks only; default: from anywhere."
+    )
+    session_max: Duration | None = Field(None, description="A session of this agent ends after this time.")
+    max_sessions: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="How many sessions this agent may have at once; default: no limit of its own."
+    )
+
+
+class User(Strict):
+    """A person, known by the claims of their tokens."""
+
+    name: Name = Field(description="The name in policies, recordings and logs.")
+    issuer: Name = Field(description="The issuer of their tokens.")
+    match: dict[str, NonEmpty] = Field(min_length=1, description="Claims that a token must carry, as for agents.")
+    groups: list[Name] = Field(default_factory=list, description="Groups that policies and approvals name.")
+
+
+class SecretSource(Strict):
+    """Where a secret is read from, anew for each login."""
+
+    env: str | None = Field(None, description="Name of an environment variable.")
+    file: Path | None = Field(None, description="A file that holds the secret; one trailing newline is dropped.")
+
+    @model_validator(mode="after")
+    def _one(self) -> SecretSource:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("give either `env` or `file`")
+        return self
+
+
+class CredentialSource(Strict):
+    """What Blastwall shows to the resource."""
+
+    user: NonEmpty = Field(description="Login name at the resource.")
+    password: SecretSource = Field(description="Where its password is read from.")
+    for_: list[Name] = Field(
+        default_factory=list, alias="for", description="Groups that use this credential; default: everybody else."
+    )
+
+
+class Upstream(Strict):
+    """The resource's own address."""
+
+    host: NonEmpty = Field(description="Host name or address; with `verify-full` the certificate must carry it.")
+    port: Port | None = Field(None, description="Port; default: the protocol's own.")
+    database: str | None = Field(None, description="The default database, where the protocol has databases.")
+    databases: list[NonEmpty] = Field(default_factory=list, description="Further databases that clients may name.")
+    tls: TlsMode = Field(TlsMode.VERIFY_FULL, description="How the connection to the resource is secured.")
+    ca: Path | None = Field(None, description="PEM file of the CA of its certificate; default: the system's.")
+
+
+class ResourceSettings(Strict):
+    """One thing behind the gateway."""
+
+    name: Name = Field(description="Its name in policies, recordings and logs.")
+    kind: NonEmpty = Field(description="Its protocol.")
+    listen: Port = Field(description="The port on which clients reach it.")
+    plain_text: bool = Field(
+        False, description="Accept clients without TLS; only where `listen` is a loopback address."
+    )
+    azure: str = Field("", description="Its Azure resource id.")
+    tags: dict[str, str] = Field(default_factory=dict, description="Tags that policies read.")
+    upstream: Upstream = Field(description="Where it is.")
+    credential: CredentialSource | list[CredentialSource] = Field(
+        description="What the gateway logs in with; a list gives groups (`for`) their own."
+    )
+    settings: dict[str, object] = Field(default_factory=dict, description="The protocol's own settings.")
+
+    @property
+    def credentials(self) -> tuple[CredentialSource, ...]:
+        """The credentials as a tuple, however they were written."""
+        return tuple(self.credential) if isinstance(self.credential, list) else (self.credential,)
+
+
+class PackChoice(Strict):
+    """What of a default pack is switched off."""
+
+    except_: list[NonEmpty] = Field(
+        default_factory=list, alias="except", description="Ids of the pack's policies that do not apply."
+    )
+
+
+class MaskingRule(Strict):
+    """What is hidden in results."""
+
+    resource: Name = Field(description="The resource whose results are masked.")
+    columns: list[NonEmpty] = Field(
+        default_factory=list, description="Columns, as `[database.]schema.table.column`; `*` stands for one part."
+    )
+    detect: list[Literal["email", "card", "iban", "us_ssn"]] = Field(
+        default_factory=list, description="Detectors run over text and json values."
+    )
+    with_: MaskStyle = Field(MaskStyle.REDACT, alias="with", description="How a value is hidden.")
+    except_: list[Name] = Field(
+        default_factory=list, alias="except", description="Groups that see the values; recordings never do."
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> MaskingRule:
+        if bool(self.columns) == bool(self.detect):
+            raise ValueError("give either `columns` or `detect`")
+        return self
+
+
+class HoldSettings(Strict):
+    """How long a held statement waits."""
+
+    timeout: Duration = Field(timedelta(minutes=5), description="A held statement is refused after this time.")
+    in_transaction: Duration = Field(
+        timedelta(seconds=30),
+        description="The same inside an open transaction, whose locks the wait would keep; never longer than `timeout`.",
+    )
+
+
+class PassSettings(Strict):
+    """Passes: short-lived handles given for tokens at the control port (RFC 8693)."""
+
+    lifetime: Duration = Field(timedelta(minutes=15), description="How long a pass works; never longer than its token.")
+
+
+class LimitSettings(Strict):
+    """Bounds on connections, sizes and waits."""
+
+    connections: Annotated[int, Field(ge=1)] = Field(10_000, description="Client connections at once, all resources.")
+    handshake: Duration = Field(timedelta(seconds=15), description="A login must be complete within this time.")
+    idle: Duration = Field(timedelta(hours=8), description="A session without traffic is ended after this time.")
+    statement: Duration | None = Field(
+        None, description="A statement that runs longer is cancelled; default: no limit."
+    )
+    statement_size: Size = Field(
+        1 << 20, description="A longer statement is refused, since it could not be classified."
+    )
+    drain: Duration = Field(timedelta(seconds=30), description="On SIGTERM, how long sessions may finish their work.")
+
+
+class Logging(Strict):
+    """The gateway's own log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe level logged.")
+    format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people.")
+
+
+class Configuration(Strict):
+    """`blastwall.yaml`."""
+
+    state: NonEmpty = Field(
+        "sqlite:///state/blastwall.db",
+        description="State database: `sqlite:///PATH`, or `postgresql://…` where several nodes share it.",
+    )
+    recordings: Recordings = Field(default_factory=Recordings, description="Where sessions are recorded.")
+    listen: str = Field("127.0.0.1", description="Address on which the resources' ports are opened.")
+    tls: TlsFiles | None = Field(
+        None, description="The gateway's certificate; left out, a development CA is made beside the state and said so."
+    )
+    control: Control = Field(default_factory=Control, description="The control port.")
+    issuers: list[Issuer] = Field(min_length=1, description="The OIDC issuers whose tokens are accepted.")
+    agents: list[Agent] = Field(min_length=1, description="The agents.")
+    users: list[User] = Field(default_factory=list, description="The people who approve and operate.")
+    resources: list[ResourceSettings] = Field(min_length=1, description="What is behind the gateway.")
+    policies: list[NonEmpty] = Field(default_factory=list, description="Cedar files, as paths or globs.")
+    packs: list[Name | dict[Name, PackChoice]] | None = Field(
+        None, description="Default packs; default: that of each resource's kind. `[]` switches them off."
+    )
+    masking: list[MaskingRule] = Field(default_factory=list, description="What is hidden in results.")
+    masking_key: SecretSource | None = Field(
+        None, description="The key of `hash` and `token`; default: made once and kept beside the state."
+    )
+    hold: HoldSettings = Field(default_factory=HoldSettings, description="How long a held statement waits.")
+    passes: PassSettings = Field(default_factory=PassSettings, description="Passes.")
+    limits: LimitSettings = Field(default_factory=LimitSettings, description="Bounds on connections, sizes and waits.")
+    log: Logging = Field(default_factory=Logging, description="The gateway's own log.")

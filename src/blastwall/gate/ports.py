@@ -1,0 +1,220 @@
+"""What the gate needs of others. Each port is implemented in a folder of its own; `app.py` joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol
+
+from blastwall.model.credential import Credential
+from blastwall.model.effects import Effect
+from blastwall.model.events import Event
+from blastwall.model.masks import MaskRules
+from blastwall.model.principal import Principal
+from blastwall.model.resource import Resource
+from blastwall.model.ruling import Approval, Ruling
+from blastwall.model.statement import Statement
+
+IPAddress = IPv4Address | IPv6Address
+
+
+class Refusal(Exception):
+    """A login cannot be admitted.
+
+    `told` is what the client hears: enough for an honest agent's owner to act on, nothing that helps a thief. The
+    exception's own text is the operator's version, for log and recording.
+    """
+
+    def __init__(self, reason: str, told: str) -> None:
+        super().__init__(reason)
+        self.told = told
+
+
+class RecordingFailed(Exception):
+    """The recording cannot be written: the statement must not be sent."""
+
+
+class CredentialUnavailable(Exception):
+    """The vault has no credential for this resource and principal now; the text names the source, never the value."""
+
+
+# ── identity ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """A proof that held.
+
+    `ends` is when the session must end with its proof (a pass's end; None for a token, which only opens sessions);
+    `session_max` is in seconds, None where the agent has none. `proof` says what was shown, for the record: "token" or
+    "pass"; `pass_id` is the pass's public handle (never the pass), by which it can be revoked.
+    """
+
+    principal: Principal
+    proof: str
+    ends: float | None = None
+    session_max: float | None = None
+    pass_id: str | None = None
+
+
+class Identity(Protocol):
+    """Who is asking."""
+
+    async def identify(self, proof: bytes, resource: Resource, source: IPAddress) -> Identified:
+        """Verify a token or pass shown for `resource` from `source`.
+
+        Raises:
+            Refusal: it does not hold, matches no agent or several, comes from outside the agent's networks, or is a
+                pass for another resource.
+        """
+
+
+# ── policy ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Everything that a ruling depends on besides the statement."""
+
+    principal: Principal
+    resource: Resource
+    database: str
+    source: IPAddress
+    plane: str = "data"
+
+
+class Policy(Protocol):
+    """What is permitted. Rulings are cached inside, keyed by everything that they read."""
+
+    @property
+    def version(self) -> str:
+        """A digest of policies, packs and annotations in force."""
+
+    def rule(self, subject: Subject, statement: Statement) -> Ruling:
+        """Judge each effect and return the most restrictive ruling; an evaluation error is DENY. Never raises."""
+
+    def rule_connect(self, subject: Subject) -> Ruling:
+        """Judge the effect ("connect", the database), as at login."""
+
+
+# ── approvals ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A statement that waits. `binding` is the keyed hash of its exact bytes and values that an approval is bound by."""
+
+    session: str
+    number: int
+    subject: Subject
+    effects: tuple[Effect, ...]
+    text: str
+    parameters: tuple[str | None, ...]
+    approvals: tuple[Approval, ...]
+    until: float
+    binding: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a hold ended: approved by the people in `by`, or refused with a reason."""
+
+    approved: bool
+    by: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Approvals(Protocol):
+    """Where people approve. The gate limits the wait; cancelling `decide` withdraws the hold."""
+
+    async def decide(self, hold: Hold) -> Verdict: ...
+
+
+# ── vault ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Vault(Protocol):
+    """The credentials. Asked anew for each login, so that a rotation is picked up."""
+
+    async def credential(self, resource: Resource, principal: Principal | None) -> Credential:
+        """Return the credential for a principal's groups; for None, the one for the gateway's own side connections.
+
+        Raises:
+            CredentialUnavailable: none is configured for these groups, or its source cannot be read.
+        """
+
+
+# ── masking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedStatement:
+    """A statement's text and values as a recording may hold them."""
+
+    text: str
+    parameters: tuple[str | None, ...]
+
+
+class Masking(Protocol):
+    """Which masking rules apply, and what a recording may hold."""
+
+    def rules(self, principal: Principal, resource: Resource) -> MaskRules:
+        """The rules in force for this principal; groups in a rule's `except` are exempt from it."""
+
+    def redact(self, resource: Resource, statement: Statement) -> RedactedStatement:
+        """Redact secrets, literals and values of masked columns and whatever a detector finds; nobody is exempt."""
+
+
+# ── containment ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """A session that containment, revocation or an operator may end at once by calling `end(reason)`."""
+
+    session: str
+    resource: Resource
+    principal: Principal
+    pass_id: str | None
+    end: Callable[[str], None] = field(repr=False)
+
+
+class Containment(Protocol):
+    """Cutting a principal, a session, a pass or a resource off at once."""
+
+    def against(self, principal: Principal, resource: Resource) -> str | None:
+        """The reason for which this principal or resource is cut off now, None where it is not. Reads memory only."""
+
+    def watch(self, live: LiveSession) -> None:
+        """Call `live.end` in under a second after it is contained, killed or its pass is revoked."""
+
+    def unwatch(self, session: str) -> None: ...
+
+
+# ── recording ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class SessionRecord(Protocol):
+    """One session's recording."""
+
+    def write(self, events: Sequence[Event], durable: Callable[[RecordingFailed | None], None]) -> None:
+        """Append events in their order; call `durable(None)` once they are as durable as configured.
+
+        With durability `process` that is after write(2) returned, possibly before `write` returns. On failure
+        `durable` gets the error and every later write fails too.
+        """
+
+    def close(self) -> None:
+        """Seal the session: its head joins the node's chain."""
+
+
+class Recorder(Protocol):
+    """Where recordings are written."""
+
+    def open(self, session: str) -> SessionRecord:
+        """Begin a session's recording.
+
+        Raises:
+            RecordingFailed: the place cannot be written.
+        """

@@ -1,0 +1,69 @@
+"""Effects: what a statement would do, as (action, object), in the same few words for every protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from blastwall.model.ids import join, segment
+
+
+class Action(StrEnum):
+    """What is done to an object. Policy reads these, never SQL or URLs."""
+
+    CONNECT = "connect"
+    READ = "read"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    DEFINE = "define"
+    DROP = "drop"
+    ENTITLE = "entitle"
+    REVEAL = "reveal"
+    EXECUTE = "execute"
+    EXPORT = "export"
+    ADMIN = "admin"
+    UNCLASSIFIED = "unclassified"
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """A thing that an effect touches, by its path below the resource.
+
+    `()` is the resource itself, `(database,)` a database, `(database, schema)` a schema or container, and
+    `(database, schema, name)` an object in it. Names are exact and unescaped. Things that live in no schema stand in a
+    pseudo-schema whose name starts with `@`: `("shop", "@roles", "dba")`; a real schema named so is escaped in `id`.
+    `kind` says what it is: "table", "view", "function", "sequence", "role", "setting", "database", "resource", …
+    """
+
+    path: tuple[str, ...]
+    kind: str
+
+    def id_below(self, resource: str) -> str:
+        """Return the full id of this object on the resource named `resource`."""
+        segments = [segment(resource)]
+        for position, name in enumerate(self.path):
+            pseudo = position == 1 and self.pseudo
+            segments.append("@" + segment(name[1:]) if pseudo else segment(name))
+        if self.kind == "function" and len(self.path) == 3:
+            segments[-1] += "()"
+        return join(segments)
+
+    @property
+    def pseudo(self) -> bool:
+        """Whether the object stands in one of the classifier's own pseudo-schemas."""
+        return len(self.path) > 1 and self.path[1].startswith("@") and self.kind in PSEUDO_KINDS
+
+
+PSEUDO_KINDS = frozenset(
+    {"role", "setting", "file", "program", "extension", "language", "server", "publication", "pseudo"}
+)
+"""Kinds of object that live in no schema. A real table in a schema named `@roles` has another kind, so another id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One thing that a statement would do."""
+
+    action: Action
+    object: Object

@@ -1,0 +1,49 @@
+"""Masking rules in force for one principal on one resource; the plan made of them lives in `masking`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class MaskStyle(StrEnum):
+    """How a value is hidden. HASH and TOKEN are keyed; TOKEN is deterministic, so that joins still work."""
+
+    PARTIAL = "partial"
+    REDACT = "redact"
+    HASH = "hash"
+    TOKEN = "token"
+    NULL = "null"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRule:
+    """Mask the columns whose dotted name `[database.]schema.table.column` equals `column`; `*` stands for one whole part."""
+
+    name: str
+    column: str
+    style: MaskStyle
+
+
+@dataclass(frozen=True, slots=True)
+class DetectRule:
+    """Mask what one of the named detectors finds in text and json values."""
+
+    name: str
+    detectors: tuple[str, ...]
+    style: MaskStyle
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRules:
+    """All rules for one principal on one resource. `key` keys HASH and TOKEN and never shows in `repr`."""
+
+    columns: tuple[ColumnRule, ...] = ()
+    detect: tuple[DetectRule, ...] = ()
+    key: bytes = field(default=b"", repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.columns or self.detect)
+
+
+NO_MASKS = MaskRules()

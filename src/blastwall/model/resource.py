@@ -1,0 +1,44 @@
+"""A resource: one thing behind the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+
+class TlsMode(StrEnum):
+    """How the gateway secures the upstream connection; `VERIFY_FULL` checks chain and host name."""
+
+    DISABLE = "disable"
+    REQUIRE = "require"
+    VERIFY_CA = "verify-ca"
+    VERIFY_FULL = "verify-full"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to dial. `ca` is a PEM file or None for the system's."""
+
+    host: str
+    port: int
+    tls: TlsMode = TlsMode.VERIFY_FULL
+    ca: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One thing behind the gateway. `databases` are the ones that a client may name; the first is the default."""
+
+    name: str
+    kind: str
+    upstream: Address
+    databases: tuple[str, ...] = ()
+    azure: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    settings: BaseModel | None = None

@@ -1,0 +1,58 @@
+"""What policy says of a statement, with its obligations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Decision(StrEnum):
+    """In rising order of restriction: ALLOW, HOLD, DENY."""
+
+    ALLOW = "allow"
+    HOLD = "hold"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """`count` members of `group` must approve."""
+
+    group: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Obligations:
+    """What an allowed statement must still obey. Row limits are None where there is none."""
+
+    approvals: tuple[Approval, ...] = ()
+    limit_rows: int | None = None
+    limit_affected: int | None = None
+
+
+NONE = Obligations()
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a policy in observe mode would have decided; recorded, never enforced."""
+
+    policy: str
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The most restrictive answer over a statement's effects.
+
+    `policies` are the ids that decided; `version` names the policy set (a digest); `reason` is said to the client and
+    names no policy's text.
+    """
+
+    decision: Decision
+    reason: str = ""
+    policies: tuple[str, ...] = ()
+    version: str = ""
+    obligations: Obligations = NONE
+    observed: tuple[Observation, ...] = ()

@@ -1,0 +1,69 @@
+"""A statement as the gate judges and records it: its exact text, its values and its effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from blastwall.model.effects import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table, by exact names; `database` is the one that the session is in."""
+
+    database: str
+    schema: str
+    table: str
+    column: str
+
+
+class Stage(StrEnum):
+    """PREPARE: the statement is only parsed by the resource. EXECUTE: it runs."""
+
+    PREPARE = "prepare"
+    EXECUTE = "execute"
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A literal in a statement's text, so that the recording can redact it.
+
+    `start` and `end` count characters of `Statement.text`. `column` is the column that the value is stored into or
+    compared with, where that is known. `secret` marks what no recording may hold (`PASSWORD '…'`).
+    """
+
+    start: int
+    end: int
+    column: Column | None = None
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A bind value, as text where it could be decoded, as bytes where not, None for NULL."""
+
+    value: str | bytes | None
+    column: Column | None = None
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing that the client asks for.
+
+    `operation` is the protocol's own verb ("DELETE"). `filtered` is true only if the predicate names a column of the
+    target and is not constantly true: a lint, not a limit. `doubt` says why an effect is `unclassified`, in words that
+    the agent's owner can act on.
+    """
+
+    text: str
+    effects: tuple[Effect, ...]
+    operation: str
+    database: str
+    parameters: tuple[Parameter, ...] = ()
+    literals: tuple[Literal, ...] = ()
+    stage: Stage = Stage.EXECUTE
+    filtered: bool = False
+    in_transaction: bool = False
+    doubt: str = ""

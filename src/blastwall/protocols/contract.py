@@ -1,0 +1,357 @@
+"""The contract between a protocol and the gateway: bytes and answers in, outputs out.
+
+A protocol's session owns no socket, clock, logger or policy. The relay feeds it bytes; it returns outputs, which the
+relay carries out in their order. What a client asks for is raised as an `Ask` and waits inside the session until the
+gate's answer arrives by `answer`, so that the bytes that were inspected are the bytes that are forwarded.
+
+    client bytes ─▶ receive(CLIENT)  ─▶ Ask(Login) ──▶ gate ──▶ answer(Admit) ─▶ Dial, handshakes
+    client bytes ─▶ receive(CLIENT)  ─▶ Ask(Statement) ▶ gate ▶ answer(Allow) ─▶ Send(UPSTREAM)
+                                                              ▶ answer(Deny)  ─▶ Send(CLIENT): a native refusal
+    server bytes ─▶ receive(UPSTREAM) ─▶ Send(CLIENT), Finished
+
+Rules that the conformance suite checks over every folder:
+
+* no byte of an unanswered or denied statement is in a `Send` to an upstream;
+* outputs, adjacent Sends to one side joined, do not depend on how the bytes were chunked;
+* unreadable or oversized input gives `Close`, and nothing is sent after it;
+* after a refusal the next statement works, and a refusal never overtakes earlier pipelined replies;
+* a session's buffers are bounded: `backlog` tells the relay when to stop reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources.abc import Traversable
+from typing import NewType, Protocol
+
+from pydantic import BaseModel
+
+from blastwall.model.credential import Credential
+from blastwall.model.masks import NO_MASKS, MaskRules
+from blastwall.model.resource import Address, Resource
+from blastwall.model.ruling import NONE, Obligations
+from blastwall.model.statement import Statement
+
+Side = NewType("Side", int)
+"""One end of a session: the client, or an upstream connection that the session dialled."""
+
+CLIENT = Side(0)
+UPSTREAM = Side(1)
+"""The first upstream. A session may dial more: `Side(2)` and up (a cancel request, TDS routing, HTTP hosts)."""
+
+
+# ── asked of the gate ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A client's claim to be let in. `proof` is a token or pass; `target` the database (or its like) asked for."""
+
+    user: str
+    proof: bytes = field(repr=False)
+    target: str
+    application: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question that the gate answers by its `number`; numbers rise within a session."""
+
+    number: int
+    question: Login | Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """The client cancelled or left: no answer to this number is wanted any more."""
+
+    number: int
+
+
+# ── the gate's answers ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """The login stands. `label` names agent and session for the resource's own logs (application_name or its like)."""
+
+    upstream: Credential
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The statement may be sent, its results masked by `mask`."""
+
+    mask: MaskRules = NO_MASKS
+    obligations: Obligations = NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The statement waits for a person; `notice` tells the client why. Another answer follows."""
+
+    notice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """Refused. `reason` is said to the client in its own protocol."""
+
+    reason: str
+
+
+Answer = Admit | Allow | Held | Deny
+
+
+# ── carried out by the relay ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write `span` to `to`. A memoryview is valid until the next call into the session."""
+
+    to: Side
+    span: bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Connect `upstream` to `target`. Sends to it wait until it is connected; `dial_failed` is called if it cannot be."""
+
+    upstream: Side
+    target: Address
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """Turn a side's stream into TLS: as server towards the client, as client (by `Address.tls`) towards an upstream.
+
+    `initial` are bytes that already arrived and belong to the TLS handshake (a protocol that starts with a
+    ClientHello). The session has made sure that nothing else was buffered.
+    """
+
+    side: Side
+    alpn: tuple[str, ...] = ()
+    initial: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    """Flush and close one upstream; the session goes on."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """From now on `Interrupt(handle)` from any connection of this resource reaches this session."""
+
+    handle: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Call `interrupted` on the session that claimed `handle`; unknown handles are ignored without a word."""
+
+    handle: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Ask the side connection named `companion` (shared by the sessions of one resource); `looked_up` brings its reply."""
+
+    number: int
+    companion: str
+    question: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Both handshakes are done: the handshake deadline no longer applies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Statement `number` was answered with a refusal although it was allowed (masking, limits): recorded as such."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """A statement of the gateway's own is in the Send that follows, for the sake of statement `number`."""
+
+    number: int
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The resource's answer to statement `number` ended. `masked` counts hidden cells by rule name."""
+
+    number: int
+    rows: int
+    affected: int | None
+    bytes: int
+    error: str | None = None
+    masked: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """End the session: flush what was sent before, close every side. Nothing follows it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A companion's reply to a `Lookup`; an exception as reply means that it could not be had."""
+
+    number: int
+    reply: object
+
+
+Output = (
+    Ask
+    | Withdraw
+    | Send
+    | Dial
+    | StartTls
+    | Hangup
+    | Claim
+    | Interrupt
+    | Lookup
+    | Admitted
+    | Refused
+    | Injected
+    | Finished
+    | Close
+    | Answered
+)
+
+
+# ── what a protocol supplies ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, depths in levels. `statement` is refused with a native error, `message` closes the connection."""
+
+    startup: int = 16 * 1024
+    message: int = 1 << 30
+    statement: int = 1 << 20
+    backlog: int = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a session is opened with.
+
+    `entropy(n)` returns n unguessable bytes (injected, so that a conversation can be replayed in a test).
+    `plain_text` allows a client without TLS: set only for a loopback listener whose configuration says so.
+    """
+
+    session: str
+    resource: Resource
+    entropy: Callable[[int], bytes] = field(repr=False)
+    limits: Limits = Limits()
+    plain_text: bool = False
+
+
+class ProtocolSession(Protocol):
+    """One client connection. Never waits, never touches a socket, a clock or a logger."""
+
+    @property
+    def backlog(self) -> int:
+        """Bytes of the client's that wait for an answer; above `Limits.backlog` the relay stops reading the client."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no statement is under way and no transaction is open: a drain may end the session now."""
+
+    def receive(self, side: Side, data: bytes) -> Sequence[Output]: ...
+
+    def receive_eof(self, side: Side) -> Sequence[Output]: ...
+
+    def dial_failed(self, side: Side, reason: str) -> Sequence[Output]: ...
+
+    def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> Sequence[Output]:
+        """TLS is up on `side`; `certificate` is the peer's in DER, empty where it showed none."""
+
+    def answer(self, number: int, answer: Answer) -> Sequence[Output]: ...
+
+    def looked_up(self, number: int, reply: object) -> Sequence[Output]: ...
+
+    def interrupted(self) -> Sequence[Output]:
+        """Another connection presented the handle that this session claimed."""
+
+    def reconsider(self) -> Sequence[Output]:
+        """Policy changed: what was allowed but not yet executed must be asked again."""
+
+    def terminate(self, reason: str) -> Sequence[Output]:
+        """Tell the client, in its protocol, that the gateway ends the session; ends with `Close`."""
+
+
+class Companion(Protocol):
+    """A protocol's own side connection to a resource, shared by its sessions. Sends, dials and TLS as in a session."""
+
+    def start(self) -> Sequence[Output]: ...
+
+    def receive(self, side: Side, data: bytes) -> Sequence[Output]: ...
+
+    def receive_eof(self, side: Side) -> Sequence[Output]: ...
+
+    def dial_failed(self, side: Side, reason: str) -> Sequence[Output]: ...
+
+    def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> Sequence[Output]: ...
+
+    def look_up(self, number: int, question: Hashable) -> Sequence[Output]:
+        """Answer with `Answered(number, …)` now or later; several may be under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAddress:
+    """What `connect` knows: how a client reaches a resource's listener. `ca` is a PEM file for the gateway's certificate."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    secret: str = field(repr=False)
+    ca: str | None = None
+    plain_text: bool = False
+
+
+class ProtocolKind(Protocol):
+    """What a folder under `protocols/` exports as `PROTOCOL`."""
+
+    @property
+    def kind(self) -> str:
+        """The `kind:` of a resource in the configuration."""
+
+    @property
+    def port(self) -> int:
+        """The upstream port where the configuration names none."""
+
+    @property
+    def settings(self) -> type[BaseModel]:
+        """Model of the resource's `settings:` in the configuration; unknown keys are errors."""
+
+    @property
+    def pack(self) -> Traversable | None:
+        """The default pack: a Cedar file of forbids, on unless the configuration turns it off."""
+
+    def session(self, opening: Opening) -> ProtocolSession: ...
+
+    def companion(self, opening: Opening, credential: Credential, name: str) -> Companion | None: ...
+
+    def environment(self, address: ClientAddress) -> Mapping[str, str]:
+        """Environment variables that make the protocol's ordinary clients use the gateway."""
+
+    def command(self, address: ClientAddress) -> Sequence[str]:
+        """The ordinary client's command line, without the secret."""
