@@ -51,6 +51,13 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 NonEmpty = Annotated[str, Field(min_length=1)]
 
 
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+
+
+def _rs256() -> list[Algorithm]:
+    return ["RS256"]
+
+
 class Strict(BaseModel):
     """Every section: unknown keys are errors, values are never coerced into another type."""
 
@@ -111,9 +118,9 @@ class Issuer(Strict):
     jwks: str | None = Field(
         None, description="Its keys: `file:PATH` or an https URL; default: OpenID Connect discovery."
     )
-    algorithms: list[
-        Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-    ] = Field(default_factory=lambda: ["RS256"], min_length=1, description="The signature algorithms accepted.")
+    algorithms: list[Algorithm] = Field(
+        default_factory=_rs256, min_length=1, description="The signature algorithms accepted; never `none` or HS*."
+    )
     max_lifetime: Duration = Field(
         timedelta(hours=24), description="A token that lives longer (`exp` - `iat`) is refused."
     )
@@ -250,7 +257,7 @@ class HoldSettings(Strict):
     timeout: Duration = Field(timedelta(minutes=5), description="A held statement is refused after this time.")
     in_transaction: Duration = Field(
         timedelta(seconds=30),
-        description="The same inside an open transaction, whose locks the wait would keep; never longer than `timeout`.",
+        description="The same inside an open transaction, whose locks the wait would keep; at most `timeout`.",
     )
 
 

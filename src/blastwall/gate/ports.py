@@ -14,12 +14,12 @@ from blastwall.model.masks import MaskRules
 from blastwall.model.principal import Principal
 from blastwall.model.resource import Resource
 from blastwall.model.ruling import Approval, Ruling
-from blastwall.model.statement import Statement
+from blastwall.model.statement import RedactedStatement, Statement
 
 IPAddress = IPv4Address | IPv6Address
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - the field's word
     """A login cannot be admitted.
 
     `told` is what the client hears: enough for an honest agent's owner to act on, nothing that helps a thief. The
@@ -31,11 +31,11 @@ class Refusal(Exception):
         self.told = told
 
 
-class RecordingFailed(Exception):
+class RecordingFailed(Exception):  # noqa: N818 - says what happened
     """The recording cannot be written: the statement must not be sent."""
 
 
-class CredentialUnavailable(Exception):
+class CredentialUnavailable(Exception):  # noqa: N818 - says what happened
     """The vault has no credential for this resource and principal now; the text names the source, never the value."""
 
 
@@ -103,7 +103,7 @@ class Policy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A statement that waits. `binding` is the keyed hash of its exact bytes and values that an approval is bound by."""
+    """A statement that waits. `binding` is the keyed hash of its exact bytes, which an approval is bound by."""
 
     session: str
     number: int
@@ -146,14 +146,6 @@ class Vault(Protocol):
 
 
 # ── masking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class RedactedStatement:
-    """A statement's text and values as a recording may hold them."""
-
-    text: str
-    parameters: tuple[str | None, ...]
 
 
 class Masking(Protocol):

@@ -18,7 +18,7 @@ class MaskStyle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ColumnRule:
-    """Mask the columns whose dotted name `[database.]schema.table.column` equals `column`; `*` stands for one whole part."""
+    """Mask the columns whose dotted name `[database.]schema.table.column` equals `column`; `*` is any one part."""
 
     name: str
     column: str

@@ -67,3 +67,11 @@ class Statement:
     filtered: bool = False
     in_transaction: bool = False
     doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedStatement:
+    """A statement's text and values as a recording may hold them."""
+
+    text: str
+    parameters: tuple[str | None, ...]

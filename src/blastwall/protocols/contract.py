@@ -118,7 +118,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Connect `upstream` to `target`. Sends to it wait until it is connected; `dial_failed` is called if it cannot be."""
+    """Connect `upstream` to `target`. Sends to it wait until then; `dial_failed` is called if it cannot be."""
 
     upstream: Side
     target: Address
@@ -160,7 +160,7 @@ class Interrupt:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Ask the side connection named `companion` (shared by the sessions of one resource); `looked_up` brings its reply."""
+    """Ask the side connection named `companion` (shared by a resource's sessions); `looked_up` brings its reply."""
 
     number: int
     companion: str
@@ -316,7 +316,7 @@ class Companion(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClientAddress:
-    """What `connect` knows: how a client reaches a resource's listener. `ca` is a PEM file for the gateway's certificate."""
+    """What `connect` knows: how a client reaches a resource's listener. `ca` (PEM) verifies the gateway."""
 
     host: str
     port: int
