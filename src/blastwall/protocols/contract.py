@@ -266,9 +266,8 @@ class Opening:
 class ProtocolSession(Protocol):
     """One client connection. Never waits, never touches a socket, a clock or a logger."""
 
-    @property
-    def backlog(self) -> int:
-        """Bytes of the client's that wait for an answer; above `Limits.backlog` the relay stops reading the client."""
+    def backlog(self, side: Side) -> int:
+        """Bytes of a side's that wait inside for an answer; above `Limits.backlog` the relay stops reading it."""
 
     @property
     def idle(self) -> bool:
@@ -352,6 +351,9 @@ class ProtocolKind(Protocol):
 
     def environment(self, address: ClientAddress) -> Mapping[str, str]:
         """Environment variables that make the protocol's ordinary clients use the gateway."""
+
+    def classify(self, text: str, database: str) -> Sequence[Statement]:
+        """Classify a text offline, against an empty catalog: what `policy test` and `policy explain` judge."""
 
     def command(self, address: ClientAddress) -> Sequence[str]:
         """The ordinary client's command line, without the secret."""
