@@ -1,0 +1,159 @@
+"""Opening the state database and lending its connections.
+
+SQLite runs in WAL mode with full synchronisation: a containment that was confirmed outlives a power cut. Reads run
+outside transactions, so that the containment poll never waits for a writer; writes begin with BEGIN IMMEDIATE, so
+that a read inside one cannot be overtaken (https://www.sqlite.org/lang_transaction.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import asyncpg
+from sqlalchemy import URL, event, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from blastwall.store.address import PostgresServer, SqliteFile, StateError, parse_address, prepare_file
+from blastwall.store.migrate import MIGRATION_LOCK, NewerState, upgrade
+
+__all__ = ["StateError", "Store", "open_store"]
+
+_BUSY_SECONDS = 5
+_TIMEOUT_SECONDS = 10
+
+
+class Store:
+    """An open state database. Every failure of the database comes out as StateError."""
+
+    def __init__(self, engine: AsyncEngine, name: str) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.name = name
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether the state is a file of this node alone."""
+        return self._engine.dialect.name == "sqlite"
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection for reading, outside a transaction."""
+        with _failures(self.name):
+            async with self._reading.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection inside one transaction, committed at the end, rolled back on an exception."""
+        with _failures(self.name):
+            async with self._engine.begin() as connection:
+                yield connection
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+
+class _failures:  # noqa: N801 - reads as a phrase at its uses
+    """Turn a database's failure into StateError, without the statement's parameters."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DBAPIError):
+            raise StateError(f"state database {self._name}: {_cause(error.orig)}") from None
+        if isinstance(error, (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)):
+            raise StateError(f"state database {self._name}: {_cause(error)}") from None
+
+
+def _cause(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+async def open_store(url: str, folder: Path | None = None) -> Store:
+    """Open the state database that `url` names, making or migrating its tables.
+
+    Args:
+        url: the configuration's `state:`.
+        folder: what a relative file is relative to; default: the working directory.
+
+    Raises:
+        StateError: it cannot be reached, read or written, is locked, or was written by a newer Blastwall.
+    """
+    address = parse_address(url, folder)
+    if isinstance(address, SqliteFile):
+        prepare_file(address.path)
+        engine = _sqlite_engine(address)
+    else:
+        engine = _postgres_engine(address)
+    store = Store(engine, str(address))
+    try:
+        await _migrate(store)
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+async def _migrate(store: Store) -> None:
+    async with store.write() as connection:
+        if not store.sqlite:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        try:
+            await connection.run_sync(upgrade)
+        except NewerState as newer:
+            raise StateError(
+                f"state database {store.name} was written by a newer Blastwall (revision {newer.revision}): "
+                "start that version, or name another database in `state`"
+            ) from None
+
+
+class _DbapiCursor(Protocol):
+    def execute(self, statement: str) -> object: ...
+    def close(self) -> None: ...
+
+
+class _DbapiConnection(Protocol):
+    isolation_level: str | None
+
+    def cursor(self) -> _DbapiCursor: ...
+
+
+def _sqlite_engine(file: SqliteFile) -> AsyncEngine:
+    url = URL.create("sqlite+aiosqlite", database=str(file.path))
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_SECONDS})
+
+    def connected(connection: _DbapiConnection, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.close()
+
+    event.listen(engine.sync_engine, "connect", connected)
+    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _postgres_engine(server: PostgresServer) -> AsyncEngine:
+    """Asyncpg reads the URL itself, so libpq's parameters and environment variables (PGPASSWORD, …) work as known."""
+
+    async def connect() -> object:
+        return await asyncpg.connect(
+            server.dsn,
+            timeout=_TIMEOUT_SECONDS,
+            command_timeout=_TIMEOUT_SECONDS,
+            server_settings={"application_name": "blastwall"},
+        )
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, hide_parameters=True, pool_pre_ping=True)

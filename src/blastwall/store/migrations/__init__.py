@@ -1,0 +1,1 @@
+"""Alembic's environment; changes only with Alembic."""

@@ -1,0 +1,116 @@
+"""Passes and the tokens that they were given for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from blastwall.store.database import Store
+from blastwall.store.tables import containments, exchanged_tokens, passes
+
+_KEEP_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPass:
+    """A pass as the state knows it: by its digest. `claims` is JSON; `token` identifies the exchanged token."""
+
+    id: str
+    digest: str = field(repr=False)
+    token: str = field(repr=False)
+    resource: str
+    kind: str
+    principal: str
+    issuer: str
+    trust: str = field(repr=False)
+    claims: str = field(repr=False)
+    issued: float
+    ends: float
+    revoked: float | None = None
+
+
+class AlreadyExchanged(Exception):  # noqa: N818 - says what was found
+    """The token was exchanged before: from another address, or for a pass to the same resource that still works.
+
+    `ends` is when that pass ends; None where the address differs.
+    """
+
+    def __init__(self, ends: float | None) -> None:
+        super().__init__("exchanged before")
+        self.ends = ends
+
+
+class PassTable:
+    """Issue, find and revoke passes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def issue(self, new: StoredPass, source: str, token_ends: float) -> None:
+        """Store a pass, in one transaction with the check that its token may be exchanged.
+
+        A token belongs to the address that exchanged it first, and has at most one working pass a resource. Its row
+        is locked, so that two exchanges at once (on two nodes as well) cannot both win.
+
+        Raises:
+            AlreadyExchanged: the token may not be exchanged again, for this resource or from this address.
+            StateError: the state cannot be written.
+        """
+        async with self._store.write() as connection:
+            await self._prune(connection, new.issued)
+            await self._claim(connection, new.token, source, token_ends)
+            working = select(passes.c.ends).where(
+                passes.c.token == new.token,
+                passes.c.resource == new.resource,
+                passes.c.revoked.is_(None),
+                passes.c.ends > new.issued,
+            )
+            ends = (await connection.execute(working)).scalar()
+            if ends is not None:
+                raise AlreadyExchanged(ends)
+            await connection.execute(insert(passes).values(_values(new)))
+
+    async def _claim(self, connection: AsyncConnection, token: str, source: str, ends: float) -> None:
+        dialect = sqlite if self._store.sqlite else postgresql
+        row = {"token": token, "source": source, "ends": ends}
+        await connection.execute(dialect.insert(exchanged_tokens).values(row).on_conflict_do_nothing())
+        first = select(exchanged_tokens.c.source).where(exchanged_tokens.c.token == token).with_for_update()
+        if (await connection.execute(first)).scalar_one() != source:
+            raise AlreadyExchanged(None)
+
+    async def _prune(self, connection: AsyncConnection, now: float) -> None:
+        await connection.execute(delete(passes).where(passes.c.ends < now - _KEEP_SECONDS))
+        await connection.execute(delete(exchanged_tokens).where(exchanged_tokens.c.ends < now - _KEEP_SECONDS))
+
+    async def find(self, digest: str) -> StoredPass | None:
+        """Return the pass with this digest, whether or not it still works."""
+        async with self._store.read() as connection:
+            row = (await connection.execute(select(passes).where(passes.c.digest == digest))).mappings().one_or_none()
+        return None if row is None else _stored(row)
+
+    async def revoke(self, pass_id: str, reason: str, by: str, at: float) -> bool:
+        """Revoke a pass and tell every node to end its sessions; False where no such pass works."""
+        async with self._store.write() as connection:
+            mark = (
+                update(passes)
+                .where(passes.c.id == pass_id, passes.c.revoked.is_(None), passes.c.ends > at)
+                .values(revoked=at)
+                .returning(passes.c.ends)
+            )
+            ends = (await connection.execute(mark)).scalar()
+            if ends is None:
+                return False
+            tell = {"kind": "pass", "name": pass_id, "reason": reason, "by": by, "at": at, "ends": ends + _KEEP_SECONDS}
+            await connection.execute(insert(containments).values(tell))
+            return True
+
+
+def _values(new: StoredPass) -> dict[str, object]:
+    return {name: getattr(new, name) for name in StoredPass.__slots__}
+
+
+def _stored(row: RowMapping) -> StoredPass:
+    return StoredPass(**{name: row[name] for name in StoredPass.__slots__})

@@ -1,0 +1,59 @@
+"""The tables. No column holds a secret: passes are kept as digests, tokens as digests of their identifiers.
+
+Times are seconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(column_0_label)s",
+    }
+)
+
+passes = Table(
+    "passes",
+    metadata,
+    Column("id", String(32), primary_key=True, comment="public handle"),
+    Column("digest", String(64), nullable=False, unique=True, comment="SHA-256 of the pass"),
+    Column("token", String(64), nullable=False, comment="the exchanged token, as in exchanged_tokens"),
+    Column("resource", String(63), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("principal", String(63), nullable=False),
+    Column("issuer", String(63), nullable=False),
+    Column("trust", String(64), nullable=False, comment="digest of the issuer's URL and audience at the exchange"),
+    Column("claims", Text, nullable=False, comment="the token's claims that a match may name, as JSON"),
+    Column("issued", Float, nullable=False),
+    Column("ends", Float, nullable=False),
+    Column("revoked", Float, nullable=True),
+    Index("ix_passes_token", "token", "resource"),
+    Index("ix_passes_ends", "ends"),
+)
+
+exchanged_tokens = Table(
+    "exchanged_tokens",
+    metadata,
+    Column("token", String(64), primary_key=True, comment="SHA-256 of issuer and jti or uti"),
+    Column("source", String(64), nullable=False, comment="address of its first exchange"),
+    Column("ends", Float, nullable=False, comment="after this the token is expired, so the row may go"),
+    Index("ix_exchanged_tokens_ends", "ends"),
+)
+
+containments = Table(
+    "containments",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(8), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("ends", Float, nullable=True, comment="when nothing is left that it could act on"),
+    Column("lifted", Float, nullable=True),
+    Column("lifted_by", String(128), nullable=True),
+    Index("ix_containments_lifted", "lifted", "ends"),
+)
