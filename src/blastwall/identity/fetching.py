@@ -1,0 +1,153 @@
+"""Fetching an issuer's documents over HTTP without being led anywhere else.
+
+The operator names an issuer; its discovery document names the URL of its keys. The first is trusted to be meant, the
+second is the issuer's word only, so it must not make the gateway call into its own network (server-side request
+forgery):
+
+- a URL is https, or http to this machine itself where the issuer is on this machine; it carries no user information;
+- the host that the operator named may resolve to private addresses (an issuer inside the network), but to loopback
+  only where it is written so; link-local addresses, where clouds keep their metadata, are never called;
+- any other host must resolve to public addresses;
+- redirects are not followed, proxies of the environment not used, cookies and encodings not accepted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+from blastwall.identity.directory import plain
+from blastwall.identity.keys import KeysUnavailable
+
+MAX_BYTES = 512 << 10
+TIMEOUT = aiohttp.ClientTimeout(total=5, connect=3)
+_CHUNK = 64 << 10
+_EMBEDDING = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
+"""IPv6 that stands for an IPv4 address (NAT64, RFC 6052 and 8215; 6to4): never the address of a public issuer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where one issuer's documents may be fetched from. `host` is the one that the operator named."""
+
+    host: str
+    ca: Path | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether the issuer is on this machine."""
+        return is_loopback_name(self.host)
+
+    def check_url(self, url: str) -> SplitResult:
+        """Return the parts of a URL that may be fetched.
+
+        Raises:
+            KeysUnavailable: it may not.
+        """
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise KeysUnavailable("the URL of its keys cannot be read") from None
+        if not host or parts.username is not None or parts.password is not None or parts.fragment:
+            raise KeysUnavailable("the URL of its keys must name a host, without user information or fragment")
+        if parts.scheme != "https" and not (parts.scheme == "http" and self.local and is_loopback_name(host)):
+            raise KeysUnavailable(f"{parts.scheme}://{host} is not https (http serves on loopback only)")
+        literal = _literal(host)
+        if literal is not None and not self.permits(host, literal):
+            raise KeysUnavailable(f"{host} is an address that its issuer may not send the gateway to")
+        return parts
+
+    def permits(self, host: str, address: IPv4Address | IPv6Address) -> bool:
+        """Whether `host` may be called at the address that it resolved to."""
+        address = plain(address)
+        if address.is_loopback or is_loopback_name(host):
+            return address.is_loopback and is_loopback_name(host) and self.local
+        if address.is_link_local or address.is_multicast or address.is_unspecified or _embeds(address):
+            return False
+        return host == self.host or address.is_global
+
+
+def is_loopback_name(host: str) -> bool:
+    """Whether a host is written as this machine itself."""
+    literal = _literal(host)
+    return host == "localhost" or (literal is not None and plain(literal).is_loopback)
+
+
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def _embeds(address: IPv4Address | IPv6Address) -> bool:
+    return isinstance(address, IPv6Address) and any(address in network for network in _EMBEDDING)
+
+
+class _Guard(AbstractResolver):
+    """Resolves as the system does, and keeps only what the reach permits: what was checked is what is dialled."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._system = ThreadedResolver()
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+        found = await self._system.resolve(host, port, family)  # type: ignore[arg-type]  # aiohttp's own default
+        kept = [result for result in found if self._reach.permits(host, ip_address(result["host"].partition("%")[0]))]
+        if not kept:
+            raise OSError(None, f"{host} resolves to addresses that its issuer may not send the gateway to")
+        return kept
+
+    async def close(self) -> None:
+        await self._system.close()
+
+
+async def fetch(url: str, reach: Reach) -> bytes:
+    """Return the body at `url`.
+
+    Raises:
+        KeysUnavailable: the URL may not be fetched, or did not answer 200 in time and size.
+    """
+    parts = reach.check_url(url)
+    where = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    try:
+        tls = await asyncio.to_thread(ssl.create_default_context, cafile=reach.ca and str(reach.ca))
+        connector = aiohttp.TCPConnector(resolver=_Guard(reach), ssl=tls, force_close=True, use_dns_cache=False)
+        async with aiohttp.ClientSession(
+            connector=connector,
+            timeout=TIMEOUT,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+        ) as session:
+            return await _body(session, url)
+    except KeysUnavailable as error:
+        raise KeysUnavailable(f"{where}: {error}") from None
+    except TimeoutError:
+        raise KeysUnavailable(f"{where}: no answer within {TIMEOUT.total:.0f} s") from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise KeysUnavailable(f"{where}: {error or type(error).__name__}") from None
+
+
+async def _body(session: aiohttp.ClientSession, url: str) -> bytes:
+    async with session.get(url, allow_redirects=False) as response:
+        if response.status != 200:
+            raise KeysUnavailable(f"answered {response.status}, not 200 (redirects are not followed)")
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise KeysUnavailable("answered in an encoding that was not asked for")
+        body = bytearray()
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            body += chunk
+            if len(body) > MAX_BYTES:
+                raise KeysUnavailable(f"answered more than {MAX_BYTES} bytes")
+        return bytes(body)

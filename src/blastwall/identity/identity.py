@@ -1,0 +1,168 @@
+"""The gate's port Identity, and what the control port needs of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from blastwall.config.model import Agent, Issuer, PassSettings, User
+from blastwall.gate.ports import Identified, IPAddress, Refusal
+from blastwall.identity.directory import Directory, Entry
+from blastwall.identity.keycache import KeyCache
+from blastwall.identity.loaders import loader_for
+from blastwall.identity.passes import PREFIX, IssuedPass, Passes, claims_of, trust_of
+from blastwall.identity.tokens import MAX_TOKEN, TokenVerifier, Verified, malformed
+from blastwall.model.principal import Principal
+from blastwall.model.resource import Resource
+from blastwall.store.passes import PassTable, StoredPass
+
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """A principal whose token held just now; only `OidcIdentity.verify` makes one, and `issue` asks for one."""
+
+    principal: Principal
+    source: IPAddress
+    verified: Verified = field(repr=False)
+    entry: Entry = field(repr=False)
+
+
+class OidcIdentity:
+    """Identity by OIDC tokens, and by passes given for them.
+
+    Args:
+        issuers: whose tokens are accepted.
+        agents: who is known.
+        users: likewise; they are returned as principals of kind USER, and policy decides what they may.
+        passes: how long passes live.
+        store: where passes are kept.
+        now: the time, in epoch seconds.
+
+    Raises:
+        UnusableMatch: a `match:` cannot be used.
+    """
+
+    def __init__(
+        self,
+        issuers: Iterable[Issuer],
+        agents: Iterable[Agent],
+        users: Iterable[User],
+        passes: PassSettings,
+        *,
+        store: PassTable,
+        now: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._keys: dict[str, KeyCache] = {}
+        self._configure(tuple(issuers), Directory(agents, users), passes)
+
+    def reconfigure(
+        self, issuers: Iterable[Issuer], agents: Iterable[Agent], users: Iterable[User], passes: PassSettings
+    ) -> None:
+        """Put a new configuration in force at once, keeping the keys of issuers that it still has.
+
+        Raises:
+            UnusableMatch: a `match:` cannot be used; the configuration in force stays.
+        """
+        self._configure(tuple(issuers), Directory(agents, users), passes)
+
+    def _configure(self, issuers: tuple[Issuer, ...], directory: Directory, passes: PassSettings) -> None:
+        kept, self._keys = self._keys, {}
+        caches = {}
+        for issuer in issuers:
+            place = f"{issuer.issuer}\0{issuer.jwks}\0{issuer.ca}"
+            stale = issuer.stale.total_seconds()
+            cache = self._keys.get(place) or kept.get(place) or KeyCache(loader_for(issuer), stale, self._now)
+            cache.stale = min(cache.stale, stale) if place in self._keys else stale
+            self._keys[place] = caches[issuer.name] = cache
+        self._issuers = {issuer.name: issuer for issuer in issuers}
+        self._directory = directory
+        self._verifier = TokenVerifier(issuers, caches, self._now)
+        self._passes = Passes(self._store, passes.lifetime.total_seconds(), self._now)
+        self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        await asyncio.gather(*(cache.close() for cache in self._keys.values()))
+
+    async def identify(self, proof: bytes, resource: Resource, source: IPAddress) -> Identified:
+        """See `gate.ports.Identity`."""
+        if proof.startswith(PREFIX):
+            return await self._identify_pass(proof, resource, source)
+        claimant = await self.verify(proof, source)
+        return Identified(claimant.principal, "token", session_max=claimant.entry.session_max)
+
+    async def verify(self, token: bytes, source: IPAddress) -> Claimant:
+        """Verify a token shown at the control port, where passes are no proof.
+
+        Raises:
+            Refusal: it does not hold, matches no agent or user or several, or comes from outside the agent's networks.
+        """
+        verified = await self._verified(token)
+        entry = self._directory.find(verified.issuer.name, verified.claims)
+        entry.check_source(source)
+        return Claimant(entry.principal(verified.claims), source, verified, entry)
+
+    async def issue(self, claimant: Claimant, resource: str) -> IssuedPass:
+        """Give a pass to `resource` for the claimant's token; whether it may go there was asked before.
+
+        Raises:
+            Refusal: the token was exchanged before.
+        """
+        return await self._passes.issue(claimant.verified, claimant.entry, resource, claimant.source)
+
+    async def give_back(self, proof: bytes) -> bool:
+        """Revoke a pass that its holder shows; False where there is none that works."""
+        return proof.startswith(PREFIX) and await self._passes.give_back(proof)
+
+    async def _verified(self, token: bytes) -> Verified:
+        """Verify, or remember. The memory is keyed by a digest, so it holds no token; a reload empties it."""
+        if len(token) > MAX_TOKEN:
+            raise malformed(f"it is longer than {MAX_TOKEN} bytes")
+        memory, verifier = self._remembered, self._verifier
+        digest = hashlib.sha256(token).digest()
+        known = memory.get(digest)
+        if known is not None and verifier.still_holds(known):
+            memory.move_to_end(digest)
+            return known
+        memory.pop(digest, None)
+        verified = await verifier.verify(token)
+        memory[digest] = verified
+        if len(memory) > _REMEMBERED:
+            memory.popitem(last=False)
+        return verified
+
+    async def _identify_pass(self, proof: bytes, resource: Resource, source: IPAddress) -> Identified:
+        stored = await self._passes.find(proof)
+        if stored.resource != resource.name:
+            raise Refusal(
+                f"pass {stored.id} is for {stored.resource}, not for {resource.name}",
+                f"the pass is not for '{resource.name}'; exchange a token for one that is",
+            )
+        entry = self._entry_of(stored)
+        entry.check_source(source)
+        principal = entry.principal(claims_of(stored))
+        return Identified(principal, "pass", stored.ends, entry.session_max, stored.id)
+
+    def _entry_of(self, stored: StoredPass) -> Entry:
+        """Return whom a pass stands for under the configuration of now."""
+        gone = Refusal(
+            f"pass {stored.id} was given to {stored.kind} {stored.principal}, whose configuration has changed since",
+            "the pass no longer matches the gateway's configuration; exchange a token for a new one",
+        )
+        issuer = self._issuers.get(stored.issuer)
+        if issuer is None or trust_of(issuer) != stored.trust:
+            raise gone
+        try:
+            entry = self._directory.find(stored.issuer, claims_of(stored))
+        except Refusal:
+            raise gone from None
+        if (entry.kind.value, entry.name) != (stored.kind, stored.principal):
+            raise gone
+        return entry
