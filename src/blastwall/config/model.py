@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    model_validator,
+)
 
 from blastwall.model.masks import MaskStyle
 from blastwall.model.resource import TlsMode
@@ -20,17 +30,20 @@ _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB|TiB)")
+_LONGEST = timedelta(days=36_500)
+_IN_TRANSACTION = timedelta(seconds=30)
 
 
 def _duration(value: object) -> object:
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value.strip())
-        if match is None:
-            raise ValueError("write a number and a unit: 500ms, 30s, 5m, 1h or 7d")
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
     if isinstance(value, timedelta):
         return value
-    raise ValueError("write a number and a unit: 500ms, 30s, 5m, 1h or 7d")
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("write a number and a unit: 500ms, 30s, 5m, 1h or 7d")
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError("longer than a hundred years")
+    return timedelta(seconds=seconds)
 
 
 def _size(value: object) -> object:
@@ -44,7 +57,61 @@ def _size(value: object) -> object:
     return value
 
 
+def _beside(path: Path, info: ValidationInfo[object]) -> Path:
+    """Read a relative path against the configuration's folder, which the loader gives as the context."""
+    folder = info.context
+    return folder / path.expanduser() if isinstance(folder, Path) else path
+
+
+def _text_beside(prefix: str, text: str, info: ValidationInfo[object]) -> str:
+    return prefix + str(_beside(Path(text.removeprefix(prefix)), info)) if text.startswith(prefix) else text
+
+
+def _state_beside(url: str, info: ValidationInfo[object]) -> str:
+    return (
+        url
+        if url.startswith(("sqlite:///:", "sqlite:///?")) or url == "sqlite:///"
+        else _text_beside("sqlite:///", url, info)
+    )
+
+
+def _keys_beside(keys: str | None, info: ValidationInfo[object]) -> str | None:
+    return None if keys is None else _text_beside("file:", keys, info)
+
+
+def _glob_beside(pattern: str, info: ValidationInfo[object]) -> str:
+    return _text_beside("", pattern, info)
+
+
+def _as_text(path: object) -> object:
+    """Let a default pass the strict validation, which reads paths from text alone."""
+    return str(path) if isinstance(path, Path) else path
+
+
+def _network(value: object) -> object:
+    try:
+        ip_network(value if isinstance(value, str | IPv4Network | IPv6Network) else "")
+    except ValueError:
+        raise ValueError("expects a network such as 10.20.0.0/16, without host bits") from None
+    return value
+
+
+def _positive(period: timedelta) -> timedelta:
+    if not period:
+        raise ValueError("must be longer than 0s")
+    return period
+
+
+def _at_most_a_minute(skew: timedelta) -> timedelta:
+    if skew > timedelta(minutes=1):
+        raise ValueError("must be at most 60s")
+    return skew
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Period = Annotated[Duration, AfterValidator(_positive)]
+File = Annotated[Path, BeforeValidator(_as_text), AfterValidator(_beside)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
@@ -67,8 +134,8 @@ class Strict(BaseModel):
 class TlsFiles(Strict):
     """The gateway's own certificate towards clients."""
 
-    certificate: Path = Field(description="PEM file with the certificate chain that clients verify.")
-    key: Path = Field(description="PEM file with its private key; readable by the gateway alone.")
+    certificate: File = Field(description="PEM file with the certificate chain that clients verify.")
+    key: File = Field(description="PEM file with its private key; readable by the gateway alone.")
 
 
 class Control(Strict):
@@ -81,7 +148,7 @@ class Control(Strict):
 class Anchor(Strict):
     """Where signed checkpoints are copied, so that tampering is found even by somebody who has only the copy."""
 
-    folder: Path | None = Field(None, description="Folder, best on other storage, into which checkpoints are written.")
+    folder: File | None = Field(None, description="Folder, best on other storage, into which checkpoints are written.")
     webhook: str | None = Field(None, description="https URL to which each checkpoint is posted as JSON.")
 
     @model_validator(mode="after")
@@ -94,15 +161,15 @@ class Anchor(Strict):
 class Recordings(Strict):
     """Where sessions are recorded, how durably and for how long."""
 
-    to: Path = Field(Path("state/recordings"), description="Folder of the recordings.")
+    to: File = Field(Path("state/recordings"), validate_default=True, description="Folder of the recordings.")
     durability: Literal["process", "power"] = Field(
         "process",
         description="`process`: a ruling is written before its bytes are sent, so a killed gateway loses nothing; "
         "`power`: it is also fsynced, so a power cut loses nothing.",
     )
-    checkpoint: Duration = Field(timedelta(seconds=60), description="How often a signed checkpoint is made.")
+    checkpoint: Period = Field(timedelta(seconds=60), description="How often a signed checkpoint is made.")
     anchors: list[Anchor] = Field(default_factory=list, description="Where checkpoints are copied.")
-    keep: Duration | None = Field(None, description="Recordings older than this are deleted; default: never.")
+    keep: Period | None = Field(None, description="Recordings older than this are deleted; default: never.")
     max_size: Size | None = Field(
         None, description="The oldest ended sessions are deleted beyond this total; default: no limit."
     )
@@ -115,22 +182,22 @@ class Issuer(Strict):
     name: Name = Field(description="The name by which agents and users refer to it.")
     issuer: NonEmpty = Field(description="The exact `iss` of its tokens; a trailing slash counts.")
     audience: NonEmpty = Field(description="The exact `aud` that tokens must be made for.")
-    jwks: str | None = Field(
+    jwks: Annotated[str | None, AfterValidator(_keys_beside)] = Field(
         None, description="Its keys: `file:PATH` or an https URL; default: OpenID Connect discovery."
     )
     algorithms: list[Algorithm] = Field(
         default_factory=_rs256, min_length=1, description="The signature algorithms accepted; never `none` or HS*."
     )
-    max_lifetime: Duration = Field(
+    max_lifetime: Period = Field(
         timedelta(hours=24), description="A token that lives longer (`exp` - `iat`) is refused."
     )
-    skew: Annotated[Duration, Field(le=timedelta(seconds=60))] = Field(
+    skew: Annotated[Duration, AfterValidator(_at_most_a_minute)] = Field(
         timedelta(seconds=30), description="Clock difference tolerated, at most 60s."
     )
     stale: Duration = Field(
         timedelta(hours=24), description="How long known keys stay in use while the issuer cannot be reached."
     )
-    ca: Path | None = Field(
+    ca: File | None = Field(
         None, description="PEM file of the CA of the issuer's https endpoint; default: the system's."
     )
 
@@ -146,10 +213,10 @@ class Agent(Strict):
         "All must match.",
     )
     groups: list[Name] = Field(default_factory=list, description="Groups that policies, credentials and masks name.")
-    networks: list[IPv4Network | IPv6Network] = Field(
+    networks: list[Network] = Field(
         default_factory=list, description="Tokens and passes work from these networks only; default: from anywhere."
     )
-    session_max: Duration | None = Field(None, description="A session of this agent ends after this time.")
+    session_max: Period | None = Field(None, description="A session of this agent ends after this time.")
     max_sessions: Annotated[int, Field(ge=1)] | None = Field(
         None, description="How many sessions this agent may have at once; default: no limit of its own."
     )
@@ -167,8 +234,10 @@ class User(Strict):
 class SecretSource(Strict):
     """Where a secret is read from, anew for each login."""
 
-    env: str | None = Field(None, description="Name of an environment variable.")
-    file: Path | None = Field(None, description="A file that holds the secret; one trailing newline is dropped.")
+    env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
+        None, description="Name of an environment variable."
+    )
+    file: File | None = Field(None, description="A file that holds the secret; one trailing newline is dropped.")
 
     @model_validator(mode="after")
     def _one(self) -> SecretSource:
@@ -195,7 +264,11 @@ class Upstream(Strict):
     database: str | None = Field(None, description="The default database, where the protocol has databases.")
     databases: list[NonEmpty] = Field(default_factory=list, description="Further databases that clients may name.")
     tls: TlsMode = Field(TlsMode.VERIFY_FULL, description="How the connection to the resource is secured.")
-    ca: Path | None = Field(None, description="PEM file of the CA of its certificate; default: the system's.")
+    ca: File | None = Field(None, description="PEM file of the CA of its certificate; default: the system's.")
+
+
+def _one_or_several(value: object) -> str:
+    return "several" if isinstance(value, list) else "one"
 
 
 class ResourceSettings(Strict):
@@ -210,9 +283,11 @@ class ResourceSettings(Strict):
     azure: str = Field("", description="Its Azure resource id.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags that policies read.")
     upstream: Upstream = Field(description="Where it is.")
-    credential: CredentialSource | list[CredentialSource] = Field(
-        description="What the gateway logs in with; a list gives groups (`for`) their own."
-    )
+    credential: Annotated[
+        Annotated[CredentialSource, Tag("one")]
+        | Annotated[list[CredentialSource], Field(min_length=1), Tag("several")],
+        Discriminator(_one_or_several),
+    ] = Field(description="What the gateway logs in with; a list gives groups (`for`) their own.")
     settings: dict[str, object] = Field(default_factory=dict, description="The protocol's own settings.")
 
     @property
@@ -227,6 +302,16 @@ class PackChoice(Strict):
     except_: list[NonEmpty] = Field(
         default_factory=list, alias="except", description="Ids of the pack's policies that do not apply."
     )
+
+
+def _name_or_choice(value: object) -> str:
+    return "name" if isinstance(value, str) else "choice"
+
+
+PackEntry = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[dict[Name, PackChoice], Field(min_length=1, max_length=1), Tag("choice")],
+    Discriminator(_name_or_choice),
+]
 
 
 class MaskingRule(Strict):
@@ -256,26 +341,31 @@ class HoldSettings(Strict):
 
     timeout: Duration = Field(timedelta(minutes=5), description="A held statement is refused after this time.")
     in_transaction: Duration = Field(
-        timedelta(seconds=30),
-        description="The same inside an open transaction, whose locks the wait would keep; at most `timeout`.",
+        default_factory=lambda given: min(_IN_TRANSACTION, given.get("timeout", _IN_TRANSACTION)),
+        description="The same inside an open transaction, whose locks the wait would keep; at most `timeout`; "
+        "default: 30s, or `timeout` where that is less.",
     )
+
+    @model_validator(mode="after")
+    def _within(self) -> HoldSettings:
+        if self.in_transaction > self.timeout:
+            raise ValueError("`in_transaction` must be at most `timeout`")
+        return self
 
 
 class PassSettings(Strict):
     """Passes: short-lived handles given for tokens at the control port (RFC 8693)."""
 
-    lifetime: Duration = Field(timedelta(minutes=15), description="How long a pass works; never longer than its token.")
+    lifetime: Period = Field(timedelta(minutes=15), description="How long a pass works; never longer than its token.")
 
 
 class LimitSettings(Strict):
     """Bounds on connections, sizes and waits."""
 
     connections: Annotated[int, Field(ge=1)] = Field(10_000, description="Client connections at once, all resources.")
-    handshake: Duration = Field(timedelta(seconds=15), description="A login must be complete within this time.")
-    idle: Duration = Field(timedelta(hours=8), description="A session without traffic is ended after this time.")
-    statement: Duration | None = Field(
-        None, description="A statement that runs longer is cancelled; default: no limit."
-    )
+    handshake: Period = Field(timedelta(seconds=15), description="A login must be complete within this time.")
+    idle: Period = Field(timedelta(hours=8), description="A session without traffic is ended after this time.")
+    statement: Period | None = Field(None, description="A statement that runs longer is cancelled; default: no limit.")
     statement_size: Size = Field(
         1 << 20, description="A longer statement is refused, since it could not be classified."
     )
@@ -292,8 +382,9 @@ class Logging(Strict):
 class Configuration(Strict):
     """`blastwall.yaml`."""
 
-    state: NonEmpty = Field(
+    state: Annotated[NonEmpty, AfterValidator(_state_beside)] = Field(
         "sqlite:///state/blastwall.db",
+        validate_default=True,
         description="State database: `sqlite:///PATH`, or `postgresql://…` where several nodes share it.",
     )
     recordings: Recordings = Field(default_factory=Recordings, description="Where sessions are recorded.")
@@ -306,8 +397,10 @@ class Configuration(Strict):
     agents: list[Agent] = Field(min_length=1, description="The agents.")
     users: list[User] = Field(default_factory=list, description="The people who approve and operate.")
     resources: list[ResourceSettings] = Field(min_length=1, description="What is behind the gateway.")
-    policies: list[NonEmpty] = Field(default_factory=list, description="Cedar files, as paths or globs.")
-    packs: list[Name | dict[Name, PackChoice]] | None = Field(
+    policies: list[Annotated[NonEmpty, AfterValidator(_glob_beside)]] = Field(
+        default_factory=list, description="Cedar files, as paths or globs."
+    )
+    packs: list[PackEntry] | None = Field(
         None, description="Default packs; default: that of each resource's kind. `[]` switches them off."
     )
     masking: list[MaskingRule] = Field(default_factory=list, description="What is hidden in results.")

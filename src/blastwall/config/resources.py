@@ -1,0 +1,61 @@
+"""From the `resources:` of the configuration to what the gateway works with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+
+from blastwall.config.document import Document, Problem
+from blastwall.config.model import Configuration, ResourceSettings
+from blastwall.config.wording import problems
+from blastwall.model.resource import Address, Resource
+from blastwall.protocols.contract import ProtocolKind
+
+
+def resources(configuration: Configuration, kinds: Mapping[str, ProtocolKind]) -> Mapping[str, Resource]:
+    """Return the resources by name.
+
+    Raises:
+        KeyError: a resource's kind is unknown; the loader refuses such a configuration.
+        ValidationError: a resource's settings are not its protocol's; the loader refuses them too.
+    """
+    return {settings.name: _resource(settings, kinds[settings.kind]) for settings in configuration.resources}
+
+
+def check_settings(
+    configuration: Configuration, kinds: Mapping[str, ProtocolKind], document: Document
+) -> Iterator[Problem]:
+    """Yield what is wrong with each resource's `settings`, by the model of its protocol."""
+    for position, resource in enumerate(configuration.resources):
+        protocol = kinds.get(resource.kind)
+        if protocol is None:
+            continue
+        try:
+            _settings(resource, protocol)
+        except ValidationError as error:
+            yield from problems(error, document, protocol.settings, ("resources", position, "settings"))
+
+
+def _resource(settings: ResourceSettings, protocol: ProtocolKind) -> Resource:
+    upstream = settings.upstream
+    default = [upstream.database] if upstream.database is not None else []
+    return Resource(
+        name=settings.name,
+        kind=settings.kind,
+        upstream=Address(
+            host=upstream.host,
+            port=upstream.port if upstream.port is not None else protocol.port,
+            tls=upstream.tls,
+            ca=str(upstream.ca) if upstream.ca is not None else None,
+        ),
+        databases=tuple(dict.fromkeys([*default, *upstream.databases])),
+        azure=settings.azure,
+        tags=settings.tags,
+        settings=_settings(settings, protocol),
+    )
+
+
+def _settings(settings: ResourceSettings, protocol: ProtocolKind) -> BaseModel:
+    return protocol.settings.model_validate_json(to_json(settings.settings), strict=True)
