@@ -163,7 +163,7 @@ def _walk(name: str, value: dict[str, object], depth: int = 3) -> Iterator[tuple
 
 
 def _untrusted(claims: Mapping[str, object]) -> frozenset[str]:
-    """Entra names a user's client application in `azp` and `appid` too: they tell an agent only where `idtyp` says so."""
+    """Entra puts a user's application in `azp` and `appid` too: they are an agent only where `idtyp` says so."""
     issuer = claims.get("iss")
     parts = urlsplit(issuer if isinstance(issuer, str) else "")
     if parts.hostname not in _ENTRA_HOSTS:

@@ -39,7 +39,7 @@ _LAST_TIME = 253_402_300_800  # year 10000: beyond it a time is a mistake or an 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A token that holds. `accepted_until` is `expires`, its `exp`, and the issuer's skew; `id` is what it is known by."""
+    """A token that holds. `accepted_until` is `expires`, its `exp`, and the issuer's skew; `id` is its digest."""
 
     issuer: Issuer
     claims: Flat
