@@ -6,6 +6,9 @@ here within that time and the read; one made here is felt at once. Rulings read 
 Where the state cannot be read for `BLIND_AFTER` seconds, nobody can know who is contained, so `against` cuts everybody
 off until it can be read again: logins and statements are refused, sessions stay open and go on afterwards. A shorter
 outage, like a failover, goes unnoticed.
+
+A client hears that it is contained, never why: the operator's reason may tell a thief what has been found out. It
+stands in the state and in the log.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ _KINDS = {PrincipalKind.AGENT: Kind.AGENT, PrincipalKind.USER: Kind.USER}
 _log = structlog.get_logger("blastwall.containment")
 
 InForce = dict[tuple[Kind, str], str]
+"""The operator's reasons."""
 
 
 class StoredContainment:
@@ -79,15 +83,16 @@ class StoredContainment:
         """See `gate.ports.Containment`."""
         if self.blind:
             return "the gateway cannot read its state, so it cannot know who is contained; try again later"
-        return self._against(_KINDS[principal.kind], principal.name, resource)
+        cause = self._first((_KINDS[principal.kind], principal.name), (Kind.RESOURCE, resource.name))
+        return None if cause is None else told(*cause)
 
-    def _against(self, kind: Kind, name: str, resource: Resource) -> str | None:
-        return self._in_force.get((kind, name)) or self._in_force.get((Kind.RESOURCE, resource.name))
+    def _first(self, *things: tuple[Kind, str]) -> tuple[Kind, str] | None:
+        return next((thing for thing in things if thing in self._in_force), None)
 
     def watch(self, live: LiveSession) -> None:
         """See `gate.ports.Containment`. What is contained already ends in the loop's next turn."""
         self._live[live.session] = live
-        if self._reason_to_end(live) is not None:
+        if self._cause(live) is not None:
             asyncio.get_running_loop().call_soon(self._end_contained)
 
     def unwatch(self, session: str) -> None:
@@ -101,7 +106,7 @@ class StoredContainment:
             StateError: the state cannot be written; nothing is cut off.
         """
         await self._table.add(Contained(kind, name, reason, by, self._now()))
-        self._change((kind, name), told(kind, name, reason))
+        self._change((kind, name), reason)
         self._end_contained()
 
     async def lift(self, kind: Kind, name: str, by: str) -> bool:
@@ -116,7 +121,7 @@ class StoredContainment:
 
     def pass_revoked(self, pass_id: str, reason: str) -> None:
         """End the sessions of a pass that this node just revoked in the state."""
-        self._change((Kind.PASS, pass_id), told(Kind.PASS, pass_id, reason))
+        self._change((Kind.PASS, pass_id), reason)
         self._end_contained()
 
     def _change(self, what: tuple[Kind, str], reason: str | None) -> None:
@@ -134,7 +139,7 @@ class StoredContainment:
                 await self._poll()
             except (StateError, TimeoutError) as error:
                 _log.warning("containment_unreadable", reason=str(error) or "the state did not answer in time")
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever else fails, the poll goes on, and `blind` closes meanwhile
                 _log.exception("containment_unreadable")
 
     async def _poll(self) -> None:
@@ -143,40 +148,40 @@ class StoredContainment:
             found = await self._table.in_force(self._now())
         self._read_at = self._monotonic()
         if changes == self._changes:
-            self._in_force = {(each.kind, each.name): told(each.kind, each.name, each.reason) for each in found}
+            self._in_force = {(each.kind, each.name): each.reason for each in found}
         self._end_contained()
 
     def _end_contained(self) -> None:
         for live in tuple(self._live.values()):
-            reason = self._reason_to_end(live)
-            if reason is not None:
+            cause = self._cause(live)
+            if cause is not None:
                 self._live.pop(live.session, None)
-                _end(live, reason)
+                _log.info("session_contained", session=live.session, cause=cause, reason=self._in_force[cause])
+                _end(live, told(*cause))
 
-    def _reason_to_end(self, live: LiveSession) -> str | None:
-        reason = self._against(_KINDS[live.principal.kind], live.principal.name, live.resource)
-        if reason is None:
-            reason = self._in_force.get((Kind.SESSION, live.session))
-        if reason is None and live.pass_id is not None:
-            reason = self._in_force.get((Kind.PASS, live.pass_id))
-        return reason
+    def _cause(self, live: LiveSession) -> tuple[Kind, str] | None:
+        things = [
+            (_KINDS[live.principal.kind], live.principal.name),
+            (Kind.RESOURCE, live.resource.name),
+            (Kind.SESSION, live.session),
+        ]
+        return self._first(*things, *([] if live.pass_id is None else [(Kind.PASS, live.pass_id)]))
 
 
 def _end(live: LiveSession, reason: str) -> None:
     """End one session. One that fails to end must not keep the others alive."""
     try:
         live.end(reason)
-    except Exception:
+    except Exception:  # noqa: BLE001 - see above
         _log.exception("session_not_ended", session=live.session)
 
 
-def told(kind: Kind, name: str, reason: str) -> str:
+def told(kind: Kind, name: str) -> str:
     """Return what a client hears."""
-    what = {
-        Kind.AGENT: f"agent {name} is contained",
-        Kind.USER: f"user {name} is contained",
-        Kind.RESOURCE: f"resource {name} is contained",
-        Kind.SESSION: "the session was ended by an operator",
+    return {
+        Kind.AGENT: f"agent {name} is contained by the gateway's operator",
+        Kind.USER: f"user {name} is contained by the gateway's operator",
+        Kind.RESOURCE: f"resource {name} is contained by the gateway's operator",
+        Kind.SESSION: "the session was ended by the gateway's operator",
         Kind.PASS: "the session's pass was revoked",
     }[kind]
-    return f"{what}: {reason}"
