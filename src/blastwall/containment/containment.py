@@ -119,11 +119,6 @@ class StoredContainment:
         self._change((kind, name), None)
         return lifted
 
-    def pass_revoked(self, pass_id: str, reason: str) -> None:
-        """End the sessions of a pass that this node just revoked in the state."""
-        self._change((Kind.PASS, pass_id), reason)
-        self._end_contained()
-
     def _change(self, what: tuple[Kind, str], reason: str | None) -> None:
         """Change the view ahead of the poll; a read that began before the change is thrown away."""
         self._changes += 1

@@ -38,11 +38,12 @@ _CHARACTERS = 40
 
 @dataclass(frozen=True, slots=True)
 class IssuedPass:
-    """A new pass. `secret` is shown to its agent once; `id` is its public handle; `ends` is in epoch seconds."""
+    """A new pass. `secret` is shown to its agent once; `id` is its public handle; `lifetime` is in seconds."""
 
     secret: str = field(repr=False)
     id: str
     ends: float
+    lifetime: float
 
 
 def trust_of(issuer: Issuer) -> str:
@@ -71,8 +72,9 @@ class Passes:
             Unavailable: the state cannot be written.
         """
         now = self._now()
-        issued = IssuedPass(_secret(), "p" + secrets.token_hex(10), min(now + self._lifetime, verified.expires))
-        if issued.ends <= now:
+        lifetime = min(self._lifetime, verified.expires - now)
+        issued = IssuedPass(_secret(), "p" + secrets.token_hex(10), now + lifetime, lifetime)
+        if lifetime <= 0:
             raise Refusal("token refused at the exchange: it has expired", "the token has expired; request a fresh one")
         stored = StoredPass(
             id=issued.id,

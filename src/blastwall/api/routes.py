@@ -1,0 +1,48 @@
+"""Every route, and the use-case that it is a face of: that use-case's classification is the route's."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from blastwall.api import oauth, watching
+from blastwall.control.access import Access, access_of
+from blastwall.control.control import Control
+from blastwall.control.passing import Passing
+from blastwall.control.status import Status
+
+Handler = Callable[[Control, Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route. `use_case` is the method of a `UseCases` class that its handler calls."""
+
+    method: str
+    path: str
+    handler: Handler
+    use_case: object
+
+    @property
+    def access(self) -> Access:
+        """Who may call it.
+
+        Raises:
+            TypeError: its use-case was never classified.
+        """
+        access = access_of(self.use_case)
+        if access is None:
+            raise TypeError(f"{self.method} {self.path}: its use-case is not classified (see control.access)")
+        return access
+
+
+ROUTES = (
+    Route("POST", "/token", oauth.exchange, Passing.exchange),
+    Route("POST", "/revoke", oauth.revoke, Passing.revoke),
+    Route("GET", "/healthz", watching.healthz, Status.alive),
+    Route("GET", "/readyz", watching.readyz, Status.ready),
+    Route("GET", "/metrics", watching.metrics, Status.metrics),
+)

@@ -1,0 +1,94 @@
+"""Serving the application inside the gateway's own loop, beside its listeners."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+
+import uvicorn
+from fastapi import FastAPI
+
+_BACKLOG = 256
+_CONNECTIONS = 512
+_STOP_SECONDS = 5
+_START_SECONDS = 10.0
+
+
+class _Uvicorn(uvicorn.Server):
+    """Leaves signals to the gateway."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class RunningServer:
+    """A server that listens on `port`."""
+
+    def __init__(self, server: uvicorn.Server, task: asyncio.Task[None], port: int) -> None:
+        self._server = server
+        self._task = task
+        self.port = port
+
+    async def stop(self) -> None:
+        """Stop listening, let requests under way finish for 5 seconds, and return."""
+        self._server.should_exit = True
+        await self._task
+
+
+async def serve(app: FastAPI, host: str, port: int, tls: ssl.SSLContext | None) -> RunningServer:
+    """Serve `app`; port 0 takes a free one. Reloading the certificate chain of `tls` reaches new connections.
+
+    Raises:
+        ValueError: `tls` is None and `host` is not loopback: tokens would cross the network in clear.
+        OSError: the address cannot be bound.
+    """
+    if tls is None and not ip_address(host).is_loopback:
+        raise ValueError(f"the control port needs TLS on {host}: only loopback may go without")
+    listener = _listen(host, port)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="none",
+        loop="none",
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        limit_concurrency=_CONNECTIONS,
+    )
+    config.load()
+    config.ssl = tls
+    server = _Uvicorn(config)
+    task = asyncio.create_task(server.serve([listener]), name="control port")
+    await _started(server, task)
+    return RunningServer(server, task, listener.getsockname()[1])
+
+
+async def _started(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    async with asyncio.timeout(_START_SECONDS):
+        while not server.started:
+            if task.done():
+                await task
+                raise OSError("the control port's server ended at its start")
+            await asyncio.sleep(0.01)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,111 @@
+"""Use-cases of passes: a token in, a pass out; a pass given back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+from blastwall.control.access import Access, Remote, UseCases, use_case
+from blastwall.control.failures import FailureLimit, TooManyFailures
+from blastwall.gate.ports import Containment, Policy, Refusal, Subject
+from blastwall.identity import Claimant, IssuedPass, OidcIdentity, Unavailable
+from blastwall.model.resource import Resource
+from blastwall.model.ruling import Decision
+
+_log = structlog.get_logger("blastwall.control")
+
+
+class NoSuchTarget(Exception):  # noqa: N818 - says what was found
+    """There is no such resource, or none for this caller: the two look alike, so names cannot be probed for."""
+
+
+class Passing(UseCases):
+    """Exchange and revocation (RFC 8693, RFC 7009), without their HTTP."""
+
+    def __init__(
+        self,
+        identity: OidcIdentity,
+        *,
+        policy: Callable[[], Policy],
+        containment: Containment,
+        resources: Callable[[], Mapping[str, Resource]],
+        failures: FailureLimit,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._identity = identity
+        self._policy = policy
+        self._containment = containment
+        self._resources = resources
+        self._failures = failures
+        exchanges = Counter(
+            "blastwall_exchanges", "Token exchanges at the control port, by result.", ["result"], registry=registry
+        )
+        self._count = {name: exchanges.labels(name) for name in ("issued", "refused", "unavailable", "limited")}
+
+    @use_case(Access.PROOF)
+    async def exchange(self, caller: Remote, token: bytes, resource: str) -> IssuedPass:
+        """Give a pass to `resource` for a token.
+
+        Raises:
+            Refusal: the token does not hold, or may not be exchanged (again).
+            Unavailable: it cannot be checked now.
+            NoSuchTarget: there is no such resource for this principal.
+            TooManyFailures: the source has failed too often.
+        """
+        try:
+            self._failures.check(caller.source)
+            issued = await self._exchange(caller, token, resource)
+        except TooManyFailures:
+            self._count["limited"].inc()
+            raise
+        except Unavailable as error:
+            self._count["unavailable"].inc()
+            _log.warning("exchange_unavailable", source=str(caller.source), reason=str(error))
+            raise
+        except (Refusal, NoSuchTarget) as error:
+            self._failures.failed(caller.source)
+            self._count["refused"].inc()
+            _log.warning("exchange_refused", source=str(caller.source), reason=str(error))
+            raise
+        self._count["issued"].inc()
+        return issued
+
+    async def _exchange(self, caller: Remote, token: bytes, name: str) -> IssuedPass:
+        claimant = await self._identity.verify(token, caller.source)
+        resource = self._target(claimant, name)
+        contained = self._containment.against(claimant.principal, resource)
+        if contained is not None:
+            raise Refusal(f"{claimant.principal.kind} {claimant.principal.name}: {contained}", contained)
+        issued = await self._identity.issue(claimant, resource.name)
+        _log.info(
+            "pass_issued",
+            principal=claimant.principal.name,
+            kind=str(claimant.principal.kind),
+            resource=resource.name,
+            source=str(caller.source),
+            pass_id=issued.id,
+        )
+        return issued
+
+    def _target(self, claimant: Claimant, name: str) -> Resource:
+        resource = self._resources().get(name)
+        if resource is None:
+            raise NoSuchTarget(f"no resource is named {name!r}")
+        policy = self._policy()
+        for database in resource.databases or ("",):
+            subject = Subject(claimant.principal, resource, database, claimant.source)
+            if policy.rule_connect(subject).decision is not Decision.DENY:
+                return resource
+        raise NoSuchTarget(f"{claimant.principal.kind} {claimant.principal.name} may not connect to {name}")
+
+    @use_case(Access.PROOF)
+    async def revoke(self, caller: Remote, proof: bytes) -> None:
+        """Revoke a pass that its holder shows; its sessions end. What is no working pass is passed over in silence.
+
+        Raises:
+            Unavailable: the state cannot be written.
+        """
+        revoked = await self._identity.give_back(proof)
+        _log.info("pass_given_back", source=str(caller.source), revoked=revoked)
