@@ -32,6 +32,7 @@ _NULL = "tag:yaml.org,2002:null"
 _BOOL = "tag:yaml.org,2002:bool"
 _INT = "tag:yaml.org,2002:int"
 _FLOAT = "tag:yaml.org,2002:float"
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _AS_TEXT = (_STR, "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
 _PLAIN_INT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _PLAIN_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
@@ -165,6 +166,8 @@ class _Reader:
             raise Unreadable((Problem(_line(node), path, "an alias refers to something that contains it"),))
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
+        if node.tag not in _COLLECTIONS:
+            self._problem(node, path, _ambiguous(node.tag, ""))
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.MappingNode):

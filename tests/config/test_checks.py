@@ -1,0 +1,180 @@
+"""What no single key can be wrong about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from blastwall.config.checks import is_loopback
+from blastwall.config.model import Configuration
+
+Refused = Callable[[str], list[str]]
+Accepted = Callable[[str], Configuration]
+
+SECOND_AGENT = "  - {name: %s, issuer: %s, match: %s}\nresources:"
+SECOND_RESOURCE = """\
+  - name: {name}
+    kind: tape
+    listen: {listen}
+    upstream: {{host: other.example}}
+    credential: {{user: app, password: {{env: B}}}}
+"""
+
+
+def with_agent(small: str, name: str = "b", issuer: str = "github", match: str = "{sub: x}") -> str:
+    return small.replace("resources:", SECOND_AGENT % (name, issuer, match))
+
+
+def only(problems: list[str]) -> str:
+    (problem,) = problems
+    return problem.partition(": ")[2]
+
+
+def test_unknown_issuer_of_an_agent(refused: Refused, small: str) -> None:
+    assert only(refused(with_agent(small, issuer="githib"))) == (
+        "agents[1].issuer: no issuer is named 'githib'; did you mean 'github'?"
+    )
+
+
+def test_unknown_issuer_of_a_user(refused: Refused, small: str) -> None:
+    text = small + "users:\n  - {name: ana, issuer: entra, match: {oid: x}}\n"
+    assert only(refused(text)) == "users[0].issuer: no issuer is named 'entra'; known: github"
+
+
+def test_two_agents_of_one_name_whatever_the_case(refused: Refused, small: str) -> None:
+    assert "agents[0] has the name" in only(refused(with_agent(small, name="CI")))
+
+
+def test_two_resources_of_one_name(refused: Refused, small: str) -> None:
+    assert "resources[0] has the name" in only(refused(small + SECOND_RESOURCE.format(name="shop", listen=15433)))
+
+
+def test_two_agents_that_match_the_same_tokens(refused: Refused, small: str) -> None:
+    problem = only(refused(with_agent(small, match='{repository_id: "123"}')))
+    assert problem.startswith("agents[1].match: agents[0] matches the same tokens")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("regex:([", "not a regular expression that can be used"),
+        ("regex:", "must not be empty"),
+        ("glob:", "must not be empty"),
+        ("glob:**", "matches every token of the issuer"),
+    ],
+)
+def test_patterns_that_cannot_be_used(refused: Refused, small: str, value: str, said: str) -> None:
+    assert said in only(refused(with_agent(small, match=f"{{sub: '{value}'}}")))
+
+
+def test_two_resources_on_one_port(refused: Refused, small: str) -> None:
+    assert only(refused(small + SECOND_RESOURCE.format(name="b", listen=15432))) == (
+        "resources[1].listen: port 15432 is taken by shop"
+    )
+
+
+def test_a_resource_on_the_control_port(refused: Refused, small: str) -> None:
+    assert only(refused(small + "control: {port: 15432}\n")).endswith("port 15432 is taken by the control port")
+
+
+def test_the_control_port_on_another_address_is_free(accepted: Accepted, small: str) -> None:
+    assert accepted(small + "listen: 10.0.0.1\ncontrol: {port: 15432, listen: 127.0.0.1}\n").control.port == 15432
+
+
+def test_a_group_that_nobody_has(refused: Refused, small: str) -> None:
+    text = small + "masking:\n  - {resource: shop, columns: [a.b.c], except: [cj]}\n"
+    assert only(refused(text)) == "masking[0].except[0]: no agent or user has the group 'cj'; known: ci"
+
+
+def test_a_credential_for_a_group_that_nobody_has(refused: Refused, small: str) -> None:
+    text = small.replace("{user: app, password: {env: SHOP_PASSWORD}}", "{user: a, password: {env: A}, for: [cj]}")
+    assert only(refused(text)).startswith("resources[0].credential.for[0]: no agent or user has the group 'cj'")
+
+
+def test_two_credentials_for_one_group_or_for_everybody(refused: Refused, small: str) -> None:
+    one = "{user: a, password: {env: A}, for: [ci]}"
+    rest = "{user: a, password: {env: A}}"
+    text = small.replace("{user: app, password: {env: SHOP_PASSWORD}}", f"[{one}, {one}, {rest}, {rest}]")
+    problems = [problem.partition(": ")[2] for problem in refused(text)]
+    assert [problem.partition(":")[0] for problem in problems] == [
+        "resources[0].credential[3]",
+        "resources[0].credential[1]",
+    ]
+
+
+def test_masking_of_an_unknown_resource(refused: Refused, small: str) -> None:
+    text = small + "masking:\n  - {resource: shap, columns: [a.b.c]}\n"
+    assert only(refused(text)) == "masking[0].resource: no resource is named 'shap'; did you mean 'shop'?"
+
+
+@pytest.mark.parametrize("column", ["customers.email", "a..b", "a.b.c.d.e", "email"])
+def test_columns_that_are_not_dotted_names(refused: Refused, small: str, column: str) -> None:
+    text = small + f"masking:\n  - {{resource: shop, columns: [{column}]}}\n"
+    assert "is not `[database.]schema.table.column`" in only(refused(text))
+
+
+@pytest.mark.parametrize("address", ["everywhere", "10.0.0.1:80", "10.0.0", ""])
+def test_listen_addresses(refused: Refused, small: str, address: str) -> None:
+    assert "listen: expects one of this machine's IP addresses" in only(refused(small + f"listen: '{address}'\n"))
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "10.0.0.1", "::"])
+def test_plain_text_beyond_loopback_is_refused(refused: Refused, small: str, address: str) -> None:
+    text = small.replace("listen: 15432", "listen: 15432\n    plain_text: true") + f"listen: '{address}'\n"
+    assert "tokens would cross the network in clear" in only(refused(text))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "localhost", "127.8.0.1"])
+def test_plain_text_on_loopback_is_accepted(accepted: Accepted, small: str, address: str) -> None:
+    text = small.replace("listen: 15432", "listen: 15432\n    plain_text: true") + f"listen: '{address}'\n"
+    assert accepted(text).resources[0].plain_text
+
+
+@pytest.mark.parametrize("host", ["127.evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "0.0.0.0"])
+def test_what_only_looks_like_loopback_is_not(host: str) -> None:
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://token.example", "http://127.0.0.1.evil.example", "https://u:p@token.example", "ftp://x", "https://", "x"],
+)
+def test_issuers_whose_keys_could_be_forged(refused: Refused, small: str, url: str) -> None:
+    assert "issuers[0].issuer: expects an https URL" in only(refused(small.replace("https://token.example", url)))
+    keys = small.replace("audience: blastwall", f"audience: blastwall, jwks: '{url}'")
+    assert "issuers[0].jwks: expects `file:PATH` or an https URL" in only(refused(keys))
+
+
+def test_an_issuer_on_loopback_may_be_http(accepted: Accepted, small: str) -> None:
+    text = small.replace("https://token.example", "http://127.0.0.1:9000")
+    assert accepted(text).issuers[0].issuer == "http://127.0.0.1:9000"
+
+
+def test_a_webhook_must_be_https(refused: Refused, small: str) -> None:
+    text = small + "recordings: {anchors: [{webhook: 'http://anchor.example'}]}\n"
+    assert only(refused(text)).startswith("recordings.anchors[0].webhook: expects an https URL")
+
+
+@pytest.mark.parametrize("state", ["mysql://x", "sqlite:///", "sqlite:///:memory:", "state.db"])
+def test_state_that_is_no_file_and_no_server(refused: Refused, small: str, state: str) -> None:
+    assert only(refused(small + f"state: '{state}'\n")).startswith("state: ")
+
+
+def test_a_password_in_the_state_url_is_refused_and_not_repeated(refused: Refused, small: str) -> None:
+    problem = only(refused(small + "state: postgresql://u:hunter2@db/blastwall\n"))
+    assert "must not carry a password" in problem
+    assert "hunter2" not in problem
+
+
+def test_azure_ids(refused: Refused, small: str) -> None:
+    text = small.replace("listen: 15432", "listen: 15432\n    azure: /subscriptions/x")
+    assert "expects /subscriptions/…" in only(refused(text))
+
+
+@pytest.mark.parametrize(
+    ("packs", "said"),
+    [("[tap]", "no pack is named 'tap'; did you mean 'tape'?"), ("[tape, {tape: {except: [x]}}]", "stands twice")],
+)
+def test_packs(refused: Refused, small: str, packs: str, said: str) -> None:
+    assert said in only(refused(small + f"packs: {packs}\n"))
