@@ -1,0 +1,69 @@
+"""Where the files of a node stand in its folder.
+
+RECORDINGS/NODE/
+chain                     the node's chain, one record for each thing that happened to the recordings
+node.pub                  the public key that its checkpoints are signed with
+lock                      held by the gateway that writes here
+segment-00000001.zst      a closed segment: records of many sessions, compressed
+segment-00000001.index    its sessions in short, so that lists need not read segments
+segment-00000002.log      the open segment
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_SEGMENT = re.compile(r"segment-(\d{8,})\.(log|zst|index)")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The folder of one node's recordings."""
+
+    path: Path
+
+    @property
+    def node(self) -> str:
+        """The node's name."""
+        return self.path.name
+
+    @property
+    def chain(self) -> Path:
+        return self.path / "chain"
+
+    @property
+    def public(self) -> Path:
+        return self.path / "node.pub"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    def raw(self, segment: int) -> Path:
+        """The segment while it is open."""
+        return self.path / f"segment-{segment:08d}.log"
+
+    def sealed(self, segment: int) -> Path:
+        """The segment once it is closed and compressed."""
+        return self.path / f"segment-{segment:08d}.zst"
+
+    def index(self, segment: int) -> Path:
+        return self.path / f"segment-{segment:08d}.index"
+
+    def segments(self, suffix: str = "") -> set[int]:
+        """The numbers of the segments that have a file here; `suffix` is "log", "zst", "index" or "" for any."""
+        found = (_SEGMENT.fullmatch(path.name) for path in self.path.iterdir())
+        return {int(match[1]) for match in found if match is not None and suffix in ("", match[2])}
+
+
+def folders(recordings: Path) -> Iterator[Folder]:
+    """Yield the nodes that have recordings under `recordings`, by name. A node's own folder is taken as such."""
+    if (recordings / "chain").is_file():
+        yield Folder(recordings)
+        return
+    for path in sorted(recordings.iterdir()):
+        if (path / "chain").is_file():
+            yield Folder(path)

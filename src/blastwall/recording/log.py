@@ -1,0 +1,178 @@
+"""The node's log: its chain and its open segment, kept in step. Knows nothing of loops and threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from blastwall.model.events import Event
+from blastwall.recording.chain import (
+    Begun,
+    ChainWriter,
+    Checkpoint,
+    Checkpointed,
+    Closed,
+    Opened,
+    Removal,
+    Removed,
+    Sealed,
+    statement_text,
+)
+from blastwall.recording.events import encode
+from blastwall.recording.frames import build, seed
+from blastwall.recording.keys import Signed, SigningKey
+from blastwall.recording.layout import Folder
+from blastwall.recording.segments import OpenSegment
+from blastwall.recording.summary import Portion
+
+
+@dataclass(slots=True)
+class Stream:
+    """A session's place in the log: the number and previous hash of its next record, the segments it is in."""
+
+    ordinal: int
+    session: str
+    number: int = 0
+    head: bytes = b""
+    segments: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Position:
+    """Where a log goes on; what recovery found."""
+
+    stream: int = 1
+    segment: int = 1
+    sequence: int = 1
+    entries: int = 0
+    head: bytes | None = None
+
+
+class NodeLog:
+    """Appends sessions' events and the chain's entries. Every method either happens whole or raises OSError."""
+
+    def __init__(
+        self, folder: Folder, key: SigningKey, position: Position, segment_size: int, clock: Callable[[], float]
+    ) -> None:
+        self.chain = ChainWriter(folder.chain, position.entries, position.head)
+        self.live: OpenSegment | None = None
+        self._folder = folder
+        self._key = key
+        self._limit = segment_size
+        self._clock = clock
+        self._next = position
+        self._owed: list[Closed] = []
+        self._covered: tuple[int, int, int] | None = None
+        self.ended: list[OpenSegment] = []
+        """Segments that nothing is appended to any more; whoever closes them takes them from here."""
+
+    def open(self, session: str) -> Stream:
+        """Begin a session: the chain names it before any record of it exists."""
+        self.pay()
+        stream = Stream(self._next.stream, session, head=seed(self._next.stream))
+        segment = self.live.number if self.live is not None else self._next.segment
+        self.chain.append(Opened(self._clock(), stream.ordinal, session, segment))
+        self._next.stream += 1
+        return stream
+
+    def append(self, stream: Stream, events: Sequence[Event]) -> OpenSegment:
+        """Append a session's events in one write; return the segment that holds them.
+
+        Raises:
+            OSError, ValueError: nothing was appended.
+        """
+        number, head, parts = stream.number, stream.head, []
+        for event in events:
+            data, head = build(stream.ordinal, number, head, encode(event))
+            parts.append(data)
+            number += 1
+        data = b"".join(parts)
+        segment = self._room(len(data))
+        segment.append(data)
+        portion = segment.portions.get(stream.ordinal)
+        if portion is None:
+            portion = Portion(stream=stream.ordinal, session=stream.session, first=stream.number)
+            segment.portions[stream.ordinal] = portion
+            stream.segments.add(segment.number)
+        segment.note(portion, number - 1, head, events)
+        stream.number, stream.head = number, head
+        return segment
+
+    def close(self, stream: Stream, why: str = "") -> None:
+        """Put the session's head into the chain; while the chain cannot be written, it is owed."""
+        self._owed.append(Closed(self._clock(), stream.ordinal, stream.session, stream.number, stream.head.hex(), why))
+        try:
+            self.pay()
+        except OSError:
+            return
+
+    def pay(self) -> None:
+        """Append the heads that could not be appended before."""
+        while self._owed:
+            self.chain.append(self._owed[0])
+            del self._owed[0]
+
+    def roll(self) -> None:
+        """End the open segment; the next record begins another."""
+        if self.live is not None:
+            self.ended.append(self.live)
+            self.live = None
+
+    def checkpoint(self) -> tuple[Signed, Checkpoint] | None:
+        """Sign what is there now and put it into the chain; None where nothing came since the last one."""
+        self.pay()
+        live = self.live
+        if self._covered == self._extent():
+            return None
+        checkpoint = Checkpoint(
+            node=self._folder.node,
+            sequence=self._next.sequence,
+            at=self._clock(),
+            entries=self.chain.number,
+            head=self.chain.head.hex(),
+            segment=live.number if live is not None else 0,
+            size=live.file.size if live is not None else 0,
+            digest=live.digest.hexdigest() if live is not None else "",
+        )
+        signed = self._key.sign(statement_text(checkpoint))
+        self.chain.append(Checkpointed(checkpoint.at, signed))
+        self._next.sequence += 1
+        self._covered = self._extent()
+        return signed, checkpoint
+
+    def remove(self, sealed: Sealed, why: str, portions: Sequence[Portion]) -> None:
+        """Say in the chain, signed, that retention deletes a segment. Its files are deleted afterwards."""
+        removal = Removal(
+            node=self._folder.node,
+            at=self._clock(),
+            entry=self.chain.number,
+            segment=sealed.segment,
+            digest=sealed.digest,
+            why=why,
+            continues={str(portion.stream): (portion.last, portion.head) for portion in portions if not portion.closed},
+        )
+        self.chain.append(Removed(removal.at, self._key.sign(statement_text(removal))))
+
+    def _extent(self) -> tuple[int, int, int]:
+        live = self.live
+        return (self.chain.number, live.number, live.file.size) if live is not None else (self.chain.number, 0, 0)
+
+    def _room(self, size: int) -> OpenSegment:
+        if self.live is not None and self.live.file.size and self.live.file.size + size > self._limit:
+            self.roll()
+        if self.live is None:
+            self.live = self._begin()
+        return self.live
+
+    def _begin(self) -> OpenSegment:
+        self.pay()
+        number = self._next.segment
+        segment = OpenSegment(self._folder, number, self._clock())
+        try:
+            self.chain.append(Begun(segment.began, number))
+        except OSError:
+            segment.file.close()
+            segment.file.path.unlink(missing_ok=True)
+            raise
+        self._next.segment += 1
+        return segment

@@ -1,0 +1,278 @@
+"""Reading recordings: lists, searches, one session's events. Proves nothing (`verify` does); no content raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from blastwall.model.events import (
+    Event,
+    LoginAsked,
+    LoginRefused,
+    StatementAsked,
+    StatementFinished,
+    StatementInjected,
+    StatementRefused,
+    StatementRuled,
+)
+from blastwall.model.ids import segment as escaped
+from blastwall.recording.chain import Chain, read_chain
+from blastwall.recording.events import UnreadableEvent, decode
+from blastwall.recording.frames import Broken, read
+from blastwall.recording.layout import Folder, folders
+from blastwall.recording.segments import content_of, index_of, scan
+from blastwall.recording.summary import Portion, Summary, summarise
+
+
+class NoRecordings(Exception):  # noqa: N818 - says what is missing
+    """There is nothing to read, or no such session, or several; the text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What sessions to find; every condition that is given must hold.
+
+    `effect` is an action ("delete"). `object` is a name, or the last parts of one joined by `.` or `/`
+    ("orders", "public.orders"); with `effect` as well, that action on that object. `text` is searched, regardless of
+    case, in statements, their values and what the client was told. Times are seconds since the epoch.
+    """
+
+    principal: str | None = None
+    resource: str | None = None
+    effect: str | None = None
+    object: str | None = None
+    text: str | None = None
+    since: float | None = None
+    until: float | None = None
+    open: bool | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One record of a session: its event, or why it cannot be read. `after` is the seconds since the one before."""
+
+    number: int
+    event: Event | None
+    problem: str = ""
+    after: float = 0.0
+
+
+class Reader:
+    """The recordings of every node under one folder."""
+
+    def __init__(self, recordings: Path) -> None:
+        """Take the folder.
+
+        Raises:
+            NoRecordings: it holds none, or cannot be read.
+        """
+        try:
+            self._folders = tuple(folders(recordings))
+        except OSError as error:
+            raise NoRecordings(f"the recordings in {recordings} cannot be read: {error.strerror}") from error
+        if not self._folders:
+            raise NoRecordings(f"no recordings in {recordings}: no gateway has recorded there, or it is another folder")
+
+    def sessions(self, query: Query = Query()) -> list[Summary]:
+        """Return the sessions that match, newest first."""
+        found: list[Summary] = []
+        for folder in self._folders:
+            found += _Node(folder).sessions(query)
+        found.sort(key=lambda summary: (summary.started, summary.stream), reverse=True)
+        return found[: query.limit]
+
+    def session(self, session: str) -> Summary:
+        """Return the session with this id, or with the only id that starts so.
+
+        Raises:
+            NoRecordings: there is none, or there are several.
+        """
+        every = self.sessions()
+        found = [each for each in every if each.session == session]
+        found = found or [each for each in every if session and each.session.startswith(session)]
+        if not found:
+            raise NoRecordings(f"no session {session!r} is recorded here; `blastwall sessions list` shows all")
+        if len(found) > 1:
+            raise NoRecordings(f"{len(found)} sessions start with {session!r}; give more of the id")
+        return found[0]
+
+    def replay(self, summary: Summary) -> Iterator[Recorded]:
+        """Yield a session's records in their order, with the seconds between them."""
+        folder = next(folder for folder in self._folders if folder.node == summary.node)
+        before: float | None = None
+        for recorded in _Node(folder).records(summary.stream):
+            if recorded.event is None:
+                yield recorded
+                continue
+            at = recorded.event.at
+            after = max(0.0, at - before) if before is not None else 0.0
+            before = at
+            yield Recorded(recorded.number, recorded.event, after=after)
+
+
+class _Node:
+    """One node's recordings at one moment."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        try:
+            self._chain = read_chain(folder.chain)
+        except OSError:
+            self._chain = Chain()
+        self._names = {stream: opened.session for stream, opened in self._chain.opened.items()}
+        self._damaged: set[int] = set()
+
+    def sessions(self, query: Query) -> list[Summary]:
+        """Return the sessions that match; where an index cannot say, the records are read."""
+        found: list[Summary] = []
+        unsure: dict[int, Summary] = {}
+        for summary in self._summaries():
+            if not matches(summary, query):
+                continue
+            if query.text is not None or (summary.partial and _asks_effects(query)):
+                unsure[summary.stream] = summary
+            else:
+                found.append(summary)
+        return found + ([] if not unsure else self._confirmed(unsure, query))
+
+    def records(self, stream: int) -> Iterator[Recorded]:
+        """Yield one session's records, each number once."""
+        expected: int | None = None
+        for segment in self._segments(stream):
+            for number, event, problem in self._events(segment, lambda each: each == stream):
+                if expected is not None and number[1] > expected:
+                    gap = f"records {expected} to {number[1] - 1} are not here"
+                    yield Recorded(expected, None, gap)
+                expected = number[1] + 1
+                yield Recorded(number[1], event, problem)
+            if segment in self._damaged:
+                yield Recorded(expected or 0, None, f"segment {segment} cannot be read to its end; run `audit verify`")
+
+    def _summaries(self) -> Iterator[Summary]:
+        portions: dict[int, list[Portion]] = {}
+        for segment in sorted(self._folder.segments()):
+            for portion in self._portions(segment):
+                portions.setdefault(portion.stream, []).append(portion)
+        for stream, held in portions.items():
+            summary = summarise(self._folder.node, held)
+            closed = self._chain.closed.get(stream)
+            summary.open = closed is None
+            summary.why = closed.why if closed is not None else ""
+            summary.shortened = summary.first > 0 or (closed is not None and summary.last + 1 < closed.count)
+            summary.damaged = bool(self._damaged & set(self._segments(stream)))
+            yield summary
+
+    def _portions(self, segment: int) -> Sequence[Portion]:
+        if self._folder.index(segment).exists() and (portions := index_of(self._folder, segment)):
+            return portions
+        try:
+            portions, broken = scan(self._folder, segment, self._names)
+        except OSError:
+            self._damaged.add(segment)
+            return []
+        if broken is not None and not broken.torn:
+            self._damaged.add(segment)
+        return portions
+
+    def _segments(self, stream: int) -> list[int]:
+        opened = self._chain.opened.get(stream)
+        return sorted(each for each in self._folder.segments() if opened is None or each >= opened.segment)
+
+    def _events(
+        self, segment: int, wanted: Callable[[int], bool]
+    ) -> Iterator[tuple[tuple[int, int], Event | None, str]]:
+        try:
+            with content_of(self._folder, segment) as source:
+                for item in read(source):
+                    if isinstance(item, Broken):
+                        if not item.torn:
+                            self._damaged.add(segment)
+                        return
+                    if wanted(item.stream):
+                        yield (item.stream, item.number), *_decoded(item.payload)
+        except OSError:
+            self._damaged.add(segment)
+
+    def _confirmed(self, unsure: dict[int, Summary], query: Query) -> list[Summary]:
+        """Search the records of the sessions in `unsure`."""
+        texts: set[int] = set()
+        effects: set[int] = set()
+        for segment in sorted(self._folder.segments()):
+            for (stream, _), event, _ in self._events(segment, unsure.__contains__):
+                if event is None:
+                    continue
+                if query.text is not None and says(event, query.text.casefold()):
+                    texts.add(stream)
+                if isinstance(event, StatementAsked) and _asks_effects(query):
+                    pairs = ((each.action.value, each.object.id_below("")[1:]) for each in event.effects)
+                    if _touches(pairs, query):
+                        effects.add(stream)
+        return [
+            summary
+            for stream, summary in unsure.items()
+            if (query.text is None or stream in texts) and (not _asks_effects(query) or stream in effects)
+        ]
+
+
+def _decoded(payload: bytes) -> tuple[Event | None, str]:
+    try:
+        return decode(payload), ""
+    except UnreadableEvent as error:
+        return None, str(error)
+
+
+def matches(summary: Summary, query: Query) -> bool:
+    """Whether a session meets the conditions that its summary can decide; the others count as met."""
+    return (
+        (query.principal is None or summary.principal == query.principal)
+        and (query.resource is None or summary.resource == query.resource)
+        and (query.since is None or summary.ended >= query.since)
+        and (query.until is None or summary.started <= query.until)
+        and (query.open is None or summary.open == query.open)
+        and (not _asks_effects(query) or summary.partial or _touches(summary.effects, query))
+    )
+
+
+def _asks_effects(query: Query) -> bool:
+    return query.effect is not None or query.object is not None
+
+
+def _touches(effects: Iterable[tuple[str, str]], query: Query) -> bool:
+    return any(
+        (query.effect is None or action == query.effect) and (query.object is None or is_object(ident, query.object))
+        for action, ident in effects
+    )
+
+
+def is_object(ident: str, wanted: str) -> bool:
+    """Whether an object's id ends with the parts of `wanted`, which is written with `.` or `/` between them."""
+    parts = [escaped(part) for part in wanted.removesuffix("()").split("/" if "/" in wanted else ".")]
+    return ident.removesuffix("()").split("/")[-len(parts) :] == parts
+
+
+def says(event: Event, folded: str) -> bool:
+    """Whether the case-folded text occurs in what the event says in words."""
+    return any(folded in text.casefold() for text in _words(event))
+
+
+def _words(event: Event) -> Iterator[str]:
+    match event:
+        case StatementAsked():
+            yield event.text
+            yield from (value for value in event.parameters if value is not None)
+        case StatementInjected():
+            yield event.text
+        case StatementRefused():
+            yield event.told
+        case StatementRuled():
+            yield event.ruling.reason
+        case StatementFinished():
+            yield event.error or ""
+        case LoginAsked():
+            yield from (event.user, event.database, event.application)
+        case LoginRefused():
+            yield from (event.reason, event.told)
+        case _:
+            return

@@ -1,0 +1,206 @@
+"""Segments: the open one that records are appended to, closing it, and reading one back in whatever form it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import zstandard
+
+from blastwall.model.events import Event
+from blastwall.recording.chain import Sealed
+from blastwall.recording.events import UnreadableEvent, decode
+from blastwall.recording.files import AppendFile, sync_folder, write_whole
+from blastwall.recording.frames import Broken, Record, Source, read
+from blastwall.recording.layout import Folder
+from blastwall.recording.summary import Portion, decode_index, encode_index
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
+
+_CHUNK = 1 << 20
+
+
+class OpenSegment:
+    """The segment that is written now: its file, its digest so far, and what it holds of each session."""
+
+    def __init__(self, folder: Folder, number: int, at: float) -> None:
+        """Begin segment `number`.
+
+        Raises:
+            OSError: its file cannot be made.
+        """
+        self.number = number
+        self.began = at
+        self.last_at = at
+        self.file = AppendFile(folder.raw(number), new=True)
+        self.digest = sha256()
+        self.portions: dict[int, Portion] = {}
+
+    def append(self, data: bytes) -> None:
+        """Append whole records.
+
+        Raises:
+            OSError: they cannot be written; the segment is as before.
+        """
+        self.file.append(data)
+        self.digest.update(data)
+
+    def note(self, portion: Portion, last: int, head: bytes, events: Iterable[Event]) -> None:
+        """Count what was appended for one session."""
+        portion.last, portion.head = last, head.hex()
+        for event in events:
+            portion.add(event)
+        self.last_at = max(self.last_at, portion.ended)
+
+    def content(self) -> Content:
+        """What its sealing needs, once nothing is appended any more."""
+        return Content(self.number, self.file.size, self.digest.hexdigest(), self.last_at, list(self.portions.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a closed segment holds: its raw size and digest, and its sessions."""
+
+    number: int
+    size: int
+    digest: str
+    last_at: float
+    portions: list[Portion]
+
+
+def compress(folder: Folder, content: Content, at: float) -> Sealed:
+    """Write the segment's compressed file and index as drafts beside it, and return the chain's entry for both.
+
+    Runs in a thread: most of it is done without the interpreter's lock.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    stored, stored_digest = _compress_file(folder.raw(content.number), _draft(folder.sealed(content.number)))
+    index = encode_index(content.portions)
+    write_whole(_draft(folder.index(content.number)), index)
+    return Sealed(
+        at=at,
+        segment=content.number,
+        size=content.size,
+        digest=content.digest,
+        stored=stored,
+        stored_digest=stored_digest,
+        index_digest=sha256(index).hexdigest(),
+        last_at=content.last_at,
+    )
+
+
+def publish(folder: Folder, sealed: Sealed) -> None:
+    """Once the chain has the entry: give the drafts their names and delete the raw file. Can be done again.
+
+    Raises:
+        OSError: a file cannot be renamed or deleted; `publish` again later.
+    """
+    for path in (folder.index(sealed.segment), folder.sealed(sealed.segment)):
+        if _draft(path).exists():
+            _draft(path).replace(path)
+    sync_folder(folder.path)
+    if folder.sealed(sealed.segment).exists() and folder.index(sealed.segment).exists():
+        folder.raw(sealed.segment).unlink(missing_ok=True)
+
+
+def discard_drafts(folder: Folder) -> None:
+    """Delete what an interrupted `compress` left.
+
+    Raises:
+        OSError: the folder cannot be changed.
+    """
+    for path in folder.path.glob("segment-*.draft*"):
+        path.unlink()
+
+
+def index_of(folder: Folder, segment: int) -> list[Portion]:
+    """A closed segment's index, unproven; empty where it cannot be read."""
+    try:
+        return decode_index(folder.index(segment).read_bytes())
+    except (OSError, ValueError):
+        return []
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(path.name + ".draft")
+
+
+def _compress_file(source: Path, target: Path) -> tuple[int, str]:
+    compressor = zstandard.ZstdCompressor(level=1, write_checksum=True).compressobj()
+    digest = sha256()
+    with source.open("rb") as raw, target.open("wb") as file:
+        while chunk := raw.read(_CHUNK):
+            _write(file, digest, compressor.compress(chunk))
+        _write(file, digest, compressor.flush())
+        file.flush()
+        os.fsync(file.fileno())
+        return file.tell(), digest.hexdigest()
+
+
+def _write(file: BinaryIO, digest: HASH, data: bytes) -> None:
+    file.write(data)
+    digest.update(data)
+
+
+@contextmanager
+def content_of(folder: Folder, segment: int) -> Iterator[Source]:
+    """Open a segment's raw content, from the raw file or the compressed one.
+
+    Raises:
+        FileNotFoundError: it has neither.
+        OSError: it cannot be read.
+    """
+    with _either(folder, segment) as file:
+        if file.name.endswith(".zst"):
+            with zstandard.ZstdDecompressor().stream_reader(file, read_size=_CHUNK) as reader:
+                yield reader
+        else:
+            yield file
+
+
+def _either(folder: Folder, segment: int) -> BinaryIO:
+    try:
+        return folder.sealed(segment).open("rb")
+    except FileNotFoundError:
+        try:
+            return folder.raw(segment).open("rb")
+        except FileNotFoundError:
+            return folder.sealed(segment).open("rb")  # it was closed between the two
+
+
+def scan(folder: Folder, segment: int, names: dict[int, str]) -> tuple[list[Portion], Broken | None]:
+    """Read a segment through and return what it holds of each session, and where it stops being readable.
+
+    `names` gives the streams' session ids.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    portions: dict[int, Portion] = {}
+    with content_of(folder, segment) as source:
+        for item in read(source):
+            if isinstance(item, Broken):
+                return list(portions.values()), item
+            count(portions, item, names)
+    return list(portions.values()), None
+
+
+def count(portions: dict[int, Portion], record: Record, names: dict[int, str]) -> None:
+    """Count one record into its session's portion; an unreadable event counts as a record only."""
+    portion = portions.get(record.stream)
+    if portion is None:
+        name = names.get(record.stream, f"unknown-{record.stream}")
+        portion = portions[record.stream] = Portion(stream=record.stream, session=name, first=record.number)
+    portion.last, portion.head = record.number, record.hash.hex()
+    try:
+        portion.add(decode(record.payload))
+    except UnreadableEvent:
+        return
