@@ -1,0 +1,8 @@
+"""PostgreSQL: the wire protocol, both sides, without I/O."""
+
+from __future__ import annotations
+
+from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.postgres.kind import PostgresKind
+
+PROTOCOL: ProtocolKind = PostgresKind()

@@ -1,0 +1,271 @@
+"""The side connection of the gateway's own: it reads a database's catalog, once for all sessions on it.
+
+Sessions ask it for `CURRENT` at login, after a statement that may have changed a definition, and where a result comes
+from an unknown table: a look at the catalog's fingerprint that begins after the question, and a new reading where it
+has changed. The answer is the `View`, whose `snapshot` every session reads at each statement.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+
+from blastwall.model.credential import Credential
+from blastwall.model.statement import Column
+from blastwall.protocols.contract import UPSTREAM, Answered, Close, Opening, Output, Send, Side
+from blastwall.protocols.postgres.catalog_queries import FINGERPRINT, QUERIES, SECURE
+from blastwall.protocols.postgres.errors import decode_fields
+from blastwall.protocols.postgres.messages import decode_data_row, encode_query
+from blastwall.protocols.postgres.server_handshake import HandshakeFailed, ServerHandshake
+from blastwall.sql.postgres import Catalog, Classified, Function, Relation
+from blastwall.wire.reader import Malformed
+
+_PATH_NAME = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^\s,"]*))\s*(?:,|$)')
+MAX_MESSAGE = 64 << 20
+CACHED_TEXTS = 10_000
+CACHED_TEXT_SIZE = 8 * 1024
+
+
+CURRENT = "current"
+"""The question: the catalog as it is now."""
+
+
+class CatalogUnavailable(Exception):  # noqa: N818 - says what happened
+    """The catalog cannot be read: nothing can be classified on this database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One reading of a database's catalog.
+
+    `parents` maps a partition or inheriting table to its ancestors; `text_types` are the database's own text-like
+    types. `classified` caches what texts mean under this snapshot, keyed by everything else that it depends on.
+    """
+
+    catalog: Catalog
+    parents: dict[int, tuple[int, ...]]
+    text_types: frozenset[int]
+    search_path: tuple[str, ...]
+    classified: dict[Hashable, tuple[Classified, ...]] = field(default_factory=dict)
+
+    def remember(self, key: Hashable, size: int, classified: tuple[Classified, ...]) -> None:
+        """Cache a classification; the oldest goes where there are too many."""
+        if size > CACHED_TEXT_SIZE:
+            return
+        if len(self.classified) >= CACHED_TEXTS:
+            del self.classified[next(iter(self.classified))]
+        self.classified[key] = classified
+
+    def origin(self, table: int, attribute: int) -> frozenset[Column] | None:
+        """The columns that a result column with this origin shows; None for an unknown table or a whole row."""
+        relation = self.catalog.by_oid(table)
+        if relation is None or not 0 < attribute <= len(relation.columns):
+            return None
+        if relation.kind in ("v", "m"):
+            sources = self.catalog.view_sources(relation)
+            found = sources[attribute - 1] if attribute <= len(sources) else None
+            return None if found is None else self.widen(found)
+        return self.widen(frozenset({self._column(relation, relation.columns[attribute - 1])}))
+
+    def widen(self, columns: Iterable[Column]) -> frozenset[Column]:
+        """Add the same columns of the tables that a partition or inheriting table belongs to."""
+        widened = set(columns)
+        for column in tuple(widened):
+            relation = self.catalog.relation(column.schema, column.table)
+            for oid in self.parents.get(relation.oid, ()) if relation is not None else ():
+                parent = self.catalog.by_oid(oid)
+                if parent is not None and column.column in parent.columns:
+                    widened.add(self._column(parent, column.column))
+        return frozenset(widened)
+
+    def _column(self, relation: Relation, name: str) -> Column:
+        return Column(self.catalog.database, relation.schema, relation.name, name)
+
+
+@dataclass(slots=True)
+class View:
+    """What the sessions of one database share; `snapshot` is replaced whole."""
+
+    snapshot: Snapshot
+
+
+class PostgresCompanion:
+    """The side connection of one resource and database. One query is under way at a time."""
+
+    def __init__(self, opening: Opening, credential: Credential, database: str) -> None:
+        self._database = database
+        self._user = credential.user
+        parameters = {"user": credential.user, "database": database, "application_name": "blastwall catalog"}
+        self._handshake: ServerHandshake | None = ServerHandshake(
+            UPSTREAM,
+            opening.resource.upstream,
+            credential,
+            {**parameters, "client_encoding": "UTF8", "options": "-c default_transaction_read_only=on"},
+            opening.entropy,
+        )
+        self._buffer = b""
+        self._asked: list[int] = []
+        self._reading: list[int] = []
+        self._queries: deque[str] = deque()
+        self._rows: list[list[str | None]] = []
+        self._results: list[list[list[str | None]]] = []
+        self._fingerprint: list[list[str | None]] = []
+        self._path: tuple[str, ...] = ()
+        self._version = 0
+        self._view: View | None = None
+        self._busy = True
+
+    def start(self) -> list[Output]:
+        return self._handshake.start() if self._handshake else []
+
+    def receive(self, side: Side, data: bytes) -> list[Output]:
+        try:
+            if self._handshake is not None:
+                return self._log_in(self._handshake, data)
+            self._buffer += data
+            return self._messages()
+        except (HandshakeFailed, Malformed, ValueError, KeyError, IndexError, TypeError) as error:
+            return self._fail(f"the catalog of {self._database} cannot be read: {error}")
+
+    def receive_eof(self, side: Side) -> list[Output]:
+        return self._fail(f"the connection for the catalog of {self._database} was lost")
+
+    def dial_failed(self, side: Side, reason: str) -> list[Output]:
+        return self._fail(reason)
+
+    def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> list[Output]:
+        return self._handshake.tls_started(certificate) if self._handshake else []
+
+    def look_up(self, number: int, question: Hashable) -> list[Output]:
+        self._asked.append(number)
+        return [] if self._busy else self._next()
+
+    def _log_in(self, handshake: ServerHandshake, data: bytes) -> list[Output]:
+        outputs = handshake.receive(data)
+        if handshake.ready:
+            self._handshake = None
+            self._buffer = handshake.buffered
+            self._queries.extend(SECURE)
+            outputs += self._send()
+        return outputs
+
+    def _next(self) -> list[Output]:
+        """Begin with what was asked: a first reading, or a look whether another is needed."""
+        if not self._asked:
+            self._busy = False
+            return []
+        self._busy = True
+        self._reading, self._asked = self._asked, []
+        self._queries.extend((FINGERPRINT, *QUERIES) if self._view is None else (FINGERPRINT,))
+        return self._send()
+
+    def _send(self) -> list[Output]:
+        return [Send(UPSTREAM, encode_query(self._queries.popleft()))]
+
+    def _messages(self) -> list[Output]:
+        outputs: list[Output] = []
+        position, buffer = 0, self._buffer
+        while len(buffer) - position >= 5:
+            length = int.from_bytes(buffer[position + 1 : position + 5], "big")
+            if not 4 <= length <= MAX_MESSAGE:
+                raise Malformed(f"a message of {length} bytes")
+            end = position + 1 + length
+            if end > len(buffer):
+                break
+            self._message(buffer[position : position + 1], buffer[position + 5 : end], outputs)
+            position = end
+        self._buffer = buffer[position:]
+        return outputs
+
+    def _message(self, kind: bytes, body: bytes, outputs: list[Output]) -> None:
+        if kind == b"D":
+            row = decode_data_row(body)
+            self._rows.append([None if value is None else value.decode() for value in row])
+        elif kind == b"E":
+            fields = decode_fields(body)
+            raise Malformed(f"{fields['M']} ({fields['C']})")
+        elif kind == b"Z":
+            self._results.append(self._rows)
+            self._rows = []
+            outputs += self._send() if self._queries else self._finished()
+        elif kind not in (b"T", b"C", b"S", b"N", b"A", b"K"):
+            raise Malformed(f"an unexpected message {kind!r}")
+
+    def _finished(self) -> list[Output]:
+        results, self._results = self._results, []
+        if not self._path:
+            self._path = split_path(results[0][0][0] or "")
+            return self._next()
+        if len(results) == 1 and self._view is not None and results[0] != self._fingerprint:
+            self._queries.extend((FINGERPRINT, *QUERIES))
+            return self._send()
+        if len(results) > 1:
+            self._fingerprint = results[0]
+            self._replace(self._snapshot(results[1:]))
+        answered: list[Output] = [Answered(number, self._view) for number in self._reading]
+        self._reading = []
+        return answered + self._next()
+
+    def _replace(self, snapshot: Snapshot) -> None:
+        if self._view is None:
+            self._view = View(snapshot)
+        else:
+            self._view.snapshot = snapshot
+
+    def _snapshot(self, results: list[list[list[str | None]]]) -> Snapshot:
+        relations, functions, schemas, parents, types = results
+        self._version += 1
+        catalog = Catalog(
+            self._database,
+            self._version,
+            [_relation(row) for row in relations],
+            [_function(row) for row in functions],
+            [str(row[0]) for row in schemas],
+            self._path,
+        )
+        ancestors: dict[int, tuple[int, ...]] = {}
+        for child, parent in parents:
+            ancestors[int(child or 0)] = (*ancestors.get(int(child or 0), ()), int(parent or 0))
+        return Snapshot(catalog, ancestors, frozenset(int(row[0] or 0) for row in types), self._path)
+
+    def _fail(self, reason: str) -> list[Output]:
+        waiting = [*self._reading, *self._asked]
+        self._reading, self._asked = [], []
+        failed: list[Output] = [Answered(number, CatalogUnavailable(reason)) for number in waiting]
+        return [*failed, Close(reason)]
+
+
+def split_path(setting: str) -> tuple[str, ...]:
+    """Split a `search_path` into schema names, as `SplitIdentifierString` does: `"$user", public` has two."""
+    names: list[str] = []
+    position = 0
+    for match in _PATH_NAME.finditer(setting):
+        if match.start() != position:
+            raise ValueError(f"the search_path {setting!r} is unreadable")
+        position = match.end()
+        if match["quoted"] is not None:
+            names.append(match["quoted"].replace('""', '"'))
+        elif match["plain"]:
+            names.append(match["plain"].lower())
+    return tuple(names)
+
+
+def _relation(row: list[str | None]) -> Relation:
+    oid, schema, name, kind, columns, types, definition = row
+    return Relation(
+        int(oid or 0),
+        schema or "",
+        name or "",
+        kind or "",
+        tuple(json.loads(columns or "[]")),
+        definition or "",
+        tuple(json.loads(types or "[]")),
+    )
+
+
+def _function(row: list[str | None]) -> Function:
+    schema, name, language, volatility, definer, kind = row
+    return Function(schema or "", name or "", language or "", volatility or "", definer == "t", kind or "")

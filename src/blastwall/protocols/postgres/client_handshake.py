@@ -1,0 +1,177 @@
+"""The client's side of the start: TLS, the startup packet, the password that carries the token or pass.
+
+    state      next
+    REQUEST    SSLRequest → `S`, TLS → REQUEST · GSSENCRequest → `N` → REQUEST · CancelRequest → Interrupt, done
+               ClientHello → TLS with ALPN `postgresql` → REQUEST · StartupMessage → PASSWORD
+    TLS        the relay reports TLS → REQUEST
+    PASSWORD   PasswordMessage → DONE, with `login` set
+
+Whatever arrives before an upgrade to TLS besides the request closes the connection: it would later be read as if it had
+come through TLS (CVE-2021-23222 and kin).
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from blastwall.protocols.contract import CLIENT, Close, Interrupt, Login, Opening, Output, Send, StartTls
+from blastwall.protocols.postgres import errors
+from blastwall.protocols.postgres.errors import encode_error
+from blastwall.protocols.postgres.settings import StartupRefused, check_startup
+from blastwall.protocols.postgres.startup import (
+    ALPN,
+    AUTH_CLEARTEXT,
+    CANCEL_REQUEST,
+    GSSENC_REQUEST,
+    PROTOCOL_3_0,
+    PROTOCOL_3_2,
+    SSL_REQUEST,
+    TLS_HANDSHAKE,
+    Startup,
+    decode_cancel,
+    decode_password,
+    decode_startup,
+    encode_authentication,
+    encode_negotiate,
+    request_code,
+    request_length,
+)
+from blastwall.wire.reader import Malformed
+
+
+class _State(Enum):
+    REQUEST = auto()
+    TLS = auto()
+    PASSWORD = auto()
+    DONE = auto()
+
+
+class ClientHandshake:
+    """Bytes of the client's in, outputs out, until `login` is set or a `Close` was returned."""
+
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
+        self._buffer = b""
+        self._state = _State.REQUEST
+        self._secure = False
+        self._direct = False
+        self._gss_refused = False
+        self.startup: Startup | None = None
+        self.version = PROTOCOL_3_0
+        self.login: Login | None = None
+
+    @property
+    def buffered(self) -> bytes:
+        """What the client sent beyond its password."""
+        return self._buffer
+
+    def receive(self, data: bytes) -> list[Output]:
+        self._buffer += data
+        outputs: list[Output] = []
+        try:
+            while self._step(outputs):
+                pass
+            self._check_size()
+        except Malformed as error:
+            outputs += refuse_start(errors.PROTOCOL_VIOLATION, f"the connection's start is unreadable: {error}")
+        except StartupRefused as error:
+            outputs += refuse_start(error.code, str(error))
+        return outputs
+
+    def tls_started(self, alpn: str | None) -> list[Output]:
+        if self._direct and alpn != ALPN:
+            return [Close("a direct TLS connection without the ALPN protocol postgresql")]
+        self._secure = True
+        self._state = _State.REQUEST
+        return []
+
+    def _check_size(self) -> None:
+        if len(self._buffer) > self._opening.limits.startup + 1:
+            raise Malformed("more than the startup needs before it is complete")
+
+    def _step(self, outputs: list[Output]) -> bool:
+        if self._state is _State.REQUEST and self._buffer:
+            return self._request(outputs)
+        if self._state is _State.PASSWORD:
+            return self._password()
+        return False
+
+    def _request(self, outputs: list[Output]) -> bool:
+        if self._buffer[0] == TLS_HANDSHAKE and not self._secure:
+            outputs.append(StartTls(CLIENT, (ALPN,), self._buffer))
+            self._buffer = b""
+            self._direct = True
+            self._state = _State.TLS
+            return False
+        length = request_length(self._buffer, self._opening.limits.startup)
+        if length is None or len(self._buffer) < length:
+            return False
+        packet, self._buffer = self._buffer[:length], self._buffer[length:]
+        code = request_code(packet)
+        if code == SSL_REQUEST:
+            return self._ssl_request(outputs)
+        if code == GSSENC_REQUEST:
+            return self._gss_request(outputs)
+        if code == CANCEL_REQUEST:
+            self._state = _State.DONE
+            outputs += [Interrupt(decode_cancel(packet).handle), Close("a cancel request")]
+            return False
+        self._startup(decode_startup(packet), outputs)
+        return True
+
+    def _ssl_request(self, outputs: list[Output]) -> bool:
+        if self._secure:
+            raise Malformed("a second request for TLS")
+        if self._buffer:
+            raise Malformed("bytes after the request for TLS and before TLS")
+        outputs += [Send(CLIENT, b"S"), StartTls(CLIENT, (ALPN,))]
+        self._state = _State.TLS
+        return False
+
+    def _gss_request(self, outputs: list[Output]) -> bool:
+        if self._buffer or self._gss_refused or self._secure:
+            raise Malformed("a request for GSSAPI encryption where none is possible")
+        self._gss_refused = True
+        outputs.append(Send(CLIENT, b"N"))
+        return False
+
+    def _startup(self, startup: Startup, outputs: list[Output]) -> None:
+        if startup.version >> 16 != PROTOCOL_3_0 >> 16:
+            raise Malformed(f"protocol {startup.version >> 16}.{startup.version & 0xFFFF}; 3.0 and 3.2 are spoken")
+        if not self._secure and not self._opening.plain_text:
+            raise StartupRefused(
+                errors.INVALID_AUTHORIZATION,
+                "this gateway accepts TLS only, since the password is a token; connect with sslmode=verify-full",
+            )
+        unknown = [name for name in startup.parameters if name.startswith("_pq_.")]
+        self.version = PROTOCOL_3_2 if startup.version >= PROTOCOL_3_2 else PROTOCOL_3_0
+        check_startup(startup)
+        if startup.version not in (PROTOCOL_3_0, PROTOCOL_3_2) or unknown:
+            outputs.append(Send(CLIENT, encode_negotiate(self.version, unknown)))
+        self.startup = startup
+        outputs.append(Send(CLIENT, encode_authentication(AUTH_CLEARTEXT)))
+        self._state = _State.PASSWORD
+
+    def _password(self) -> bool:
+        if len(self._buffer) < 5:
+            return False
+        length = int.from_bytes(self._buffer[1:5], "big")
+        if self._buffer[:1] != b"p" or not 5 <= length <= self._opening.limits.startup:
+            raise Malformed("something else than a password of at most the accepted size")
+        if len(self._buffer) < 1 + length:
+            return False
+        body, self._buffer = self._buffer[5 : 1 + length], self._buffer[1 + length :]
+        self._state = _State.DONE
+        parameters = self.startup.parameters if self.startup else {}
+        self.login = Login(
+            user=parameters.get("user", ""),
+            proof=decode_password(body),
+            target=parameters.get("database") or parameters.get("user", ""),
+            application=parameters.get("application_name", ""),
+        )
+        return False
+
+
+def refuse_start(code: str, message: str) -> list[Output]:
+    """A fatal error as PostgreSQL sends it before a session is ready, and the end."""
+    return [Send(CLIENT, encode_error(code, f"blastwall: {message}", severity="FATAL")), Close(message)]

@@ -1,0 +1,251 @@
+"""What the two halves of an admitted session share: what is asked and owed, how a statement is sent or refused.
+
+    client half (`requests`)  ── Ask ──▶ gate ── answer ──▶ here: forward the very bytes, or refuse
+    server half (`responses`) ── settles names, counts rows, masks
+
+A refusal is a deliberately failing statement in the place of the refused one; its error is replaced by ours. So the
+server itself gives the transaction its native behaviour: an earlier INSERT of the pipeline rolls back, an open
+transaction fails, and there is exactly one ReadyForQuery for each Sync (`docs/adr/0004-postgres-denial-and-cancel.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from blastwall.model.masks import NO_MASKS, MaskRules
+from blastwall.model.statement import Literal, Parameter, Stage, Statement
+from blastwall.protocols.contract import (
+    CLIENT,
+    UPSTREAM,
+    Allow,
+    Answer,
+    Ask,
+    Deny,
+    Finished,
+    Held,
+    Injected,
+    Lookup,
+    Opening,
+    Output,
+    Refused,
+    Send,
+    Withdraw,
+)
+from blastwall.protocols.postgres import errors
+from blastwall.protocols.postgres.catalog import CURRENT, Snapshot, View
+from blastwall.protocols.postgres.errors import encode_error, encode_notice
+from blastwall.protocols.postgres.messages import Parse, encode_parse, encode_query
+from blastwall.protocols.postgres.naming import Names
+from blastwall.protocols.postgres.pipeline import Entry, Owed, Pipeline, Running
+from blastwall.protocols.postgres.results import ResultGuard
+from blastwall.sql.postgres import Classified, NameState, classify
+
+FAILING = "blastwall: this statement was refused by policy"
+"""Text that PostgreSQL cannot parse, in any state of a transaction. It also tells whoever reads the server's log."""
+FAILING_PARSE = encode_parse(Parse("blastwall_refused", FAILING))
+FAILING_QUERY = encode_query(FAILING)
+
+Release = Callable[[list[Output]], None]
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """Statements that were asked together and are sent together, by `release`, or not at all.
+
+    `verdict` is set where the statement is refused whatever policy says, to (SQLSTATE, reason).
+    """
+
+    running: tuple[Running, ...]
+    release: Release
+    extended: bool
+    allowed: set[int] = field(default_factory=set)
+    verdict: tuple[str, str] | None = None
+
+
+class Conversation:
+    """The state of one admitted session."""
+
+    def __init__(self, opening: Opening, database: str, view: View, names: Names, numbers: Iterator[int]) -> None:
+        self.opening = opening
+        self.database = database
+        self.names = names
+        self.pipeline = Pipeline()
+        self.status = b"I"
+        self.waiting: Waiting | None = None
+        self.discarding = False
+        self.refreshing: int | None = None
+        self.touched = False
+        self._view = view
+        self._numbers = numbers
+        self._guard: ResultGuard | None = None
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest reading of the catalog."""
+        return self._view.snapshot
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, or will be once what was sent has run."""
+        return self.status != b"I" or any(
+            one.classified.transaction == "begin" for entry in self.pipeline for one in entry.running
+        )
+
+    def guard(self, rules: MaskRules) -> ResultGuard:
+        """The masking rules over the newest snapshot."""
+        known = self._guard
+        if known is None or known.rules is not rules or known.snapshot is not self.snapshot:
+            known = self._guard = ResultGuard(rules, self.snapshot)
+        return known
+
+    def classify(self, text: str, state: NameState | None = None) -> tuple[Classified, ...]:
+        """Classify a text under the names as they may be now, or as they were in `state`."""
+        state, snapshot = state or self.names.state, self.snapshot
+        key = (text, state.search_paths, state.temp, state.user)
+        found = snapshot.classified.get(key)
+        if found is None:
+            found = classify(text, snapshot.catalog, state)
+            if not any(one.executes is not None or one.operation in ("FETCH", "MOVE") for one in found):
+                snapshot.remember(key, len(text), found)
+        return found
+
+    def statement(
+        self, text: str, classified: Classified, stage: Stage, parameters: tuple[Parameter, ...] = ()
+    ) -> Statement:
+        """Put a classified text, or its part, in the gate's words."""
+        start, end = classified.start, classified.end
+        literals = classified.literals
+        if start:
+            literals = tuple(Literal(one.start - start, one.end - start, one.column, one.secret) for one in literals)
+        return Statement(
+            text=text[start:end],
+            effects=classified.effects,
+            operation=classified.operation,
+            database=self.database,
+            parameters=parameters,
+            literals=literals,
+            stage=stage,
+            filtered=classified.filtered,
+            in_transaction=self.in_transaction,
+            doubt=classified.doubt,
+        )
+
+    # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask(
+        self,
+        outputs: list[Output],
+        statements: Sequence[tuple[Statement, Classified]],
+        release: Callable[[tuple[Running, ...], list[Output]], None],
+        *,
+        extended: bool,
+        verdict: tuple[str, str] | None = None,
+    ) -> None:
+        """Raise the asks; `release` is called with what runs once all are allowed."""
+        running = tuple(Running(next(self._numbers), classified) for _, classified in statements)
+        self.waiting = Waiting(running, lambda out: release(running, out), extended, verdict=verdict)
+        for (statement, _), one in zip(statements, running, strict=True):
+            outputs.append(Ask(one.number, statement))
+
+    def answer(self, number: int, answer: Answer) -> list[Output]:
+        """Take one answer; numbers that nobody waits for any more are ignored."""
+        waiting = self.waiting
+        one = next((one for one in waiting.running if one.number == number), None) if waiting else None
+        if waiting is None or one is None:
+            return []
+        outputs: list[Output] = []
+        if isinstance(answer, Held) and waiting.verdict is None:
+            outputs.append(Send(CLIENT, encode_notice(f"blastwall: {answer.notice}")))
+        elif isinstance(answer, Allow):
+            self._allowed(waiting, one, answer, outputs)
+        elif isinstance(answer, Deny):
+            code = waiting.verdict[0] if waiting.verdict else errors.INSUFFICIENT_PRIVILEGE
+            self._refused(waiting, one, code, answer.reason, outputs)
+        else:
+            outputs.append(Withdraw(number))
+            self._refused(waiting, one, *(waiting.verdict or ("", "")), outputs)
+        return outputs
+
+    def withdraw(self, code: str, reason: str) -> list[Output]:
+        """Give up what waits for an answer, and refuse it with an error of this code."""
+        if self.waiting is None:
+            return []
+        waiting, outputs = self.waiting, self.withdrawn()
+        self.deny(waiting.running[0].number, encode_error(code, reason), outputs, extended=waiting.extended)
+        return outputs
+
+    def withdrawn(self) -> list[Output]:
+        """Give up what waits for an answer, without a word to the client."""
+        if self.waiting is None:
+            return []
+        waiting, self.waiting = self.waiting, None
+        return [
+            Refused(one.number, "not sent") if one.number in waiting.allowed else Withdraw(one.number)
+            for one in waiting.running
+        ]
+
+    def deny(self, number: int, error: bytes, outputs: list[Output], *, extended: bool) -> None:
+        """Send the failing statement in the place of a refused one."""
+        outputs.append(Injected(number, FAILING, "refusal"))
+        outputs.append(Send(UPSTREAM, FAILING_PARSE if extended else FAILING_QUERY))
+        self.pipeline.push(Entry(Owed.PARSE if extended else Owed.QUERY, self.pipeline.segment, refusal=error))
+        self.discarding = extended
+
+    def refuse_unasked(self, code: str, message: str, outputs: list[Output]) -> None:
+        """Refuse a message of the extended protocol that names what does not exist: the server's own error."""
+        outputs.append(Send(UPSTREAM, FAILING_PARSE))
+        self.pipeline.push(Entry(Owed.PARSE, self.pipeline.segment, refusal=encode_error(code, message)))
+        self.discarding = True
+
+    def refresh(self, outputs: list[Output]) -> None:
+        """Ask for the catalog as it is now; the client's next statements wait for it."""
+        self.refreshing = next(self._numbers)
+        outputs.append(Lookup(self.refreshing, self.database, CURRENT))
+
+    def finish(
+        self, running: Running, outputs: list[Output], affected: int | None = None, error: str | None = None
+    ) -> None:
+        """Close a statement's record, once."""
+        if running.done:
+            return
+        running.done = True
+        masked = dict(running.plan.counts) if running.plan is not None else {}
+        if running.copy is not None:
+            masked = dict(running.copy.plan.counts)
+        outputs.append(Finished(running.number, running.rows, affected, running.bytes, error, masked))
+
+    # ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _allowed(self, waiting: Waiting, one: Running, answer: Allow, outputs: list[Output]) -> None:
+        waiting.allowed.add(one.number)
+        one.rules = answer.mask
+        if waiting.verdict is not None:
+            self._refused(waiting, one, *waiting.verdict, outputs)
+            return
+        if answer.mask is not NO_MASKS and answer.mask:
+            guard = self.guard(answer.mask)
+            reason = guard.refusal(one.classified)
+            if reason is not None:
+                self._refused(
+                    waiting, one, errors.INSUFFICIENT_PRIVILEGE, f"masking refuses this statement: {reason}", outputs
+                )
+                return
+            one.guarded = guard.touches(one.classified)
+            self.touched |= one.guarded
+        if len(waiting.allowed) == len(waiting.running):
+            self.waiting = None
+            waiting.release(outputs)
+
+    def _refused(self, waiting: Waiting, one: Running, code: str, reason: str, outputs: list[Output]) -> None:
+        self.waiting = None
+        for other in waiting.running:
+            if other.number in waiting.allowed:
+                told = reason if other is one else "not sent: another statement of the same query was refused"
+                outputs.append(Refused(other.number, told))
+            elif other is not one:
+                outputs.append(Withdraw(other.number))
+        message = reason if len(waiting.running) == 1 else f"{reason} (the whole query was not run)"
+        self.deny(one.number, encode_error(code, f"blastwall: {message}"), outputs, extended=waiting.extended)

@@ -1,0 +1,80 @@
+"""What the gateway knows of the protocol besides its bytes: its name, port, pack, and how its clients are set up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from pydantic import BaseModel
+
+from blastwall.model.credential import Credential
+from blastwall.model.statement import Literal, Statement
+from blastwall.protocols.contract import ClientAddress, Opening
+from blastwall.protocols.postgres.catalog import PostgresCompanion
+from blastwall.protocols.postgres.session import PostgresSession
+from blastwall.protocols.postgres.settings import PostgresSettings
+from blastwall.sql.postgres import Catalog, NameState, classify
+
+
+class PostgresKind:
+    """Implements `ProtocolKind`."""
+
+    @property
+    def kind(self) -> str:
+        return "postgres"
+
+    @property
+    def port(self) -> int:
+        return 5432
+
+    @property
+    def settings(self) -> type[BaseModel]:
+        return PostgresSettings
+
+    @property
+    def pack(self) -> Traversable | None:
+        return files(__package__).joinpath("pack.cedar")
+
+    def session(self, opening: Opening) -> PostgresSession:
+        return PostgresSession(opening)
+
+    def companion(self, opening: Opening, credential: Credential, name: str) -> PostgresCompanion:
+        return PostgresCompanion(opening, credential, name)
+
+    def classify(self, text: str, database: str) -> Sequence[Statement]:
+        catalog = Catalog(database, 0, (), (), ("pg_catalog", "information_schema", "public"))
+        state = NameState((("public",),), "", frozenset(), {})
+        return tuple(
+            Statement(
+                text=text[one.start : one.end],
+                effects=one.effects,
+                operation=one.operation,
+                database=database,
+                literals=tuple(
+                    Literal(literal.start - one.start, literal.end - one.start, literal.column, literal.secret)
+                    for literal in one.literals
+                ),
+                filtered=one.filtered,
+                doubt=one.doubt,
+            )
+            for one in classify(text, catalog, state)
+        )
+
+    def environment(self, address: ClientAddress) -> Mapping[str, str]:
+        """Libpq's variables: psql, psycopg, pgbench and most other clients read them."""
+        return {
+            "PGHOST": address.host,
+            "PGPORT": str(address.port),
+            "PGDATABASE": address.database,
+            "PGUSER": address.user,
+            "PGPASSWORD": address.secret,
+            "PGSSLMODE": "disable" if address.plain_text else "verify-full",
+            **({"PGSSLROOTCERT": address.ca} if address.ca and not address.plain_text else {}),
+        }
+
+    def command(self, address: ClientAddress) -> Sequence[str]:
+        mode = "disable" if address.plain_text else "verify-full"
+        authority = f" sslrootcert={address.ca}" if address.ca and not address.plain_text else ""
+        where = f"host={address.host} port={address.port} dbname={address.database} user={address.user}"
+        return ("psql", f"{where} sslmode={mode}{authority}")

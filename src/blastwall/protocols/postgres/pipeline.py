@@ -1,0 +1,164 @@
+"""What the server still owes: one entry for each message that was sent to it, in order.
+
+The server answers in the order of the requests, so the entry at the head says what an answer belongs to. After an error
+in the extended protocol the server ignores everything up to Sync (PostgreSQL documentation, "Extended Query"): the
+entries up to the next SYNC are dropped then. A `segment` is what lies between two Syncs (or is one simple Query).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from blastwall.masking.plan import MaskPlan
+from blastwall.model.masks import NO_MASKS, MaskRules
+from blastwall.protocols.postgres.copy_rows import CopyMask
+from blastwall.protocols.postgres.messages import Field
+from blastwall.sql.postgres import Catalog, Classified, NameState
+
+
+@dataclass(slots=True, eq=False)
+class Running:
+    """A statement that was allowed: what its `Finished` will say, and how its results are masked."""
+
+    number: int
+    classified: Classified
+    rules: MaskRules = NO_MASKS
+    guarded: bool = False
+    rows: int = 0
+    bytes: int = 0
+    plan: MaskPlan | None = None
+    planned: bool = False
+    copy: CopyMask | None = None
+    done: bool = False
+    masked: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """A prepared statement. `fields` is its described result: None while unknown, empty where it has none.
+
+    `state` is what names meant when it was parsed; where the catalog has changed since, it is classified anew with it.
+    """
+
+    name: str
+    text: str
+    classified: Classified
+    types: tuple[int, ...] = ()
+    state: NameState | None = None
+    catalog: Catalog | None = None
+    fields: tuple[Field, ...] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Portal:
+    """A bound statement. `described` is set once a Describe of it or of its statement was sent."""
+
+    name: str
+    prepared: Prepared
+    running: Running
+    values: tuple[bytes | None, ...] = ()
+    formats: tuple[int, ...] = ()
+    results: tuple[int, ...] = ()
+    fields: tuple[Field, ...] | None = None
+    described: bool = False
+    stale: bool = False
+
+
+class Owed(Enum):
+    """The message that the server owes an answer to."""
+
+    QUERY = auto()
+    PARSE = auto()
+    BIND = auto()
+    DESCRIBE = auto()
+    EXECUTE = auto()
+    CLOSE = auto()
+    COPY_END = auto()
+    SYNC = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One owed answer.
+
+    `refusal` is the error to put in the place of the server's for a statement of the gateway's own; `own` marks a
+    Describe that the client did not ask for; `running` are the statements of a Query, in order.
+    """
+
+    owed: Owed
+    segment: int
+    running: list[Running] = field(default_factory=list)
+    prepared: Prepared | None = None
+    portal: Portal | None = None
+    refusal: bytes = b""
+    own: bool = False
+    closes: str = ""
+
+
+class Pipeline:
+    """The entries in order, oldest first."""
+
+    __slots__ = ("_entries", "segment")
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque()
+        self.segment = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+    @property
+    def head(self) -> Entry | None:
+        return self._entries[0] if self._entries else None
+
+    def push(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        if entry.owed in (Owed.QUERY, Owed.SYNC):
+            self.segment += 1
+
+    def pop(self) -> Entry:
+        return self._entries.popleft()
+
+    def drop_to_sync(self) -> tuple[list[Entry], bool]:
+        """Drop what the server ignores after an error; also say whether a Sync was found that ends the ignoring."""
+        dropped: list[Entry] = []
+        while self._entries:
+            if self._entries[0].owed is Owed.SYNC:
+                return dropped, True
+            dropped.append(self._entries.popleft())
+        return dropped, False
+
+    def swallow_syncs(self) -> None:
+        """Drop the Syncs that a server in copy-in mode ignores: those sent before the copy's end."""
+        kept: deque[Entry] = deque()
+        entries = self._entries
+        while entries and entries[0].owed is not Owed.COPY_END:
+            entry = entries.popleft()
+            if entry.owed is not Owed.SYNC:
+                kept.append(entry)
+        kept.extend(entries)
+        self._entries = kept
+
+    def drop_copy_end(self) -> None:
+        """Drop the mark of a copy's end, once the copy was answered."""
+        if self._entries and self._entries[0].owed is Owed.COPY_END:
+            self._entries.popleft()
+
+    @property
+    def copies_in(self) -> bool:
+        """Whether a COPY FROM STDIN is under way: its data may follow, other requests must wait."""
+        return any(
+            one.classified.copy is not None and one.classified.copy.direction == "in" and not one.done
+            for entry in self._entries
+            for one in entry.running
+        )
+
+    def unsettled(self) -> bool:
+        """Whether the outcome of an earlier segment is open that may change what names mean."""
+        return any(entry.segment < self.segment and entry.owed is not Owed.SYNC for entry in self._entries)

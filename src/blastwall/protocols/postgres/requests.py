@@ -1,0 +1,332 @@
+"""The client's half of an admitted session: read its messages, ask, and send on what was allowed, as it came.
+
+Query    asked statement by statement; sent whole once all are allowed
+Parse    asked at the stage "prepare"
+Bind     asked at the stage "execute", with its values; asked again at Execute if policy has changed since
+Describe, Execute, Close, Sync, Flush    passed on for what was allowed
+FunctionCall    refused: it names a function by OID, past every text
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from blastwall.model.effects import Action, Effect, Object
+from blastwall.model.statement import Parameter, Stage, Statement
+from blastwall.protocols.contract import UPSTREAM, Close, Output, Send
+from blastwall.protocols.postgres import errors
+from blastwall.protocols.postgres.conversation import Conversation
+from blastwall.protocols.postgres.messages import (
+    Named,
+    decode_bind,
+    decode_execute,
+    decode_named,
+    decode_parse,
+    decode_query,
+    encode_describe,
+    format_of,
+)
+from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Prepared, Running
+from blastwall.protocols.postgres.values import recorded_value
+from blastwall.sql.postgres import Classified, NameState
+from blastwall.wire.inbox import HEADER, Frame, Inbox
+from blastwall.wire.reader import Malformed
+
+_TEXT_OVERHEAD = 4096
+"""What a Query or Parse may have besides its text: names and parameter types."""
+_WAITING = frozenset(b"QPBDECF")
+"""Messages whose meaning depends on the answers to earlier ones."""
+_TEXTS = frozenset(b"QP")
+
+
+class Requests:
+    """Bytes of the client's in, outputs out."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        limits = conversation.opening.limits
+        texts = limits.statement + _TEXT_OVERHEAD
+        self._shared = conversation
+        self._inbox = Inbox(limits.message, dict.fromkeys(_TEXTS, texts))
+        self._handlers: dict[int, Callable[[bytes, list[Output]], None]] = {
+            ord("Q"): self._query,
+            ord("P"): self._parse,
+            ord("B"): self._bind,
+            ord("D"): self._describe,
+            ord("E"): self._execute,
+            ord("C"): self._close,
+            ord("F"): self._function_call,
+            ord("S"): self._sync,
+            ord("H"): self._flush,
+            ord("X"): self._terminate,
+            ord("d"): self._copy,
+            ord("c"): self._copy,
+            ord("f"): self._copy,
+        }
+        self.ended = False
+
+    def __len__(self) -> int:
+        """Bytes that wait."""
+        return len(self._inbox)
+
+    def receive(self, data: bytes) -> list[Output]:
+        self._inbox.feed(data)
+        return self.go_on()
+
+    def go_on(self) -> list[Output]:
+        """Handle the messages that need not wait."""
+        outputs: list[Output] = []
+        while not self.ended and self._shared.waiting is None:
+            frame = self._inbox.peek()
+            if frame is None or self._must_wait(frame.kind):
+                break
+            self._handle(frame, outputs)
+        return outputs
+
+    def _must_wait(self, kind: int) -> bool:
+        if kind not in _WAITING or self._shared.discarding:
+            return False
+        pipeline = self._shared.pipeline
+        return self._shared.refreshing is not None or pipeline.unsettled() or pipeline.copies_in
+
+    def _handle(self, frame: Frame, outputs: list[Output]) -> None:
+        handler = self._handlers.get(frame.kind)
+        if handler is None:
+            raise Malformed(f"a message of the type {chr(frame.kind)!r}")
+        if frame.oversized:
+            self._inbox.skip(frame)
+            if not self._shared.discarding:
+                self._oversized(frame, outputs)
+            return
+        message = self._inbox.take(frame)
+        if self._shared.discarding and frame.kind not in b"SX":
+            return
+        handler(message, outputs)
+
+    # ── the simple protocol ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _query(self, message: bytes, outputs: list[Output]) -> None:
+        text = decode_query(message[HEADER:])
+        shared = self._shared
+        classified = shared.classify(text) or (nothing(shared.database, text),)
+        asked = [(shared.statement(text, one, Stage.EXECUTE), one) for one in classified]
+
+        def release(running: tuple[Running, ...], out: list[Output]) -> None:
+            out.append(Send(UPSTREAM, message))
+            shared.pipeline.push(Entry(Owed.QUERY, shared.pipeline.segment, running=list(running)))
+            for one in running:
+                shared.names.sent(one.classified)
+
+        shared.ask(outputs, asked, release, extended=False)
+
+    def _function_call(self, message: bytes, outputs: list[Output]) -> None:
+        reason = "the FunctionCall message is not passed on; call the function with SELECT"
+        self._refuse(f"[FunctionCall of {len(message)} bytes]", "FUNCTION CALL", reason, outputs, extended=False)
+
+    def _oversized(self, frame: Frame, outputs: list[Output]) -> None:
+        limits = self._shared.opening.limits
+        limit = limits.statement if frame.kind in _TEXTS else limits.message
+        reason = f"a message of {frame.size:,} bytes is over the limit of {limit:,}; send less at once"
+        if frame.kind not in b"QPB":
+            raise Malformed(reason)
+        self._refuse(f"[{frame.size} bytes]", "OVERSIZED", reason, outputs, extended=frame.kind != ord("Q"))
+
+    def _refuse(self, text: str, operation: str, reason: str, outputs: list[Output], *, extended: bool) -> None:
+        """Ask, for the record, about what is refused whatever the answer is."""
+        shared = self._shared
+        effect = Effect(Action.UNCLASSIFIED, Object((shared.database,), "database"))
+        statement = Statement(text, (effect,), operation, shared.database, doubt=reason)
+        code = errors.PROGRAM_LIMIT if operation == "OVERSIZED" else errors.FEATURE_NOT_SUPPORTED
+        shared.ask(
+            outputs,
+            [(statement, nothing(shared.database, text))],
+            lambda _running, _out: None,
+            extended=extended,
+            verdict=(code, reason),
+        )
+
+    # ── the extended protocol ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _parse(self, message: bytes, outputs: list[Output]) -> None:
+        parse = decode_parse(message[HEADER:])
+        shared = self._shared
+        state = shared.names.state
+        classified = self._one(parse.query, state)
+        prepared = Prepared(parse.name, parse.query, classified, parse.types, state, shared.snapshot.catalog)
+
+        def release(running: tuple[Running, ...], out: list[Output]) -> None:
+            out.append(Send(UPSTREAM, message))
+            shared.pipeline.push(Entry(Owed.PARSE, shared.pipeline.segment, running=list(running), prepared=prepared))
+            shared.names.sent_parse(prepared)
+
+        statement = shared.statement(parse.query, classified, Stage.PREPARE)
+        shared.ask(outputs, [(statement, classified)], release, extended=True)
+
+    def _one(self, text: str, state: NameState) -> Classified:
+        found = self._shared.classify(text, state) or (nothing(self._shared.database, text),)
+        return found[0] if len(found) == 1 else several(found)
+
+    def _bind(self, message: bytes, outputs: list[Output]) -> None:
+        bind = decode_bind(message[HEADER:])
+        shared = self._shared
+        prepared = shared.names.prepared(bind.statement)
+        if prepared is None:
+            text = f'prepared statement "{bind.statement}" does not exist'
+            shared.refuse_unasked(errors.UNDEFINED_STATEMENT, text, outputs)
+            return
+        if prepared.state is not None and prepared.catalog is not shared.snapshot.catalog:
+            prepared.classified = self._one(prepared.text, prepared.state)
+            prepared.catalog = shared.snapshot.catalog
+
+        def release(running: tuple[Running, ...], out: list[Output]) -> None:
+            portal = Portal(bind.portal, prepared, running[0], bind.values, bind.formats, bind.results)
+            out.append(Send(UPSTREAM, message))
+            shared.pipeline.push(Entry(Owed.BIND, shared.pipeline.segment, running=list(running), portal=portal))
+            shared.names.sent_bind(portal)
+
+        statement = self._bound_statement(prepared, bind.values, bind.formats)
+        shared.ask(outputs, [(statement, prepared.classified)], release, extended=True)
+
+    def _bound_statement(
+        self, prepared: Prepared, values: tuple[bytes | None, ...], formats: tuple[int, ...]
+    ) -> Statement:
+        classified, types = prepared.classified, prepared.types
+        parameters = tuple(
+            Parameter(
+                recorded_value(value, types[n] if n < len(types) else 0, format_of(formats, n)),
+                classified.parameters.get(n + 1),
+                n + 1 in classified.secret_parameters,
+            )
+            for n, value in enumerate(values)
+        )
+        return self._shared.statement(prepared.text, classified, Stage.EXECUTE, parameters)
+
+    def _describe(self, message: bytes, outputs: list[Output]) -> None:
+        named = decode_named(message[HEADER:])
+        entry = Entry(Owed.DESCRIBE, self._shared.pipeline.segment)
+        if named.kind == "S":
+            entry.prepared = self._shared.names.prepared(named.name)
+        else:
+            entry.portal = self._shared.names.portal(named.name)
+        known = entry.prepared or entry.portal
+        if known is None:
+            self._unknown(named, outputs)
+            return
+        if entry.portal is not None:
+            entry.portal.described = True
+        outputs.append(Send(UPSTREAM, message))
+        self._shared.pipeline.push(entry)
+
+    def _execute(self, message: bytes, outputs: list[Output]) -> None:
+        execute = decode_execute(message[HEADER:])
+        shared = self._shared
+        portal = shared.names.portal(execute.portal)
+        if portal is None:
+            self._unknown(Named("P", execute.portal), outputs)
+            return
+        if not portal.stale:
+            self._run(portal, message, outputs)
+            return
+
+        def release(running: tuple[Running, ...], out: list[Output]) -> None:
+            shared.finish(portal.running, out, error="asked again, since policy has changed")
+            portal.running, portal.stale = running[0], False
+            self._run(portal, message, out)
+
+        statement = self._bound_statement(portal.prepared, portal.values, portal.formats)
+        shared.ask(outputs, [(statement, portal.prepared.classified)], release, extended=True)
+
+    def _run(self, portal: Portal, message: bytes, outputs: list[Output]) -> None:
+        shared = self._shared
+        segment = shared.pipeline.segment
+        known = portal.described or portal.prepared.fields is not None
+        if portal.running.rules and portal.prepared.classified.returns_rows and not known:
+            # Masking needs the result's columns before its rows: ask for them, and keep the answer to ourselves.
+            portal.described = True
+            outputs.append(Send(UPSTREAM, encode_describe(Named("P", portal.name))))
+            shared.pipeline.push(Entry(Owed.DESCRIBE, segment, portal=portal, own=True))
+        outputs.append(Send(UPSTREAM, message))
+        shared.pipeline.push(Entry(Owed.EXECUTE, segment, running=[portal.running], portal=portal))
+        shared.names.sent(portal.prepared.classified)
+
+    def _close(self, message: bytes, outputs: list[Output]) -> None:
+        named = decode_named(message[HEADER:])
+        outputs.append(Send(UPSTREAM, message))
+        self._shared.pipeline.push(Entry(Owed.CLOSE, self._shared.pipeline.segment, closes=named.kind + named.name))
+
+    def _sync(self, message: bytes, outputs: list[Output]) -> None:
+        outputs.append(Send(UPSTREAM, message))
+        self._shared.discarding = False
+        self._shared.pipeline.push(Entry(Owed.SYNC, self._shared.pipeline.segment))
+
+    def _flush(self, message: bytes, outputs: list[Output]) -> None:
+        outputs.append(Send(UPSTREAM, message))
+
+    def _copy(self, message: bytes, outputs: list[Output]) -> None:
+        """Data for a COPY under way; a server ignores it otherwise, so it need not get it."""
+        if self._shared.pipeline.copies_in:
+            outputs.append(Send(UPSTREAM, message))
+            if message[0] != ord("d"):
+                self._shared.pipeline.push(Entry(Owed.COPY_END, self._shared.pipeline.segment))
+
+    def _terminate(self, message: bytes, outputs: list[Output]) -> None:
+        self.ended = True
+        outputs += [Send(UPSTREAM, message), Close("the client ended the session")]
+
+    def _unknown(self, named: Named, outputs: list[Output]) -> None:
+        if named.kind == "S":
+            text = f'prepared statement "{named.name}" does not exist'
+            self._shared.refuse_unasked(errors.UNDEFINED_STATEMENT, text, outputs)
+        else:
+            text = f'portal "{named.name}" does not exist'
+            self._shared.refuse_unasked(errors.UNDEFINED_CURSOR, text, outputs)
+
+
+def nothing(database: str, text: str) -> Classified:
+    """A text that asks for nothing: drivers send it to see whether the connection lives."""
+    return Classified(
+        start=0,
+        end=len(text),
+        operation="EMPTY",
+        effects=(Effect(Action.CONNECT, Object((database,), "database")),),
+        filtered=False,
+        doubt="",
+        literals=(),
+        parameters={},
+        secret_parameters=frozenset(),
+        outputs=None,
+        returns_rows=False,
+        reads=frozenset(),
+        copies=frozenset(),
+        filters=frozenset(),
+        copy=None,
+        transaction="",
+        prepares=None,
+        executes=None,
+        deallocates=None,
+    )
+
+
+def several(found: tuple[Classified, ...]) -> Classified:
+    """Several commands in one Parse: the server refuses them, and so do we where policy would not."""
+    first = found[0]
+    return Classified(
+        start=0,
+        end=found[-1].end,
+        operation="SEVERAL",
+        effects=(Effect(Action.UNCLASSIFIED, first.effects[0].object),),
+        filtered=False,
+        doubt="cannot insert multiple commands into a prepared statement",
+        literals=tuple(literal for one in found for literal in one.literals),
+        parameters={},
+        secret_parameters=frozenset(),
+        outputs=None,
+        returns_rows=True,
+        reads=frozenset().union(*(one.reads for one in found)),
+        copies=None,
+        filters=frozenset(),
+        copy=None,
+        transaction="",
+        prepares=None,
+        executes=None,
+        deallocates=None,
+    )

@@ -1,0 +1,500 @@
+"""The server's half of an admitted session: its messages pass as whole spans, and only what must be read is read.
+
+Rows under no mask plan are counted by their headers and passed on, even before they are whole. Every other message is
+matched with the entry at the head of the pipeline; one that was not owed closes the session, since from there on nobody
+could say which rows belong to which statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from blastwall.masking.plan import MaskPlan
+from blastwall.model.effects import Action
+from blastwall.protocols.contract import CLIENT, Output, Send
+from blastwall.protocols.postgres.catalog import split_path
+from blastwall.protocols.postgres.conversation import Conversation
+from blastwall.protocols.postgres.errors import decode_fields, summary
+from blastwall.protocols.postgres.messages import (
+    Field,
+    affected_rows,
+    decode_command_tag,
+    decode_data_row,
+    decode_parameter_status,
+    decode_parameter_types,
+    decode_ready,
+    decode_row_description,
+    encode_data_row,
+    format_of,
+    frame,
+    tag_rows,
+)
+from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Running
+from blastwall.wire.inbox import HEADER
+from blastwall.wire.reader import Malformed
+
+DATA_ROW, COPY_DATA = ord("D"), ord("d")
+_ROWS = frozenset({DATA_ROW, COPY_DATA})
+_NO_ROW = object()
+ENCODINGS = frozenset({"UTF8", "SQL_ASCII"})
+_CHANGES_CATALOG = frozenset({Action.DEFINE, Action.DROP, Action.EXECUTE, Action.UNCLASSIFIED})
+_SKIPPED = "not run: an earlier statement of the same query or pipeline failed"
+
+
+class Handled(NamedTuple):
+    """What becomes of a server's message: `instead` replaces it (None: it passes as it is), `after` follows it."""
+
+    instead: bytes | None = None
+    after: tuple[Output, ...] | list[Output] = ()
+
+
+PASS = Handled()
+SWALLOW = Handled(b"")
+
+
+class _CatalogTooOld(Exception):  # noqa: N818 - says what it is
+    """A result comes from a table that the snapshot does not know: its rows wait for a new one."""
+
+
+class Responses:
+    """Bytes of the server's in, outputs out."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._shared = conversation
+        self._carry = b""
+        self._passing = 0
+        self._row_of: Running | None = None
+        self._ran: list[Running] = []
+        self._failed = False
+        self._catalog_changed = False
+        self._unknown: frozenset[int] = frozenset()
+        self._paused = False
+        self._handlers: dict[int, Callable[[bytes], Handled]] = {
+            ord("1"): self._parse_complete,
+            ord("2"): self._bind_complete,
+            ord("3"): self._close_complete,
+            ord("t"): self._parameter_description,
+            ord("T"): self._row_description,
+            ord("n"): self._no_data,
+            ord("C"): self._command_complete,
+            ord("I"): self._command_complete,
+            ord("s"): self._portal_suspended,
+            ord("E"): self._error,
+            ord("N"): self._notice,
+            ord("Z"): self._ready,
+            ord("S"): self._parameter_status,
+            ord("A"): self._notification,
+            ord("G"): self._copy_in,
+            ord("H"): self._copy_out,
+            ord("c"): self._copy_done,
+        }
+
+    def __len__(self) -> int:
+        """Bytes that wait."""
+        return len(self._carry)
+
+    @property
+    def between_messages(self) -> bool:
+        """Whether a message of the gateway's own may be put in: no message of the server's is half passed."""
+        return self._passing == 0
+
+    def resume(self) -> list[Output]:
+        """Go on with what waited for a reading of the catalog."""
+        self._paused = False
+        return self.receive(b"")
+
+    def receive(self, data: bytes) -> list[Output]:
+        """Handle what arrived, unless a reading of the catalog must come first."""
+        buffer = self._carry + data if self._carry else data
+        if self._paused:
+            self._carry = buffer
+            return []
+        self._carry = b""
+        outputs: list[Output] = []
+        position = min(self._passing, len(buffer))
+        self._passing -= position
+        start = self._walk(buffer, position, outputs)
+        self._carry = buffer[start:]
+        return outputs
+
+    def _walk(self, buffer: bytes, position: int, outputs: list[Output]) -> int:
+        """Walk over the messages; return where the unhandled rest begins."""
+        start, size, dirty = 0, len(buffer), 0
+        while size - position >= HEADER:
+            kind = buffer[position]
+            length = int.from_bytes(buffer[position + 1 : position + HEADER], "big", signed=True)
+            if length < 4:
+                raise Malformed(f"a message {chr(kind)!r} of the length {length}")
+            end = position + 1 + length
+            try:
+                plan = self._row_plan(kind) if kind in _ROWS else _NO_ROW
+                if plan is None:
+                    self._count(length)
+                    if end > size:
+                        self._passing, end = end - size, size
+                    position = end
+                    continue
+                if end > size:
+                    self._check_size(length)
+                    break
+                if kind == DATA_ROW and position >= dirty and isinstance(plan, MaskPlan) and not plan.always:
+                    run = self._run_of_rows(buffer, position)
+                    if not plan.may_match(buffer[position:run]):
+                        position = self._count_rows(buffer, position, run)
+                        continue
+                    dirty = run
+                handled = self._message(kind, buffer, position, end)
+            except _CatalogTooOld:
+                self._send(outputs, buffer, start, position)
+                self._paused = True
+                self._shared.refresh(outputs)
+                return position
+            if handled is not PASS:
+                self._send(outputs, buffer, start, end if handled.instead is None else position)
+                if handled.instead:
+                    outputs.append(Send(CLIENT, handled.instead))
+                outputs += handled.after
+                start = end
+            position = end
+        self._send(outputs, buffer, start, position)
+        return position
+
+    @staticmethod
+    def _run_of_rows(buffer: bytes, position: int) -> int:
+        """The end of the whole rows that follow each other from `position`."""
+        size = len(buffer)
+        while size - position >= HEADER and buffer[position] == DATA_ROW:
+            end = position + 1 + int.from_bytes(buffer[position + 1 : position + HEADER], "big")
+            if end > size:
+                break
+            position = end
+        return position
+
+    def _count_rows(self, buffer: bytes, position: int, end: int) -> int:
+        while position < end:
+            length = int.from_bytes(buffer[position + 1 : position + HEADER], "big")
+            self._count(length)
+            position += 1 + length
+        return end
+
+    @staticmethod
+    def _send(outputs: list[Output], buffer: bytes, start: int, end: int) -> None:
+        if end > start:
+            outputs.append(Send(CLIENT, buffer[start:end]))
+
+    def _check_size(self, length: int) -> None:
+        limit = self._shared.opening.limits.message
+        if length > limit:
+            raise Malformed(f"a message of {length:,} bytes that must be read whole; the limit is {limit:,}")
+
+    def _message(self, kind: int, buffer: bytes, position: int, end: int) -> Handled:
+        body = buffer[position + HEADER : end]
+        if kind == DATA_ROW:
+            return self._masked_row(body)
+        if kind == COPY_DATA:
+            return self._masked_copy(body)
+        handler = self._handlers.get(kind)
+        if handler is None:
+            raise Malformed(f"a message of the type {chr(kind)!r} from the server")
+        self._row_of = None
+        return handler(body)
+
+    # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _row_plan(self, kind: int) -> object | None:
+        """What the next row must be masked with; None where it passes."""
+        running = self._row_of
+        if running is None:
+            running = self._row_of = self._receiver(kind)
+        return running.copy if kind == COPY_DATA else running.plan
+
+    def _receiver(self, kind: int) -> Running:
+        entry = self._head(Owed.EXECUTE, Owed.QUERY)
+        running = self._copying("out") if kind == COPY_DATA else self._current(entry)
+        if not running.planned:
+            if entry.portal is None or kind == COPY_DATA:
+                raise Malformed("rows without their description")
+            self._plan_portal(entry.portal, running)
+        return running
+
+    def _plan_portal(self, portal: Portal, running: Running) -> None:
+        if not running.rules:
+            running.planned = True
+            return
+        if portal.fields is not None:
+            fields, formats = portal.fields, [field.format_ for field in portal.fields]
+        elif portal.prepared.fields is not None:
+            fields = portal.prepared.fields
+            formats = [format_of(portal.results, position) for position in range(len(fields))]
+        else:
+            raise Malformed("rows without their description")
+        self._plan(running, fields, formats)
+
+    def _plan(self, running: Running, fields: tuple[Field, ...], formats: list[int]) -> None:
+        guard = self._shared.guard(running.rules)
+        if running.rules.columns and guard.unknown_origin(fields):
+            unknown = frozenset(field.table for field in fields)
+            if not unknown <= self._unknown:
+                self._unknown |= unknown
+                raise _CatalogTooOld
+        running.plan = guard.result(fields, formats, running.classified)
+        running.planned = True
+
+    def _count(self, length: int) -> None:
+        running = self._row_of
+        if running is not None:
+            running.rows += 1
+            running.bytes += length + 1
+
+    def _masked_row(self, body: bytes) -> Handled:
+        running = self._row_of
+        plan = running.plan if running is not None else None
+        if running is None or not isinstance(plan, MaskPlan):
+            raise Malformed("a row that is not owed")
+        row = decode_data_row(body)
+        self._count(len(body) + 4)
+        return Handled(encode_data_row(row)) if plan.mask(row) else PASS
+
+    def _masked_copy(self, body: bytes) -> Handled:
+        running = self._row_of
+        if running is None or running.copy is None:
+            raise Malformed("copied data that is not owed")
+        self._count(len(body) + 4)
+        masked = running.copy.mask(body)
+        return PASS if masked is body else Handled(frame(b"d", masked))
+
+    # ── answers to requests ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _head(self, *owed: Owed) -> Entry:
+        entry = self._shared.pipeline.head
+        if entry is None or entry.owed not in owed or entry.refusal:
+            raise Malformed("an answer that is not owed")
+        return entry
+
+    @staticmethod
+    def _current(entry: Entry) -> Running:
+        for one in entry.running:
+            if not one.done:
+                return one
+        if entry.portal is not None and entry.running:
+            return entry.running[0]
+        raise Malformed("a result that is not owed")
+
+    def _pop(self) -> Entry:
+        entry = self._shared.pipeline.pop()
+        self._shared.pipeline.drop_copy_end()
+        return entry
+
+    def _parse_complete(self, body: bytes) -> Handled:
+        entry = self._head(Owed.PARSE)
+        self._pop()
+        if entry.prepared is not None:
+            self._shared.names.parsed(entry.prepared)
+        after: list[Output] = []
+        for running in entry.running:
+            self._shared.finish(running, after)
+        return Handled(None, after)
+
+    def _bind_complete(self, body: bytes) -> Handled:
+        entry = self._head(Owed.BIND)
+        self._pop()
+        if entry.portal is not None:
+            self._shared.names.bound(entry.portal)
+        return PASS
+
+    def _close_complete(self, body: bytes) -> Handled:
+        entry = self._head(Owed.CLOSE)
+        self._pop()
+        self._shared.names.closed(entry.closes)
+        return PASS
+
+    def _parameter_description(self, body: bytes) -> Handled:
+        entry = self._head(Owed.DESCRIBE)
+        if entry.prepared is None:
+            raise Malformed("parameter types of a portal")
+        entry.prepared.types = decode_parameter_types(body)
+        return PASS
+
+    def _row_description(self, body: bytes) -> Handled:
+        fields = decode_row_description(body)
+        entry = self._head(Owed.DESCRIBE, Owed.QUERY)
+        if entry.owed is Owed.QUERY:
+            running = self._current(entry)
+            running.planned = True
+            if running.rules:
+                running.planned = False
+                self._plan(running, fields, [field.format_ for field in fields])
+            return PASS
+        return self._described(entry, fields)
+
+    def _no_data(self, body: bytes) -> Handled:
+        return self._described(self._head(Owed.DESCRIBE), ())
+
+    def _described(self, entry: Entry, fields: tuple[Field, ...]) -> Handled:
+        self._pop()
+        if entry.portal is not None:
+            entry.portal.fields = fields
+        elif entry.prepared is not None:
+            entry.prepared.fields = fields
+        return SWALLOW if entry.own else PASS
+
+    def _command_complete(self, body: bytes) -> Handled:
+        entry = self._head(Owed.EXECUTE, Owed.QUERY)
+        running = self._current(entry)
+        tag = decode_command_tag(body) if body else ""
+        affected = affected_rows(tag)
+        copy = running.classified.copy
+        if copy is not None:
+            affected = tag_rows(tag) if copy.direction == "in" else None
+        if entry.owed is Owed.EXECUTE:
+            self._pop()
+        self._completed(running)
+        after: list[Output] = []
+        self._shared.finish(running, after, affected)
+        return Handled(None, after)
+
+    def _completed(self, running: Running) -> None:
+        self._ran.append(running)
+        if any(effect.action in _CHANGES_CATALOG for effect in running.classified.effects):
+            self._catalog_changed = True
+
+    def _portal_suspended(self, body: bytes) -> Handled:
+        self._head(Owed.EXECUTE)
+        self._pop()
+        return PASS
+
+    # ── errors and notices ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _error(self, body: bytes) -> Handled:
+        entry = self._shared.pipeline.head
+        if entry is None:
+            return PASS
+        self._failed = True
+        if entry.owed is Owed.SYNC:
+            return Handled(self._told(body, b"E", entry))
+        shown = entry.refusal or self._told(body, b"E", entry)
+        after: list[Output] = []
+        reason = summary(decode_fields(body))
+        if entry.owed is Owed.QUERY:
+            for running in entry.running:
+                if not running.done:
+                    self._shared.finish(running, after, error=reason)
+                    break
+        else:
+            self._fail_segment(reason, after)
+        return Handled(shown, after)
+
+    def _fail_segment(self, reason: str, after: list[Output]) -> None:
+        """The server ignores the rest of the segment: close its records, and ignore it likewise."""
+        dropped, found = self._shared.pipeline.drop_to_sync()
+        for position, entry in enumerate(dropped):
+            for running in entry.running:
+                self._shared.finish(running, after, error=_SKIPPED if position else reason)
+        if not found:
+            after += self._shared.withdrawn()
+            self._shared.discarding = True
+
+    def _told(self, body: bytes, kind: bytes, entry: Entry | None) -> bytes | None:
+        """An error or notice as the client may see it: by the rules of the statement that it belongs to.
+
+        What a transaction touched stays guarded to its end: a deferred constraint speaks at COMMIT.
+        """
+        running = [one for one in entry.running if not one.done] if entry is not None else []
+        if entry is not None and entry.portal is not None:
+            running.append(entry.portal.running)
+        running = running or self._ran[-1:]
+        if not running or not running[0].rules:
+            return None
+        concerned = running[0]
+        guarded = concerned.guarded or self._shared.touched
+        return self._shared.guard(concerned.rules).told(body, kind, guarded=guarded)
+
+    def _notice(self, body: bytes) -> Handled:
+        told = self._told(body, b"N", self._shared.pipeline.head)
+        return PASS if told is None else Handled(told)
+
+    def _notification(self, body: bytes) -> Handled:
+        return PASS
+
+    def _parameter_status(self, body: bytes) -> Handled:
+        name, value = decode_parameter_status(body)
+        check_parameter(name, value)
+        if name == "search_path":
+            self._shared.names.follow_search_path(split_path(value))
+        return PASS
+
+    # ── COPY ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _copy_in(self, body: bytes) -> Handled:
+        running = self._copying("in")
+        if self._head(Owed.EXECUTE, Owed.QUERY).owed is Owed.EXECUTE:
+            self._shared.pipeline.swallow_syncs()
+        running.planned = True
+        return PASS
+
+    def _copy_out(self, body: bytes) -> Handled:
+        running = self._copying("out")
+        if running.rules:
+            running.copy = self._shared.guard(running.rules).copied(running.classified)
+        running.planned = True
+        return PASS
+
+    def _copying(self, direction: str) -> Running:
+        running = self._current(self._head(Owed.EXECUTE, Owed.QUERY))
+        if running.classified.copy is None or running.classified.copy.direction != direction:
+            raise Malformed(f"a COPY {direction} that nobody asked for")
+        return running
+
+    def _copy_done(self, body: bytes) -> Handled:
+        self._copying("out")
+        return PASS
+
+    # ── ready ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _ready(self, body: bytes) -> Handled:
+        shared = self._shared
+        status = decode_ready(body)
+        entry = shared.pipeline.head
+        if entry is None or entry.owed not in (Owed.QUERY, Owed.SYNC):
+            raise Malformed("a ReadyForQuery that is not owed")
+        self._pop()
+        after: list[Output] = []
+        for running in entry.running:
+            shared.finish(running, after, error=_SKIPPED)
+        if entry.owed is Owed.QUERY:
+            shared.names.forget_unnamed()
+        alone = len(self._ran) == 1 and status == b"I" and shared.status == b"I" and not self._failed
+        for running in self._ran:
+            shared.names.ran(running.classified, in_transaction=not alone)
+        self._ran, self._failed = [], False
+        shared.status = status
+        if status == b"I":
+            shared.touched = False
+            self._close_portals(after)
+        if not len(shared.pipeline):
+            shared.names.settle(transaction_open=status != b"I")
+        if self._catalog_changed and status == b"I":
+            self._catalog_changed = False
+            self._unknown = frozenset()
+            shared.refresh(after)
+        return Handled(None, after) if after else PASS
+
+    def _close_portals(self, after: list[Output]) -> None:
+        """Portals end with their transaction: close the records of those that were not run to their end."""
+        owed = {entry.portal for entry in self._shared.pipeline if entry.portal is not None}
+        for portal in self._shared.names.portals():
+            if portal not in owed:
+                self._shared.finish(portal.running, after, error="not run to its end")
+
+
+def check_parameter(name: str, value: str) -> None:
+    """Check what the server reports of its settings.
+
+    Raises:
+        Malformed: from now on the client's text means something else than what is classified.
+    """
+    if name == "client_encoding" and value not in ENCODINGS:
+        raise Malformed(f"client_encoding became {value}; only UTF8 and SQL_ASCII can be judged")
+    if name == "standard_conforming_strings" and value != "on":
+        raise Malformed("standard_conforming_strings became off; statements can no longer be judged")

@@ -1,0 +1,168 @@
+"""How results are masked: which columns a result shows, what must be refused before it is sent, what errors may say.
+
+A column's origin on the wire (table OID and attribute number) is followed to its table, through views and partitions. A
+column without one is followed through the statement's own lineage. What cannot be traced in a statement that touches a
+protected table is masked whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from blastwall.masking.columns import ProtectedColumns
+from blastwall.masking.plan import MaskPlan, ResultColumn, ValueKind, plan
+from blastwall.model.effects import Action
+from blastwall.model.masks import MaskRules
+from blastwall.model.statement import Column
+from blastwall.protocols.postgres import errors
+from blastwall.protocols.postgres.catalog import Snapshot
+from blastwall.protocols.postgres.copy_rows import BinaryFormat, CopyMask, CsvFormat, RowFormat, TextFormat
+from blastwall.protocols.postgres.messages import Field
+from blastwall.protocols.postgres.values import value_kind
+from blastwall.sql.postgres import Classified, Copy, OutputColumn
+
+_RUNS_CODE = frozenset({Action.EXECUTE, Action.UNCLASSIFIED})
+_TOLD = "MDHWq"
+"""Error fields that are prose: message, detail, hint, context, internal query."""
+
+
+class ResultGuard:
+    """Masking rules over one snapshot of the catalog."""
+
+    def __init__(self, rules: MaskRules, snapshot: Snapshot) -> None:
+        self.rules = rules
+        self.snapshot = snapshot
+        self._database = snapshot.catalog.database
+        self._protected = ProtectedColumns(rules)
+        self._prose = plan((ResultColumn("", ValueKind.TEXT, frozenset(), exact=False),), rules)
+
+    def touches(self, classified: Classified) -> bool:
+        """Whether the statement reads or runs anything through which a protected value could come back."""
+        if not self.rules.columns:
+            return False
+        objects = (effect.object.path for effect in classified.effects)
+        named = {(path[1], path[2]) for path in objects if len(path) == 3} | classified.reads
+        return self._runs_code(classified) or any(self._protects(schema, table) for schema, table in named)
+
+    def refusal(self, classified: Classified) -> str | None:
+        """Why the statement cannot be sent under these rules; None where it can."""
+        if not self.touches(classified):
+            return None
+        if classified.copies is None:
+            return "it would store or send on values of masked columns, as far as can be told"
+        hidden = sorted({_dotted(c) for c in self.snapshot.widen(classified.copies) if self._protected.rule(c)})
+        if hidden:
+            return f"it would copy the masked {_columns(hidden)} to where they are not masked"
+        copy = classified.copy
+        if copy is not None and copy.direction == "out":
+            if copy.columns is None:
+                return "the columns that it copies out cannot be traced, and some of them are masked"
+            if copy.encoding.lower().replace("-", "") not in ("", "utf8", "unicode"):
+                return "masked columns can only be copied out as UTF-8"
+        return None
+
+    def result(self, fields: Sequence[Field], formats: Sequence[int], classified: Classified) -> MaskPlan | None:
+        """The plan for a result described by `fields`; `formats` are those that the values really have."""
+        return plan(
+            [
+                self._column(position, field, format_, len(fields), classified)
+                for position, (field, format_) in enumerate(zip(fields, formats, strict=True))
+            ],
+            self.rules,
+        )
+
+    def unknown_origin(self, fields: Iterable[Field]) -> bool:
+        """Whether a column comes from a table that the snapshot does not know."""
+        return any(field.table and self.snapshot.catalog.by_oid(field.table) is None for field in fields)
+
+    def copied(self, classified: Classified) -> CopyMask | None:
+        """How a COPY TO STDOUT is masked; None where it need not be."""
+        copy = classified.copy
+        if copy is None or copy.columns is None:
+            if self.touches(classified) or (copy is not None and self.rules.detect):
+                raise LookupError("the columns of a COPY are unknown")
+            return None
+        binary = copy.format == "binary"
+        masks = plan([self._copied_column(column, binary, classified) for column in copy.columns], self.rules)
+        return None if masks is None else CopyMask(_row_format(copy), masks, len(copy.columns))
+
+    def told(self, body: bytes, kind: bytes, *, guarded: bool) -> bytes | None:
+        """An error or notice as the client may see it; None where it may be passed as it is.
+
+        `guarded` is whether the statement touches protected values.
+        """
+        if not guarded and self._prose is None:
+            return None
+        fields = errors.decode_fields(body)
+        shown = errors.without_values(fields) if guarded else fields
+        if self._prose is not None:
+            for name in _TOLD:
+                if name in shown:
+                    row: list[bytes | None] = [shown[name].encode()]
+                    self._prose.mask(row)
+                    shown[name] = (row[0] or b"").decode(errors="replace")
+        return errors.encode_fields(kind, shown)
+
+    def _column(self, position: int, field: Field, format_: int, count: int, classified: Classified) -> ResultColumn:
+        kind = value_kind(field.type_, format_, self.snapshot.text_types)
+        if not self.rules.columns:
+            return ResultColumn(field.name, kind, frozenset(), exact=False)
+        if field.table and field.attribute > 0:
+            sources = self.snapshot.origin(field.table, field.attribute)
+            if sources is not None:
+                return ResultColumn(field.name, kind, sources, exact=self._is_table(field.table))
+        outputs = classified.outputs
+        if not field.table and outputs is not None and len(outputs) == count and not self._runs_code(classified):
+            return self._traced(field.name, kind, outputs[position].sources, classified, exact=False)
+        return self._traced(field.name, kind, None, classified, exact=False)
+
+    def _copied_column(self, column: OutputColumn, binary: bool, classified: Classified) -> ResultColumn:
+        kind = ValueKind.OPAQUE if binary else ValueKind.TEXT
+        if column.exact and column.sources is not None and len(column.sources) == 1:
+            (source,) = column.sources
+            relation = self.snapshot.catalog.relation(source.schema, source.table)
+            if relation is not None and source.column in relation.columns and relation.types:
+                type_ = relation.types[relation.columns.index(source.column)]
+                kind = value_kind(type_, int(binary), self.snapshot.text_types)
+        return self._traced(column.name, kind, column.sources, classified, exact=column.exact)
+
+    def _traced(
+        self, name: str, kind: ValueKind, sources: frozenset[Column] | None, classified: Classified, *, exact: bool
+    ) -> ResultColumn:
+        if sources is None:
+            return ResultColumn(name, kind, None if self.touches(classified) else frozenset(), exact=False)
+        return ResultColumn(name, kind, self.snapshot.widen(sources), exact=exact)
+
+    def _is_table(self, oid: int) -> bool:
+        relation = self.snapshot.catalog.by_oid(oid)
+        return relation is not None and relation.kind not in ("v", "m")
+
+    def _protects(self, schema: str, table: str) -> bool:
+        if self._protected.protects_table(self._database, schema, table):
+            return True
+        relation = self.snapshot.catalog.relation(schema, table)
+        parents = self.snapshot.parents.get(relation.oid, ()) if relation is not None else ()
+        found = (self.snapshot.catalog.by_oid(oid) for oid in parents)
+        return any(one and self._protected.protects_table(self._database, one.schema, one.name) for one in found)
+
+    @staticmethod
+    def _runs_code(classified: Classified) -> bool:
+        return any(effect.action in _RUNS_CODE for effect in classified.effects)
+
+
+def _row_format(copy: Copy) -> RowFormat:
+    if copy.format == "binary":
+        return BinaryFormat()
+    delimiter = copy.delimiter.encode()
+    if copy.format == "csv":
+        quote = copy.quote.encode()
+        return CsvFormat(delimiter, copy.null.encode(), quote, copy.escape.encode() or quote, header=copy.header)
+    return TextFormat(delimiter, copy.null.encode(), header=copy.header)
+
+
+def _dotted(column: Column) -> str:
+    return f"{column.schema}.{column.table}.{column.column}"
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"column {names[0]}" if len(names) == 1 else f"columns {', '.join(names)}"

@@ -1,0 +1,315 @@
+"""One client connection: from its first byte through both handshakes to its end.
+
+    phase      what is fed
+    STARTING   the client's handshake; its end raises Ask(Login)
+    ASKED      nothing: the gate verifies, fetches the credential, answers Admit or Deny
+    ENTERING   the server's handshake and the first look at the catalog, side by side
+    TALKING    `requests` and `responses`
+    CLOSED     nothing any more
+
+The client hears "authentication ok" only when the gate has admitted it and the resource has let the gateway in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import Enum, auto
+from itertools import count
+
+from blastwall.protocols.contract import (
+    CLIENT,
+    UPSTREAM,
+    Admit,
+    Admitted,
+    Answer,
+    Ask,
+    Claim,
+    Close,
+    Deny,
+    Lookup,
+    Opening,
+    Output,
+    Send,
+    Side,
+    Withdraw,
+)
+from blastwall.protocols.postgres import errors
+from blastwall.protocols.postgres.cancel import CancelRequest
+from blastwall.protocols.postgres.catalog import CURRENT, View
+from blastwall.protocols.postgres.client_handshake import ClientHandshake, refuse_start
+from blastwall.protocols.postgres.conversation import Conversation
+from blastwall.protocols.postgres.errors import encode_error
+from blastwall.protocols.postgres.messages import TERMINATE, encode_parameter_status, encode_ready, frame
+from blastwall.protocols.postgres.naming import Names
+from blastwall.protocols.postgres.requests import Requests
+from blastwall.protocols.postgres.responses import Responses, check_parameter
+from blastwall.protocols.postgres.server_handshake import HandshakeFailed, ServerHandshake
+from blastwall.protocols.postgres.settings import search_path_setting, upstream_parameters
+from blastwall.protocols.postgres.startup import (
+    AUTH_OK,
+    PROTOCOL_3_2,
+    CancelKey,
+    Startup,
+    encode_authentication,
+    encode_key,
+)
+from blastwall.wire.reader import Malformed
+
+
+class _Phase(Enum):
+    STARTING = auto()
+    ASKED = auto()
+    ENTERING = auto()
+    TALKING = auto()
+    CLOSED = auto()
+
+
+class PostgresSession:
+    """Implements `ProtocolSession`."""
+
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
+        self._phase = _Phase.STARTING
+        self._numbers: Iterator[int] = count(1)
+        self._client = ClientHandshake(opening)
+        self._early = b""
+        self._login = 0
+        self._look_up = 0
+        self._server: ServerHandshake | None = None
+        self._view: View | None = None
+        self._user = ""
+        self._conversation: Conversation | None = None
+        self._requests: Requests | None = None
+        self._responses: Responses | None = None
+        self._key: CancelKey | None = None
+        self._cancels: dict[Side, CancelRequest] = {}
+        self._sides: Iterator[int] = count(UPSTREAM + 1)
+
+    # ── contract ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def backlog(self, side: Side) -> int:
+        if side == CLIENT:
+            return len(self._early) + (len(self._requests) if self._requests else 0)
+        return len(self._responses) if self._responses and side == UPSTREAM else 0
+
+    @property
+    def idle(self) -> bool:
+        talk = self._conversation
+        if talk is None:
+            return self._phase is _Phase.STARTING
+        return talk.status == b"I" and not talk.pipeline and talk.waiting is None and not self.backlog(CLIENT)
+
+    def receive(self, side: Side, data: bytes) -> Sequence[Output]:
+        if self._phase is _Phase.CLOSED:
+            return []
+        if side in self._cancels:
+            return self._cancels[side].receive(data)
+        try:
+            return self._ended(self._receive_client(data) if side == CLIENT else self._receive_server(data))
+        except Malformed as error:
+            return self._fatal(
+                errors.PROTOCOL_VIOLATION, f"{'the client' if side == CLIENT else 'the server'} sent {error}"
+            )
+        except HandshakeFailed as error:
+            return self._unreachable(str(error))
+
+    def receive_eof(self, side: Side) -> Sequence[Output]:
+        if self._phase is _Phase.CLOSED or self._cancels.pop(side, None) is not None:
+            return []
+        if side != CLIENT:
+            return self._server_left()
+        outputs = self._withdrawals()
+        if self._conversation is not None:
+            outputs.append(Send(UPSTREAM, TERMINATE))
+        return self._ended([*outputs, Close("the client left")])
+
+    def dial_failed(self, side: Side, reason: str) -> Sequence[Output]:
+        if self._phase is _Phase.CLOSED or self._cancels.pop(side, None) is not None:
+            return []
+        return self._unreachable(reason)
+
+    def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> Sequence[Output]:
+        if self._phase is _Phase.CLOSED:
+            return []
+        if side == CLIENT:
+            return self._ended(self._client.tls_started(alpn))
+        if side in self._cancels:
+            return self._cancels[side].tls_started()
+        return self._server.tls_started(certificate) if self._server is not None else []
+
+    def answer(self, number: int, answer: Answer) -> Sequence[Output]:
+        if self._phase is _Phase.CLOSED:
+            return []
+        if number == self._login and self._phase is _Phase.ASKED:
+            return self._ended(self._login_answer(answer))
+        if self._conversation is None or self._requests is None:
+            return []
+        try:
+            outputs = self._conversation.answer(number, answer)
+            return self._ended(outputs + self._requests.go_on())
+        except Malformed as error:
+            return self._fatal(errors.PROTOCOL_VIOLATION, f"the client sent {error}")
+
+    def looked_up(self, number: int, reply: object) -> Sequence[Output]:
+        if self._phase is _Phase.CLOSED:
+            return []
+        if isinstance(reply, Exception) or not isinstance(reply, View):
+            return self._fatal(errors.SYSTEM_ERROR, f"statements cannot be judged: {reply}")
+        if number == self._look_up:
+            self._view = reply
+            return self._enter([])
+        if self._conversation is None or number != self._conversation.refreshing:
+            return []
+        self._conversation.refreshing = None
+        try:
+            outputs = self._responses.resume() if self._responses else []
+            return self._ended(outputs + (self._requests.go_on() if self._requests else []))
+        except Malformed as error:
+            return self._fatal(errors.PROTOCOL_VIOLATION, f"the server sent {error}")
+
+    def interrupted(self) -> Sequence[Output]:
+        talk = self._conversation
+        if talk is None or self._requests is None or self._phase is not _Phase.TALKING:
+            return []
+        if talk.waiting is not None:
+            outputs = talk.withdraw(errors.QUERY_CANCELED, "canceling statement due to user request")
+            return self._ended(outputs + self._requests.go_on())
+        return self._cancel() if talk.pipeline else []
+
+    def reconsider(self) -> Sequence[Output]:
+        if self._conversation is not None:
+            for portal in self._conversation.names.portals():
+                portal.stale = True
+        return []
+
+    def terminate(self, reason: str) -> Sequence[Output]:
+        return [] if self._phase is _Phase.CLOSED else self._fatal(errors.ADMIN_SHUTDOWN, reason)
+
+    # ── the start ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _receive_client(self, data: bytes) -> list[Output]:
+        if self._requests is not None:
+            return self._requests.receive(data)
+        if self._phase is not _Phase.STARTING:
+            self._early += data
+            if len(self._early) > self._opening.limits.startup:
+                raise Malformed("more than may wait while the session is being opened")
+            return []
+        outputs = self._client.receive(data)
+        if self._client.login is not None:
+            self._phase = _Phase.ASKED
+            self._early = self._client.buffered
+            self._login = next(self._numbers)
+            outputs.append(Ask(self._login, self._client.login))
+        return outputs
+
+    def _login_answer(self, answer: Answer) -> list[Output]:
+        if isinstance(answer, Deny):
+            return refuse_start(errors.INVALID_AUTHORIZATION, answer.reason)
+        startup, login = self._client.startup, self._client.login
+        if not isinstance(answer, Admit) or startup is None or login is None:
+            return refuse_start(errors.INVALID_AUTHORIZATION, "the login was not admitted")
+        resource = self._opening.resource
+        if login.target not in resource.databases:
+            told = f'database "{login.target}" is not one that {resource.name} gives access to'
+            return refuse_start(errors.INVALID_CATALOG, told)
+        self._phase = _Phase.ENTERING
+        self._user = answer.upstream.user
+        parameters = upstream_parameters(startup, self._user, login.target, answer.label)
+        self._server = ServerHandshake(UPSTREAM, resource.upstream, answer.upstream, parameters, self._opening.entropy)
+        self._look_up = next(self._numbers)
+        return [*self._server.start(), Lookup(self._look_up, login.target, CURRENT)]
+
+    def _receive_server(self, data: bytes) -> list[Output]:
+        if self._responses is not None and self._requests is not None:
+            return self._responses.receive(data) + self._requests.go_on()
+        if self._server is None:
+            raise Malformed("bytes before it was asked")
+        if self._server.ready:
+            raise Malformed("bytes that are not owed")
+        outputs = self._server.receive(data)
+        if self._server.buffered and self._server.ready:
+            raise Malformed("bytes that are not owed")
+        return self._enter(outputs)
+
+    def _enter(self, outputs: list[Output]) -> list[Output]:
+        """Let the client in once the server is ready and the catalog is known."""
+        server, view, startup, login = self._server, self._view, self._client.startup, self._client.login
+        if server is None or not server.ready or view is None or startup is None or login is None:
+            return outputs
+        for name, value in server.status.items():
+            check_parameter(name, value)
+        path = search_path_setting(startup, server.status, view.snapshot.search_path)
+        names = Names(self._user, path)
+        self._conversation = Conversation(self._opening, login.target, view, names, self._numbers)
+        self._requests = Requests(self._conversation)
+        self._responses = Responses(self._conversation)
+        self._phase = _Phase.TALKING
+        outputs += [Admitted(), Send(CLIENT, self._welcome(server, startup)), Claim(self._own_key().handle)]
+        early, self._early = self._early, b""
+        return outputs + self._requests.receive(early)
+
+    def _welcome(self, server: ServerHandshake, startup: Startup) -> bytes:
+        status = {**server.status, "application_name": startup.parameters.get("application_name", "")}
+        return b"".join(
+            (
+                encode_authentication(AUTH_OK),
+                *(encode_parameter_status(name, value) for name, value in status.items()),
+                encode_key(self._own_key()),
+                *(frame(b"N", notice) for notice in server.notices),
+                encode_ready(b"I"),
+            )
+        )
+
+    def _own_key(self) -> CancelKey:
+        """A cancel key of the gateway's own: the resource's stays secret, and protocol 3.2 gets a long one."""
+        if self._key is None:
+            pid = int.from_bytes(self._opening.entropy(4), "big") & 0x7FFFFFFF
+            self._key = CancelKey(pid or 1, self._opening.entropy(32 if self._client.version == PROTOCOL_3_2 else 4))
+        return self._key
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _cancel(self) -> list[Output]:
+        key = self._server.key if self._server is not None else None
+        if key is None:
+            return []
+        side = Side(next(self._sides))
+        self._cancels[side] = CancelRequest(side, self._opening.resource.upstream, key)
+        return self._cancels[side].start()
+
+    def _withdrawals(self) -> list[Output]:
+        if self._phase is _Phase.ASKED:
+            return [Withdraw(self._login)]
+        return self._conversation.withdrawn() if self._conversation is not None else []
+
+    def _fatal(self, code: str, reason: str) -> list[Output]:
+        """Tell the client why its session ends, stop what runs for it, and end."""
+        outputs = self._withdrawals()
+        talk = self._conversation
+        if talk is None:
+            return self._ended(
+                [*outputs, *refuse_start(code, reason)] if self._client.startup else [*outputs, Close(reason)]
+            )
+        if self._responses is not None and self._responses.between_messages:
+            outputs.append(Send(CLIENT, encode_error(code, f"blastwall: {reason}", severity="FATAL")))
+        if talk.pipeline:
+            outputs += self._cancel()
+        return self._ended([*outputs, Send(UPSTREAM, TERMINATE), Close(reason)])
+
+    def _unreachable(self, reason: str) -> list[Output]:
+        resource = self._opening.resource.name
+        return self._fatal(errors.CONNECTION_FAILURE, f"{resource} cannot be reached: {reason}")
+
+    def _server_left(self) -> list[Output]:
+        if isinstance(self._conversation, Conversation) and not self._conversation.pipeline and self._responses:
+            return self._fatal(errors.CONNECTION_FAILURE, f"{self._opening.resource.name} closed the connection")
+        return self._unreachable("the connection was lost")
+
+    def _ended(self, outputs: list[Output]) -> list[Output]:
+        """Cut after the first Close: nothing follows it."""
+        for position, output in enumerate(outputs):
+            if isinstance(output, Close):
+                self._phase = _Phase.CLOSED
+                return outputs[: position + 1]
+        return outputs

@@ -1,0 +1,76 @@
+"""Split a stream of `type byte, int32 length, body` into whole messages, within limits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from blastwall.wire.reader import Malformed
+
+HEADER = 5
+
+
+class Frame(NamedTuple):
+    """A message at the head of an inbox: its type byte, its whole size, and whether that is over the limit."""
+
+    kind: int
+    size: int
+    oversized: bool
+
+
+class Inbox:
+    """Bytes in by `feed`; whole messages out by `peek`, then `take` or `skip`.
+
+    `limits` gives the largest whole size of a message type in bytes, `limit` that of the others. An oversized message
+    is reported once its header is there; its body is never kept: `skip` drops it as it arrives.
+    """
+
+    __slots__ = ("_data", "_limit", "_limits", "_position", "_skipping")
+
+    def __init__(self, limit: int, limits: dict[int, int]) -> None:
+        self._data = b""
+        self._position = 0
+        self._skipping = 0
+        self._limit = limit
+        self._limits = limits
+
+    def __len__(self) -> int:
+        """Bytes that wait."""
+        return len(self._data) - self._position
+
+    def feed(self, data: bytes) -> None:
+        if self._skipping:
+            dropped = min(self._skipping, len(data))
+            self._skipping -= dropped
+            data = data[dropped:]
+        self._data = self._data[self._position :] + data if self._position < len(self._data) else data
+        self._position = 0
+
+    def peek(self) -> Frame | None:
+        """Return the next whole (or oversized) message, None where it is not there yet.
+
+        Raises:
+            Malformed: its length is impossible.
+        """
+        data, position = self._data, self._position
+        if len(data) - position < HEADER:
+            return None
+        kind = data[position]
+        length = int.from_bytes(data[position + 1 : position + HEADER], "big", signed=True)
+        if length < 4:
+            raise Malformed(f"a message {chr(kind)!r} of the length {length}")
+        size = 1 + length
+        if size > self._limits.get(kind, self._limit):
+            return Frame(kind, size, oversized=True)
+        return Frame(kind, size, oversized=False) if len(data) - position >= size else None
+
+    def take(self, frame: Frame) -> bytes:
+        """Consume the message and return it whole, as it came."""
+        start = self._position
+        self._position += frame.size
+        return self._data[start : self._position]
+
+    def skip(self, frame: Frame) -> None:
+        """Consume an oversized message without keeping it."""
+        there = len(self._data) - self._position
+        self._skipping = max(0, frame.size - there)
+        self._position += min(frame.size, there)
