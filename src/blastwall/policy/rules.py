@@ -1,0 +1,148 @@
+"""One policy as Blastwall reads it: Cedar's tree, and what its annotations add."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import cedarpy
+from cedarpy import pst
+
+from blastwall.config.wording import did_you_mean
+from blastwall.model.ruling import Approval
+from blastwall.policy.source import PolicyText
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_APPROVAL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,62})(?::([1-9][0-9]?))?")
+_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}")
+_LIMITS = ("limit_rows", "limit_affected")
+
+
+class Unfit(Exception):  # noqa: N818 - says what it is
+    """A policy that cannot be used; the text is `file:line: message`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A policy in use.
+
+    `tree` is Cedar's own, re-keyed by `id`. `approvals` turn a permit into "subject to approval" and a forbid into
+    "forbidden unless approved". `pack` names the default pack that it came from.
+    """
+
+    id: str
+    source: PolicyText
+    tree: pst.Template
+    reason: str = ""
+    approvals: tuple[Approval, ...] = ()
+    observe: bool = False
+    pack: str = ""
+
+    @property
+    def forbids(self) -> bool:
+        """Whether it is a forbid."""
+        return self.tree.effect == "forbid"
+
+    def problem(self, message: str, pattern: str = "") -> str:
+        """Return a complaint about this policy, placed at the first match of `pattern` in it."""
+        return f"{self.source.place(pattern)}: policy {self.id!r}: {message}"
+
+
+def read_rule(source: PolicyText, pack: str = "") -> Rule:
+    """Parse one policy and its annotations.
+
+    Raises:
+        Unfit: it is no single Cedar policy, or an annotation is missing, unknown, misspelt or badly written.
+    """
+    tree = _parse(source)
+    for name in tree.annotations:
+        _check_name(source, name)
+    identity = tree.annotations.get("id")
+    if identity is None:
+        raise Unfit(f'{source.place()}: a policy needs a name: put @id("what-it-does") before it')
+    if not _ID.fullmatch(identity):
+        raise Unfit(f"{source.place('@id')}: @id({identity!r}): use letters, digits and . _ : - only, at most 128")
+    rule = Rule(identity, source, replace(tree, id=identity), pack=pack)
+    for name, value in tree.annotations.items():
+        rule = _READERS[name](rule, value)
+    if rule.reason and not rule.forbids and not rule.approvals:
+        raise Unfit(
+            rule.problem("@reason is told when a statement is refused or held; a plain permit does neither", "@reason")
+        )
+    return rule
+
+
+def _parse(source: PolicyText) -> pst.Template:
+    try:
+        parsed = cedarpy.policies_to_pst(source.text)
+    except ValueError as error:
+        raise Unfit(f"{_place_of(source, str(error))}: {error}") from None
+    if parsed.templates:
+        raise Unfit(
+            f"{source.place(chr(92) + '?(principal|resource)')}: templates (?principal, ?resource) cannot be used"
+        )
+    if len(parsed.static_policies) != 1:
+        raise Unfit(f"{source.place()}: expects one policy")
+    return next(iter(parsed.static_policies.values()))
+
+
+def _place_of(source: PolicyText, message: str) -> str:
+    """Return where a parser's message most likely points: Cedar's Python binding reports no position."""
+    if "unexpected end" in message:
+        return source.place(r"\S\s*\Z")
+    quoted = re.search(r"`([^`]+)`|'([^']+)'|: (\S+)$", message)
+    token = next((group for group in quoted.groups() if group), "") if quoted else ""
+    return source.place(re.escape(token))
+
+
+def _check_name(source: PolicyText, name: str) -> None:
+    if name in _LIMITS:
+        raise Unfit(f"{source.place('@' + name)}: @{name}: this version cannot enforce it, so it is refused; remove it")
+    if name not in _READERS:
+        hint = did_you_mean(name, _READERS)
+        raise Unfit(f"{source.place('@' + re.escape(name))}: @{name}: no such annotation{hint}")
+
+
+def _read_reason(rule: Rule, value: str) -> Rule:
+    if not _PRINTABLE.fullmatch(value) or not value.strip():
+        raise Unfit(rule.problem("@reason expects one line of 1 to 200 characters; clients read it", "@reason"))
+    return replace(rule, reason=value)
+
+
+def _read_approval(rule: Rule, value: str) -> Rule:
+    return replace(rule, approvals=tuple(_approvals(rule, value)))
+
+
+def _approvals(rule: Rule, value: str) -> Iterator[Approval]:
+    seen: set[str] = set()
+    for part in value.split(","):
+        match = _APPROVAL.fullmatch(part.strip())
+        if match is None:
+            problem = f'@approval({value!r}) expects GROUP:COUNT, such as "dba:1" or "dba:2, security:1"'
+            raise Unfit(rule.problem(problem, "@approval"))
+        if match[1] in seen:
+            raise Unfit(rule.problem(f"@approval({value!r}) names the group {match[1]!r} twice", "@approval"))
+        seen.add(match[1])
+        yield Approval(match[1], int(match[2] or 1))
+
+
+def _read_mode(rule: Rule, value: str) -> Rule:
+    if value != "observe":
+        raise Unfit(
+            rule.problem(f'@mode({value!r}): the only mode is "observe"; without @mode a policy is in force', "@mode")
+        )
+    return replace(rule, observe=True)
+
+
+def _keep(rule: Rule, _value: str) -> Rule:
+    return rule
+
+
+_READERS: Mapping[str, Callable[[Rule, str], Rule]] = {
+    "id": _keep,
+    "reason": _read_reason,
+    "approval": _read_approval,
+    "mode": _read_mode,
+}
+"""What each annotation does. One that is not listed here stops the load: nothing is silently without effect."""
