@@ -387,6 +387,9 @@ class Configuration(Strict):
         validate_default=True,
         description="State database: `sqlite:///PATH`, or `postgresql://…` where several nodes share it.",
     )
+    node: Name | None = Field(
+        None, description="This node's name in recordings; default: the host's name. Give one where that changes."
+    )
     recordings: Recordings = Field(default_factory=Recordings, description="Where sessions are recorded.")
     listen: str = Field("127.0.0.1", description="Address on which the resources' ports are opened.")
     tls: TlsFiles | None = Field(

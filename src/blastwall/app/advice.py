@@ -1,0 +1,80 @@
+"""What is no mistake of the configuration, but should be known: secrets that cannot be had, and weak choices."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from blastwall.app.plan import Plan
+from blastwall.config.model import Configuration, SecretSource
+from blastwall.model.resource import Resource, TlsMode
+
+_VARIABLE = "environment variable "
+
+
+@dataclass(frozen=True, slots=True)
+class SecretState:
+    """Whether a secret that the configuration names can be had. The secret itself is not kept."""
+
+    owner: str
+    source: str
+    problem: str = ""
+
+
+def secrets(configuration: Configuration) -> Iterator[SecretState]:
+    """Yield the state of every secret: the credentials' and the masking key's."""
+    for resource in configuration.resources:
+        for credential in resource.credentials:
+            yield _state(f"{resource.name}: {credential.user}", credential.password)
+    if configuration.masking_key is not None:
+        yield _state("masking_key", configuration.masking_key)
+
+
+def unset_variables(configuration: Configuration) -> tuple[SecretState, ...]:
+    """Return the secrets in environment variables that are not set: a running process can never come to have them."""
+    return tuple(state for state in secrets(configuration) if state.problem and state.source.startswith(_VARIABLE))
+
+
+def _state(owner: str, source: SecretSource) -> SecretState:
+    if source.env is not None:
+        return SecretState(owner, _VARIABLE + source.env, "" if os.environ.get(source.env) else "not set, or empty")
+    if source.file is None:
+        raise ValueError("the configuration's model lets no source without `env` or `file` pass")
+    return SecretState(owner, f"file {source.file}", _unreadable(source.file))
+
+
+def _unreadable(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return "" if opened.read(1) else "empty"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
+def cautions(plan: Plan) -> Iterator[str]:
+    """Yield what is allowed, but weakens the gateway or is likely an oversight."""
+    configuration = plan.configuration
+    if configuration.tls is None:
+        yield "tls: no certificate is given; a development CA is used, which clients must be told to trust"
+    for name, protocol in plan.kinds.items():
+        used = any(resource.kind == name for resource in configuration.resources)
+        if used and protocol.pack is not None and name not in {pack.name for pack in plan.packs}:
+            yield f"packs: the default pack {name!r} is off"
+    for pack in plan.packs:
+        for identity in pack.except_ids:
+            yield f"packs: {pack.name}: the policy {identity!r} is off"
+    if not plan.configuration.policies:
+        yield "policies: none are given, so nobody may do anything"
+    for resource in configuration.resources:
+        yield from _resource_cautions(resource.name, resource.plain_text, plan.resources[resource.name])
+    if not configuration.recordings.anchors:
+        yield "recordings: no anchors are given; whoever controls this machine can rewrite recordings unseen"
+
+
+def _resource_cautions(name: str, plain_text: bool, resource: Resource) -> Iterator[str]:
+    if plain_text:
+        yield f"resources: {name}: clients may connect without TLS (loopback only)"
+    if resource.upstream.tls is not TlsMode.VERIFY_FULL:
+        yield f"resources: {name}: the upstream's certificate is not fully verified (tls: {resource.upstream.tls})"
