@@ -1,0 +1,251 @@
+"""A gateway as its users run it: a child process with a configuration file, spoken to over its ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import yaml
+
+from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.ports import free_port
+from blastwall.testing.processes import ServerFailed, tail
+
+_READY_SECONDS = 30.0
+_STOP_SECONDS = 40.0
+
+
+class Gateway:
+    """`python -m blastwall serve -c FILE` in a folder of its own, ready when the constructor's block is entered.
+
+    `configuration` is `blastwall.yaml` as a mapping, without what the gateway gets from here where it is left out: the
+    `state`, the `recordings`, `control`, and a certificate of a throw-away CA, in `ca`. Resources without `listen`
+    get a free port.
+    """
+
+    def __init__(
+        self,
+        configuration: Mapping[str, object],
+        *,
+        policies: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """Write the configuration and the policies (file name to Cedar text), and start nothing yet."""
+        self._owns_folder = folder is None
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="blastwall-gateway-"))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.environment = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self._authority = CertificateAuthority("Blastwall throw-away gateway CA")
+        self.ca = self._authority.write(self.folder)
+        self.control_port = free_port()
+        self._ports: dict[str, int] = {}
+        self.configuration = self._complete(configuration)
+        self.write(self.configuration, policies)
+
+    @property
+    def file(self) -> Path:
+        """The configuration file."""
+        return self.folder / "blastwall.yaml"
+
+    @property
+    def control_url(self) -> str:
+        """The control port's URL."""
+        return f"https://localhost:{self.control_port}"
+
+    @property
+    def log(self) -> str:
+        """What the gateway has logged."""
+        path = self.folder / "gateway.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        if self._process is None:
+            raise ServerFailed("the gateway is not running")
+        return self._process.pid
+
+    def port(self, resource: str | None = None) -> int:
+        """The port on which clients reach a resource; without a name, the first one's."""
+        return next(iter(self._ports.values())) if resource is None else self._ports[resource]
+
+    def dsn(self, database: str, password: str, *, user: str = "agent", resource: str | None = None) -> str:
+        """Return a libpq connection string for a PostgreSQL resource, which verifies the gateway."""
+        return (
+            f"host=localhost hostaddr=127.0.0.1 port={self.port(resource)} dbname={database} user={user} "
+            f"password={password} sslmode=verify-full sslrootcert={self.ca} connect_timeout=10"
+        )
+
+    def start(self, seconds: float = _READY_SECONDS) -> Self:
+        """Start the process and wait until the control port says that it is ready.
+
+        Raises:
+            ServerFailed: it ended, or was not ready in time; the text holds its log.
+        """
+        command = [sys.executable, "-m", "blastwall", "serve", "-c", str(self.file)]
+        with (self.folder / "gateway.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self._process.poll() is None:
+            if self.ready():
+                return self
+            time.sleep(0.05)
+        self.kill()
+        raise ServerFailed(f"the gateway did not become ready:\n{tail(self.log)}")
+
+    def ready(self) -> bool:
+        """Whether the control port answers that the gateway is ready."""
+        try:
+            status, _ = self.get("/readyz")
+        except OSError:
+            return False
+        return status == 200
+
+    def get(self, path: str) -> tuple[int, str]:
+        """GET a path of the control port; return status and body.
+
+        Raises:
+            OSError: nothing answers.
+        """
+        return self.request(urllib.request.Request(self.control_url + path))
+
+    def request(self, request: urllib.request.Request) -> tuple[int, str]:
+        """Send a request to the control port, verifying its certificate; return status and body."""
+        context = ssl.create_default_context(cafile=str(self.ca))
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
+        try:
+            with opener.open(request, timeout=10) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def write(self, configuration: Mapping[str, object], policies: Mapping[str, str] | None = None) -> None:
+        """Replace the configuration file, and policies where some are given; `reload` puts it in force."""
+        self.file.write_text(yaml.safe_dump(_plain(configuration), sort_keys=False))
+        for name, text in (policies or {}).items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    def reload(self, seconds: float = 10.0) -> None:
+        """Send SIGHUP and wait until the gateway has logged what came of it.
+
+        Raises:
+            ServerFailed: it logged nothing in time.
+        """
+        before = len(self.log)
+        os.kill(self.pid, signal.SIGHUP)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if "reload" in self.log[before:]:
+                return
+            time.sleep(0.02)
+        raise ServerFailed(f"the gateway did not answer SIGHUP:\n{tail(self.log)}")
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """Run a command of the command line against this gateway's configuration and return what it printed.
+
+        Raises:
+            ServerFailed: it ended with another exit code than `code`.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "blastwall", *arguments, "-c", str(self.file)],
+            cwd=self.folder, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        if done.returncode != code:
+            said = done.stdout + done.stderr
+            raise ServerFailed(f"`blastwall {' '.join(arguments)}` ended with code {done.returncode}:\n{said}")
+        return done.stdout
+
+    def terminate(self, seconds: float = _STOP_SECONDS) -> int:
+        """Ask the process to drain and end (SIGTERM); return its exit code."""
+        return self._end(signal.SIGTERM, seconds)
+
+    def kill(self) -> int:
+        """Kill the process (SIGKILL): nothing of it gets to run; return its exit code."""
+        return self._end(signal.SIGKILL, _STOP_SECONDS)
+
+    def close(self) -> None:
+        """End the process at once and delete the folder if it was made here."""
+        self.kill()
+        if self._owns_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        try:
+            return self if self._process is not None else self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _end(self, how: signal.Signals, seconds: float) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if process.poll() is None:
+            process.send_signal(how)
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise ServerFailed(f"the gateway did not end within {seconds:.0f} s:\n{tail(self.log)}") from None
+
+    def _complete(self, configuration: Mapping[str, object]) -> dict[str, object]:
+        certificate, key = self._authority.issue().write(self.folder, "gateway")
+        given: dict[str, object] = {
+            "state": "sqlite:///state/blastwall.db",
+            "recordings": {"to": "state/recordings"},
+            "tls": {"certificate": str(certificate), "key": str(key)},
+            "control": {"port": self.control_port},
+        }
+        return {**given, **configuration, "resources": self._listen(configuration["resources"])}
+
+    def _listen(self, resources: object) -> list[dict[str, object]]:
+        """Give each resource a port, and remember it."""
+        if not isinstance(resources, Sequence):
+            raise TypeError("`resources` must be a list")
+        completed: list[dict[str, object]] = []
+        for resource in resources:
+            port = resource.get("listen") or free_port()
+            self._ports[str(resource["name"])] = int(port)
+            completed.append({**resource, "listen": port})
+        return completed
+
+
+def _plain(value: object) -> object:
+    """Return a value in the types that YAML knows: paths become text."""
+    plain: object = json.loads(json.dumps(value, default=str))
+    return plain

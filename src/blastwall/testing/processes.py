@@ -1,0 +1,103 @@
+"""Running servers that refuse to run as root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from blastwall.testing.servers import ServerMissing
+
+
+class ServerFailed(Exception):  # noqa: N818 - says what happened
+    """A throw-away server did not start or stop; the text holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The operating system's user that servers run as; None stands for the present one."""
+
+    uid: int | None
+    gid: int | None
+
+    def own(self, *paths: Path) -> None:
+        """Make this account the owner of `paths`."""
+        if self.uid is not None and self.gid is not None:
+            for path in paths:
+                os.chown(path, self.uid, self.gid)
+
+    def run(self, command: Sequence[str | Path], cwd: Path) -> str:
+        """Run a command to its end as this account and return its output.
+
+        Raises:
+            ServerFailed: it ended with another code than 0.
+        """
+        done = subprocess.run(
+            command, user=self.uid, group=self.gid, extra_groups=self.groups, cwd=cwd, env=environment(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise ServerFailed(f"{Path(command[0]).name} ended with code {done.returncode}:\n{tail(done.stdout)}")
+        return done.stdout
+
+    def start(self, command: Sequence[str | Path], cwd: Path, log: Path) -> subprocess.Popen[bytes]:
+        """Start a server as this account in a process group of its own, so that Ctrl-C does not reach it."""
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                command, user=self.uid, group=self.gid, extra_groups=self.groups, cwd=cwd, env=environment(),
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def groups(self) -> list[int] | None:
+        """No further groups for another account; the present one keeps its own."""
+        return None if self.uid is None else []
+
+
+@cache
+def unprivileged() -> Account:
+    """Return the present account, or where that is root `postgres` or `nobody`: PostgreSQL never runs as root.
+
+    Raises:
+        ServerMissing: root has no other account to use.
+    """
+    if os.geteuid() != 0:
+        return Account(None, None)
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(entry.pw_uid, entry.pw_gid)
+    raise ServerMissing("PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it as")
+
+
+def reachable(folder: Path) -> bool:
+    """Whether another account may enter `folder`."""
+    return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.resolve().parents))
+
+
+def bring_within_reach(root: Path, within: Path) -> Path:
+    """Return `root` itself where the unprivileged account can read it, else a copy of it in `within`."""
+    if unprivileged().uid is None or reachable(root):
+        return root
+    copy = within / root.name
+    if not copy.exists():
+        shutil.copytree(root, copy, symlinks=True)
+    return copy
+
+
+def environment() -> dict[str, str]:
+    """Return the environment for servers and clients: this one's, without what would steer libpq or the locale."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
+    return {**kept, "LC_ALL": "C.UTF-8"}
+
+
+def tail(text: str, lines: int = 30) -> str:
+    """Return the last lines of a log."""
+    return "\n".join(text.splitlines()[-lines:])

@@ -1,0 +1,87 @@
+"""Real servers for the tests. What is missing fails with the command that installs it; nothing is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.gateway import Gateway
+from blastwall.testing.issuer import DevIssuer
+from blastwall.testing.postgres import PostgresServer
+from blastwall.testing.servers import ServerMissing, Version
+
+
+class StartGateway(Protocol):
+    """What the fixture `gateway` gives."""
+
+    def __call__(
+        self,
+        configuration: Mapping[str, object],
+        policies: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Gateway:
+        """Start a gateway that ends with the test."""
+
+
+def _postgres(version: Version) -> Iterator[PostgresServer]:
+    try:
+        server = PostgresServer.start(version)
+    except ServerMissing as missing:
+        pytest.fail(str(missing), pytrace=False)
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres15() -> Iterator[PostgresServer]:
+    """A real PostgreSQL 15 with TLS, shared by the session: make databases of your own in it."""
+    yield from _postgres("15")
+
+
+@pytest.fixture(scope="session")
+def postgres_newest() -> Iterator[PostgresServer]:
+    """The newest real PostgreSQL that can be had, with TLS, shared by the session."""
+    yield from _postgres("newest")
+
+
+@pytest.fixture(scope="session", params=["postgres15", "postgres_newest"])
+def postgres(request: pytest.FixtureRequest) -> PostgresServer:
+    """Each of the two servers in turn."""
+    server = request.getfixturevalue(request.param)
+    assert isinstance(server, PostgresServer)
+    return server
+
+
+@pytest.fixture(scope="session")
+def authority() -> CertificateAuthority:
+    """A throw-away CA."""
+    return CertificateAuthority()
+
+
+@pytest.fixture
+def issuer() -> Iterator[DevIssuer]:
+    """A development issuer with fresh keys, over http on loopback."""
+    with DevIssuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[StartGateway]:
+    """Start gateways: `gateway(configuration, policies={...}, environment={...})`; they end with the test."""
+    with ExitStack() as running:
+
+        def start(
+            configuration: Mapping[str, object],
+            policies: Mapping[str, str] | None = None,
+            environment: Mapping[str, str] | None = None,
+        ) -> Gateway:
+            folder = tmp_path / f"gateway{len(list(tmp_path.glob('gateway*')))}"
+            started = Gateway(configuration, policies=policies, environment=environment, folder=folder)
+            return running.enter_context(started)
+
+        yield start
