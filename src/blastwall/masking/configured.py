@@ -1,0 +1,87 @@
+"""Masking as the configuration has it: which rules are in force for whom, and what a recording may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blastwall.masking.statements import StatementRedactor
+from blastwall.model.masks import NO_MASKS, ColumnRule, DetectRule, MaskRules
+from blastwall.model.principal import Principal
+from blastwall.model.resource import Resource
+from blastwall.model.statement import RedactedStatement, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class MaskEntry:
+    """One rule of one resource; members of the groups in `exempt` see the values, recordings never do."""
+
+    resource: str
+    rule: ColumnRule | DetectRule
+    exempt: frozenset[str] = frozenset()
+
+
+class _State:
+    """Everything that one configuration settles; replaced as a whole."""
+
+    __slots__ = ("by_groups", "by_resource", "key", "redactors")
+
+    def __init__(self, entries: Sequence[MaskEntry], key: bytes) -> None:
+        self.key = key
+        self.by_resource: dict[str, tuple[MaskEntry, ...]] = {}
+        for entry in entries:
+            self.by_resource[entry.resource] = (*self.by_resource.get(entry.resource, ()), entry)
+        self.redactors = {
+            resource: StatementRedactor(_rules([entry.rule for entry in own], key))
+            for resource, own in self.by_resource.items()
+        }
+        self.by_groups: dict[tuple[str, frozenset[str]], MaskRules] = {}
+
+    def rules(self, groups: frozenset[str], resource: str) -> MaskRules:
+        own = self.by_resource.get(resource, ())
+        return _rules([entry.rule for entry in own if not entry.exempt & groups], self.key)
+
+
+class ConfiguredMasking:
+    """The gate's masking port, from configuration entries. All reading is from memory."""
+
+    _MOST = 10_000
+
+    def __init__(self, entries: Sequence[MaskEntry], key: bytes) -> None:
+        """Take the rules into force.
+
+        Raises:
+            ValueError: a rule cannot be applied: an unreadable column, an unknown detector, a key too short.
+        """
+        self._state = _State(entries, key)
+
+    def replace(self, entries: Sequence[MaskEntry], key: bytes) -> None:
+        """Take other rules into force; statements already allowed keep theirs. On ValueError the old ones stay."""
+        self._state = _State(entries, key)
+
+    def rules(self, principal: Principal, resource: Resource) -> MaskRules:
+        """Return the rules in force for this principal; the same object until something changes."""
+        state = self._state
+        wanted = (resource.name, principal.groups)
+        known = state.by_groups.get(wanted)
+        if known is None:
+            if len(state.by_groups) >= self._MOST:
+                state.by_groups.clear()
+            known = state.by_groups[wanted] = state.rules(principal.groups, resource.name)
+        return known
+
+    def redact(self, resource: Resource, statement: Statement) -> RedactedStatement:
+        """Return text and parameters as a recording may hold them; nobody is exempt."""
+        return self._state.redactors.get(resource.name, _UNMASKED).redact(statement)
+
+
+def _rules(rules: Sequence[ColumnRule | DetectRule], key: bytes) -> MaskRules:
+    if not rules:
+        return NO_MASKS
+    columns = tuple(rule for rule in rules if isinstance(rule, ColumnRule))
+    detect = tuple(rule for rule in rules if isinstance(rule, DetectRule))
+    return MaskRules(columns, detect, key)
+
+
+_UNMASKED = StatementRedactor(NO_MASKS)
+"""Secrets are redacted where nothing else is."""

@@ -1,0 +1,141 @@
+"""Detect rules made ready: find what they name in a value and hide it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from blastwall.masking import detectors, jsontext
+from blastwall.masking.columns import STRICTNESS
+from blastwall.masking.fold import fold
+from blastwall.masking.probe import probe
+from blastwall.masking.styles import Restyle, partial_found, restyle
+from blastwall.model.masks import DetectRule, MaskRules, MaskStyle
+
+_HEX = re.compile(rb"\\x((?:[0-9A-Fa-f]{2}){6,})")
+"""Bytes shown in hexadecimal; six are the fewest in which a detector finds anything."""
+
+
+class Vanish(Exception):  # noqa: N818 - says what must happen
+    """A hit under style `null`: the whole value becomes NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Armed:
+    """One detector with the strictest of the rules that name it."""
+
+    name: str
+    rule: str
+    style: MaskStyle
+    find: detectors.Finder
+    show: Restyle
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A found span of the text, and what it folds to; empty where several finds were joined."""
+
+    start: int
+    end: int
+    by: _Armed
+    folded: bytes
+
+
+class Detection:
+    """What the detect rules of one `MaskRules` find. Holds no state of a result: shared by all of them."""
+
+    __slots__ = ("_armed", "opaque_probe", "probe")
+
+    def __init__(self, rules: MaskRules) -> None:
+        self._armed = _arm(rules.detect, rules.key)
+        names = frozenset(armed.name for armed in self._armed)
+        self.probe = probe(names, False)
+        self.opaque_probe = probe(names, True)
+
+    def __bool__(self) -> bool:
+        return bool(self._armed)
+
+    def text(self, value: str, hits: set[str]) -> str | None:
+        """Return `value` with every hit hidden, None where there is none; the rules' names go into `hits`.
+
+        Raises:
+            Vanish: the value must become NULL.
+        """
+        found = self.find(value)
+        if not found:
+            return None
+        pieces: list[str] = []
+        position = 0
+        for hit in found:
+            hits.add(hit.by.rule)
+            pieces += (value[position : hit.start], show(hit, value))
+            position = hit.end
+        pieces.append(value[position:])
+        if any(hit.by.style is MaskStyle.NULL for hit in found):
+            raise Vanish
+        return "".join(pieces)
+
+    def json(self, value: str, hits: set[str]) -> str | None:
+        """Do the same to each string, key and number of a JSON text; what is no JSON is taken as text.
+
+        Raises:
+            Vanish: the value must become NULL.
+        """
+        try:
+            return jsontext.rewrite(value, lambda part: self.text(part, hits))
+        except jsontext.NotJson:
+            hits.clear()
+            return self.text(value, hits)
+
+    def opaque(self, value: bytes) -> str | None:
+        """Return the rule by which bytes of unknown form must be hidden whole, None where nothing is found."""
+        for form in (value, *[bytes.fromhex(digits.decode()) for digits in _HEX.findall(value)]):
+            folded = fold(form.decode("utf-8", "replace"))
+            for armed in self._armed:
+                if armed.find(folded.data, True):
+                    return armed.rule
+        return None
+
+    def find(self, value: str) -> list[Hit]:
+        """Return hits from left to right, none overlapping; of overlapping ones the strictest covers them all."""
+        folded = fold(value)
+        found = [
+            Hit(*folded.span(start, end), armed, folded.data[start:end])
+            for armed in self._armed
+            for start, end in armed.find(folded.data, False)
+        ]
+        return _merged(found) if len(found) > 1 else found
+
+
+def show(hit: Hit, value: str) -> str:
+    """Return what is shown in a hit's place."""
+    if hit.by.style is MaskStyle.PARTIAL:
+        return partial_found(hit.by.name, hit.folded)
+    if hit.by.style in (MaskStyle.HASH, MaskStyle.TOKEN):
+        return hit.by.show(value[hit.start : hit.end])
+    return f"[redacted:{hit.by.name}]"
+
+
+def _arm(rules: Iterable[DetectRule], key: bytes) -> tuple[_Armed, ...]:
+    armed: dict[str, _Armed] = {}
+    for rule in rules:
+        detectors.known(rule.detectors)
+        for name in rule.detectors:
+            before = armed.get(name)
+            if before is None or STRICTNESS[rule.style] > STRICTNESS[before.style]:
+                armed[name] = _Armed(name, rule.name, rule.style, detectors.FINDERS[name], restyle(rule.style, key))
+    return tuple(armed.values())
+
+
+def _merged(found: list[Hit]) -> list[Hit]:
+    found.sort(key=lambda hit: (hit.start, -hit.end))
+    merged = [found[0]]
+    for hit in found[1:]:
+        last = merged[-1]
+        if hit.start >= last.end:
+            merged.append(hit)
+        elif hit.end > last.end or STRICTNESS[hit.by.style] > STRICTNESS[last.by.style]:
+            by = max(last.by, hit.by, key=lambda armed: STRICTNESS[armed.style])
+            merged[-1] = Hit(last.start, max(last.end, hit.end), by, b"")
+    return merged
