@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -17,7 +18,9 @@ from blastwall.policy.policy_set import PolicySet
 
 AZURE = "/subscriptions/0F/resourceGroups/Shop/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-prod"
 
-Load = Callable[..., PolicySet]
+
+class Load(Protocol):
+    def __call__(self, text: str, packs: Sequence[PackSource] = ()) -> PolicySet: ...
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
+from tests.policy.conftest import Load, statement, table
 
 from blastwall.gate.ports import Subject
 from blastwall.model.effects import Action, Object
@@ -13,12 +14,14 @@ from blastwall.model.principal import PrincipalKind
 from blastwall.model.ruling import Approval, Decision, Observation
 from blastwall.model.statement import Stage
 from blastwall.policy.policy_set import MAX_EFFECTS
-from tests.policy.conftest import Load, statement, table
 
 READS = (
     '@id("reads") permit (principal in Group::"ci", action == Action::"read", resource in Database::"pg-prod/shop");'
 )
-DELETES = '@id("deletes") permit (principal in Group::"ci", action == Action::"delete", resource in Database::"pg-prod/shop");'
+DELETES = (
+    '@id("deletes") permit (principal in Group::"ci", action == Action::"delete",'
+    ' resource in Database::"pg-prod/shop");'
+)
 ERRS = "when { 9223372036854775807 + 1 == 3 };"
 READ = statement((Action.READ, table()))
 DELETE = statement((Action.DELETE, table()), operation="DELETE")
@@ -271,7 +274,7 @@ def test_an_erring_observed_policy_disturbs_nothing(load_text: Load, subject: Su
 
 
 def test_every_fact_that_a_policy_reads_makes_another_ruling(load_text: Load, subject: Subject) -> None:
-    """Ask with one fact changed right after the unchanged question: a key that misses the fact would answer as before."""
+    """Change one fact right after the unchanged question: a key that misses it would answer as before."""
     forbids = "".join(
         f'@id("f{number}") forbid (principal, action, resource) when {{ {condition} }};'
         for number, condition in enumerate(

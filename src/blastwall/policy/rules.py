@@ -16,6 +16,10 @@ from blastwall.policy.source import PolicyText
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _APPROVAL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,62})(?::([1-9][0-9]?))?")
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}")
+_DEEPENING = re.compile(r'//[^\n]*|"(?:\\.|[^"\\])*"?|([(\[{.+*!<>=-]|&&|\|\||\bif\b)', re.DOTALL)
+_MOST_DEEPENING = 500
+"""Cedar's parser overflows the stack, which kills the process, somewhere between 500 and 2,000 levels of nesting."""
+
 _LIMITS = ("limit_rows", "limit_affected")
 
 
@@ -74,6 +78,8 @@ def read_rule(source: PolicyText, pack: str = "") -> Rule:
 
 
 def _parse(source: PolicyText) -> pst.Template:
+    if sum(1 for token in _DEEPENING.finditer(source.text) if token[1]) > _MOST_DEEPENING:
+        raise Unfit(f"{source.place()}: the policy is too long or too deeply nested to be read; cut it into several")
     try:
         parsed = cedarpy.policies_to_pst(source.text)
     except ValueError as error:
