@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
@@ -13,7 +13,7 @@ from blastwall.model.events import Event
 from blastwall.model.masks import MaskRules
 from blastwall.model.principal import Principal
 from blastwall.model.resource import Resource
-from blastwall.model.ruling import Approval, Ruling
+from blastwall.model.ruling import Approval, Decision, Ruling
 from blastwall.model.statement import RedactedStatement, Statement
 
 IPAddress = IPv4Address | IPv6Address
@@ -47,8 +47,9 @@ class Identified:
     """A proof that held.
 
     `ends` is when the session must end with its proof (a pass's end; None for a token, which only opens sessions);
-    `session_max` is in seconds, None where the agent has none. `proof` says what was shown, for the record: "token" or
-    "pass"; `pass_id` is the pass's public handle (never the pass), by which it can be revoked.
+    `session_max` is in seconds, `max_sessions` how many the agent may have open at once; None where it has no limit.
+    `proof` says what was shown, for the record: "token" or "pass"; `pass_id` is the pass's public handle (never the
+    pass), by which it can be revoked.
     """
 
     principal: Principal
@@ -56,6 +57,7 @@ class Identified:
     ends: float | None = None
     session_max: float | None = None
     pass_id: str | None = None
+    max_sessions: int | None = None
 
 
 class Identity(Protocol):
@@ -210,3 +212,44 @@ class Recorder(Protocol):
         Raises:
             RecordingFailed: the place cannot be written.
         """
+
+
+# ── metrics ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ResourceMeter(Protocol):
+    """Counts what happens at one resource. Called on the hot path: each call is a few additions."""
+
+    def opened(self) -> None:
+        """A client connection was accepted."""
+
+    def closed(self) -> None:
+        """Its session ended."""
+
+    def login(self, outcome: str) -> None:
+        """A login was "admitted" or "refused"."""
+
+    def ruled(self, decision: Decision) -> None:
+        """A statement was ruled on; a held one counts once as held, and once more as what it was ruled afterwards."""
+
+    def held(self, change: int) -> None:
+        """`change` more (or, negative, fewer) statements wait for approval."""
+
+    def finished(self, seconds: float, masked: Mapping[str, int]) -> None:
+        """A statement's answer ended; `masked` counts hidden cells by rule."""
+
+    def recording_failed(self) -> None:
+        """A record could not be written."""
+
+    def received(self, from_client: bool, count: int) -> None:
+        """`count` bytes came from the client, or from the resource."""
+
+    def dial_failed(self) -> None:
+        """The resource could not be reached."""
+
+
+class Meter(Protocol):
+    """Where everything is counted."""
+
+    def of(self, resource: str) -> ResourceMeter:
+        """Return the counters of one resource, the same ones each time."""

@@ -16,7 +16,7 @@ from blastwall.model.principal import Principal, PrincipalKind
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One configured agent or user. `session_max` is in seconds."""
+    """One configured agent or user. `session_max` is in seconds, `max_sessions` how many may be open at once."""
 
     kind: PrincipalKind
     name: str
@@ -25,6 +25,7 @@ class Entry:
     groups: frozenset[str]
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     session_max: float | None = None
+    max_sessions: int | None = None
 
     def principal(self, flat: Flat) -> Principal:
         """Return the principal that this entry makes of a token's claims."""
@@ -101,6 +102,7 @@ def _of_agent(agent: Agent) -> Entry:
         frozenset(agent.groups),
         tuple(agent.networks),
         agent.session_max.total_seconds() if agent.session_max else None,
+        agent.max_sessions,
     )
 
 

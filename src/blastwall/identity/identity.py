@@ -96,7 +96,8 @@ class OidcIdentity:
         if proof.startswith(PREFIX):
             return await self._identify_pass(proof, resource, source)
         claimant = await self.verify(proof, source)
-        return Identified(claimant.principal, "token", session_max=claimant.entry.session_max)
+        entry = claimant.entry
+        return Identified(claimant.principal, "token", session_max=entry.session_max, max_sessions=entry.max_sessions)
 
     async def verify(self, token: bytes, source: IPAddress) -> Claimant:
         """Verify a token shown at the control port, where passes are no proof.
@@ -148,7 +149,7 @@ class OidcIdentity:
         entry = self._entry_of(stored)
         entry.check_source(source)
         principal = entry.principal(claims_of(stored))
-        return Identified(principal, "pass", stored.ends, entry.session_max, stored.id)
+        return Identified(principal, "pass", stored.ends, entry.session_max, stored.id, entry.max_sessions)
 
     def _entry_of(self, stored: StoredPass) -> Entry:
         """Return whom a pass stands for under the configuration of now."""
