@@ -17,6 +17,7 @@ import structlog
 from blastwall.config.model import Anchor as AnchorSettings
 from blastwall.recording.chain import Checkpoint, statement_of
 from blastwall.recording.files import write_whole
+from blastwall.recording.frames import NOT_JSON
 from blastwall.recording.keys import Signed
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
@@ -194,7 +195,7 @@ def _read_copy(path: Path) -> AnchoredCopy:
     text = path.read_bytes()
     try:
         signed = msgspec.json.decode(text, type=Signed)
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         return AnchoredCopy(path, None, None)
     statement = statement_of(signed)
     whole = isinstance(statement, Checkpoint) and msgspec.json.encode(signed) == text

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from blastwall.recording.files import AppendFile
-from blastwall.recording.frames import Broken, Record, build, read, seed
+from blastwall.recording.frames import NOT_JSON, Broken, Record, build, read, seed
 from blastwall.recording.keys import Signed
 
 FORMAT = 1
@@ -56,8 +56,17 @@ class Closed(msgspec.Struct, frozen=True, tag_field="entry", tag="session_closed
     why: str = ""
 
 
+class Ended(msgspec.Struct, frozen=True, tag_field="entry", tag="segment_ended"):
+    """Nothing is appended to a segment any more; this is its content."""
+
+    at: float
+    segment: int
+    size: int
+    digest: str
+
+
 class Sealed(msgspec.Struct, frozen=True, tag_field="entry", tag="segment_sealed"):
-    """A segment was closed: its content (`size`, `digest`) and the files that hold it compressed and in short."""
+    """An ended segment's content (`size`, `digest`), and the files that hold it compressed and in short."""
 
     at: float
     segment: int
@@ -98,7 +107,7 @@ class Stopped(msgspec.Struct, frozen=True, tag_field="entry", tag="stopped"):
     at: float
 
 
-Entry = Started | Begun | Opened | Closed | Sealed | Checkpointed | Removed | Recovered | Stopped
+Entry = Started | Begun | Opened | Closed | Ended | Sealed | Checkpointed | Removed | Recovered | Stopped
 
 
 class Checkpoint(msgspec.Struct, frozen=True, tag_field="statement", tag="checkpoint"):
@@ -146,7 +155,7 @@ def statement_of(signed: Signed) -> Checkpoint | Removal | None:
     """Read a signed statement, None where it is none; its signature is not looked at."""
     try:
         statement: Checkpoint | Removal = _statement.decode(signed.statement)
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         return None
     return statement
 
@@ -186,17 +195,20 @@ class Fault:
 
 @dataclass(slots=True)
 class Chain:
-    """A chain as read: entries by what they are about, and what is wrong with it."""
+    """A chain as read: entries by what they are about, and what is wrong with it.
+
+    `begun` holds the number of each segment's first entry.
+    """
 
     number: int = 0
     head: bytes = field(default_factory=lambda: seed(STREAM))
     size: int = 0
     hashes: list[bytes] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
-    begun: set[int] = field(default_factory=set)
+    begun: dict[int, int] = field(default_factory=dict)
+    ended: dict[int, Ended] = field(default_factory=dict)
     opened: dict[int, Opened] = field(default_factory=dict)
     closed: dict[int, Closed] = field(default_factory=dict)
-    closed_in: dict[int, int] = field(default_factory=dict)
     sealed: dict[int, Sealed] = field(default_factory=dict)
     checkpoints: list[tuple[int, Signed, Checkpoint]] = field(default_factory=list)
     removals: dict[int, tuple[int, Signed, Removal]] = field(default_factory=dict)
@@ -208,10 +220,6 @@ class Chain:
     def open(self) -> list[Opened]:
         """The sessions without a head yet."""
         return [opened for stream, opened in self.opened.items() if stream not in self.closed]
-
-    def segment_of(self, stream: int) -> int:
-        """The segment from which on the session's records stand."""
-        return self.opened[stream].segment
 
 
 def read_chain(path: Path) -> Chain:
@@ -241,7 +249,7 @@ def _entries(items: Iterator[Record | Broken], chain: Chain) -> Iterator[tuple[i
         chain.hashes.append(item.hash)
         try:
             yield item.number, _entry.decode(item.payload)
-        except (msgspec.DecodeError, RecursionError):
+        except NOT_JSON:
             chain.faults.append(Fault(item.offset, item.number, "holds no entry that this version knows"))
 
 
@@ -250,12 +258,13 @@ def _take(chain: Chain, number: int, entry: Entry) -> None:
         case Started():
             chain.started.append(entry)
         case Begun():
-            chain.begun.add(entry.segment)
+            chain.begun[entry.segment] = number
+        case Ended():
+            chain.ended[entry.segment] = entry
         case Opened():
             chain.opened[entry.stream] = entry
         case Closed():
             chain.closed[entry.stream] = entry
-            chain.closed_in[entry.stream] = number
         case Sealed():
             chain.sealed[entry.segment] = entry
         case Recovered():

@@ -8,6 +8,7 @@ import msgspec
 
 from blastwall.model import events
 from blastwall.model.events import Event
+from blastwall.recording.frames import NOT_JSON
 
 _TYPES: Mapping[str, type[Event]] = {
     "session_opened": events.SessionOpened,
@@ -70,7 +71,7 @@ def decode(payload: bytes) -> Event:
         raise UnreadableEvent("no event of a kind that this version of Blastwall knows")
     try:
         return decoder.decode(payload)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise UnreadableEvent(f"its JSON does not hold a {payload[len(_START) : end].decode()}: {error}") from error
 
 

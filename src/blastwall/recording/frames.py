@@ -20,12 +20,16 @@ from struct import Struct
 from typing import Protocol
 from zlib import crc32
 
+import msgspec
 from zstandard import ZstdError
 
 _FIELDS = Struct(">IQQ")
 _CHECK = Struct(">I")
 HEADER = _FIELDS.size + _CHECK.size
 HASH = 32
+NOT_JSON = (msgspec.DecodeError, ValueError, RecursionError)
+"""What msgspec raises for a payload that somebody changed: bad UTF-8 is a ValueError of Python's own."""
+
 MAX_PAYLOAD = 256 << 20
 """Bounds what a reader must hold of a file that somebody may have changed."""
 

@@ -61,9 +61,15 @@ class Folder:
 
 def folders(recordings: Path) -> Iterator[Folder]:
     """Yield the nodes that have recordings under `recordings`, by name. A node's own folder is taken as such."""
-    if (recordings / "chain").is_file():
-        yield Folder(recordings)
+    if _is_node(recordings):
+        yield Folder(recordings.resolve())
         return
     for path in sorted(recordings.iterdir()):
-        if (path / "chain").is_file():
+        if path.is_dir() and _is_node(path):
             yield Folder(path)
+
+
+def _is_node(path: Path) -> bool:
+    """Also without its chain: that it is gone is for `verify` to say."""
+    folder = Folder(path)
+    return folder.chain.exists() or folder.public.exists() or bool(folder.segments())

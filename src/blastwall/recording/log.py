@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from blastwall.model.events import Event
@@ -12,6 +13,8 @@ from blastwall.recording.chain import (
     Checkpoint,
     Checkpointed,
     Closed,
+    Ended,
+    Entry,
     Opened,
     Removal,
     Removed,
@@ -61,7 +64,7 @@ class NodeLog:
         self._limit = segment_size
         self._clock = clock
         self._next = position
-        self._owed: list[Closed] = []
+        self._owed: list[Entry] = []
         self._covered: tuple[int, int, int] | None = None
         self.ended: list[OpenSegment] = []
         """Segments that nothing is appended to any more; whoever closes them takes them from here."""
@@ -101,22 +104,30 @@ class NodeLog:
     def close(self, stream: Stream, why: str = "") -> None:
         """Put the session's head into the chain; while the chain cannot be written, it is owed."""
         self._owed.append(Closed(self._clock(), stream.ordinal, stream.session, stream.number, stream.head.hex(), why))
-        try:
+        with suppress(OSError):
             self.pay()
-        except OSError:
-            return
 
     def pay(self) -> None:
-        """Append the heads that could not be appended before."""
+        """Append the entries that could not be appended when they were due."""
         while self._owed:
             self.chain.append(self._owed[0])
             del self._owed[0]
 
     def roll(self) -> None:
         """End the open segment; the next record begins another."""
-        if self.live is not None:
-            self.ended.append(self.live)
-            self.live = None
+        segment = self.live
+        if segment is None:
+            return
+        self._owed.append(Ended(self._clock(), segment.number, segment.file.size, segment.digest.hexdigest()))
+        self.ended.append(segment)
+        self.live = None
+        with suppress(OSError):
+            self.pay()
+
+    def seal(self, sealed: Sealed) -> None:
+        """Say in the chain which files hold an ended segment."""
+        self.pay()
+        self.chain.append(sealed)
 
     def checkpoint(self) -> tuple[Signed, Checkpoint] | None:
         """Sign what is there now and put it into the chain; None where nothing came since the last one."""

@@ -252,7 +252,7 @@ class Recorder:
                 segment = log.ended[0]
                 try:
                     sealed = await asyncio.to_thread(compress, self._folder, segment.content(), self._clock())
-                    log.chain.append(sealed)
+                    log.seal(sealed)
                     await asyncio.to_thread(log.chain.file.sync)
                     publish(self._folder, sealed)
                 except OSError as error:

@@ -48,7 +48,7 @@ def recover(folder: Folder, key: SigningKey, at: float) -> Recovery:
         writer.file.sync()
         position = Position(
             stream=max(chain.opened, default=0) + 1,
-            segment=max(chain.begun | folder.segments(), default=0) + 1,
+            segment=max(chain.begun.keys() | folder.segments(), default=0) + 1,
             sequence=max((each.sequence for _, _, each in chain.checkpoints), default=0) + 1,
             entries=writer.number,
             head=writer.head,
@@ -88,9 +88,9 @@ def _settle(folder: Folder, chain: Chain, writer: ChainWriter, at: float, torn_c
     names = {stream: opened.session for stream, opened in chain.opened.items()}
     found: dict[int, list[Portion]] = {}
     torn_segment = 0
-    for number in sorted((chain.begun - sealed.keys() - chain.removals.keys()) & folder.segments("log")):
+    for number in sorted((chain.begun.keys() - sealed.keys() - chain.removals.keys()) & folder.segments("log")):
         portions, broken = scan(folder, number, names)
-        torn_segment += _cut(folder.raw(number), broken)
+        torn_segment += _cut(folder.raw(number), broken if number not in chain.ended else None)
         found[number] = portions
         if broken is None or broken.torn:
             sealed[number] = _seal(folder, writer, number, portions, at)
@@ -113,7 +113,7 @@ def _finish_published(folder: Folder, chain: Chain) -> None:
 
 def _discard_unknown(folder: Folder, chain: Chain) -> None:
     """Delete what a segment leaves that was begun but never named: an empty file."""
-    for number in folder.segments("log") - chain.begun:
+    for number in folder.segments("log") - chain.begun.keys():
         if folder.raw(number).stat().st_size == 0:
             folder.raw(number).unlink()
 

@@ -19,6 +19,7 @@ from blastwall.model.events import (
     StatementFinished,
     StatementRefused,
 )
+from blastwall.recording.frames import NOT_JSON
 
 MAX_EFFECTS = 512
 """Distinct effects kept of a session in one segment; beyond it `partial` is set and a search reads the records."""
@@ -160,5 +161,5 @@ def decode_index(data: bytes) -> list[Portion]:
     try:
         with zstandard.ZstdDecompressor().stream_reader(data) as reader:
             return _decoder.decode(reader.read(MAX_INDEX))
-    except (msgspec.DecodeError, zstandard.ZstdError, RecursionError) as error:
+    except (*NOT_JSON, zstandard.ZstdError) as error:
         raise ValueError(f"not an index: {error}") from error
