@@ -1,0 +1,141 @@
+"""The gate of one node: what all of its sessions share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from blastwall.gate.journal import Journal
+from blastwall.gate.ports import (
+    Approvals,
+    Containment,
+    Identity,
+    IPAddress,
+    Masking,
+    Meter,
+    Policy,
+    Recorder,
+    RecordingFailed,
+    Vault,
+)
+from blastwall.gate.session import SessionGate
+from blastwall.gate.shared import Facts, HoldTimes, Scheduler, Shared, Slots, Timer
+from blastwall.model.events import SessionOpened
+from blastwall.model.resource import Resource
+
+_log = structlog.get_logger(__name__)
+
+
+class Gate:
+    """Judges, records and answers for every session of this node. Everything is called on one loop.
+
+    Args:
+        identity: who is asking.
+        policy: what is permitted.
+        vault: the credentials.
+        approvals: where people approve.
+        masking: what is hidden.
+        containment: who is cut off.
+        recorder: where sessions are recorded.
+        hold: how long held statements wait.
+        clock: the time, in epoch seconds.
+        binding_key: keys the hash that an approval is bound by; at least 32 bytes.
+        meter: where everything is counted.
+        later: calls back after some seconds; the running loop's `call_later` where left out.
+    """
+
+    def __init__(  # noqa: PLR0917 - one place for each port
+        self,
+        identity: Identity,
+        policy: Policy,
+        vault: Vault,
+        approvals: Approvals,
+        masking: Masking,
+        containment: Containment,
+        recorder: Recorder,
+        *,
+        hold: HoldTimes,
+        clock: Callable[[], float],
+        binding_key: bytes,
+        meter: Meter,
+        later: Scheduler | None = None,
+    ) -> None:
+        if len(binding_key) < 32:
+            raise ValueError("the binding key must have at least 32 bytes")
+        self._shared = Shared(
+            identity=identity,
+            policy=policy,
+            vault=vault,
+            approvals=approvals,
+            masking=masking,
+            containment=containment,
+            hold=hold,
+            clock=clock,
+            binding_key=binding_key,
+            later=later if later is not None else _call_later,
+            slots=Slots(),
+        )
+        self._recorder = recorder
+        self._meter = meter
+        self._open: dict[str, SessionGate] = {}
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions are open, those not yet logged in included."""
+        return len(self._open)
+
+    def set_hold(self, hold: HoldTimes) -> None:
+        """Put other waiting times in force; statements that wait already keep theirs."""
+        self._shared.hold = hold
+
+    def open(
+        self,
+        session: str,
+        resource: Resource,
+        source: IPAddress,
+        end: Callable[[str], None],
+        reconsider: Callable[[], None] | None = None,
+    ) -> SessionGate:
+        """Begin a session's record and return its gate.
+
+        Args:
+            session: the session's id.
+            resource: what the client connected to.
+            source: where the client is.
+            end: ends the session at once; called with what the client is told. May be called repeatedly.
+            reconsider: called when policy has changed.
+
+        Raises:
+            RecordingFailed: the recording cannot be begun; the connection must be refused.
+        """
+        meter = self._meter.of(resource.name)
+        facts = Facts(session, resource, source, end, reconsider)
+        now = self._shared.clock()
+        opened = SessionOpened(now, session, resource.name, resource.kind, resource.azure, str(source))
+        try:
+            journal = Journal(self._recorder.open(session), session, meter)
+            journal.begin(opened)
+        except RecordingFailed:
+            meter.recording_failed()
+            raise
+        gate = SessionGate(self._shared, facts, journal, meter, self._forget)
+        self._open[session] = gate
+        meter.opened()
+        return gate
+
+    def policy_changed(self) -> None:
+        """Have every session ask again for what was allowed and not yet executed."""
+        for gate in tuple(self._open.values()):
+            try:
+                gate.reconsider()
+            except Exception:  # noqa: BLE001 - one session that fails must not keep the others on the old policy
+                _log.exception("session_not_reconsidered", session=gate.session)
+
+    def _forget(self, session: str) -> None:
+        self._open.pop(session, None)
+
+
+def _call_later(seconds: float, callback: Callable[[], None]) -> Timer:
+    return asyncio.get_running_loop().call_later(seconds, callback)

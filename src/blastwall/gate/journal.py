@@ -1,0 +1,79 @@
+"""A session's record, as its gate writes it: with a callback, awaited, or as a note that must not get lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from blastwall.gate.ports import RecordingFailed, ResourceMeter, SessionRecord
+from blastwall.model.events import Event
+
+_log = structlog.get_logger(__name__)
+
+Durable = Callable[[RecordingFailed | None], None]
+
+
+class Journal:
+    """Writes one session's events. A failure is counted and logged once: after it every write fails."""
+
+    __slots__ = ("_meter", "_record", "_session", "failed")
+
+    def __init__(self, record: SessionRecord, session: str, meter: ResourceMeter) -> None:
+        self._record = record
+        self._session = session
+        self._meter = meter
+        self.failed = False
+
+    def begin(self, event: Event) -> None:
+        """Write the first event.
+
+        Raises:
+            RecordingFailed: it is known at once that it cannot be written.
+        """
+        failures: list[RecordingFailed] = []
+        self.write([event], lambda failure: None if failure is None else failures.append(failure))
+        if failures:
+            self._record.close()
+            raise failures[0]
+
+    def write(self, events: Sequence[Event], durable: Durable) -> None:
+        """Append events; `durable` is called once they are durable, or with the failure. Never raises."""
+        if self.failed:
+            durable(RecordingFailed("the recording of this session failed before"))
+            return
+        try:
+            self._record.write(events, durable)
+        except RecordingFailed as failure:
+            self.fail(failure)
+            durable(failure)
+
+    async def written(self, events: Sequence[Event]) -> None:
+        """Append events and wait until they are durable.
+
+        Raises:
+            RecordingFailed: they cannot be written.
+        """
+        done: asyncio.Future[RecordingFailed | None] = asyncio.get_running_loop().create_future()
+
+        def durable(failure: RecordingFailed | None) -> None:
+            if not done.done():
+                done.set_result(failure)
+
+        self.write(events, durable)
+        failure = await done
+        if failure is not None:
+            self.fail(failure)
+            raise failure
+
+    def fail(self, failure: RecordingFailed) -> None:
+        """Note that a write failed."""
+        if not self.failed:
+            self.failed = True
+            self._meter.recording_failed()
+            _log.error("recording_failed", session=self._session, reason=str(failure))
+
+    def close(self) -> None:
+        """Seal the record."""
+        self._record.close()

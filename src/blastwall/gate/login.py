@@ -1,0 +1,157 @@
+"""The order of a login. Identity exists only at its end: whatever fails before leaves nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blastwall.gate import wording
+from blastwall.gate.journal import Journal
+from blastwall.gate.ports import CredentialUnavailable, Identified, Refusal, Subject
+from blastwall.gate.shared import Facts, Shared
+from blastwall.model.credential import Credential
+from blastwall.model.events import LoginAdmitted, LoginAsked
+from blastwall.model.principal import Principal
+from blastwall.model.ruling import Decision, Ruling
+from blastwall.protocols.contract import Login
+
+_LABEL = 63
+"""Longest application_name of PostgreSQL (NAMEDATALEN - 1), the shortest of its like."""
+
+
+class Refused(Exception):  # noqa: N818 - the field's word
+    """The login is refused: `str()` for the operator, `told` for the client; `principal` where one was identified."""
+
+    def __init__(self, reason: str, told: str, principal: str = "") -> None:
+        super().__init__(reason)
+        self.told = told
+        self.principal = principal
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A login that stands. `deadline` is when the session must end, `over` what the client then hears."""
+
+    subject: Subject
+    identified: Identified
+    credential: Credential
+    label: str
+    deadline: float | None
+    over: str
+
+
+class SlotHolder:
+    """The one place in a principal's number of sessions that a session may take; given back at the session's end."""
+
+    __slots__ = ("_principal", "_shared")
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._principal: Principal | None = None
+
+    def take(self, identified: Identified) -> bool:
+        """Take it, unless the principal has none left."""
+        if not self._shared.slots.take(identified.principal, identified.max_sessions):
+            return False
+        self._principal = identified.principal
+        return True
+
+    def release(self) -> None:
+        """Give it back."""
+        if self._principal is not None:
+            self._shared.slots.release(self._principal)
+            self._principal = None
+
+
+async def log_in(shared: Shared, facts: Facts, journal: Journal, slot: SlotHolder, login: Login) -> Admitted:
+    """Go through the order up to the credential; the caller records the end and watches for containment.
+
+    Raises:
+        Refused: the login is refused.
+        RecordingFailed: the ask cannot be recorded.
+    """
+    opened = shared.clock()
+    user, application = wording.harmless(login.user), wording.harmless(login.application)
+    await journal.written([LoginAsked(opened, user, wording.harmless(login.target), application)])
+    identified = await _identify(shared, facts, login)
+    subject = Subject(identified.principal, facts.resource, login.target, facts.source)
+    check_containment(shared, subject)
+    if not slot.take(identified):
+        told = wording.too_many(identified.principal.name, identified.max_sessions or 0)
+        raise Refused(f"too many sessions: {told}", told, identified.principal.name)
+    rule_connect(shared, subject)
+    credential = await _credential(shared, subject)
+    deadline, over = _deadline(identified, opened)
+    if deadline is not None and shared.clock() >= deadline:
+        raise Refused("the proof ended during the login", over, identified.principal.name)
+    return Admitted(subject, identified, credential, _label(identified.principal, facts.session), deadline, over)
+
+
+def record_of(admitted: Admitted, ruling: Ruling, now: float) -> LoginAdmitted:
+    """Return the event of an admitted login."""
+    principal = admitted.subject.principal
+    return LoginAdmitted(
+        at=now,
+        principal_kind=principal.kind.value,
+        principal=principal.name,
+        issuer=principal.issuer,
+        subject=principal.subject,
+        groups=tuple(sorted(principal.groups)),
+        claims=principal.claims,
+        proof=admitted.identified.proof,
+        upstream_user=admitted.credential.user,
+        policies=ruling.policies,
+        version=ruling.version,
+    )
+
+
+async def _identify(shared: Shared, facts: Facts, login: Login) -> Identified:
+    try:
+        return await shared.identity.identify(login.proof, facts.resource, facts.source)
+    except Refusal as refusal:
+        raise Refused(str(refusal), refusal.told) from None
+
+
+def check_containment(shared: Shared, subject: Subject) -> None:
+    """Refuse who is contained.
+
+    Raises:
+        Refused: the principal or the resource is contained.
+    """
+    contained = shared.containment.against(subject.principal, subject.resource)
+    if contained is not None:
+        raise Refused(f"contained: {contained}", contained, subject.principal.name)
+
+
+def rule_connect(shared: Shared, subject: Subject) -> Ruling:
+    """Return the ruling that permits `connect`.
+
+    Raises:
+        Refused: policy denies it, or holds it.
+    """
+    ruling = shared.policy.rule_connect(subject)
+    if ruling.decision is Decision.ALLOW:
+        return ruling
+    told = wording.login_held(ruling) if ruling.decision is Decision.HOLD else wording.denied(ruling)
+    raise Refused(f"policy ({', '.join(ruling.policies) or 'no permit'}): {told}", told, subject.principal.name)
+
+
+async def _credential(shared: Shared, subject: Subject) -> Credential:
+    try:
+        return await shared.vault.credential(subject.resource, subject.principal)
+    except CredentialUnavailable as error:
+        raise Refused(str(error), wording.NO_CREDENTIAL, subject.principal.name) from None
+
+
+def _deadline(identified: Identified, opened: float) -> tuple[float | None, str]:
+    """Return when the session must end, and what the client hears then."""
+    ends = []
+    if identified.ends is not None:
+        ends.append((identified.ends, wording.PASS_OVER))
+    if identified.session_max is not None:
+        ends.append((opened + identified.session_max, wording.SESSION_OVER))
+    return min(ends) if ends else (None, "")
+
+
+def _label(principal: Principal, session: str) -> str:
+    """Name agent and session; where that is too long the agent's name is cut, so that the session is always whole."""
+    return f"{principal.name[: max(0, _LABEL - 1 - len(session))]}/{session}"

@@ -1,0 +1,225 @@
+"""One session's gate: its login, its statements, its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from blastwall.gate import wording
+from blastwall.gate.journal import Journal
+from blastwall.gate.login import Admitted, Refused, SlotHolder, check_containment, log_in, record_of, rule_connect
+from blastwall.gate.ports import LiveSession, RecordingFailed, ResourceMeter
+from blastwall.gate.shared import Facts, Shared, Timer
+from blastwall.gate.statements import Reply, Statements, asked_event
+from blastwall.model.events import LoginRefused, SessionClosed, StatementInjected, StatementRefused
+from blastwall.model.statement import Statement
+from blastwall.protocols import contract
+from blastwall.protocols.contract import Admit, Answer, Ask, Deny, Finished, Injected, Login, Withdraw
+
+_log = structlog.get_logger(__name__)
+_STRIDE = 60.0
+"""A deadline is looked at this often, in seconds, so that a clock that was set right is followed."""
+
+
+class SessionGate:
+    """What the relay asks on behalf of one session. No method blocks; none raises."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        facts: Facts,
+        journal: Journal,
+        meter: ResourceMeter,
+        forget: Callable[[str], None],
+    ) -> None:
+        self._shared = shared
+        self._facts = facts
+        self._journal = journal
+        self._meter = meter
+        self._forget = forget
+        self._slot = SlotHolder(shared)
+        self._login: asyncio.Task[Answer] | None = None
+        self._login_number: int | None = None
+        self._admitted: Admitted | None = None
+        self._statements: Statements | None = None
+        self._timer: Timer | None = None
+        self._contained = False
+        self._closed = False
+
+    @property
+    def session(self) -> str:
+        """The session's id."""
+        return self._facts.session
+
+    @property
+    def deadline(self) -> float | None:
+        """When the session must end, in epoch seconds; None before the login and where nothing limits it."""
+        return None if self._admitted is None else self._admitted.deadline
+
+    def ask(self, ask: Ask, reply: Callable[[int, Answer], None]) -> None:
+        """Answer a question by `reply`, now where everything is at hand, else later; not at all once withdrawn."""
+        question = ask.question
+        if isinstance(question, Login):
+            self._ask_login(ask.number, question, reply)
+        elif self._closed:
+            return
+        elif self._statements is not None:
+            self._statements.ask(ask.number, question, reply)
+        else:
+            self._refuse_stranger(ask.number, question, reply)
+
+    def _refuse_stranger(self, number: int, statement: Statement, reply: Reply) -> None:
+        try:
+            redacted = self._shared.masking.redact(self._facts.resource, statement)
+            now = self._shared.clock()
+            asked = asked_event(number, statement, redacted, now)
+            refused = StatementRefused(now, number, wording.NOT_LOGGED_IN)
+            self._journal.write([asked, refused], self._count_failure)
+        except Exception:  # noqa: BLE001 - the refusal stands, whatever recording it meets
+            _log.exception("statement_failed", session=self.session, number=number)
+        reply(number, Deny(wording.NOT_LOGGED_IN))
+
+    # ── the login ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _ask_login(self, number: int, login: Login, reply: Reply) -> None:
+        if self._closed:
+            return
+        if self._login_number is not None:
+            refused = LoginRefused(self._shared.clock(), "a second login in one session", wording.LOGGED_IN_ALREADY)
+            self._journal.write([refused], self._count_failure)
+            reply(number, Deny(wording.LOGGED_IN_ALREADY))
+            return
+        self._login_number = number
+        task = asyncio.get_running_loop().create_task(self._log_in(login), name=f"login {self.session}")
+        self._login = task
+        task.add_done_callback(partial(self._logged_in, number, reply))
+
+    def _logged_in(self, number: int, reply: Reply, task: asyncio.Task[Answer]) -> None:
+        self._login = None
+        if not task.cancelled() and not self._closed:
+            reply(number, task.result())
+
+    async def _log_in(self, login: Login) -> Answer:
+        """Return the login's answer, whatever happens."""
+        try:
+            answer = await self._admit(login)
+        except Refused as refused:
+            answer = await self._refuse(refused)
+        except RecordingFailed:
+            answer = Deny(wording.CANNOT_RECORD)
+        except Exception:  # noqa: BLE001 - a fault closes, it never admits
+            _log.exception("login_failed", session=self.session)
+            answer = await self._refuse(Refused("a fault of the gateway's own, see the log", wording.BROKEN))
+        self._meter.login("admitted" if isinstance(answer, Admit) else "refused")
+        return answer
+
+    async def _admit(self, login: Login) -> Answer:
+        admitted = await log_in(self._shared, self._facts, self._journal, self._slot, login)
+        principal = admitted.subject.principal
+        identified = admitted.identified
+        self._shared.containment.watch(
+            LiveSession(self.session, self._facts.resource, principal, identified.pass_id, self._contain)
+        )
+        check_containment(self._shared, admitted.subject)
+        ruling = rule_connect(self._shared, admitted.subject)
+        await self._journal.written([record_of(admitted, ruling, self._shared.clock())])
+        self._admitted = admitted
+        self._statements = Statements(self._shared, self._facts, self._journal, self._meter, admitted)
+        self._keep_time()
+        _log.info("login_admitted", session=self.session, resource=self._facts.resource.name, principal=principal.name)
+        return Admit(admitted.credential, admitted.label)
+
+    async def _refuse(self, refused: Refused) -> Answer:
+        reason = str(refused)
+        _log.info(
+            "login_refused",
+            session=self.session,
+            resource=self._facts.resource.name,
+            source=str(self._facts.source),
+            principal=refused.principal,
+            reason=reason,
+        )
+        event = LoginRefused(self._shared.clock(), reason, refused.told, refused.principal)
+        try:
+            await self._journal.written([event])
+        except RecordingFailed:
+            return Deny(wording.CANNOT_RECORD)
+        return Deny(refused.told)
+
+    # ── what the session reports ─────────────────────────────────────────────────────────────────────────────────────
+
+    def withdraw(self, withdraw: Withdraw) -> None:
+        """The client cancelled or left before the answer."""
+        if withdraw.number == self._login_number:
+            if self._login is not None:
+                self._login.cancel()
+        elif self._statements is not None:
+            self._statements.withdraw(withdraw.number)
+
+    def finished(self, finished: Finished) -> None:
+        """The resource's answer to a statement ended."""
+        if self._statements is not None and not self._closed:
+            self._statements.finished(finished)
+
+    def refused(self, refused: contract.Refused) -> None:
+        """The session refused a statement that was allowed."""
+        if self._statements is not None and not self._closed:
+            self._statements.refused(refused)
+
+    def injected(self, injected: Injected) -> None:
+        """The session sends a statement of the gateway's own."""
+        if not self._closed:
+            event = StatementInjected(self._shared.clock(), injected.number, injected.text, injected.why)
+            self._journal.write([event], self._end_unrecorded)
+
+    def reconsider(self) -> None:
+        """Policy changed."""
+        if self._facts.reconsider is not None and not self._closed:
+            self._facts.reconsider()
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def closed(self, reason: str) -> None:
+        """The session ended; nothing is answered after it. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._login is not None:
+            self._login.cancel()
+        self._shared.containment.unwatch(self.session)
+        self._slot.release()
+        if self._statements is not None:
+            self._statements.close(self._contained)
+        self._journal.write([SessionClosed(self._shared.clock(), reason)], self._count_failure)
+        self._journal.close()
+        self._meter.closed()
+        self._forget(self.session)
+
+    def _contain(self, reason: str) -> None:
+        self._contained = True
+        self._facts.end(reason)
+
+    def _keep_time(self) -> None:
+        """Look at the deadline again by its time, and every now and then before."""
+        admitted = self._admitted
+        if admitted is None or admitted.deadline is None or self._closed:
+            return
+        left = admitted.deadline - self._shared.clock()
+        if left <= 0:
+            self._facts.end(admitted.over)
+        else:
+            self._timer = self._shared.later(min(left, _STRIDE), self._keep_time)
+
+    def _end_unrecorded(self, failure: RecordingFailed | None) -> None:
+        if failure is not None:
+            self._journal.fail(failure)
+            self._facts.end(wording.CANNOT_GO_ON)
+
+    def _count_failure(self, failure: RecordingFailed | None) -> None:
+        if failure is not None:
+            self._journal.fail(failure)

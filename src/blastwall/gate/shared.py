@@ -1,0 +1,80 @@
+"""What a session's gate is given: the ports and times that all sessions share, and the session's own facts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from blastwall.gate.ports import Approvals, Containment, Identity, IPAddress, Masking, Policy, Vault
+from blastwall.model.principal import Principal
+from blastwall.model.resource import Resource
+
+
+class Timer(Protocol):
+    """Something that will happen unless it is cancelled."""
+
+    def cancel(self) -> None: ...
+
+
+Scheduler = Callable[[float, Callable[[], None]], Timer]
+"""Calls back after so many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTimes:
+    """How many seconds a held statement waits, outside a transaction and inside one, whose locks the wait keeps."""
+
+    timeout: float
+    in_transaction: float
+
+
+class Slots:
+    """How many sessions each principal has open on this node."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[tuple[str, str]] = Counter()
+
+    def take(self, principal: Principal, most: int | None) -> bool:
+        """Count one more session, unless there are `most` already."""
+        who = (principal.kind.value, principal.name)
+        if most is not None and self._taken[who] >= most:
+            return False
+        self._taken[who] += 1
+        return True
+
+    def release(self, principal: Principal) -> None:
+        """Count one less."""
+        who = (principal.kind.value, principal.name)
+        self._taken[who] -= 1
+        if self._taken[who] <= 0:
+            del self._taken[who]
+
+
+@dataclass(slots=True)
+class Shared:
+    """What all sessions share. Only `hold` changes."""
+
+    identity: Identity
+    policy: Policy
+    vault: Vault
+    approvals: Approvals
+    masking: Masking
+    containment: Containment
+    hold: HoldTimes
+    clock: Callable[[], float]
+    binding_key: bytes = field(repr=False)
+    later: Scheduler
+    slots: Slots
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One session's facts, known when its connection is accepted."""
+
+    session: str
+    resource: Resource
+    source: IPAddress
+    end: Callable[[str], None] = field(repr=False)
+    reconsider: Callable[[], None] | None = field(repr=False)

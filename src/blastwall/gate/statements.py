@@ -1,0 +1,270 @@
+"""The statements of one admitted session: each is ruled on, recorded, and answered in that order.
+
+number is   from               until
+waiting     its ask            its answer is given, or it is withdrawn
+holding     its HoldStarted    approved, refused, timeout, withdrawn or contained (a waiting number, too)
+running     its Allow          Finished or Refused
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import structlog
+
+from blastwall.gate import wording
+from blastwall.gate.binding import bind
+from blastwall.gate.holds import APPROVED, CONTAINED, WITHDRAWN, Outcome, after_approval, wait
+from blastwall.gate.journal import Journal
+from blastwall.gate.login import Admitted
+from blastwall.gate.ports import Hold, RecordingFailed, ResourceMeter
+from blastwall.gate.shared import Facts, Shared
+from blastwall.model.events import (
+    Event,
+    HoldEnded,
+    HoldStarted,
+    StatementAsked,
+    StatementFinished,
+    StatementRefused,
+    StatementRuled,
+    StatementWithdrawn,
+)
+from blastwall.model.ruling import Decision, Ruling
+from blastwall.model.statement import RedactedStatement, Stage, Statement
+from blastwall.protocols.contract import Allow, Answer, Deny, Finished, Held, Refused
+
+Reply = Callable[[int, Answer], None]
+
+_log = structlog.get_logger(__name__)
+_MOST_RUNNING = 4096
+"""So many allowed statements are remembered for their duration: a protocol may leave the prepared ones unfinished."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    number: int
+    statement: Statement
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    question: _Question
+    hold: Hold
+    ruling: Ruling
+
+
+class Statements:
+    """Answers one session's statements."""
+
+    def __init__(
+        self, shared: Shared, facts: Facts, journal: Journal, meter: ResourceMeter, admitted: Admitted
+    ) -> None:
+        self._shared = shared
+        self._facts = facts
+        self._journal = journal
+        self._meter = meter
+        self._subject = admitted.subject
+        self._deadline = admitted.deadline if admitted.deadline is not None else float("inf")
+        self._over = admitted.over
+        self._waiting: dict[int, float] = {}
+        self._running: dict[int, float] = {}
+        self._holds: dict[int, asyncio.Task[None] | None] = {}
+
+    def ask(self, number: int, statement: Statement, reply: Reply) -> None:
+        """Answer now where everything is at hand, else later."""
+        now = self._shared.clock()
+        self._waiting[number] = now
+        try:
+            self._judge(_Question(number, statement, reply), now)
+        except Exception:  # noqa: BLE001 - a fault closes, it never allows
+            _log.exception("statement_failed", session=self._facts.session, number=number)
+            self._break(number, reply)
+
+    def _judge(self, question: _Question, now: float) -> None:
+        number, statement = question.number, question.statement
+        redacted = self._shared.masking.redact(self._facts.resource, statement)
+        asked = asked_event(number, statement, redacted, now)
+        ruling = self._rule(statement, now)
+        self._meter.ruled(ruling.decision)
+        if ruling.decision is Decision.HOLD:
+            if statement.stage is Stage.EXECUTE:
+                self._hold(question, asked, redacted, ruling)
+                return
+            ruling = replace(ruling, decision=Decision.ALLOW, reason="prepared only; execution waits for approval")
+        self._answer(question, ruling, [asked, StatementRuled(now, number, ruling)])
+
+    def _rule(self, statement: Statement, now: float) -> Ruling:
+        shared, subject = self._shared, self._subject
+        cut = shared.containment.against(subject.principal, subject.resource)
+        if cut is None and now >= self._deadline:
+            cut = self._over
+        if cut is not None:
+            return Ruling(Decision.DENY, cut, version=shared.policy.version)
+        return shared.policy.rule(subject, statement)
+
+    def _answer(self, question: _Question, ruling: Ruling, events: list[Event]) -> None:
+        """Record what was ruled; once that is durable, answer."""
+        answer: Answer
+        if ruling.decision is Decision.ALLOW:
+            mask = self._shared.masking.rules(self._subject.principal, self._facts.resource)
+            answer = Allow(mask, ruling.obligations)
+        else:
+            answer = Deny(wording.denied(ruling))
+            events.append(StatementRefused(self._shared.clock(), question.number, answer.reason))
+        self._journal.write(events, partial(self._settle, question.number, question.reply, answer))
+
+    def _settle(self, number: int, reply: Reply, answer: Answer, failure: RecordingFailed | None) -> None:
+        asked_at = self._waiting.pop(number, None)
+        if failure is not None:
+            self._journal.fail(failure)
+            answer = Deny(wording.CANNOT_RECORD)
+        if asked_at is None:
+            return
+        if type(answer) is Allow:
+            self._running[number] = asked_at
+            if len(self._running) > _MOST_RUNNING:
+                del self._running[next(iter(self._running))]
+        reply(number, answer)
+
+    def _break(self, number: int, reply: Reply) -> None:
+        """Refuse a statement for a fault of the gateway's own, unless it has its answer."""
+        if number in self._waiting:
+            told = StatementRefused(self._shared.clock(), number, wording.BROKEN)
+            self._journal.write([told], partial(self._settle, number, reply, Deny(wording.BROKEN)))
+
+    # ── holds ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hold(self, question: _Question, asked: StatementAsked, redacted: RedactedStatement, ruling: Ruling) -> None:
+        statement, times = question.statement, self._shared.hold
+        until = asked.at + (times.in_transaction if statement.in_transaction else times.timeout)
+        hold = Hold(
+            session=self._facts.session,
+            number=question.number,
+            subject=self._subject,
+            effects=statement.effects,
+            text=redacted.text,
+            parameters=redacted.parameters,
+            approvals=ruling.obligations.approvals,
+            until=until,
+            binding=bind(self._shared.binding_key, self._subject, statement),
+        )
+        needed = tuple(f"{approval.group}:{approval.count}" for approval in hold.approvals)
+        ruled = StatementRuled(asked.at, question.number, ruling)
+        started = HoldStarted(asked.at, question.number, until, needed)
+        waiting = _Waiting(question, hold, ruling)
+        self._journal.write([asked, ruled, started], partial(self._begin_wait, waiting))
+
+    def _begin_wait(self, waiting: _Waiting, failure: RecordingFailed | None) -> None:
+        number, reply = waiting.question.number, waiting.question.reply
+        if failure is not None:
+            self._settle(number, reply, Deny(wording.CANNOT_RECORD), failure)
+        elif number in self._waiting:
+            self._meter.held(+1)
+            self._holds[number] = asyncio.get_running_loop().create_task(self._wait(waiting), name=f"hold {number}")
+            reply(number, Held(wording.notice(waiting.ruling, waiting.hold.until)))
+
+    async def _wait(self, waiting: _Waiting) -> None:
+        number, hold = waiting.question.number, waiting.hold
+        seconds = max(0.0, hold.until - self._shared.clock())
+        outcome = await wait(self._shared.approvals, hold, waiting.ruling, seconds)
+        del self._holds[number]
+        self._meter.held(-1)
+        try:
+            self._release(waiting, outcome)
+        except Exception:  # noqa: BLE001 - a fault closes, it never allows
+            _log.exception("hold_failed", session=self._facts.session, number=number)
+            self._break(number, waiting.question.reply)
+
+    def _release(self, waiting: _Waiting, outcome: Outcome) -> None:
+        """Rule again: between the ask and the approval policy, grants and containment may have changed."""
+        question, now = waiting.question, self._shared.clock()
+        cut = self._shared.containment.against(self._subject.principal, self._subject.resource)
+        if cut is not None:
+            outcome = Outcome(CONTAINED, outcome.by, outcome.reason, cut)
+        events: list[Event] = [HoldEnded(now, question.number, outcome.name, outcome.by, outcome.reason)]
+        if outcome.name == APPROVED:
+            again = self._rule(question.statement, now)
+            ruling = after_approval(waiting.hold.approvals, outcome.by, again)
+        else:
+            ruling = replace(waiting.ruling, decision=Decision.DENY, reason=outcome.told)
+        self._meter.ruled(ruling.decision)
+        events.append(StatementRuled(now, question.number, ruling))
+        self._answer(question, ruling, events)
+
+    # ── what the session reports ─────────────────────────────────────────────────────────────────────────────────────
+
+    def withdraw(self, number: int) -> None:
+        """The client cancelled or left: no answer is given any more."""
+        if self._waiting.pop(number, None) is None and self._running.pop(number, None) is None:
+            return
+        self._note(self._withdrawal(number, WITHDRAWN))
+
+    def _withdrawal(self, number: int, outcome: str) -> list[Event]:
+        now, events = self._shared.clock(), list[Event]()
+        if number in self._holds:
+            hold = self._holds.pop(number)
+            if hold is not None:
+                hold.cancel()
+            self._meter.held(-1)
+            events.append(HoldEnded(now, number, outcome))
+        return [*events, StatementWithdrawn(now, number)]
+
+    def finished(self, finished: Finished) -> None:
+        """The resource's answer ended."""
+        now = self._shared.clock()
+        seconds = max(0.0, now - self._running.pop(finished.number, now))
+        self._meter.finished(seconds, finished.masked)
+        event = StatementFinished(
+            at=now,
+            number=finished.number,
+            rows=finished.rows,
+            affected=finished.affected,
+            bytes=finished.bytes,
+            seconds=seconds,
+            error=finished.error,
+            masked=finished.masked,
+        )
+        self._note([event])
+
+    def refused(self, refused: Refused) -> None:
+        """The session refused a statement that was allowed."""
+        self._running.pop(refused.number, None)
+        self._note([StatementRefused(self._shared.clock(), refused.number, refused.reason)])
+
+    def close(self, contained: bool) -> None:
+        """The session ended: withdraw what waits."""
+        for number in tuple(self._waiting):
+            del self._waiting[number]
+            self._journal.write(self._withdrawal(number, CONTAINED if contained else WITHDRAWN), _ignore)
+        self._running.clear()
+
+    def _note(self, events: list[Event]) -> None:
+        self._journal.write(events, self._noted)
+
+    def _noted(self, failure: RecordingFailed | None) -> None:
+        """What was sent cannot be recorded to its end: nothing more may happen in this session."""
+        if failure is not None:
+            self._journal.fail(failure)
+            self._facts.end(wording.CANNOT_GO_ON)
+
+
+def asked_event(number: int, statement: Statement, redacted: RedactedStatement, now: float) -> StatementAsked:
+    """Return the event of an ask, as redacted."""
+    return StatementAsked(
+        at=now,
+        number=number,
+        stage=statement.stage,
+        text=redacted.text,
+        parameters=redacted.parameters,
+        effects=statement.effects,
+        operation=statement.operation,
+        doubt=statement.doubt,
+    )
+
+
+def _ignore(failure: RecordingFailed | None) -> None:
+    """Nothing depends on a record at the session's end: the head in the chain shows what is missing."""
