@@ -62,7 +62,7 @@ class Reach:
         if parts.scheme != "https" and not (parts.scheme == "http" and self.local and is_loopback_name(host)):
             raise KeysUnavailable(f"{parts.scheme}://{host} is not https (http serves on loopback only)")
         literal = _literal(host)
-        if literal is not None and not self.permits(host, literal):
+        if (is_loopback_name(host) and not self.local) or (literal is not None and not self.permits(host, literal)):
             raise KeysUnavailable(f"{host} is an address that its issuer may not send the gateway to")
         return parts
 
