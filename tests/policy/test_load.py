@@ -48,7 +48,10 @@ MISTAKES = {
     "idle reason": (f'@id("x") @reason("a") {HEAD};', "a plain permit does neither"),
     "annotated twice": (f'@id("x") @id("y") {HEAD};', "duplicate annotation"),
     # ── names ──
-    "group": (f'@id("x") {HEAD.replace('"ci"', '"cii"')};', "no agent or user has the group 'cii'; did you mean 'ci'?"),
+    "group": (
+        GOOD.replace('"ci"', '"cii"').replace("ok", "x"),
+        "no agent or user has the group 'cii'; did you mean 'ci'?",
+    ),
     "group in a condition": (f'{NEVER} unless {{ principal in Group::"dbaa" }};', "the group 'dbaa'"),
     "agent": ('@id("x") forbid (principal == Agent::"shop", action, resource);', "no agent is named 'shop'"),
     "user": (

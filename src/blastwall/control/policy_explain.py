@@ -1,0 +1,134 @@
+"""`policy explain`: what a statement would do, which policies decided each effect, and what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from blastwall.gate.ports import Subject
+from blastwall.model.effects import Effect
+from blastwall.model.ruling import Decision
+from blastwall.model.statement import Statement
+from blastwall.policy.combine import Judgement
+from blastwall.policy.entities import object_uid
+from blastwall.policy.evaluation import Undecidable
+from blastwall.policy.explain import near
+from blastwall.policy.policy_set import EffectJudgement, PolicySet
+from blastwall.policy.rules import Rule
+from blastwall.protocols.contract import ProtocolKind
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyShown:
+    """A policy that had a say, with its text."""
+
+    id: str
+    where: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EffectExplained:
+    """One effect: `object` is the id to write in a policy, `changes` is what would change the decision."""
+
+    action: str
+    object: str
+    kind: str
+    decision: Decision
+    decided_by: tuple[PolicyShown, ...]
+    observed: tuple[str, ...]
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One statement of a text."""
+
+    text: str
+    operation: str
+    filtered: bool
+    decision: Decision
+    reason: str
+    version: str
+    effects: tuple[EffectExplained, ...]
+
+
+def classified(kinds: Mapping[str, ProtocolKind], subject: Subject, text: str) -> tuple[Statement, ...]:
+    """Return the statements of a text as the resource's protocol classifies them offline."""
+    return tuple(kinds[subject.resource.kind].classify(text, subject.database))
+
+
+def explain(policies: PolicySet, subject: Subject, statements: Sequence[Statement]) -> tuple[Explanation, ...]:
+    """Explain each statement."""
+    return tuple(_explain(policies, subject, statement) for statement in statements)
+
+
+def _explain(policies: PolicySet, subject: Subject, statement: Statement) -> Explanation:
+    ruling = policies.rule(subject, statement)
+    try:
+        judged = policies.judge(subject, statement) if statement.effects else []
+        effects = tuple(_effect(policies, subject, statement, one) for one in judged)
+        reason = ruling.reason
+    except (Undecidable, ValueError) as error:
+        effects, reason = (), f"{ruling.reason} ({error})"
+    return Explanation(
+        statement.text, statement.operation, statement.filtered, ruling.decision, reason, ruling.version, effects
+    )
+
+
+def _effect(policies: PolicySet, subject: Subject, statement: Statement, one: EffectJudgement) -> EffectExplained:
+    uid = object_uid(subject.resource.name, one.effect.object)
+    return EffectExplained(
+        action=one.effect.action.value,
+        object=f'{uid["type"]}::"{uid["id"]}"',
+        kind=one.effect.object.kind,
+        decision=one.judgement.decision,
+        decided_by=tuple(
+            _shown(policies.rules[identity]) for identity in one.judgement.policies if identity in policies.rules
+        ),
+        observed=tuple(sorted(one.observed.ids | one.observed.erring)),
+        changes=tuple(_changes(policies, subject, statement, one.effect, one.judgement)),
+    )
+
+
+def _shown(rule: Rule) -> PolicyShown:
+    return PolicyShown(rule.id, rule.source.place(), rule.source.text)
+
+
+def _changes(
+    policies: PolicySet, subject: Subject, statement: Statement, effect: Effect, judgement: Judgement
+) -> list[str]:
+    rules = [policies.rules[identity] for identity in judgement.policies if identity in policies.rules]
+    if judgement.decision is Decision.ALLOW:
+        return []
+    if judgement.erring:
+        return [f"{rule.source.place()}: {rule.id} cannot be evaluated here: repair its conditions" for rule in rules]
+    if judgement.decision is Decision.HOLD:
+        return [_asks(rule) for rule in rules if rule.approvals]
+    if rules:
+        return [_opens(rule) for rule in rules]
+    return _permits(policies, subject, statement, effect)
+
+
+def _asks(rule: Rule) -> str:
+    who = " and ".join(f"{approval.count} of {approval.group}" for approval in rule.approvals)
+    return f"{rule.source.place()}: {rule.id} asks for approval by {who}; {_exempting(rule)}"
+
+
+def _opens(rule: Rule) -> str:
+    return f"{rule.source.place()}: {rule.id} forbids it; {_exempting(rule)}"
+
+
+def _exempting(rule: Rule) -> str:
+    if rule.pack:
+        return f"`packs: [{{{rule.pack}: {{except: [{rule.id}]}}}}]` switches it off"
+    return "an `unless { … }` in it would exempt this"
+
+
+def _permits(policies: PolicySet, subject: Subject, statement: Statement, effect: Effect) -> list[str]:
+    nearest = near(policies.rules, subject, statement, effect)
+    if not nearest:
+        return ["no permit comes near; one is needed for this principal, action and resource"]
+    return [
+        f"{one.rule.source.place()}: {one.rule.id} would permit it, but {', and '.join(one.missing)}" for one in nearest
+    ]
