@@ -1,4 +1,4 @@
-"""`policy test`: cases in a YAML file, each a principal, a resource and a statement, with the ruling that is expected."""
+"""`policy test`: cases in a YAML file, each a principal, a resource, a statement, and the ruling that is expected."""
 
 from __future__ import annotations
 
@@ -110,9 +110,8 @@ def read_cases(path: Path) -> tuple[PlacedCase, ...]:
         found = TypeAdapter(CaseFile).validate_json(to_json(document.value), strict=True)
     except ValidationError as error:
         raise CasesError("\n".join(one.text(str(path)) for one in problems(error, document, CaseFile))) from None
-    return tuple(
-        PlacedCase(f"{path}:{document.line(('cases', place))}", case) for place, case in enumerate(found.cases)
-    )
+    lines = [document.line(("cases", place)) for place in range(len(found.cases))]
+    return tuple(PlacedCase(f"{path}:{line}", case) for line, case in zip(lines, found.cases, strict=True))
 
 
 def run_cases(
@@ -176,11 +175,8 @@ def _statements(kinds: Mapping[str, ProtocolKind], subject: Subject, case: Case)
     """Return what a case asks, at least one statement."""
     if case.effects is not None:
         effects = tuple(read_effect(parts, subject.database) for parts in case.effects)
-        asked: tuple[Statement, ...] = (
-            Statement(
-                "", effects, case.operation or effects[0].action.value.upper(), subject.database, filtered=case.filtered
-            ),
-        )
+        operation = case.operation or effects[0].action.value.upper()
+        asked: tuple[Statement, ...] = (Statement("", effects, operation, subject.database, filtered=case.filtered),)
     elif case.statement is not None:
         asked = classified(kinds, subject, case.statement)
         if not asked:
