@@ -1,0 +1,132 @@
+"""How one recorded event reads in a transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from blastwall.cli.recorded_text import block, moment, visible
+from blastwall.model.effects import Effect
+from blastwall.model.events import (
+    Event,
+    HoldEnded,
+    HoldStarted,
+    LoginAdmitted,
+    LoginAsked,
+    LoginRefused,
+    SessionClosed,
+    SessionOpened,
+    StatementAsked,
+    StatementFinished,
+    StatementInjected,
+    StatementRefused,
+    StatementRuled,
+    StatementWithdrawn,
+)
+from blastwall.model.ruling import Ruling
+
+
+def lines(event: Event) -> list[str]:
+    """Return the event's lines, without its time; all recorded text in them is visible."""
+    match event:
+        case SessionOpened() | LoginAsked() | LoginAdmitted() | LoginRefused() | SessionClosed():
+            return _session(event)
+        case HoldStarted():
+            return [f"#{event.number} held until {moment(event.until)} for {visible(', '.join(event.approvals))}"]
+        case HoldEnded():
+            return [f"#{event.number} hold ended: {visible(_ending(event))}"]
+        case _:
+            return _statement(event)
+
+
+def _session(event: SessionOpened | LoginAsked | LoginAdmitted | LoginRefused | SessionClosed) -> list[str]:
+    match event:
+        case SessionOpened():
+            return [visible(f"connection from {event.source} to {event.resource} ({event.kind})")]
+        case LoginAsked():
+            return [visible(f"login as {event.user!r} to {event.database!r} with {event.application or 'no name'}")]
+        case LoginAdmitted():
+            return [visible(f"admitted: {who(event)}, by {event.proof}"), *_policies("  ", event.policies)]
+        case LoginRefused():
+            return [visible(f"login refused: {event.reason}"), visible(f"  told: {event.told}")]
+        case SessionClosed():
+            return [visible(f"closed: {event.reason}")]
+
+
+def _statement(event: Event) -> list[str]:
+    match event:
+        case StatementAsked():
+            doubt = [f"  doubt: {visible(event.doubt)}"] if event.doubt else []
+            return [f"#{event.number} {asked(event)}", *block(event.text), *values(event.parameters), *doubt]
+        case StatementRuled():
+            return [f"#{event.number} {ruling(event.ruling)}"]
+        case StatementRefused():
+            return [f"#{event.number} refused; told: {visible(event.told)}"]
+        case StatementInjected():
+            return [f"#{event.number} the gateway sent, {visible(event.why)}:", *block(event.text)]
+        case StatementFinished():
+            return [f"#{event.number} {finished(event)}"]
+        case StatementWithdrawn():
+            return [f"#{event.number} withdrawn by the client"]
+        case _:
+            return []
+
+
+def who(event: LoginAdmitted) -> str:
+    """A principal, as an auditor looks for it."""
+    groups = f", groups {', '.join(event.groups)}" if event.groups else ""
+    return f"{event.principal_kind} {event.principal} ({event.issuer}: {event.subject}{groups})"
+
+
+def asked(event: StatementAsked) -> str:
+    """What a statement would do."""
+    stage = " (parse only)" if event.stage.value == "prepare" else ""
+    return visible(f"{event.operation or 'statement'}{stage}: {effects(event.effects)}")
+
+
+def effects(found: Sequence[Effect]) -> str:
+    """Effects, each as action and object."""
+    named = dict.fromkeys(f"{each.action.value} {'.'.join(each.object.path) or 'the resource'}" for each in found)
+    return ", ".join(named) or "no effect"
+
+
+def ruling(found: Ruling) -> str:
+    """A ruling with the policies that decided."""
+    text = found.decision.value
+    text += f" by {', '.join(found.policies)}" if found.policies else " by default: no policy permits it"
+    text += f" ({found.reason})" if found.reason else ""
+    text += "".join(f"; {each.policy} would {each.decision.value}" for each in found.observed)
+    return visible(text)
+
+
+def finished(event: StatementFinished) -> str:
+    """What came of a statement."""
+    text = f"{event.rows} rows"
+    text += f", {event.affected} affected" if event.affected is not None else ""
+    text += f", {event.bytes} bytes, {event.seconds:.3f} s"
+    text += f", masked {masked(event.masked)}" if event.masked else ""
+    text += f", error: {event.error}" if event.error is not None else ""
+    return visible(text)
+
+
+def masked(cells: Mapping[str, int]) -> str:
+    """Hidden cells by the rule that hid them."""
+    return ", ".join(f"{count} by {name}" for name, count in cells.items())
+
+
+def values(parameters: Sequence[str | None]) -> list[str]:
+    """Bind values, as a line; none for none."""
+    if not parameters:
+        return []
+    return ["  values: " + ", ".join("NULL" if each is None else f"'{visible(each)}'" for each in parameters)]
+
+
+def _policies(indent: str, policies: Sequence[str]) -> list[str]:
+    return [visible(f"{indent}permitted by {', '.join(policies)}")] if policies else []
+
+
+def _ending(event: HoldEnded) -> str:
+    return (
+        event.outcome
+        + (f" by {', '.join(event.by)}" if event.by else "")
+        + (f" ({event.reason})" if event.reason else "")
+    )

@@ -1,0 +1,272 @@
+"""`blastwall sessions list | show | replay`: what was recorded. `audit verify` proves it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blastwall.cli.printing import MISUSED, fail
+
+if TYPE_CHECKING:
+    from blastwall.control.access import Operator
+    from blastwall.control.recordings import Shelf
+    from blastwall.control.recordings_cards import Card
+    from blastwall.recording.reader import Recorded
+    from blastwall.recording.summary import Summary
+
+commands = typer.Typer(no_args_is_help=True, help="Recorded sessions: find, show and replay them.")
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration that names the recordings.")]
+RecordingsOption = Annotated[
+    Path | None,
+    typer.Option("--recordings", help="A folder of recordings (an auditor's copy), instead of a configuration."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `sessions` to the root."""
+    app.add_typer(commands, name="sessions")
+
+
+def open_shelf(config: Path, recordings: Path | None) -> Shelf:
+    """Return where the recordings are; ends the command where the configuration cannot be used."""
+    from blastwall.config.load import ConfigurationError, load
+    from blastwall.control.recordings import Shelf, shelf_of
+
+    if recordings is not None:
+        return Shelf(recordings)
+    try:
+        return shelf_of(load(config))
+    except ConfigurationError as error:
+        fail(f"{error}\nOr give the recordings' folder with --recordings.", MISUSED)
+
+
+def operator() -> Operator:
+    """Whoever runs the command: the files' permissions have let them come this far."""
+    import getpass
+
+    from blastwall.control.access import Operator
+
+    try:
+        return Operator(getpass.getuser())
+    except (KeyError, OSError):
+        return Operator("unknown")
+
+
+@commands.command("list")
+def list_(
+    *,
+    config: ConfigOption = Path("blastwall.yaml"),
+    recordings: RecordingsOption = None,
+    principal: Annotated[str | None, typer.Option(help="The agent's or user's name.")] = None,
+    resource: Annotated[str | None, typer.Option(help="The resource's name.")] = None,
+    effect: Annotated[str | None, typer.Option(help="An action that a statement asked for, such as delete.")] = None,
+    object: Annotated[  # noqa: A002 - the option's name
+        str | None, typer.Option(help="A table or other object: orders, or public.orders.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Words in a statement, its values or a refusal.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="2026-11-23, 2026-11-23T14:05 (UTC), or 2h for two hours ago.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="As for --since.")] = None,
+    running: Annotated[bool, typer.Option("--open", help="Only sessions that still run.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most, the newest first.")] = 50,
+    json: JsonOption = False,
+) -> None:
+    """List recorded sessions, the newest first."""
+    from blastwall.cli.recorded_text import print_exactly
+    from blastwall.control.recordings import Recordings
+    from blastwall.recording.reader import NoRecordings, Query
+
+    query = Query(
+        principal=principal, resource=resource, effect=_action(effect), object=object, text=text, since=_time(since),
+        until=_time(until), open=True if running else None, limit=limit,
+    )  # fmt: skip
+    try:
+        found = Recordings(open_shelf(config, recordings)).find(operator(), query)
+    except NoRecordings as error:
+        fail(str(error), MISUSED)
+    if json:
+        print_exactly([_summary_json(each) for each in found])
+    else:
+        _print_list(found, limit)
+
+
+@commands.command()
+def show(
+    session: Annotated[str, typer.Argument(help="The session's id, or its first characters.")],
+    config: ConfigOption = Path("blastwall.yaml"),
+    recordings: RecordingsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show one session: who, where, and each statement with its ruling and outcome."""
+    from blastwall.cli.recorded_text import print_exactly
+
+    summary, records = _session(config, recordings, session)
+    if json:
+        print_exactly({"session": _summary_json(summary), "events": [_record_json(each) for each in records]})
+    else:
+        _print_session(summary, records)
+
+
+@commands.command()
+def replay(
+    session: Annotated[str, typer.Argument(help="The session's id, or its first characters.")],
+    *,
+    config: ConfigOption = Path("blastwall.yaml"),
+    recordings: RecordingsOption = None,
+    transcript: Annotated[bool, typer.Option("--transcript", help="All at once, with times.")] = False,
+    max_pause: Annotated[float, typer.Option(min=0, help="Longest pause between two events, in seconds.")] = 2.0,
+    json: JsonOption = False,
+) -> None:
+    """Replay one session as it went, in time; --transcript prints it at once."""
+    from blastwall.cli.recorded_text import print_exactly
+
+    _, records = _session(config, recordings, session)
+    if json:
+        print_exactly([_record_json(each) for each in records])
+        return
+    for record in records:
+        if not transcript and record.after > 0:
+            time.sleep(min(record.after, max_pause))
+        _print_record(record)
+
+
+def _session(config: Path, recordings: Path | None, session: str) -> tuple[Summary, Iterator[Recorded]]:
+    from blastwall.control.recordings import Recordings
+    from blastwall.recording.reader import NoRecordings
+
+    try:
+        return Recordings(open_shelf(config, recordings)).session(operator(), session)
+    except NoRecordings as error:
+        fail(str(error))
+
+
+def _action(effect: str | None) -> str | None:
+    from blastwall.model.effects import Action
+
+    if effect is not None and effect not in list(Action):
+        fail(f"{effect!r} is no action; there are {', '.join(Action)}", MISUSED)
+    return effect
+
+
+def _time(text: str | None) -> float | None:
+    from blastwall.control.recordings_query import parse_time
+
+    try:
+        return None if text is None else parse_time(text, time.time())
+    except ValueError as error:
+        fail(str(error), MISUSED)
+
+
+def _state(summary: Summary) -> str:
+    state = "open" if summary.open else summary.why or summary.reason or "closed"
+    state += ", shortened by retention" if summary.shortened else ""
+    return state + (", damaged: run audit verify" if summary.damaged else "")
+
+
+def _print_list(found: list[Summary], limit: int) -> None:
+    from blastwall.cli.printing import console
+    from blastwall.cli.recorded_text import moment, print_table, say, span
+
+    if not found and console.is_terminal:
+        say("No session matches.")
+        return
+    titles = ("session", "started (UTC)", "took", "principal", "resource", "statements", "refused", "held", "end")
+    rows = [
+        (
+            each.session, moment(each.started), span(max(0.0, each.ended - each.started)), each.principal or "nobody",
+            each.resource, str(each.statements), str(each.refused), str(each.held), _state(each),
+        )
+        for each in found
+    ]  # fmt: skip
+    print_table(titles, rows)
+    if len(found) == limit and console.is_terminal:
+        say(f"The newest {limit}; --limit shows more.", "dim")
+
+
+def _print_session(summary: Summary, records: Iterator[Recorded]) -> None:
+    from blastwall.cli.recorded_events import who
+    from blastwall.cli.recorded_text import moment, say, span, visible
+    from blastwall.control.recordings_cards import fold
+
+    folded = fold(records)
+    principal = who(folded.admitted) if folded.admitted is not None else summary.principal or "nobody was admitted"
+    say(visible(f"Session {summary.session} on node {summary.node}"), "bold")
+    say(visible(f"  who       {principal}"))
+    say(visible(f"  resource  {summary.resource} ({summary.kind}), database {summary.database or '-'}"))
+    say(visible(f"  from      {summary.source}, {summary.application or 'no application name'}, as {summary.user!r}"))
+    say(visible(f"  time      {moment(summary.started)} UTC, {span(max(0.0, summary.ended - summary.started))}"))
+    say(visible(f"  end       {_state(summary)}"))
+    say(f"  counts    {summary.statements} statements, {summary.refused} refused, {summary.held} held, "
+        f"{summary.failed} failed, {summary.rows} rows, {summary.masked} cells masked")  # fmt: skip
+    if folded.refused is not None:
+        say(visible(f"  refused   {folded.refused.reason}"), "red")
+    for card in sorted(folded.cards.values(), key=lambda each: each.number):
+        say("")
+        _print_card(card)
+    for problem in folded.problems:
+        say(visible(problem), "bold red")
+
+
+def _print_card(card: Card) -> None:
+    from blastwall.cli.recorded_events import asked, finished, lines, ruling, values
+    from blastwall.cli.recorded_text import block, moment, say, visible
+
+    if card.asked is None:
+        say(f"#{card.number} (its text is not here)", "bold")
+    else:
+        say(f"#{card.number} {moment(card.asked.at)[11:]}  {asked(card.asked)}", "bold")
+        for line in (*block(card.asked.text), *values(card.asked.parameters)):
+            say(line)
+        if card.asked.doubt:
+            say(f"  doubt: {visible(card.asked.doubt)}", "yellow")
+    for ruled in card.rulings:
+        say(f"  {ruling(ruled.ruling)}", _STYLES[ruled.ruling.decision.value])
+    for event in (card.held, card.released, *card.injected, card.refused):
+        if event is not None:
+            for line in lines(event):
+                say(f"  {line.removeprefix(f'#{card.number} ')}")
+    if card.withdrawn:
+        say("  withdrawn by the client", "yellow")
+    if card.finished is not None:
+        say(f"  {finished(card.finished)}", "red" if card.finished.error is not None else "")
+
+
+_STYLES = {"allow": "green", "hold": "yellow", "deny": "red"}
+
+
+def _print_record(record: Recorded) -> None:
+    from blastwall.cli.recorded_events import lines
+    from blastwall.cli.recorded_text import moment, say, visible
+
+    if record.event is None:
+        say(visible(f"record {record.number}: {record.problem}"), "bold red")
+        return
+    first, *rest = lines(record.event)
+    say(f"{moment(record.event.at)[11:]}  {first}")
+    for line in rest:
+        say(f"          {line}")
+
+
+def _summary_json(summary: Summary) -> object:
+    import msgspec
+
+    built = msgspec.to_builtins(summary)
+    built["effects"] = [{"action": action, "object": ident} for action, ident in sorted(summary.effects)]
+    return built
+
+
+def _record_json(record: Recorded) -> object:
+    import msgspec
+
+    from blastwall.recording.events import name_of
+
+    if record.event is None:
+        return {"number": record.number, "problem": record.problem}
+    return {"number": record.number, "event": name_of(record.event), **msgspec.to_builtins(record.event)}

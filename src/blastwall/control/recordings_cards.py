@@ -1,0 +1,87 @@
+"""A session's events folded into one card a statement: what was asked, what was ruled, what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from blastwall.model.events import (
+    Event,
+    HoldEnded,
+    HoldStarted,
+    LoginAdmitted,
+    LoginRefused,
+    StatementAsked,
+    StatementFinished,
+    StatementInjected,
+    StatementRefused,
+    StatementRuled,
+    StatementWithdrawn,
+)
+from blastwall.recording.reader import Recorded
+
+
+@dataclass(slots=True)
+class Card:
+    """One statement; a part is None where it did not happen (or is not recorded yet)."""
+
+    number: int
+    asked: StatementAsked | None = None
+    rulings: list[StatementRuled] = field(default_factory=list)
+    held: HoldStarted | None = None
+    released: HoldEnded | None = None
+    refused: StatementRefused | None = None
+    injected: list[StatementInjected] = field(default_factory=list)
+    finished: StatementFinished | None = None
+    withdrawn: bool = False
+
+
+@dataclass(slots=True)
+class Folded:
+    """A whole session: its login, its statements by number, and what could not be read."""
+
+    admitted: LoginAdmitted | None = None
+    refused: LoginRefused | None = None
+    cards: dict[int, Card] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def fold(records: Iterable[Recorded]) -> Folded:
+    """Fold a session's records."""
+    folded = Folded()
+    for record in records:
+        if record.event is None:
+            folded.problems.append(f"record {record.number}: {record.problem}")
+        elif isinstance(record.event, LoginAdmitted):
+            folded.admitted = record.event
+        elif isinstance(record.event, LoginRefused):
+            folded.refused = record.event
+        else:
+            _put(folded.cards, record.event)
+    return folded
+
+
+def _put(cards: dict[int, Card], event: Event) -> None:
+    match event:
+        case StatementAsked():
+            _card(cards, event.number).asked = event
+        case StatementRuled():
+            _card(cards, event.number).rulings.append(event)
+        case HoldStarted():
+            _card(cards, event.number).held = event
+        case HoldEnded():
+            _card(cards, event.number).released = event
+        case StatementRefused():
+            _card(cards, event.number).refused = event
+        case StatementInjected():
+            _card(cards, event.number).injected.append(event)
+        case StatementFinished():
+            _card(cards, event.number).finished = event
+        case StatementWithdrawn():
+            _card(cards, event.number).withdrawn = True
+        case _:
+            pass
+
+
+def _card(cards: dict[int, Card], number: int) -> Card:
+    return cards.setdefault(number, Card(number))
