@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
-from blastwall.cli.printing import FAILED, MISUSED, fail, print_json, warn
+from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from blastwall.config.model import Configuration
+    from blastwall.control.policy import CheckReport
+    from blastwall.control.policy_cases import CaseResult
+    from blastwall.control.policy_explain import EffectExplained, Explanation
     from blastwall.policy.policy_set import PolicySet
 
-_COLOURS = {"allow": "green", "hold": "yellow", "deny": "red"}
+_COLOURS = {"allow": "green", "hold": "yellow", "deny": "red", "permit": "green", "forbid": "red"}
 
 ConfigurationFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -24,13 +28,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def register(app: typer.Typer) -> None:
     """Add `policy` with its commands."""
     policy = typer.Typer(name="policy", help="Check, test and explain policies.", no_args_is_help=True)
-    policy.command("check")(check)
-    policy.command("test")(test)
-    policy.command("explain")(explain)
+    policy.command("check")(_check)
+    policy.command("test")(_test)
+    policy.command("explain")(_explain)
     app.add_typer(policy)
 
 
-def check(config: ConfigurationFile = Path("blastwall.yaml"), as_json: AsJson = False) -> None:
+def _check(config: ConfigurationFile = Path("blastwall.yaml"), as_json: AsJson = False) -> None:
     """Validate the policies and packs, and list what is in force."""
     from dataclasses import asdict
 
@@ -49,7 +53,7 @@ def check(config: ConfigurationFile = Path("blastwall.yaml"), as_json: AsJson = 
         warn(warning)
 
 
-def test(
+def _test(
     cases: Annotated[list[Path], typer.Argument(help="YAML files of cases.")],
     config: ConfigurationFile = Path("blastwall.yaml"),
     as_json: AsJson = False,
@@ -75,16 +79,14 @@ def test(
         raise typer.Exit(FAILED)
 
 
-def explain(
+def _explain(
     statement: Annotated[str, typer.Argument(help="The statement; left out, the login is explained.")] = "",
     *,
     resource: Annotated[str, typer.Option("--resource", "-r", help="The resource's name.")],
     agent: Annotated[str, typer.Option("--agent", "-a", help="The agent that asks.")] = "",
     user: Annotated[str, typer.Option("--user", "-u", help="The user who asks, instead of an agent.")] = "",
     database: Annotated[str | None, typer.Option("--database", "-d", help="Default: the resource's first.")] = None,
-    claim: Annotated[
-        list[str] | None, typer.Option("--claim", help="NAME=VALUE of the token; may be repeated.")
-    ] = None,
+    claim: Annotated[list[str] | None, typer.Option("--claim", help="NAME=VALUE of its token; repeatable.")] = None,
     source: Annotated[str, typer.Option("--source", help="The client's address.")] = "127.0.0.1",
     config: ConfigurationFile = Path("blastwall.yaml"),
     as_json: AsJson = False,
@@ -93,8 +95,7 @@ def explain(
     from dataclasses import asdict
     from ipaddress import ip_address
 
-    from blastwall.control.policy_explain import classified
-    from blastwall.control.policy_explain import explain as explained
+    from blastwall.control.policy_explain import classified, explain
     from blastwall.control.policy_subject import Unknown, Who, subject_of
     from blastwall.model.principal import PrincipalKind
     from blastwall.policy.policy_set import connect_statement
@@ -110,7 +111,7 @@ def explain(
     except (Unknown, ValueError) as error:
         fail(str(error), MISUSED)
     asked = classified(discover(), subject, statement) if statement.strip() else (connect_statement(subject),)
-    explanations = explained(_policies(configuration), subject, asked)
+    explanations = explain(_policies(configuration), subject, asked)
     if as_json:
         print_json([asdict(one) for one in explanations])
     else:
@@ -145,3 +146,52 @@ def _claims(given: Sequence[str]) -> dict[str, str]:
             fail(f"--claim expects NAME=VALUE, not {one!r}", MISUSED)
         claims[name] = value
     return claims
+
+
+def _coloured(word: str) -> str:
+    return f"[{_COLOURS[word]}]{word}[/]"
+
+
+def _list_policies(report: CheckReport) -> None:
+    for one in report.policies:
+        notes = [f"approval by {escape(', '.join(one.approvals))}"] if one.approvals else []
+        notes += ["observed only"] if one.mode == "observe" else []
+        said = f" ({'; '.join(notes)})" if notes else ""
+        console.print(f"{_coloured(one.effect)} [bold]{escape(one.id)}[/]{said}  [dim]{escape(one.where)}[/]")
+    for pack in report.packs:
+        without = f" except {', '.join(pack.excepted)}" if pack.excepted else ""
+        console.print(f"pack [bold]{escape(pack.name)}[/]{escape(without)}")
+    console.print(f"{len(report.policies)} policies, version {report.version}")
+
+
+def _show_results(results: Sequence[CaseResult]) -> None:
+    for result in results:
+        mark = "[red]FAILED[/]" if result.problems else "[green]ok[/]    "
+        console.print(f"{mark} {escape(result.name)}  [dim]{escape(result.where)}[/]")
+        for problem in result.problems:
+            console.print(f"       {escape(problem)}")
+        if result.problems and result.reason:
+            console.print(f"       the client is told: {escape(result.reason)}")
+    failed = sum(bool(result.problems) for result in results)
+    console.print(f"{len(results) - failed} of {len(results)} cases went as expected")
+
+
+def _show_explanation(one: Explanation) -> None:
+    console.print(f"[bold]{escape(one.text or one.operation)}[/]")
+    console.print(f"{_coloured(one.decision)}{escape(': ' + one.reason if one.reason else '')}")
+    for effect in one.effects:
+        _show_effect(effect)
+    console.print(f"[dim]policy version {one.version}[/]")
+
+
+def _show_effect(effect: EffectExplained) -> None:
+    what = f"{effect.action} {effect.object} ({effect.kind})"
+    console.print(f"\n  {_coloured(effect.decision)}  {escape(what)}")
+    for policy in effect.decided_by:
+        console.print(f"    decided by [bold]{escape(policy.id)}[/]  [dim]{escape(policy.where)}[/]")
+        for line in policy.text.splitlines():
+            console.print(f"      [dim]{escape(line)}[/]")
+    for change in effect.changes:
+        console.print(f"    what would change it: {escape(change)}")
+    for identity in effect.observed:
+        console.print(f"    observed: {escape(identity)} applies")
