@@ -1,0 +1,22 @@
+"""PostgreSQL's SQL: text to effects, lineage and literals; changes when PostgreSQL's grammar or functions do."""
+
+from blastwall.sql.postgres.catalog import Catalog, Function, Relation
+from blastwall.sql.postgres.classify import classify
+from blastwall.sql.postgres.guard import Limits
+from blastwall.sql.postgres.state import NameState, before, settled
+from blastwall.sql.postgres.statement import Changes, Classified, Copy, OutputColumn
+
+__all__ = [
+    "Catalog",
+    "Changes",
+    "Classified",
+    "Copy",
+    "Function",
+    "Limits",
+    "NameState",
+    "OutputColumn",
+    "Relation",
+    "before",
+    "classify",
+    "settled",
+]

@@ -1,0 +1,108 @@
+"""An immutable snapshot of one database's catalog, as far as names, columns and views go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from blastwall.model.statement import Column
+
+MAX_VIEW_DEPTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A row of pg_class. `columns` are by attnum - 1, "" where dropped; `definition` is pg_get_viewdef's."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+    definition: str = ""
+    types: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A row of pg_proc; `volatility` is i, s or v, `kind` f, p, a or w."""
+
+    schema: str
+    name: str
+    language: str
+    volatility: str
+    security_definer: bool
+    kind: str
+
+
+@dataclass(slots=True)
+class _Views:
+    sources: dict[int, tuple[frozenset[Column] | None, ...]] = field(default_factory=dict)
+    bases: dict[int, frozenset[Relation]] = field(default_factory=dict)
+    open: set[int] = field(default_factory=set)
+
+
+class Catalog:
+    """Look-ups are dictionary hits; what a view is made of is worked out once, when first asked.
+
+    View definitions are read with `default_search_path`: the companion should print them with an empty search_path,
+    so that every name in them is qualified.
+    """
+
+    def __init__(
+        self,
+        database: str,
+        version: int,
+        relations: Iterable[Relation] = (),
+        functions: Iterable[Function] = (),
+        schemas: Iterable[str] = (),
+        default_search_path: tuple[str, ...] = ("$user", "public"),
+    ) -> None:
+        self.database = database
+        self.version = version
+        self.schemas = frozenset(schemas)
+        self.default_search_path = default_search_path
+        self._relations = {(relation.schema, relation.name): relation for relation in relations}
+        self._by_oid = {relation.oid: relation for relation in self._relations.values()}
+        by_name: dict[tuple[str, str], list[Function]] = {}
+        for function in functions:
+            by_name.setdefault((function.schema, function.name), []).append(function)
+        self._functions = {key: tuple(found) for key, found in by_name.items()}
+        self._views = _Views()
+
+    def relation(self, schema: str, name: str) -> Relation | None:
+        """Return the relation of that exact name."""
+        return self._relations.get((schema, name))
+
+    def by_oid(self, oid: int) -> Relation | None:
+        """Return the relation with that OID."""
+        return self._by_oid.get(oid)
+
+    def functions(self, schema: str, name: str) -> tuple[Function, ...]:
+        """Return every function of that exact name."""
+        return self._functions.get((schema, name), ())
+
+    def view_sources(self, relation: Relation) -> tuple[frozenset[Column] | None, ...]:
+        """Return the table columns behind each column of a view, through views below it; None is untraceable."""
+        self._trace(relation)
+        return self._views.sources.get(relation.oid) or (None,) * len(relation.columns)
+
+    def base_relations(self, relation: Relation) -> frozenset[Relation]:
+        """Return the tables that a view reads, through views below it."""
+        self._trace(relation)
+        return self._views.bases.get(relation.oid, frozenset())
+
+    def _trace(self, relation: Relation) -> None:
+        if relation.oid in self._views.sources or relation.oid in self._views.open:
+            return
+        if len(self._views.open) >= MAX_VIEW_DEPTH or not relation.definition:
+            return
+        from blastwall.sql.postgres.views import trace
+
+        self._views.open.add(relation.oid)
+        try:
+            sources, bases = trace(self, relation)
+        finally:
+            self._views.open.discard(relation.oid)
+        self._views.sources[relation.oid] = sources
+        self._views.bases[relation.oid] = bases

@@ -1,0 +1,117 @@
+"""The way from a text to its statements: guard, parse, read each, say what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from blastwall.model.effects import Action, Effect, Object
+from blastwall.model.statement import Literal
+from blastwall.sql.postgres.catalog import Catalog
+from blastwall.sql.postgres.findings import TooComplex
+from blastwall.sql.postgres.guard import Limits, refusal
+from blastwall.sql.postgres.literals import character_offsets, spans, strings
+from blastwall.sql.postgres.parse import Unparsed, parse
+from blastwall.sql.postgres.reader import Reader, operation_of
+from blastwall.sql.postgres.state import NameState, before
+from blastwall.sql.postgres.statement import Classified
+from blastwall.sql.postgres.tree import Node, number, sub, unwrap
+
+UNPARSED = "UNPARSED"
+_DEFAULT_LIMITS = Limits()
+_HOLD_SECRETS = frozenset(
+    {"CreateRoleStmt", "AlterRoleStmt", "CreateUserMappingStmt", "AlterUserMappingStmt", "CreateForeignServerStmt",
+     "AlterForeignServerStmt", "CreateSubscriptionStmt", "AlterSubscriptionStmt", "CreateFdwStmt", "AlterFdwStmt",
+     "AlterSystemStmt", "AlterRoleSetStmt", "AlterDatabaseSetStmt"}
+)  # fmt: skip
+"""Statements in which every string counts as a secret: their options hold passwords and connection strings."""
+_HOLD_CODE = frozenset({"CreateFunctionStmt", "DoStmt"})
+_CODE_SECRETS = ("password", "user mapping", "connection", "dblink", "pgp_", "crypt")
+
+
+def classify(
+    text: str, catalog: Catalog, state: NameState, *, limits: Limits = _DEFAULT_LIMITS
+) -> tuple[Classified, ...]:
+    """Return the statements of a text with their effects; () where it is empty or holds comments only.
+
+    Never raises: what cannot be read gives one statement whose effect is `unclassified` and whose doubt says why.
+    Statements of one text are read one after another, each in the states that those before it may have left.
+    """
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        return (_unparsed(text, b"", catalog, "the text is not valid Unicode"),)
+    reason = refusal(text, data, limits)
+    if reason:
+        return (_unparsed(text, data, catalog, reason),)
+    try:
+        trees = parse(data)
+    except Unparsed as error:
+        return (_unparsed(text, data, catalog, str(error)),)
+    if len(trees) > limits.statements:
+        return (_unparsed(text, data, catalog, f"the text holds more than {limits.statements} statements"),)
+    place = _Place(data, character_offsets(text, data))
+    found = []
+    for tree in trees:
+        one = _statement(tree, place, catalog, state, limits)
+        found.append(one)
+        if len(trees) > 1:
+            state = before(state, one)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The text as bytes, and its character offsets."""
+
+    data: bytes
+    character: Callable[[int], int]
+
+
+def _statement(tree: Node, place: _Place, catalog: Catalog, state: NameState, limits: Limits) -> Classified:
+    start = number(tree, "stmt_location")
+    end = start + (number(tree, "stmt_len") or len(place.data) - start)
+    node = sub(tree, "stmt")
+    tag, inner = unwrap(node)
+    reader = Reader(catalog, state, limits)
+    reader.data = place.data[start:end]
+    reason = ""
+    try:
+        reader.statement(tag, inner)
+    except TooComplex:
+        reason = f"the statement holds more than {limits.queries} sub-selects: split it"
+    except RecursionError:
+        reason = "expressions or sub-selects are nested too deeply: split the statement"
+    if reason:
+        reader = Reader(catalog, state, limits)
+        reader.concede(reason)
+        reader.copies, reader.returns_rows = None, True
+    found = reader.classified(place.character(start), place.character(end), operation_of(tag, inner), node)
+    literals = spans(place.data, reader.literals, reader.secrets, place.character)
+    return replace(found, literals=_with_secrets(literals, tag, place, start, end))
+
+
+def _with_secrets(literals: tuple[Literal, ...], tag: str, place: _Place, start: int, end: int) -> tuple[Literal, ...]:
+    if tag in _HOLD_CODE:
+        lowered = place.data[start:end].lower()
+        if not any(word.encode() in lowered for word in _CODE_SECRETS):
+            return literals
+    elif tag not in _HOLD_SECRETS:
+        return literals
+    secret = [Literal(place.character(a), place.character(b), None, True) for a, b in strings(place.data, start, end)]
+    known = {literal.start for literal in secret}
+    return tuple(sorted([*secret, *(one for one in literals if one.start not in known)], key=lambda one: one.start))
+
+
+def _unparsed(text: str, data: bytes, catalog: Catalog, reason: str) -> Classified:
+    """Nobody knows which of its strings are passwords, so each of them is a secret."""
+    character = character_offsets(text, data)
+    if data:
+        literals = tuple(Literal(character(a), character(b), None, True) for a, b in strings(data, 0, len(data)))
+    else:
+        literals = (Literal(0, len(text), None, True),)
+    database = Object((catalog.database,), "database")
+    return Classified(
+        0, len(text), UNPARSED, (Effect(Action.UNCLASSIFIED, database),), doubt=reason, literals=literals,
+        returns_rows=True, copies=None,
+    )  # fmt: skip

@@ -1,0 +1,358 @@
+"""CREATE, ALTER, DROP, GRANT and administration: every other statement, and the effects of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from blastwall.model.effects import Action, Object
+from blastwall.sql.postgres.expressions import SILENT, TRANSPARENT
+from blastwall.sql.postgres.objects import Objects, role_name
+from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, union
+from blastwall.sql.postgres.tree import Node, body, descendants, flag, items, sub, text, unwrap, words
+
+_QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+_EXPRESSIONS = frozenset(
+    {"ColumnRef", "A_Const", "ParamRef", "FuncCall", "A_Expr", "TypeCast", "SubLink", "A_Indirection", "GroupingFunc",
+     "MultiAssignRef"}
+)  # fmt: skip
+_STRUCTURE = frozenset({"DefElem", "List", "IndexElem", "PartitionElem", "StatsElem", "PartitionBoundSpec"})
+_ENTITLING = ("Trig", "Rule", "RowSecurity", "ChangeOwner")
+_LOSING = frozenset({"AT_DropColumn", "AT_DetachPartition", "AT_DetachPartitionFinalize"})
+_DROPS_ENTITLE = frozenset({"OBJECT_POLICY", "OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_EVENT_TRIGGER", "OBJECT_ROLE"})
+
+DEFINES: dict[str, tuple[str, str]] = {
+    "AlterCollationStmt": ("collname", "type"), "AlterDomainStmt": ("typeName", "type"),
+    "AlterEnumStmt": ("typeName", "type"), "AlterOpFamilyStmt": ("opfamilyname", "type"),
+    "AlterStatsStmt": ("defnames", "type"), "AlterTSConfigurationStmt": ("cfgname", "type"),
+    "AlterTSDictionaryStmt": ("dictname", "type"), "AlterTypeStmt": ("typeName", "type"),
+    "CreateConversionStmt": ("conversion_name", "type"), "CreateDomainStmt": ("domainname", "type"),
+    "CreateEnumStmt": ("typeName", "type"), "CreateOpClassStmt": ("opclassname", "type"),
+    "CreateOpFamilyStmt": ("opfamilyname", "type"), "CreateRangeStmt": ("typeName", "type"),
+    "CreateStatsStmt": ("defnames", "type"), "DefineStmt": ("defnames", "type"),
+}  # fmt: skip
+"""Statements that define what their field names."""
+
+NAMED: dict[str, tuple[tuple[Action, ...], str, str, str]] = {
+    "CreateExtensionStmt": ((Action.DEFINE, Action.EXECUTE), "extname", "extensions", "extension"),
+    "AlterExtensionStmt": ((Action.DEFINE, Action.EXECUTE), "extname", "extensions", "extension"),
+    "AlterExtensionContentsStmt": ((Action.DEFINE, Action.ADMIN), "extname", "extensions", "extension"),
+    "CreateFdwStmt": ((Action.DEFINE, Action.EXECUTE), "fdwname", "servers", "server"),
+    "AlterFdwStmt": ((Action.DEFINE, Action.EXECUTE), "fdwname", "servers", "server"),
+    "CreateForeignServerStmt": ((Action.DEFINE, Action.EXPORT), "servername", "servers", "server"),
+    "AlterForeignServerStmt": ((Action.DEFINE, Action.EXPORT), "servername", "servers", "server"),
+    "CreateUserMappingStmt": ((Action.ENTITLE, Action.EXPORT), "servername", "servers", "server"),
+    "AlterUserMappingStmt": ((Action.ENTITLE, Action.EXPORT), "servername", "servers", "server"),
+    "DropUserMappingStmt": ((Action.ENTITLE, Action.DROP), "servername", "servers", "server"),
+    "ImportForeignSchemaStmt": ((Action.DEFINE, Action.EXPORT), "server_name", "servers", "server"),
+    "CreatePublicationStmt": ((Action.ADMIN, Action.EXPORT), "pubname", "publications", "publication"),
+    "AlterPublicationStmt": ((Action.ADMIN, Action.EXPORT), "pubname", "publications", "publication"),
+    "CreateSubscriptionStmt": ((Action.ADMIN, Action.EXPORT), "subname", "publications", "publication"),
+    "AlterSubscriptionStmt": ((Action.ADMIN, Action.EXPORT), "subname", "publications", "publication"),
+    "DropSubscriptionStmt": ((Action.ADMIN, Action.DROP), "subname", "publications", "publication"),
+    "CreatePLangStmt": ((Action.DEFINE, Action.EXECUTE), "plname", "languages", "language"),
+    "CreateAmStmt": ((Action.DEFINE, Action.EXECUTE), "amname", "methods", "pseudo"),
+    "CreateEventTrigStmt": ((Action.ADMIN, Action.DEFINE, Action.EXECUTE), "trigname", "triggers", "pseudo"),
+    "AlterEventTrigStmt": ((Action.ADMIN, Action.ENTITLE), "trigname", "triggers", "pseudo"),
+    "CreateTableSpaceStmt": ((Action.ADMIN, Action.DEFINE), "tablespacename", "tablespaces", "pseudo"),
+    "DropTableSpaceStmt": ((Action.ADMIN, Action.DROP), "tablespacename", "tablespaces", "pseudo"),
+    "AlterTableSpaceOptionsStmt": ((Action.ADMIN,), "tablespacename", "tablespaces", "pseudo"),
+    "AlterTableMoveAllStmt": ((Action.ADMIN,), "orig_tablespacename", "tablespaces", "pseudo"),
+    "CreateRoleStmt": ((Action.ENTITLE,), "role", "roles", "role"),
+    "LoadStmt": ((Action.EXECUTE,), "filename", "files", "file"),
+    "NotifyStmt": ((Action.EXECUTE,), "conditionname", "channels", "pseudo"),
+}
+"""Statements about things that live in no schema: actions, the field with the name, pseudo-schema and kind."""
+
+DATABASES: dict[str, tuple[Action, ...]] = {
+    "CreatedbStmt": (Action.DEFINE, Action.ADMIN), "DropdbStmt": (Action.DROP,), "AlterDatabaseStmt": (Action.ADMIN,),
+    "AlterDatabaseRefreshCollStmt": (Action.ADMIN,), "AlterDatabaseSetStmt": (Action.ADMIN,),
+}  # fmt: skip
+HARMLESS = frozenset({"ConstraintsSetStmt", "ListenStmt", "UnlistenStmt"})
+
+
+class Definitions(Objects):
+    """Reads data definition, privileges and administration."""
+
+    def define(self, tag: str, node: Node) -> bool:
+        """Read a statement of this family; return False where its type is not one."""
+        reader = _READERS.get(tag)
+        if reader is not None:
+            reader(self, node)
+        elif tag in DEFINES:
+            self._each((Action.DEFINE,), self._defined(node, *DEFINES[tag]))
+        elif tag in NAMED:
+            actions, field, folder, kind = NAMED[tag]
+            self._each(actions, [self.pseudo(folder, text(node, field), kind)])
+        elif tag in DATABASES:
+            self._each(DATABASES[tag], [Object((text(node, "dbname"),), "database")])
+        elif tag in HARMLESS:
+            self.connect()
+        else:
+            return False
+        self.sweep(node, _anything())
+        return True
+
+    def _each(self, actions: Iterable[Action], targets: Iterable[Object]) -> None:
+        found = list(targets)
+        for action in actions:
+            for target in found:
+                self.effect(action, target)
+
+    def _defined(self, node: Node, field: str, kind: str) -> list[Object]:
+        if text(node, "kind") in {"OBJECT_AGGREGATE", "OBJECT_OPERATOR"}:
+            kind = "function"
+        return self.created(words(items(node, field)), kind)
+
+    def sweep(self, node: object, scope: Scope) -> None:
+        """Read every expression and query that stands anywhere in a definition: DEFAULT, CHECK, WHEN, USING, …"""
+        if isinstance(node, list):
+            for item in node:
+                self.sweep(item, scope)
+        elif isinstance(node, dict):
+            for key, value in node.items():
+                if key in _QUERIES and isinstance(value, dict):
+                    self.expr_query({key: value}, scope)
+                elif key in _EXPRESSIONS or (key in TRANSPARENT and key not in _STRUCTURE):
+                    self.expr({key: value}, scope)
+                elif key not in SILENT:
+                    self.sweep(value, scope)
+
+    # ── relations ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def create_table(self, node: Node) -> None:
+        """Read CREATE TABLE and CREATE FOREIGN TABLE."""
+        base = sub(node, "base") or node
+        self.make(sub(base, "relation"), "table")
+        if "servername" in node:
+            self.effect(Action.EXPORT, self.pseudo("servers", text(node, "servername"), "server"))
+        for parent in items(base, "inhRelations"):
+            self._each((Action.DEFINE,), self.relation_objects(parent, (), "table"))
+        self._mentioned(base)
+
+    def _mentioned(self, node: Node) -> None:
+        """Tables that a definition refers to: LIKE copies structure, REFERENCES lets rows be probed."""
+        for tag, inner in descendants(node):
+            for key in ("pktable", "relation") if tag in {"Constraint", "TableLikeClause"} else ():
+                for target in self.targets(sub(inner, key)) if sub(inner, key) else ():
+                    self.read(target)
+
+    def create_table_as(self, node: Node) -> Columns | None:
+        """Read CREATE TABLE AS and CREATE MATERIALIZED VIEW."""
+        tag, inner = unwrap(sub(node, "query"))
+        columns: Columns | None = None
+        if tag == "ExecuteStmt":
+            self.statement(tag, inner)
+        else:
+            columns = self.expr_query(sub(node, "query"), None)
+        self.into(sub(node, "into"), columns)
+        return columns
+
+    def create_view(self, node: Node) -> None:
+        """Read CREATE VIEW: `define`, and the reads of its query, for whoever may read the view reads those."""
+        self.make(sub(node, "view"), "view")
+        columns = self.expr_query(sub(node, "query"), None)
+        found = union(Lineage(column.sources) for column in columns) if columns is not None else Lineage(None)
+        self.send_on(found.sources)
+
+    def alter_table(self, node: Node) -> None:
+        """Read ALTER TABLE; triggers, rules, row security and owners decide who may do what: `entitle`."""
+        targets = self.relation(node)
+        self._each((Action.DEFINE,), targets)
+        for command in items(node, "cmds"):
+            inner = body(command, "AlterTableCmd")
+            kind = text(inner, "subtype")
+            if any(word in kind for word in _ENTITLING):
+                self._each((Action.ENTITLE,), targets)
+            if kind in _LOSING:
+                self._each((Action.DROP,), targets)
+            tag, definition = unwrap(sub(inner, "def"))
+            other = definition if tag == "RangeVar" else sub(definition, "name")
+            if text(other, "relname"):
+                self._each((Action.DEFINE,), self.relation_objects({"RangeVar": other}, (), "table"))
+        self._mentioned(node)
+
+    def sequence(self, node: Node) -> None:
+        """Read CREATE SEQUENCE and ALTER SEQUENCE."""
+        self.make(sub(node, "sequence"), "sequence")
+
+    def on_relation(self, node: Node) -> None:
+        """Read CREATE INDEX and REFRESH MATERIALIZED VIEW."""
+        self._each((Action.DEFINE,), self.relation(node))
+
+    def create_trigger(self, node: Node) -> None:
+        """Read CREATE TRIGGER: its function will run."""
+        self._each((Action.DEFINE, Action.ENTITLE), self.relation(node))
+        self.call(words(items(node, "funcname")), [])
+
+    def create_rule(self, node: Node) -> None:
+        """Read CREATE RULE with what it will do instead."""
+        self._each((Action.DEFINE, Action.ENTITLE), self.relation(node))
+        for action in items(node, "actions"):
+            tag, inner = unwrap(action)
+            self.statement(tag, inner)
+
+    def policy(self, node: Node) -> None:
+        """Read CREATE POLICY and ALTER POLICY."""
+        self._each((Action.DEFINE, Action.ENTITLE), self.relation(node, "table"))
+
+    def composite(self, node: Node) -> None:
+        """Read CREATE TYPE … AS (…)."""
+        self.make(sub(node, "typevar"), "type")
+
+    def create_schema(self, node: Node) -> None:
+        """Read CREATE SCHEMA with its elements."""
+        name = text(node, "schemaname") or role_name(sub(node, "authrole"))
+        self.effect(Action.DEFINE, Object((self.catalog.database, name), "schema"))
+        if "authrole" in node:
+            self.effect(Action.ENTITLE, Object((self.catalog.database, name), "schema"))
+        for element in items(node, "schemaElts"):
+            tag, inner = unwrap(element)
+            self.statement(tag, _in_schema(inner, name))
+
+    # ── functions, casts ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def alter_function(self, node: Node) -> None:
+        """Read ALTER FUNCTION: SECURITY DEFINER and SET change whose rights and names it runs with."""
+        targets = self.routine_objects(words(items(sub(node, "func"), "objname")))
+        self._each((Action.DEFINE, Action.ENTITLE), targets)
+
+    def cast(self, node: Node) -> None:
+        """Read CREATE CAST and CREATE TRANSFORM: they make ordinary statements run functions."""
+        name = ".".join(words(items(sub(node, "sourcetype") or sub(node, "type_name"), "names")))
+        self._each((Action.DEFINE, Action.ENTITLE), [self.pseudo("casts", name, "pseudo")])
+
+    def alter_operator(self, node: Node) -> None:
+        """Read ALTER OPERATOR."""
+        self._each((Action.DEFINE,), self.routine_objects(words(items(sub(node, "opername"), "objname"))))
+
+    # ── any kind of object ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def drop(self, node: Node) -> None:
+        """Read DROP."""
+        kind = text(node, "removeType")
+        for item in items(node, "objects"):
+            targets = self.named(kind, item)
+            self._each((Action.DROP, Action.ENTITLE) if kind in _DROPS_ENTITLE else (Action.DROP,), targets)
+        if text(node, "behavior") == "DROP_CASCADE" and kind in {"OBJECT_SCHEMA", "OBJECT_EXTENSION"}:
+            self.effect(Action.DROP, self.database)
+
+    def truncate(self, node: Node) -> None:
+        """Read TRUNCATE."""
+        for item in items(node, "relations"):
+            self._each((Action.DROP,), self.relation_objects(item, (), "table"))
+
+    def comment(self, node: Node) -> None:
+        """Read COMMENT."""
+        self._each((Action.DEFINE,), self.named(text(node, "objtype"), sub(node, "object")))
+
+    def label(self, node: Node) -> None:
+        """Read SECURITY LABEL: label providers decide who sees what."""
+        self._each((Action.ENTITLE,), self.named(text(node, "objtype"), sub(node, "object")))
+
+    def rename(self, node: Node) -> None:
+        """Read ALTER … RENAME: a name that policy rules on will mean another thing."""
+        kind = text(node, "renameType")
+        if "relation" in node:
+            targets = self.relation(node)
+        elif kind in {"OBJECT_SCHEMA", "OBJECT_DATABASE", "OBJECT_ROLE", "OBJECT_TABLESPACE"}:
+            targets = self.named(kind, {"String": {"sval": text(node, "subname")}})
+        else:
+            targets = self.named(kind, sub(node, "object"))
+        self._each((Action.ENTITLE,) if kind == "OBJECT_ROLE" else (Action.DEFINE,), targets)
+
+    def move(self, node: Node) -> None:
+        """Read ALTER … SET SCHEMA and … DEPENDS ON EXTENSION."""
+        kind = text(node, "objectType")
+        targets = self.relation(node) if "relation" in node else self.named(kind, sub(node, "object"))
+        self._each((Action.DEFINE,), targets)
+        if "newschema" in node:
+            self.effect(Action.DEFINE, Object((self.catalog.database, text(node, "newschema")), "schema"))
+
+    def owner(self, node: Node) -> None:
+        """Read ALTER … OWNER TO."""
+        kind = text(node, "objectType")
+        targets = self.relation(node) if "relation" in node else self.named(kind, sub(node, "object"))
+        self._each((Action.ENTITLE,), [*targets, self.pseudo("roles", role_name(sub(node, "newowner")), "role")])
+
+    # ── privileges ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def grant(self, node: Node) -> None:
+        """Read GRANT and REVOKE on objects."""
+        kind = text(node, "objtype")
+        if text(node, "targtype") == "ACL_TARGET_ALL_IN_SCHEMA":
+            kind = "OBJECT_SCHEMA"
+        for item in items(node, "objects"):
+            self._each((Action.ENTITLE,), self.named(kind, item))
+        self._each((Action.ENTITLE,), self.roles(items(node, "grantees")))
+
+    def grant_role(self, node: Node) -> None:
+        """Read GRANT and REVOKE of roles."""
+        self._each((Action.ENTITLE,), self.roles([*items(node, "granted_roles"), *items(node, "grantee_roles")]))
+
+    def default_privileges(self, node: Node) -> None:
+        """Read ALTER DEFAULT PRIVILEGES."""
+        self.effect(Action.ENTITLE, self.database)
+        self._each((Action.ENTITLE,), self.roles(items(sub(node, "action"), "grantees")))
+
+    def alter_role(self, node: Node) -> None:
+        """Read ALTER ROLE in its forms."""
+        self._each((Action.ENTITLE,), [self.pseudo("roles", role_name(sub(node, "role")), "role")])
+
+    def several_roles(self, node: Node) -> None:
+        """Read DROP ROLE, DROP OWNED and REASSIGN OWNED."""
+        targets = self.roles(items(node, "roles"))
+        self._each((Action.ENTITLE, Action.DROP) if "newrole" not in node else (Action.ENTITLE,), targets)
+        if "newrole" in node:
+            self._each((Action.ENTITLE,), [self.pseudo("roles", role_name(sub(node, "newrole")), "role")])
+
+    # ── administration ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def maintain(self, node: Node) -> None:
+        """Read VACUUM, ANALYZE, CLUSTER, REINDEX and LOCK."""
+        targets = self.relation(node)
+        for item in [*items(node, "rels"), *items(node, "relations")]:
+            inner = body(item, "VacuumRelation")
+            targets += self.relation(inner) if inner else self.relation_objects(item, (), "table")
+        self._each((Action.ADMIN,), targets or [self.database])
+
+    def load_server_code(self, node: Node) -> None:
+        """Read CHECKPOINT and what else concerns the whole server."""
+        self.effect(Action.ADMIN, self.database)
+
+
+def _in_schema(node: Node, schema: str) -> Node:
+    """Elements of CREATE SCHEMA are made in that schema."""
+    qualified = dict(node)
+    for key in ("relation", "view", "sequence"):
+        relation = sub(node, key)
+        if relation and not text(relation, "schemaname"):
+            qualified[key] = {**relation, "schemaname": schema}
+    return qualified
+
+
+def _anything() -> Scope:
+    """Definitions name columns of what they define, which holds no values yet that they could give away."""
+    return Scope(None, [Range("", None, frozenset())])
+
+
+Reader = Callable[[Definitions, Node], object]
+_READERS: dict[str, Reader] = {
+    "AlterDefaultPrivilegesStmt": Definitions.default_privileges, "AlterFunctionStmt": Definitions.alter_function,
+    "AlterObjectDependsStmt": Definitions.move, "AlterObjectSchemaStmt": Definitions.move,
+    "AlterOperatorStmt": Definitions.alter_operator, "AlterOwnerStmt": Definitions.owner,
+    "AlterPolicyStmt": Definitions.policy, "AlterRoleSetStmt": Definitions.alter_role,
+    "AlterRoleStmt": Definitions.alter_role, "AlterSeqStmt": Definitions.sequence,
+    "AlterTableStmt": Definitions.alter_table, "CheckPointStmt": Definitions.load_server_code,
+    "ClusterStmt": Definitions.maintain, "CommentStmt": Definitions.comment,
+    "CompositeTypeStmt": Definitions.composite, "CreateCastStmt": Definitions.cast,
+    "CreateForeignTableStmt": Definitions.create_table, "CreatePolicyStmt": Definitions.policy,
+    "CreateSchemaStmt": Definitions.create_schema,
+    "CreateSeqStmt": Definitions.sequence, "CreateStmt": Definitions.create_table,
+    "CreateTransformStmt": Definitions.cast, "CreateTrigStmt": Definitions.create_trigger,
+    "DropOwnedStmt": Definitions.several_roles, "DropRoleStmt": Definitions.several_roles,
+    "DropStmt": Definitions.drop, "GrantRoleStmt": Definitions.grant_role, "GrantStmt": Definitions.grant,
+    "IndexStmt": Definitions.on_relation, "LockStmt": Definitions.maintain,
+    "ReassignOwnedStmt": Definitions.several_roles, "RefreshMatViewStmt": Definitions.on_relation,
+    "ReindexStmt": Definitions.maintain, "RenameStmt": Definitions.rename, "RuleStmt": Definitions.create_rule,
+    "SecLabelStmt": Definitions.label, "TruncateStmt": Definitions.truncate, "VacuumStmt": Definitions.maintain,
+}  # fmt: skip

@@ -1,0 +1,254 @@
+"""Expressions: where their values come from, and what evaluating them does."""
+
+from __future__ import annotations
+
+from blastwall.model.statement import Column
+from blastwall.sql.postgres.functions import Functions, takes_secrets
+from blastwall.sql.postgres.scope import CONSTANT, SYSTEM_COLUMNS, UNKNOWN, Columns, Lineage, Scope, union
+from blastwall.sql.postgres.tree import Node, flag, items, number, sub, text, unwrap, words
+
+TRANSPARENT = frozenset(
+    """
+    A_ArrayExpr A_Indices BoolExpr BooleanTest CaseExpr CaseWhen CoalesceExpr CollateClause DefElem GroupingSet
+    IndexElem JsonAggConstructor JsonArgument JsonArrayAgg JsonArrayConstructor JsonBehavior JsonFormat JsonFuncExpr
+    JsonIsPredicate JsonKeyValue JsonObjectAgg JsonObjectConstructor JsonOutput JsonParseExpr JsonReturning
+    JsonScalarExpr JsonSerializeExpr JsonTableColumn JsonTablePathSpec JsonValueExpr List MinMaxExpr NamedArgExpr
+    NullTest PartitionBoundSpec PartitionElem PartitionRangeDatum RangeTableFuncCol RowExpr SortBy StatsElem WindowDef
+    XmlExpr XmlSerialize JsonArrayQueryConstructor InferClause ReturningOption RawStmt
+    """.split()  # noqa: SIM905 - a word list reads better as words
+)
+"""Nodes whose value depends on their parts and nothing else."""
+
+SILENT = frozenset({"String", "Integer", "Float", "Boolean", "BitString", "A_Star", "SetToDefault", "CurrentOfExpr",
+                    "MergeSupportFunc", "TypeName", "SQLValueFunction", "Alias", "RoleSpec", "IntList", "OidList",
+                    "CaseTestExpr"})  # fmt: skip
+"""Nodes that depend on no column and do nothing."""
+
+BARE = {
+    "agg_filter": "", "over": "WindowDef", "typeName": "TypeName", "argType": "TypeName", "output": "JsonOutput",
+    "returning": "JsonReturning", "format": "JsonFormat", "on_empty": "JsonBehavior", "on_error": "JsonBehavior",
+    "context_item": "JsonValueExpr", "constructor": "JsonAggConstructor", "arg": "", "value": "JsonValueExpr",
+    "val": "JsonValueExpr", "expr": "JsonValueExpr", "pathspec": "JsonTablePathSpec", "collClause": "CollateClause",
+    "infer": "InferClause", "withClause": "WithClause", "partbound": "PartitionBoundSpec",
+}  # fmt: skip
+"""Fields that hold a message without its type, and the type that they hold."""
+
+
+class Expressions(Functions):
+    """Reads expressions. `query` is the reader of SELECT's."""
+
+    def query(self, node: Node, scope: Scope | None) -> Columns | None:
+        """Read a SELECT body and return its columns."""
+        raise NotImplementedError
+
+    def modify(self, tag: str, node: Node, scope: Scope | None) -> Columns | None:
+        """Read an INSERT, UPDATE, DELETE or MERGE body and return its RETURNING columns."""
+        raise NotImplementedError
+
+    def expr(self, node: object, scope: Scope) -> Lineage:
+        """Return where a value comes from, adding the effects of evaluating it."""
+        if isinstance(node, list):
+            return union([self.expr(item, scope) for item in node])
+        if not isinstance(node, dict):
+            return CONSTANT
+        tag, inner = unwrap(node)
+        return self.typed(tag, inner, scope)
+
+    def typed(self, tag: str, inner: Node, scope: Scope) -> Lineage:
+        """Return where the value of a node of known type comes from."""
+        match tag:
+            case "ColumnRef":
+                return self.reference(words(items(inner, "fields")), scope)
+            case "A_Const":
+                self.literal(inner)
+                return CONSTANT
+            case "ParamRef":
+                self.parameter(inner)
+                return CONSTANT
+            case "FuncCall":
+                return self.function(inner, scope)
+            case "A_Expr":
+                return self._operation(inner, scope)
+            case "TypeCast":
+                return Lineage(self.expr(inner.get("arg"), scope).sources)
+            case "SubLink":
+                return self._sublink(inner, scope)
+            case "A_Indirection":
+                return self._indirection(inner, scope)
+            case "MultiAssignRef":
+                return Lineage(self.expr(inner.get("source"), scope).sources)
+            case "GroupingFunc":
+                self.expr(inner.get("args"), scope)
+                return CONSTANT
+            case "SelectStmt":
+                return _merged(self.query(inner, scope))
+            case "":
+                return self.parts(inner, scope)
+            case _ if tag in TRANSPARENT:
+                return self.parts(inner, scope)
+            case _ if tag in SILENT:
+                return CONSTANT
+            case _:
+                self.concede(f"it holds an expression that Blastwall cannot place ({tag})")
+                return UNKNOWN
+
+    def parts(self, inner: Node, scope: Scope) -> Lineage:
+        """Return the union over a node's fields."""
+        found = []
+        for key, value in inner.items():
+            if isinstance(value, list):
+                found.append(self.expr(value, scope))
+            elif isinstance(value, dict):
+                tag, body = unwrap(value)
+                found.append(self.typed(tag or BARE.get(key, ""), body if tag else value, scope))
+        return union(found)
+
+    # ── columns ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def reference(self, fields: tuple[str, ...], scope: Scope) -> Lineage:
+        """Return where a column reference comes from."""
+        if fields and fields[-1] == "*":
+            return self._whole(fields[:-1], scope)
+        match len(fields):
+            case 1:
+                return self._unqualified(fields[0], scope)
+            case 2 | 3 | 4:
+                return self._qualified(fields, scope)
+            case _:
+                return UNKNOWN
+
+    def _unqualified(self, name: str, scope: Scope) -> Lineage:
+        found = scope.column(name)
+        row = scope.range(name)
+        if found is not None and (found.sources is not None or row is None):
+            return found
+        if row is not None:
+            return union([row.whole(), found or CONSTANT])
+        return CONSTANT if name in SYSTEM_COLUMNS and found is None else UNKNOWN
+
+    def _qualified(self, fields: tuple[str, ...], scope: Scope) -> Lineage:
+        if len(fields) == 4 and fields[0] != self.catalog.database:
+            self.concede(f"it names another database ({fields[0]})")
+        schema = fields[-3] if len(fields) > 2 else ""
+        row = scope.range(fields[-2], schema) or scope.range(fields[-2])
+        if row is None:
+            self.attribute(fields[-1])
+            return UNKNOWN
+        found = row.find(fields[-1])
+        if found is None or row.columns is None:
+            self.attribute(fields[-1])
+        if found is None:
+            return CONSTANT if fields[-1] in SYSTEM_COLUMNS else row.whole()
+        return found
+
+    def _whole(self, qualifier: tuple[str, ...], scope: Scope) -> Lineage:
+        if not qualifier:
+            return union([row.whole() for row in scope.ranges])
+        row = scope.range(qualifier[-1])
+        return UNKNOWN if row is None else row.whole()
+
+    def _indirection(self, inner: Node, scope: Scope) -> Lineage:
+        found = [self.expr(inner.get("arg"), scope)]
+        for step in items(inner, "indirection"):
+            tag, body = unwrap(step)
+            if tag == "String":
+                self.attribute(text(body, "sval"))
+            else:
+                found.append(self.expr(step, scope))
+        return union(found)
+
+    # ── calls, operators, sub-selects ────────────────────────────────────────────────────────────────────────────────
+
+    def function(self, inner: Node, scope: Scope) -> Lineage:
+        """Return where a call's result comes from."""
+        parts = words(items(inner, "funcname"))
+        arguments = items(inner, "args")
+        secret = bool(parts) and takes_secrets(parts[-1].lower())
+        if secret:
+            self.secret(True)
+        given = union([self.expr(arguments, scope)])
+        rest = union([self.expr(inner.get(key), scope) for key in ("agg_order", "agg_filter")])
+        over = self.typed("WindowDef", sub(inner, "over"), scope)
+        if secret:
+            self.secret(False)
+        pure = self.call(parts, arguments)
+        if not pure:
+            self.send_on(given.sources)
+        if parts[-1:] == ("count",) and pure:
+            return CONSTANT
+        return union([given, rest, over]) if pure else UNKNOWN
+
+    def _operation(self, inner: Node, scope: Scope) -> Lineage:
+        left, right = inner.get("lexpr"), inner.get("rexpr")
+        found = union([self.expr(left, scope), self.expr(right, scope)])
+        name = words(items(inner, "name"))
+        if text(inner, "kind") in {"AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_OP_ALL"}:
+            self.operator(name)
+        for one, other in ((left, right), (right, left)):
+            column = self.direct(one, scope)
+            if column is not None:
+                self.associate(other, column)
+        return found
+
+    def direct(self, node: object, scope: Scope) -> Column | None:
+        """Return the column that an expression is, through casts; None for anything else."""
+        while isinstance(node, dict):
+            tag, inner = unwrap(node)
+            if tag == "ColumnRef":
+                fields = words(items(inner, "fields"))
+                found = scope.column(fields[0]) if len(fields) == 1 else None
+                row = scope.range(fields[-2]) if len(fields) > 1 else None
+                found = row.find(fields[-1]) if row is not None else found
+                return next(iter(found.sources)) if found and found.sources and len(found.sources) == 1 else None
+            if tag == "FuncCall" and len(items(inner, "args")) == 1:
+                node = items(inner, "args")[0]
+            else:
+                node = inner.get("arg") if tag in {"TypeCast", "CollateClause"} else None
+        return None
+
+    def associate(self, node: object, column: Column) -> None:
+        """Note that the constants and parameters of `node` are compared with, or stored into, `column`."""
+        stack = [node]
+        while stack:
+            current = stack.pop()
+            if isinstance(current, list):
+                stack.extend(current)
+            elif isinstance(current, dict):
+                tag, inner = unwrap(current)
+                if tag == "A_Const":
+                    self.literals[number(inner, "location")] = column if _is_value(inner) else None
+                elif tag == "ParamRef":
+                    self.parameters.setdefault(number(inner, "number"), column)
+                elif tag not in {"SelectStmt", "SubLink", "ColumnRef"}:
+                    stack.extend(inner.values())
+
+    def _sublink(self, inner: Node, scope: Scope) -> Lineage:
+        test = self.expr(inner.get("testexpr"), scope)
+        columns = self.expr_query(inner.get("subselect"), scope)
+        kind = text(inner, "subLinkType")
+        self.operator(words(items(inner, "operName")) or ("=",))
+        if kind == "EXISTS_SUBLINK":
+            return CONSTANT
+        if columns is None:
+            return UNKNOWN
+        if kind == "EXPR_SUBLINK" and len(columns) == 1:
+            return Lineage(columns[0].sources, columns[0].exact)
+        return union([test, *(Lineage(column.sources) for column in columns)])
+
+    def expr_query(self, node: object, scope: Scope | None) -> Columns | None:
+        """Read a wrapped query of any kind."""
+        tag, inner = unwrap(node) if isinstance(node, dict) else ("", {})
+        if tag == "SelectStmt":
+            return self.query(inner, scope)
+        if tag in {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}:
+            return self.modify(tag, inner, scope)
+        self.concede(f"it holds a query that Blastwall cannot place ({tag or 'empty'})")
+        return None
+
+
+def _is_value(node: Node) -> bool:
+    return not flag(node, "isnull") and "boolval" not in node
+
+
+def _merged(columns: Columns | None) -> Lineage:
+    return UNKNOWN if columns is None else union(Lineage(column.sources) for column in columns)

@@ -1,0 +1,86 @@
+"""What one reading of a statement has found so far."""
+
+from __future__ import annotations
+
+from blastwall.model.effects import Action, Effect, Object
+from blastwall.model.statement import Column
+from blastwall.sql.postgres.catalog import Catalog
+from blastwall.sql.postgres.guard import Limits
+from blastwall.sql.postgres.state import NameState
+from blastwall.sql.postgres.statement import Sources
+from blastwall.sql.postgres.tree import Node, number
+
+
+class TooComplex(Exception):
+    """The statement holds more sub-selects than are worth following."""
+
+
+class Findings:
+    """Collects effects, doubts, columns and literals; the readers built on it add to it."""
+
+    def __init__(self, catalog: Catalog, state: NameState, limits: Limits) -> None:
+        self.catalog = catalog
+        self.state = state
+        self.limits = limits
+        self.database = Object((catalog.database,), "database")
+        self.effects: dict[Effect, None] = {}
+        self.doubts: dict[str, None] = {}
+        self.reads: set[tuple[str, str]] = set()
+        self.copies: Sources = frozenset()
+        self.filters: set[Column] = set()
+        self.literals: dict[int, Column | None] = {}
+        self.secrets: set[int] = set()
+        self.parameters: dict[int, Column] = {}
+        self.secret_parameters: set[int] = set()
+        self.predicates: list[bool] = []
+        self._queries = 0
+        self._secret = 0
+
+    def effect(self, action: Action, target: Object) -> None:
+        """Add an effect; one that is already there stays in its place."""
+        self.effects[Effect(action, target)] = None
+
+    def connect(self) -> None:
+        """Add the effect of what harms nothing."""
+        self.effect(Action.CONNECT, self.database)
+
+    def concede(self, reason: str) -> None:
+        """Say that the statement cannot be placed."""
+        self.doubts[reason] = None
+        self.effect(Action.UNCLASSIFIED, self.database)
+
+    def pseudo(self, folder: str, name: str, kind: str) -> Object:
+        """Return an object that lives in no schema, `folder` without its `@`."""
+        return Object((self.catalog.database, f"@{folder}", name), kind)
+
+    def send_on(self, sources: Sources) -> None:
+        """Say that values of these columns would be stored or sent elsewhere."""
+        self.copies = None if self.copies is None or sources is None else self.copies | sources
+
+    def filter_by(self, sources: Sources) -> None:
+        """Say that these columns choose or order rows."""
+        self.filters |= sources or frozenset()
+
+    def count_query(self) -> None:
+        """Count one more SELECT. Raises TooComplex past the limit."""
+        self._queries += 1
+        if self._queries > self.limits.queries:
+            raise TooComplex
+
+    def literal(self, node: Node) -> None:
+        """Note a string or number in the text; `node` is an A_Const."""
+        location = number(node, "location", 0)
+        if location < 0 or not ("sval" in node or "ival" in node or "fval" in node or "bsval" in node):
+            return
+        self.literals.setdefault(location, None)
+        if self._secret:
+            self.secrets.add(location)
+
+    def parameter(self, node: Node) -> None:
+        """Note a $n; `node` is a ParamRef."""
+        if self._secret:
+            self.secret_parameters.add(number(node, "number"))
+
+    def secret(self, on: bool) -> None:
+        """From now on, until called with False as often, literals and parameters are secrets."""
+        self._secret += 1 if on else -1

@@ -1,0 +1,184 @@
+"""What calling a function does: nothing, something known, or code that only its owner knows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from blastwall.model.effects import Action, Object
+from blastwall.sql.postgres.builtin_names import HARMLESS_FUNCTIONS, OPERATORS
+from blastwall.sql.postgres.names import Names
+from blastwall.sql.postgres.tree import Node, scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """A function of PostgreSQL or of its usual extensions that does more than compute."""
+
+    actions: tuple[Action, ...]
+    runs_text: bool = False
+
+
+_READS_FILES = Danger((Action.EXECUTE, Action.EXPORT))
+_ADMIN = Danger((Action.ADMIN,))
+_EXECUTE = Danger((Action.EXECUTE,))
+_LEAKS = Danger((Action.READ,))
+_RUNS_SQL = Danger((Action.EXECUTE,), runs_text=True)
+_REACHES_OUT = Danger((Action.EXECUTE, Action.EXPORT), runs_text=True)
+_DANGERS: tuple[tuple[str, Danger], ...] = (
+    (r"pg_read_(binary_)?file(_old|_all)?|pg_ls_\w+|pg_stat_file|pg_current_logfile|pg_file_\w+|pg_logdir_ls", _READS_FILES),
+    (r"lo_(import|export)\w*|pg_execute_server_program|http\w*|azure_\w+|pg_background_\w+|aws_\w+", _READS_FILES),
+    (r"dblink\w*|postgres_fdw_\w+|cron_\w+|schedule\w*|unschedule|alter_job|pg_execute", _REACHES_OUT),
+    (r"(query|cursor)_to_xml\w*|(table|schema|database)_to_xml\w*|ts_stat|ts_rewrite|connectby|crosstab\w*", _RUNS_SQL),
+    (r"xpath_table|normal_rand|exec(ute)?_?sql|pg_stat_statements_reset", _RUNS_SQL),
+    (r"pg_(terminate|cancel)_backend|pg_reload_conf|pg_rotate_logfile(_old)?|pg_promote|pg_switch_(wal|xlog)", _ADMIN),
+    (r"pg_(create|drop|copy|sync)_\w*replication_slot\w*|pg_replication_\w+|pg_create_restore_point", _ADMIN),
+    (r"pg_(backup_(start|stop)|(start|stop)_backup|wal_replay_(pause|resume)|log_backend_memory_contexts)", _ADMIN),
+    (r"pg_stat_(reset\w*|clear_snapshot|force_next_flush)|pg_(try_)?advisory_\w+|pg_export_snapshot|pg_nextoid", _ADMIN),
+    (r"pg_(import_system_collations|extension_config_dump|stop_making_pinned_objects|set_\w+_stats)|binary_upgrade_\w+", _ADMIN),
+    (r"pg_(clear|restore)_\w+_stats|brin_(de)?summarize\w*|gin_clean_pending_list|pg_prewarm|pg_control_\w+", _ADMIN),
+    (r"pg_logical_emit_message|pg_sleep\w*|pg_notify", _EXECUTE),
+    (r"pg_logical_slot_\w+", Danger((Action.EXPORT, Action.ADMIN))),
+    (r"pg_stat_get_(activity|backend_\w+|wal_senders|wal_receiver|subscription\w*)|pg_stat_statements\w*", _LEAKS),
+    (r"pg_(hba_file_rules|show_all_file_settings|ident_file_mappings|config|prepared_\w+|cursor|mcv_list_items)", _LEAKS),
+    (r"pg_(get_replication_slots|lock_status|get_backend_memory_contexts|get_shmem_allocations)|current_query", _LEAKS),
+    (r"get_raw_page|heap_page_item\w*|bt_page_\w+|page_header|pg_dirtyread|currtid2?|pg_buffercache\w*|pgrowlocks", _LEAKS),
+    (r"lo_(creat|create|from_bytea|open|put|truncate|truncate64|unlink)|lowrite", Danger((Action.UPDATE,))),
+    (r"lo_(get|lseek|lseek64|tell|tell64|close)|loread", _LEAKS),
+)  # fmt: skip
+_DANGER = re.compile("|".join(f"(?P<d{index}>{pattern})" for index, (pattern, _) in enumerate(_DANGERS)))
+_SECRET_ARGUMENTS = re.compile(
+    r"(pgp_\w+|crypt|gen_salt|hmac|digest|encrypt(_iv)?|decrypt(_iv)?|dblink(_connect\w*|_exec|_send_query)?|http\w*)"
+)
+SECRET_NAME = re.compile(
+    r"passw|secret|token|credential|private|api_?key|access_?key|conninfo|passphrase", re.IGNORECASE
+)
+_DERIVING = re.compile(
+    r"pgp_sym_(en|de)crypt\w*|pgp_pub_(en|de)crypt\w*|crypt|hmac|digest|gen_salt|encrypt|decrypt|gen_random_bytes|"
+    r"uuid_generate_v\w+|similarity|word_similarity|levenshtein|soundex|unaccent|citext|metaphone|dmetaphone|hstore"
+)
+
+
+def danger(name: str) -> Danger | None:
+    """Return what is known of a dangerous function, by its name in lower-case."""
+    match = _DANGER.fullmatch(name)
+    return _DANGERS[int((match.lastgroup or "d0")[1:])][1] if match else None
+
+
+def takes_secrets(name: str) -> bool:
+    """Whether a function's arguments may be keys, passwords or connection strings."""
+    return _SECRET_ARGUMENTS.fullmatch(name) is not None
+
+
+class Functions(Names):
+    """Adds the effects of calls."""
+
+    def call(self, parts: tuple[str, ...], arguments: list[Node]) -> bool:
+        """Add what a call does; return whether its result depends on its arguments alone."""
+        name = parts[-1] if parts else ""
+        users = self.functions(parts)
+        for schema, called in users:
+            self._execute(schema, called)
+        if users and len(parts) > 1:
+            self._dangerous(name, users[0][0], arguments)
+            return self._pure(users)
+        if name in {"set_config", "current_setting", "nextval", "setval"}:
+            return self._special(name, arguments)
+        if name in HARMLESS_FUNCTIONS:
+            return not users or self._pure(users)
+        if self._dangerous(name, "pg_catalog", arguments):
+            return False
+        if not users:
+            self._unknown(parts)
+        return self._pure(users)
+
+    def _pure(self, users: list[tuple[str, str]]) -> bool:
+        found = [function for user in users for function in self.catalog.functions(*user)]
+        return bool(found) and all(function.volatility == "i" for function in found)
+
+    def _execute(self, schema: str, name: str) -> None:
+        self.effect(Action.EXECUTE, Object((self.catalog.database, schema, name), "function"))
+
+    def _unknown(self, parts: tuple[str, ...]) -> None:
+        if (
+            len(parts) > 1
+            or parts[-1:]
+            and (parts[-1].startswith("pg_") or self.catalog.functions("pg_catalog", parts[-1]))
+        ):
+            self._execute("pg_catalog", parts[-1])
+            return
+        for created in self.created(parts, "function"):
+            self.effect(Action.EXECUTE, created)
+
+    def _dangerous(self, name: str, schema: str, arguments: list[Node]) -> bool:
+        known = danger(name.lower())
+        if known is None:
+            return False
+        target = Object((self.catalog.database, schema, name), "function")
+        for action in known.actions:
+            self.effect(action, target)
+        if known.runs_text:
+            self.concede(f"{name} runs a query or reaches a server that is given as text: send that query by itself")
+        return True
+
+    def _special(self, name: str, arguments: list[Node]) -> bool:
+        first = scalar(arguments[0]) if arguments else None
+        if name in {"nextval", "setval"}:
+            self._sequence(name, first)
+            return True
+        if first is None:
+            self.concede(f"{name} names its setting by an expression: write the setting's name as a constant")
+        elif name == "current_setting":
+            self.show(first)
+        else:
+            self.set_config(first, arguments)
+        return name == "current_setting"
+
+    def _sequence(self, name: str, sequence: str | None) -> None:
+        if sequence is None:
+            self.concede(f"{name} names its sequence by an expression: write the sequence's name as a constant")
+            return
+        parts = split_name(sequence)
+        for target in self.relations(parts) if parts else []:
+            self.effect(Action.UPDATE, self.object(target, "sequence"))
+
+    def show(self, name: str) -> None:
+        """Add the effect of showing a setting."""
+        lowered = name.lower()
+        if SECRET_NAME.search(lowered) and lowered != "password_encryption" or lowered.endswith("_command"):
+            self.effect(Action.REVEAL, self.pseudo("settings", lowered, "setting"))
+        elif "." in lowered:
+            self.effect(Action.READ, self.pseudo("settings", lowered, "setting"))
+        else:
+            self.connect()
+
+    def set_config(self, name: str, arguments: list[Node]) -> None:
+        """Add the effect of set_config; the reader of settings overrides it."""
+        raise NotImplementedError
+
+    def attribute(self, name: str) -> None:
+        """Add what `value.name` does where `name` is no column: PostgreSQL calls the function of that name."""
+        if self.functions((name,)) or danger(name.lower()) is not None:
+            self.call((name,), [])
+
+    def operator(self, parts: tuple[str, ...]) -> bool:
+        """Add what an operator does; return whether its result depends on its operands alone."""
+        if not parts or len(parts) == 1 and parts[0] in OPERATORS or len(parts) > 1 and parts[-2] == "pg_catalog":
+            return True
+        schemas = [parts[-2]] if len(parts) > 1 else ["public"]
+        self._execute(schemas[0], parts[-1])
+        return True
+
+
+def split_name(name: str) -> tuple[str, ...]:
+    """Split the text form of a qualified name ('"My schema".orders') as PostgreSQL does; () where it is malformed."""
+    parts: list[str] = []
+    position = 0
+    for match in re.finditer(r'\s*(?:"((?:[^"]|"")*)"|([^\s".]+))\s*(\.|$)', name):
+        if match.start() != position:
+            return ()
+        position = match.end()
+        parts.append(match[1].replace('""', '"') if match[1] is not None else match[2].lower())
+        if not match[3]:
+            return tuple(parts) if position == len(name) else ()
+    return ()

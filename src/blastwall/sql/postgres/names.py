@@ -1,0 +1,145 @@
+"""What a name means: through the search paths that may be in force, and the catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blastwall.model.effects import Action, Object
+from blastwall.sql.postgres.builtin_names import HARMLESS_RELATIONS, SYSTEM_RELATIONS
+from blastwall.sql.postgres.catalog import Relation
+from blastwall.sql.postgres.findings import Findings
+from blastwall.sql.postgres.tree import Node, text
+
+_KINDS = {"v": "view", "m": "view", "S": "sequence", "i": "index", "I": "index", "c": "type"}
+_REVEALING = frozenset(
+    {"pg_authid", "pg_shadow", "pg_user_mapping", "pg_user_mappings", "pg_foreign_server", "pg_foreign_data_wrapper",
+     "pg_subscription", "pg_foreign_table"}
+)  # fmt: skip
+_REVEALING_VIEWS = frozenset(
+    {"user_mapping_options", "_pg_user_mappings", "foreign_server_options", "_pg_foreign_servers",
+     "foreign_data_wrapper_options", "_pg_foreign_data_wrappers", "foreign_table_options", "_pg_foreign_tables"}
+)  # fmt: skip
+TEMPORARY = "pg_temp"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that a relation's name may mean; `relation` is None where the catalog does not know it."""
+
+    schema: str
+    name: str
+    relation: Relation | None = None
+
+
+class Names(Findings):
+    """Resolves names; several candidates mean that all of them are meant."""
+
+    def paths(self) -> list[tuple[str, ...]]:
+        """Return the search paths that may be in force, "$user" put in, or none where they are unknown."""
+        users = sorted({self.state.user, *self.state.users})
+        found: dict[tuple[str, ...], None] = {}
+        for path in self.state.search_paths:
+            for user in users if "$user" in path else users[:1]:
+                found[tuple(user if part == "$user" else part for part in path)] = None
+        return list(found)
+
+    def targets(self, node: Node) -> list[Target]:
+        """Return what a RangeVar may mean; concedes what cannot be known."""
+        name, schema, database = text(node, "relname"), text(node, "schemaname"), text(node, "catalogname")
+        if database and database != self.catalog.database:
+            self.concede(f"it names another database ({database})")
+            return []
+        return self.relations((schema, name) if schema else (name,))
+
+    def relations(self, parts: tuple[str, ...]) -> list[Target]:
+        """Return what a possibly qualified relation name may mean."""
+        if len(parts) == 3 and parts[0] != self.catalog.database or not 0 < len(parts) < 4:
+            self.concede(f"it names another database ({parts[0] if parts else ''})")
+            return []
+        name = parts[-1]
+        if len(parts) > 1:
+            schema = TEMPORARY if parts[-2].startswith("pg_temp") else parts[-2]
+            return [Target(schema, name, self.catalog.relation(schema, name))]
+        found = {Target(TEMPORARY, name): None} if name in self.state.temp else {}
+        for path in self._known_paths(name):
+            target = self._first(path, name)
+            if target is not None:
+                found[target] = None
+            elif not found:
+                found[Target(self.creation_schema(path), name)] = None
+        return list(found)
+
+    def _known_paths(self, name: str) -> list[tuple[str, ...]]:
+        paths = self.paths()
+        if not paths:
+            self.concede(f"the search_path in force is not known: write {name} with its schema")
+        return paths
+
+    def _first(self, path: tuple[str, ...], name: str) -> Target | None:
+        for schema in path if "pg_catalog" in path else ("pg_catalog", *path):
+            relation = self.catalog.relation(schema, name)
+            if relation is not None or (schema == "pg_catalog" and name in SYSTEM_RELATIONS):
+                return Target(schema, name, relation)
+        return None
+
+    def creation_schema(self, path: tuple[str, ...]) -> str:
+        """Return the schema in which an unqualified name would be created."""
+        usable = [part for part in path if part != "pg_catalog"]
+        existing = [part for part in usable if part in self.catalog.schemas or part.startswith("pg_temp")]
+        return (existing or usable[-1:] or ["public"])[0]
+
+    def created(self, parts: tuple[str, ...], kind: str, temporary: bool = False) -> list[Object]:
+        """Return the objects that a CREATE of this name may make."""
+        if len(parts) > 1:
+            return [self.object(Target(parts[-2], parts[-1]), kind)]
+        if not parts:
+            return []
+        if temporary:
+            return [self.object(Target(TEMPORARY, parts[0]), kind)]
+        schemas = dict.fromkeys(self.creation_schema(path) for path in self._known_paths(parts[0]))
+        return [self.object(Target(schema, parts[0]), kind) for schema in schemas]
+
+    def object(self, target: Target, kind: str = "") -> Object:
+        """Return the object of a target; its kind is the catalog's, where known."""
+        known = _KINDS.get(target.relation.kind, "table") if target.relation else ""
+        return Object((self.catalog.database, target.schema, target.name), known or kind or "table")
+
+    def read(self, target: Target) -> None:
+        """Add the effect of reading a relation: harmless, revealing or plain."""
+        self.reads.add((target.schema, target.name))
+        if target.relation is not None and target.relation.kind in "vm":
+            self.reads.update((base.schema, base.name) for base in self.catalog.base_relations(target.relation))
+        if harmless(target):
+            self.connect()
+        elif revealing(target):
+            self.effect(Action.REVEAL, self.object(target))
+        else:
+            self.effect(Action.READ, self.object(target))
+
+    def functions(self, parts: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Return (schema, name) of user functions that a call may reach; every schema of a path takes part.
+
+        PostgreSQL picks the overload that fits best over the whole path, so pg_catalog's coming first decides nothing.
+        """
+        if len(parts) > 1:
+            return [] if parts[-2] == "pg_catalog" else [(parts[-2], parts[-1])]
+        found: dict[tuple[str, str], None] = {}
+        for path in self.paths():
+            for schema in path:
+                if schema != "pg_catalog" and self.catalog.functions(schema, parts[-1]):
+                    found[schema, parts[-1]] = None
+        return list(found)
+
+
+def harmless(target: Target) -> bool:
+    """Whether a relation is one of the system catalog's that show structure only."""
+    if target.schema == "information_schema":
+        return target.name not in _REVEALING_VIEWS
+    return target.schema == "pg_catalog" and target.name in HARMLESS_RELATIONS and target.name not in _REVEALING
+
+
+def revealing(target: Target) -> bool:
+    """Whether a relation of the system catalog hands out credentials."""
+    return (target.schema == "pg_catalog" and target.name in _REVEALING) or (
+        target.schema == "information_schema" and target.name in _REVEALING_VIEWS
+    )

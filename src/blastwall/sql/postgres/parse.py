@@ -1,0 +1,76 @@
+"""The real grammar: libpg_query's parser, PL/pgSQL parser and scanner, called through postgast's library handle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from postgast import PgQueryError, scan
+from postgast.native import lib
+from postgast.pg_query_pb2 import KeywordKind, Token
+
+from blastwall.sql.postgres.tree import Node, items
+
+
+class Unparsed(Exception):
+    """The text has no tree; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lexeme:
+    """One token: its name in PostgreSQL's grammar and its byte offsets."""
+
+    name: str
+    start: int
+    end: int
+    keyword: bool
+
+
+def parse(data: bytes) -> list[Node]:
+    """Return the RawStmt bodies of a text that passed the guard. Raises Unparsed."""
+    result = lib.pg_query_parse(data)
+    try:
+        if result.error:
+            raise Unparsed(_words(result.error.contents.message))
+        tree = _decode(result.parse_tree)
+    finally:
+        lib.pg_query_free_parse_result(result)
+    return items(tree, "stmts") if isinstance(tree, dict) else []
+
+
+def parse_plpgsql(data: bytes) -> list[Node]:
+    """Return the functions of a DO or CREATE FUNCTION text in PL/pgSQL. Raises Unparsed."""
+    result = lib.pg_query_parse_plpgsql(data)
+    try:
+        if result.error:
+            raise Unparsed(_words(result.error.contents.message))
+        # libpg_query 18 writes a datum without a JSON form as `{}}`; a trigger's hidden variables are such.
+        tree = _decode((result.plpgsql_funcs or b"").replace(b",{}}", b",{}"))
+    finally:
+        lib.pg_query_free_plpgsql_parse_result(result)
+    return [node for node in tree if isinstance(node, dict)] if isinstance(tree, list) else []
+
+
+def lexemes(data: bytes) -> list[Lexeme]:
+    """Return PostgreSQL's own tokens of a text. Raises Unparsed."""
+    try:
+        found = scan(data.decode()).tokens
+    except (PgQueryError, ValueError) as error:
+        raise Unparsed(str(error)) from error
+    return [
+        Lexeme(Token.Name(token.token), token.start, token.end, token.keyword_kind != KeywordKind.NO_KEYWORD)
+        for token in found
+    ]
+
+
+def _decode(data: bytes | None) -> object:
+    try:
+        return msgspec.json.decode(data or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unparsed("the parser's tree cannot be read") from error
+    except RecursionError as error:
+        raise Unparsed("expressions or sub-selects are nested too deeply") from error
+
+
+def _words(message: bytes | None) -> str:
+    return (message or b"unknown error").decode(errors="replace")

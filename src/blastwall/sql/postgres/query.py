@@ -1,0 +1,387 @@
+"""SELECT, VALUES, set operations, CTEs and what may stand in FROM."""
+
+from __future__ import annotations
+
+from blastwall.model.effects import Action
+from blastwall.model.statement import Column
+from blastwall.sql.postgres.expressions import Expressions
+from blastwall.sql.postgres.names import Target, harmless
+from blastwall.sql.postgres.predicates import narrows
+from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, renamed, union
+from blastwall.sql.postgres.statement import OutputColumn, Sources
+from blastwall.sql.postgres.tree import Node, body, flag, items, sub, text, unwrap, words
+
+_ONE_COLUMN = frozenset(
+    """
+    generate_series generate_subscripts unnest regexp_split_to_table string_to_table json_array_elements
+    jsonb_array_elements json_array_elements_text jsonb_array_elements_text json_object_keys jsonb_object_keys
+    jsonb_path_query regexp_matches
+    """.split()  # noqa: SIM905 - a word list reads better as words
+)
+_ELEMENTS = frozenset(
+    {"json_array_elements", "jsonb_array_elements", "json_array_elements_text", "jsonb_array_elements_text"}
+)
+_PAIRS = frozenset({"json_each", "jsonb_each", "json_each_text", "jsonb_each_text"})
+_MAX_PASSES = 8
+
+
+class Queries(Expressions):
+    """Reads queries; each gives its columns, or None where they could not be traced as a whole."""
+
+    def query(self, node: Node, scope: Scope | None) -> Columns | None:
+        """Read a SELECT body. Raises TooComplex."""
+        self.count_query()
+        inner = Scope(scope)
+        self.with_clause(sub(node, "withClause"), inner)
+        if text(node, "op") not in {"", "SETOP_NONE"}:
+            columns = self._set_operation(node, inner)
+        elif "valuesLists" in node:
+            columns = self._values(items(node, "valuesLists"), inner)
+        else:
+            columns = self._select(node, inner)
+        self._tail(node, inner, columns)
+        into = sub(node, "intoClause")
+        if into:
+            self.into(into, columns)
+        return columns
+
+    def into(self, node: Node, columns: Columns | None) -> None:
+        """Add what INTO makes; the reader of writes overrides it."""
+        raise NotImplementedError
+
+    def _select(self, node: Node, scope: Scope) -> Columns | None:
+        for item in items(node, "fromClause"):
+            scope.stars.append(self.from_item(item, scope))
+        columns = self.targets_of(items(node, "targetList"), scope)
+        self.filter_by(self.expr(node.get("whereClause"), scope).sources)
+        self.filter_by(self.expr(node.get("havingClause"), scope).sources)
+        self.expr(node.get("windowClause"), scope)
+        for key in ("groupClause", "distinctClause"):
+            self._ordered(items(node, key), scope, columns)
+        return columns
+
+    def _set_operation(self, node: Node, scope: Scope) -> Columns | None:
+        left, right = self.query(sub(node, "larg"), scope), self.query(sub(node, "rarg"), scope)
+        return _stacked(left, right)
+
+    def _values(self, rows: list[Node], scope: Scope) -> Columns | None:
+        found: list[list[Lineage]] = []
+        for row in rows:
+            cells = [self.expr(cell, scope) for cell in items(body(row, "List"), "items")]
+            for index, cell in enumerate(cells):
+                if index == len(found):
+                    found.append([])
+                found[index].append(cell)
+        return tuple(OutputColumn(f"column{at + 1}", union(cells).sources) for at, cells in enumerate(found))
+
+    def _tail(self, node: Node, scope: Scope, columns: Columns | None) -> None:
+        self._ordered(items(node, "sortClause"), scope, columns)
+        self.expr(node.get("limitOffset"), scope)
+        self.expr(node.get("limitCount"), scope)
+        for clause in items(node, "lockingClause"):
+            self._lock(body(clause, "LockingClause"), node, scope)
+
+    def _ordered(self, clauses: list[Node], scope: Scope, columns: Columns | None) -> None:
+        for clause in clauses:
+            self.filter_by(self.expr(clause, scope).sources)
+            tag, inner = unwrap(clause)
+            tag, inner = unwrap(sub(inner, "node")) if tag == "SortBy" else (tag, inner)
+            names = words(items(inner, "fields")) if tag == "ColumnRef" else ()
+            place = sub(inner, "ival").get("ival") if tag == "A_Const" else None
+            for index, column in enumerate(columns or ()):
+                if names == (column.name,) or place == index + 1:
+                    self.filter_by(column.sources)
+
+    def _lock(self, clause: Node, node: Node, scope: Scope) -> None:
+        """FOR UPDATE and its kin: PostgreSQL asks for the UPDATE privilege, so the effect is `update`."""
+        named = {text(body(item, "RangeVar"), "relname") for item in items(clause, "lockedRels")}
+        for item in items(node, "fromClause"):
+            for target in self._locked(item, named, scope):
+                if not harmless(target):
+                    self.effect(Action.UPDATE, self.object(target))
+        self.predicates.append(self.narrowing(node.get("whereClause"), scope))
+
+    def _locked(self, item: Node, named: set[str], scope: Scope) -> list[Target]:
+        tag, inner = unwrap(item)
+        if tag == "JoinExpr":
+            return [t for side in ("larg", "rarg") for t in self._locked(sub(inner, side), named, scope)]
+        name = text(sub(inner, "alias"), "aliasname") or text(inner, "relname")
+        if tag != "RangeVar" or (named and name not in named) or self._cte(inner, scope):
+            return []
+        return self.targets(inner)
+
+    def narrowing(self, predicate: object, scope: Scope) -> bool:
+        """Return whether a predicate names a column and is not constantly true."""
+        return narrows(predicate, lambda node: self._names_column(node, scope))
+
+    def _names_column(self, node: Node, scope: Scope) -> bool:
+        fields = words(items(node, "fields"))
+        return (
+            bool(fields)
+            and fields[-1] != "*"
+            and any(len(fields) == 1 or row.name == fields[-2] for row in scope.ranges)
+        )
+
+    # ── CTEs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def with_clause(self, node: Node, scope: Scope) -> None:
+        """Read WITH and define its names in `scope`."""
+        recursive = flag(node, "recursive")
+        ctes = [body(item, "CommonTableExpr") for item in items(node, "ctes")]
+        if recursive:
+            scope.ctes.update((text(cte, "ctename"), None) for cte in ctes)
+        for cte in ctes:
+            names = words(items(cte, "aliascolnames"))
+            tag, inner = unwrap(sub(cte, "ctequery"))
+            if recursive and tag == "SelectStmt" and text(inner, "op") not in {"", "SETOP_NONE"}:
+                columns = self._recursive(text(cte, "ctename"), names, inner, scope)
+            else:
+                columns = renamed(self.expr_query(sub(cte, "ctequery"), scope), names)
+            scope.ctes[text(cte, "ctename")] = _searched(cte, columns)
+
+    def _recursive(self, name: str, names: tuple[str, ...], node: Node, scope: Scope) -> Columns | None:
+        inner = Scope(scope)
+        self.with_clause(sub(node, "withClause"), inner)
+        columns = renamed(self.query(sub(node, "larg"), inner), names)
+        for _ in range(_MAX_PASSES):
+            scope.ctes[name] = columns
+            step = renamed(_stacked(columns, self.query(sub(node, "rarg"), inner)), names)
+            if step == columns:
+                self._tail(node, inner, columns)
+                return columns
+            columns = step
+        return None
+
+    def _cte(self, node: Node, scope: Scope) -> Scope | None:
+        return None if text(node, "schemaname") else scope.cte(text(node, "relname"))
+
+    # ── FROM ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def from_item(self, item: Node, scope: Scope) -> Columns | None:
+        """Read one item of FROM into `scope`; return what `*` shows of it."""
+        tag, inner = unwrap(item)
+        match tag:
+            case "RangeVar":
+                return self._add(self.table(inner, scope), scope)
+            case "JoinExpr":
+                return self._join(inner, scope)
+            case "RangeSubselect":
+                around = scope if flag(inner, "lateral") else Scope(scope.parent, [], scope.ctes)
+                columns = self.expr_query(sub(inner, "subquery"), around)
+                return self._add(_aliased(inner, columns), scope)
+            case "RangeFunction":
+                return self._add(self._table_function(inner, scope), scope)
+            case "RangeTableFunc" | "JsonTable":
+                return self._add(self._columns_clause(inner, scope), scope)
+            case "RangeTableSample":
+                self.expr(inner.get("args"), scope)
+                self.expr(inner.get("repeatable"), scope)
+                method = words(items(inner, "method"))
+                if method not in {("bernoulli",), ("system",)}:
+                    self.call(method, [])
+                return self.from_item(sub(inner, "relation"), scope)
+            case _:
+                self.concede(f"FROM holds something that Blastwall cannot place ({tag or 'nothing'})")
+                return self._add(Range("", None), scope)
+
+    def _add(self, row: Range, scope: Scope) -> Columns | None:
+        scope.ranges.append(row)
+        return row.columns
+
+    def table(self, node: Node, scope: Scope | None, reading: bool = True) -> Range:
+        """Return the range of a RangeVar, adding the read where it is one."""
+        level = self._cte(node, scope) if scope is not None and reading else None
+        if level is not None:
+            return _aliased(node, level.ctes[text(node, "relname")])
+        targets = self.targets(node)
+        for target in targets if reading else ():
+            self.read(target)
+        columns = self.columns_of(targets[0]) if len(targets) == 1 else None
+        alias = text(sub(node, "alias"), "aliasname")
+        return Range(
+            alias or text(node, "relname"),
+            renamed(columns, words(items(sub(node, "alias"), "colnames"))),
+            frozenset() if targets and all(harmless(target) for target in targets) else None,
+            "" if alias else text(node, "schemaname") or (targets[0].schema if len(targets) == 1 else ""),
+        )
+
+    def columns_of(self, target: Target) -> Columns | None:
+        """Return the columns of a relation, those of a view with what is behind them."""
+        relation = target.relation
+        if relation is None or (not harmless(target) and target.schema in {"pg_catalog", "pg_toast"}):
+            return None
+        if harmless(target):
+            return tuple(OutputColumn(name, frozenset()) for name in relation.columns if name)
+        if relation.kind in "vm":
+            sources = self.catalog.view_sources(relation)
+            pairs = zip(relation.columns, sources, strict=False)
+            return tuple(OutputColumn(name, found) for name, found in pairs if name)
+        database, schema, table = self.catalog.database, relation.schema, relation.name
+        return tuple(
+            OutputColumn(name, frozenset({Column(database, schema, table, name)}), exact=True)
+            for name in relation.columns
+            if name
+        )
+
+    def _join(self, node: Node, scope: Scope) -> Columns | None:
+        start = len(scope.ranges)
+        left = self.from_item(sub(node, "larg"), scope)
+        right = self.from_item(sub(node, "rarg"), scope)
+        self.filter_by(self.expr(node.get("quals"), scope).sources)
+        merged = words(items(node, "usingClause"))
+        if flag(node, "isNatural"):
+            merged = _common(left, right)
+        columns = _joined(left, right, merged)
+        if flag(node, "isNatural") and (left is None or right is None):
+            columns = None
+        for name in merged:
+            found = scope.column(name)
+            self.filter_by(found.sources if found else None)
+        alias = text(sub(node, "join_using_alias"), "aliasname")
+        if alias and columns is not None:
+            scope.ranges.append(Range(alias, columns[: len(merged)]))
+        if sub(node, "alias"):
+            del scope.ranges[start:]
+            columns = self._add(_aliased(node, columns), scope)
+        return columns
+
+    def _table_function(self, node: Node, scope: Scope) -> Range:
+        columns: Columns | None = ()
+        sources: list[Lineage] = []
+        alias = text(sub(node, "alias"), "aliasname")
+        for entry in items(node, "functions"):
+            parts = items(body(entry, "List"), "items")
+            found = self.expr(parts[:1], scope)
+            sources.append(found)
+            listed = items(body(parts[1], "List"), "items") if len(parts) > 1 else items(node, "coldeflist")
+            shown = _function_columns(parts[0], listed, alias, found)
+            columns = None if columns is None or shown is None else columns + shown
+        if columns is not None and flag(node, "ordinality"):
+            columns = (*columns, OutputColumn("ordinality", frozenset()))
+        name = alias or _name_of(items(node, "functions"))
+        return Range(name, renamed(columns, words(items(sub(node, "alias"), "colnames"))), union(sources).sources)
+
+    def _columns_clause(self, node: Node, scope: Scope) -> Range:
+        inner = {key: value for key, value in node.items() if key not in {"columns", "alias"}}
+        found = union([self.parts(inner, scope), self.expr(node.get("columns"), scope)])
+        return Range(text(sub(node, "alias"), "aliasname"), None, found.sources)
+
+    # ── target lists ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def targets_of(self, targets: list[Node], scope: Scope) -> Columns | None:
+        """Read a target list and return its columns; None where a `*` cannot be expanded."""
+        found: list[OutputColumn] = []
+        whole = True
+        for item in targets:
+            target = body(item, "ResTarget")
+            value = sub(target, "val")
+            expanded = self._expanded(value, scope)
+            if expanded is not None:
+                found.extend(expanded)
+                continue
+            lineage = self.expr(value, scope)
+            if _ends_in_star(value):
+                whole = False
+            found.append(OutputColumn(text(target, "name") or derived_name(value), lineage.sources, lineage.exact))
+        return tuple(found) if whole else None
+
+    def _expanded(self, value: Node, scope: Scope) -> Columns | None:
+        fields = words(items(body(value, "ColumnRef"), "fields"))
+        if not fields or fields[-1] != "*":
+            return None
+        if len(fields) > 1:
+            row = scope.range(fields[-2], fields[-3] if len(fields) > 2 else "") or scope.range(fields[-2])
+            return row.columns if row is not None else None
+        return scope.shown()
+
+
+def _stacked(left: Columns | None, right: Columns | None) -> Columns | None:
+    if left is None or right is None or len(left) != len(right):
+        return None
+    return tuple(
+        OutputColumn(one.name, union([Lineage(one.sources), Lineage(other.sources)]).sources)
+        for one, other in zip(left, right, strict=True)
+    )
+
+
+def _searched(cte: Node, columns: Columns | None) -> Columns | None:
+    """SEARCH and CYCLE add columns of their own, made of the columns that they name."""
+    if columns is None:
+        return None
+    every: Sources = union(Lineage(column.sources) for column in columns).sources
+    search, cycle = sub(cte, "search_clause"), sub(cte, "cycle_clause")
+    names = [text(search, "search_seq_column")] if search else []
+    names += [text(cycle, "cycle_mark_column"), text(cycle, "cycle_path_column")] if cycle else []
+    return (*columns, *(OutputColumn(name, every) for name in names))
+
+
+def _aliased(node: Node, columns: Columns | None) -> Range:
+    alias = sub(node, "alias")
+    name = text(alias, "aliasname") or text(node, "relname")
+    return Range(name, renamed(columns, words(items(alias, "colnames"))))
+
+
+def _common(left: Columns | None, right: Columns | None) -> tuple[str, ...]:
+    if left is None or right is None:
+        return ()
+    names = {column.name for column in right}
+    return tuple(column.name for column in left if column.name in names)
+
+
+def _joined(left: Columns | None, right: Columns | None, merged: tuple[str, ...]) -> Columns | None:
+    if left is None or right is None:
+        return None
+    both = (*left, *right)
+    first = []
+    for name in merged:
+        found = [Lineage(column.sources) for column in both if column.name == name]
+        first.append(OutputColumn(name, union(found).sources if found else None))
+    return (*first, *(column for column in both if column.name not in merged))
+
+
+def _function_columns(call: Node, listed: list[Node], alias: str, found: Lineage) -> Columns | None:
+    if listed:
+        return tuple(OutputColumn(text(body(item, "ColumnDef"), "colname"), found.sources) for item in listed)
+    function = body(call, "FuncCall")
+    name = words(items(function, "funcname"))[-1:]
+    if not name:
+        return (OutputColumn(alias or derived_name(call), found.sources),)
+    if name[0] in _PAIRS:
+        return (OutputColumn("key", found.sources), OutputColumn("value", found.sources))
+    if name[0] in _ONE_COLUMN and len(items(function, "args")) <= (1 if name[0] == "unnest" else 9):
+        return (OutputColumn(alias or ("value" if name[0] in _ELEMENTS else name[0]), found.sources),)
+    return None
+
+
+def _name_of(functions: list[Node]) -> str:
+    if not functions:
+        return ""
+    parts = items(body(functions[0], "List"), "items")
+    return derived_name(parts[0]) if parts else ""
+
+
+def _ends_in_star(value: Node) -> bool:
+    tag, inner = unwrap(value)
+    steps = words(items(inner, "fields" if tag == "ColumnRef" else "indirection"))
+    return tag in {"ColumnRef", "A_Indirection"} and steps[-1:] == ("*",)
+
+
+def derived_name(value: Node) -> str:
+    """Return the name that PostgreSQL gives an unnamed column (FigureColname), or "" where that is not simple."""
+    tag, inner = unwrap(value)
+    match tag:
+        case "ColumnRef":
+            return words(items(inner, "fields"))[-1]
+        case "FuncCall":
+            return words(items(inner, "funcname"))[-1]
+        case "TypeCast":
+            inside = derived_name(sub(inner, "arg"))
+            return inside or (words(items(sub(inner, "typeName"), "names")) or ("",))[-1]
+        case "CollateClause":
+            return derived_name(sub(inner, "arg"))
+        case "CoalesceExpr":
+            return "coalesce"
+        case "CaseExpr":
+            return "" if sub(inner, "defresult") else "case"
+        case _:
+            return ""

@@ -1,0 +1,265 @@
+"""One statement from its tree: which reader it goes to, what it returns, and what it leaves behind."""
+
+from __future__ import annotations
+
+
+from blastwall.sql.postgres.definitions import Definitions
+from blastwall.sql.postgres.scope import Columns, Scope
+from blastwall.sql.postgres.statement import Classified, OutputColumn
+from blastwall.sql.postgres.tree import Node, flag, sub, text, unwrap
+
+_ROWS = {
+    "SelectStmt": "SELECT",
+    "InsertStmt": "INSERT",
+    "UpdateStmt": "UPDATE",
+    "DeleteStmt": "DELETE",
+    "MergeStmt": "MERGE",
+}
+_VERBS = {
+    "CopyStmt": "COPY", "DoStmt": "DO", "CallStmt": "CALL", "VariableShowStmt": "SHOW", "AlterSystemStmt": "ALTER SYSTEM",
+    "ExplainStmt": "EXPLAIN", "PrepareStmt": "PREPARE", "ExecuteStmt": "EXECUTE", "DeallocateStmt": "DEALLOCATE",
+    "DeclareCursorStmt": "DECLARE", "ClosePortalStmt": "CLOSE", "DiscardStmt": "DISCARD", "ListenStmt": "LISTEN",
+    "UnlistenStmt": "UNLISTEN", "NotifyStmt": "NOTIFY", "ConstraintsSetStmt": "SET CONSTRAINTS", "LoadStmt": "LOAD",
+    "LockStmt": "LOCK", "TruncateStmt": "TRUNCATE", "CheckPointStmt": "CHECKPOINT", "ClusterStmt": "CLUSTER",
+    "ReindexStmt": "REINDEX", "CommentStmt": "COMMENT", "SecLabelStmt": "SECURITY LABEL", "ViewStmt": "CREATE VIEW",
+    "RefreshMatViewStmt": "REFRESH MATERIALIZED VIEW", "CreateStmt": "CREATE TABLE", "IndexStmt": "CREATE INDEX",
+    "RuleStmt": "CREATE RULE", "CreateTrigStmt": "CREATE TRIGGER", "CreateSeqStmt": "CREATE SEQUENCE",
+    "AlterSeqStmt": "ALTER SEQUENCE", "ReassignOwnedStmt": "REASSIGN OWNED", "CreatedbStmt": "CREATE DATABASE",
+    "DropdbStmt": "DROP DATABASE", "CompositeTypeStmt": "CREATE TYPE", "CreateEnumStmt": "CREATE TYPE",
+    "CreateRangeStmt": "CREATE TYPE", "AlterEnumStmt": "ALTER TYPE", "CreatePLangStmt": "CREATE LANGUAGE",
+    "CreateFdwStmt": "CREATE FOREIGN DATA WRAPPER", "AlterFdwStmt": "ALTER FOREIGN DATA WRAPPER",
+    "CreateForeignServerStmt": "CREATE SERVER", "AlterForeignServerStmt": "ALTER SERVER", "CreateAmStmt": "CREATE ACCESS METHOD",
+    "CreateEventTrigStmt": "CREATE EVENT TRIGGER", "AlterEventTrigStmt": "ALTER EVENT TRIGGER",
+    "CreateTableSpaceStmt": "CREATE TABLESPACE", "DropTableSpaceStmt": "DROP TABLESPACE",
+    "AlterTableSpaceOptionsStmt": "ALTER TABLESPACE", "CreateStatsStmt": "CREATE STATISTICS",
+    "AlterStatsStmt": "ALTER STATISTICS", "AlterRoleSetStmt": "ALTER ROLE", "AlterDatabaseSetStmt": "ALTER DATABASE",
+    "AlterDatabaseRefreshCollStmt": "ALTER DATABASE", "AlterDefaultPrivilegesStmt": "ALTER DEFAULT PRIVILEGES",
+    "DropOwnedStmt": "DROP OWNED", "DefineStmt": "CREATE",
+}  # fmt: skip
+
+_SILENT = frozenset({"DoStmt", "CreateFunctionStmt", "RuleStmt", "CreateSchemaStmt", "CreateTableAsStmt"})
+"""Statements that hold others whose rows go nowhere."""
+
+
+class Reader(Definitions):
+    """Reads one statement of any type."""
+
+    operation = ""
+    outputs: Columns | None = None
+    returns_rows = False
+    prepares: tuple[str, tuple[Classified, ...]] | None = None
+    declares: tuple[str, tuple[Classified, ...]] | None = None
+    executes: str | None = None
+    deallocates: str | None = None
+    closes: str | None = None
+
+    def statement(self, tag: str, node: Node) -> None:
+        """Read a statement; an unknown type is conceded."""
+        if tag in _ROWS:
+            self._rows(tag, node)
+            return
+        self._utility(tag, node)
+        if tag in _SILENT:
+            self.outputs, self.returns_rows = None, False
+
+    def _utility(self, tag: str, node: Node) -> None:
+        match tag:
+            case "TransactionStmt":
+                self.transaction_statement(node)
+            case "VariableSetStmt":
+                self.set_statement(node)
+            case "VariableShowStmt":
+                self._returns(self.show_statement(node))
+            case "AlterSystemStmt":
+                self.alter_system(node)
+            case "CopyStmt":
+                self.copy_statement(node)
+            case "ExplainStmt":
+                self._explain(node)
+            case "DoStmt":
+                self.do_statement(node)
+            case "CallStmt":
+                self.call_statement(node)
+                self._returns(None)
+            case "CreateFunctionStmt":
+                self.create_function(node)
+            case "CreateTableAsStmt":
+                self.create_table_as(node)
+            case "ViewStmt":
+                self.create_view(node)
+            case _ if not (self._session(tag, node) or self.define(tag, node)):
+                self.concede(f"it is a statement that Blastwall cannot place ({tag or 'empty'})")
+
+    def _session(self, tag: str, node: Node) -> bool:
+        match tag:
+            case "PrepareStmt":
+                self._prepare(node)
+            case "ExecuteStmt":
+                self._execute_prepared(node)
+            case "DeallocateStmt":
+                self.deallocates = text(node, "name")
+                self.connect()
+            case "DeclareCursorStmt":
+                self._declare(node)
+            case "FetchStmt":
+                self._fetch(node)
+            case "ClosePortalStmt":
+                self.closes = text(node, "portalname")
+                self.connect()
+            case "DiscardStmt":
+                self._discard(node)
+            case _:
+                return False
+        return True
+
+    def _returns(self, columns: Columns | None) -> None:
+        self.outputs, self.returns_rows = columns, True
+
+    def _rows(self, tag: str, node: Node) -> None:
+        if tag == "SelectStmt":
+            columns = self.query(node, None)
+            rows = not _has_into(node)
+        else:
+            columns = self.modify(tag, node, None)
+            rows = "returningClause" in node
+        if rows:
+            self._returns(columns)
+        if not self.effects:
+            self.connect()
+
+    def _explain(self, node: Node) -> None:
+        """Plain EXPLAIN has the effects of its statement too: planning runs functions that say they are immutable."""
+        tag, inner = unwrap(sub(node, "query"))
+        self.statement(tag, inner)
+        self._returns((OutputColumn("QUERY PLAN", frozenset()),))
+        self.predicates = self.predicates or [False]
+
+    def _prepare(self, node: Node) -> None:
+        tag, inner = unwrap(sub(node, "query"))
+        self.statement(tag, inner)
+        inside = self.classified(0, 0, operation_of(tag, inner), sub(node, "query"))
+        self.prepares = (text(node, "name"), (inside,))
+        self.outputs, self.returns_rows = None, False
+
+    def _execute_prepared(self, node: Node) -> None:
+        name = text(node, "name")
+        self.executes = name
+        self.expr(node.get("params"), Scope())
+        self._again(self.state.prepared.get(name, ()), f"no statement named {name} was prepared in this session")
+
+    def _again(self, known: tuple[Classified, ...], unknown: str) -> None:
+        """Read prepared statements anew, for names may mean something else by now."""
+        if not known:
+            self.concede(unknown)
+            self._returns(None)
+            return
+        outputs: list[Columns | None] = []
+        rows = False
+        for one in known:
+            tag, inner = unwrap(one.tree if isinstance(one.tree, dict) else {})
+            self.outputs, self.returns_rows = None, False
+            kept = (dict(self.literals), set(self.secrets), dict(self.parameters), set(self.secret_parameters))
+            self.statement(tag, inner)
+            self.literals, self.secrets, self.parameters, self.secret_parameters = kept
+            outputs.append(self.outputs)
+            rows = rows or self.returns_rows
+        self.outputs = outputs[0] if all(found == outputs[0] for found in outputs) else None
+        self.returns_rows = rows
+
+    def _declare(self, node: Node) -> None:
+        self.statement(*unwrap(sub(node, "query")))
+        inside = self.classified(0, 0, "SELECT", sub(node, "query"))
+        self.declares = (text(node, "portalname"), (inside,))
+        self.outputs, self.returns_rows = None, False
+
+    def _fetch(self, node: Node) -> None:
+        name = text(node, "portalname")
+        self._again(self.state.cursors.get(name, ()), f"no cursor named {name} was declared in this session")
+        if flag(node, "ismove"):
+            self.outputs, self.returns_rows = None, False
+
+    def _discard(self, node: Node) -> None:
+        self.connect()
+        if text(node, "target") in {"", "DISCARD_ALL"}:
+            self.deallocates = self.closes = ""
+            self.reset_all()
+
+    def classified(self, start: int, end: int, operation: str, tree: Node) -> Classified:
+        """Return what was found."""
+        if not self.effects:
+            self.concede("Blastwall found nothing that it does")
+        returns = self.returns_rows
+        return Classified(
+            start,
+            end,
+            operation,
+            tuple(self.effects),
+            filtered=bool(self.predicates) and all(self.predicates),
+            doubt="; ".join(self.doubts),
+            parameters=dict(self.parameters),
+            secret_parameters=frozenset(self.secret_parameters),
+            outputs=self.outputs if returns else None,
+            returns_rows=returns,
+            reads=frozenset(self.reads),
+            copies=self.copies,
+            filters=frozenset(self.filters),
+            copy=self.copy,
+            transaction=self.transaction,
+            prepares=self.prepares,
+            executes=self.executes,
+            deallocates=self.deallocates,
+            declares=self.declares,
+            closes=self.closes,
+            changes=self.changes,
+            tree=tree,
+        )
+
+
+def _has_into(node: Node) -> bool:
+    """SELECT INTO may stand in the first arm of a set operation."""
+    while "intoClause" not in node and "larg" in node:
+        node = sub(node, "larg")
+    return "intoClause" in node
+
+
+def operation_of(tag: str, node: Node) -> str:
+    """Return PostgreSQL's own words for a statement, as its command tag says them where it has one."""
+    if tag in _ROWS:
+        return "SELECT INTO" if tag == "SelectStmt" and _has_into(node) else _ROWS[tag]
+    match tag:
+        case "TransactionStmt":
+            return text(node, "kind").removeprefix("TRANS_STMT_").replace("_", " ") or "TRANSACTION"
+        case "VariableSetStmt":
+            return "RESET" if "RESET" in text(node, "kind") else "SET"
+        case "FetchStmt":
+            return "MOVE" if flag(node, "ismove") else "FETCH"
+        case "VacuumStmt":
+            return "VACUUM" if flag(node, "is_vacuumcmd") else "ANALYZE"
+        case "CreateFunctionStmt":
+            return "CREATE PROCEDURE" if flag(node, "is_procedure") else "CREATE FUNCTION"
+        case "GrantStmt" | "GrantRoleStmt":
+            return "GRANT" if flag(node, "is_grant") else "REVOKE"
+        case "DropStmt":
+            return "DROP " + _kind(text(node, "removeType"))
+        case "CreateTableAsStmt":
+            matview = text(node, "objtype") == "OBJECT_MATVIEW"
+            return "CREATE MATERIALIZED VIEW" if matview else "CREATE TABLE AS"
+        case "AlterTableStmt" | "AlterFunctionStmt":
+            return "ALTER " + _kind(text(node, "objtype"))
+        case "RenameStmt":
+            return "ALTER " + _kind(text(node, "renameType"))
+        case "AlterOwnerStmt" | "AlterObjectSchemaStmt" | "AlterObjectDependsStmt":
+            return "ALTER " + _kind(text(node, "objectType"))
+        case _:
+            return _VERBS.get(tag) or _spelled(tag)
+
+
+def _kind(object_type: str) -> str:
+    name = object_type.removeprefix("OBJECT_").replace("_", " ")
+    return {"MATVIEW": "MATERIALIZED VIEW", "": "TABLE"}.get(name, name)
+
+
+def _spelled(tag: str) -> str:
+    """`CreateUserMappingStmt` is CREATE USER MAPPING."""
+    name = tag.removesuffix("Stmt") or "UNKNOWN"
+    return "".join(" " + letter if letter.isupper() and at else letter for at, letter in enumerate(name)).upper()

@@ -1,0 +1,122 @@
+"""Which columns a name may mean at one place of a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from blastwall.sql.postgres.statement import OutputColumn, Sources
+
+SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "oid"})
+Columns = tuple[OutputColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a value comes from. `exact`: it is the value of its single source column."""
+
+    sources: Sources
+    exact: bool = False
+
+
+CONSTANT = Lineage(frozenset())
+UNKNOWN = Lineage(None)
+
+
+def union(lineages: Iterable[Lineage]) -> Lineage:
+    """Return the lineage of a value computed from several; one untraced makes it untraced."""
+    sources: Sources = frozenset()
+    for lineage in lineages:
+        if lineage.sources is None:
+            return UNKNOWN
+        if lineage.sources:
+            sources = lineage.sources | sources
+    return Lineage(sources)
+
+
+@dataclass(slots=True)
+class Range:
+    """One item of a FROM. `columns` is None where they are not known: then each of them has the lineage `open`.
+
+    `schema` is the table's where it has no alias.
+    """
+
+    name: str
+    columns: Columns | None
+    open: Sources = None
+    schema: str = ""
+
+    def find(self, name: str) -> Lineage | None:
+        """Return the lineage of a column, or None where the range has no such column for certain."""
+        if self.columns is None:
+            return Lineage(self.open)
+        found = [Lineage(column.sources, column.exact) for column in self.columns if column.name == name]
+        if found:
+            return found[0] if len(found) == 1 else union(found)
+        if any(not column.name for column in self.columns):
+            return UNKNOWN
+        return None
+
+    def whole(self) -> Lineage:
+        """Return the lineage of a whole row."""
+        if self.columns is None:
+            return Lineage(self.open)
+        return union(Lineage(column.sources) for column in self.columns)
+
+
+@dataclass(slots=True)
+class Scope:
+    """The ranges of one query level, those around it, and the CTEs that hide tables."""
+
+    parent: Scope | None = None
+    ranges: list[Range] = field(default_factory=list)
+    ctes: dict[str, Columns | None] = field(default_factory=dict)
+    stars: list[Columns | None] = field(default_factory=list)
+
+    def shown(self) -> Columns | None:
+        """Return what a bare `*` shows, or None where that is not known."""
+        found: list[OutputColumn] = []
+        for columns in self.stars:
+            if columns is None:
+                return None
+            found.extend(columns)
+        return tuple(found)
+
+    def cte(self, name: str) -> Scope | None:
+        """Return the level that defines the CTE."""
+        level: Scope | None = self
+        while level is not None and name not in level.ctes:
+            level = level.parent
+        return level
+
+    def range(self, name: str, schema: str = "") -> Range | None:
+        """Return the nearest range of that name."""
+        level: Scope | None = self
+        while level is not None:
+            for candidate in level.ranges:
+                if candidate.name == name and (not schema or candidate.schema == schema):
+                    return candidate
+            level = level.parent
+        return None
+
+    def column(self, name: str) -> Lineage | None:
+        """Return the lineage of an unqualified column, or None where no range has it."""
+        level: Scope | None = self
+        while level is not None:
+            known = [item.find(name) for item in level.ranges if item.columns is not None]
+            hits = [lineage for lineage in known if lineage is not None]
+            hits = hits or [Lineage(item.open) for item in level.ranges if item.columns is None]
+            if hits:
+                return hits[0] if all(hit == hits[0] for hit in hits) else union(hits)
+            level = level.parent
+        return None
+
+
+def renamed(columns: Columns | None, names: tuple[str, ...]) -> Columns | None:
+    """Return the columns under the names that an alias gives to the first of them."""
+    if columns is None or not names:
+        return columns
+    return tuple(
+        OutputColumn(names[index] if index < len(names) else column.name, column.sources, column.exact)
+        for index, column in enumerate(columns)
+    )

@@ -1,0 +1,97 @@
+"""What the classifier says of one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from blastwall.model.effects import Effect
+from blastwall.model.statement import Column, Literal
+
+Sources = frozenset[Column] | None
+"""Table columns that a value depends on; None where they could not be traced."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """A result column. `sources` is None where untraced, empty where no table column matters (constants, counts).
+
+    `exact` is true where the value is that of its single source column, not derived from it.
+    """
+
+    name: str
+    sources: Sources
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A COPY to or from the client. `columns` is None where they could not be traced."""
+
+    direction: str
+    format: str = "text"
+    columns: tuple[OutputColumn, ...] | None = None
+    delimiter: str = "\t"
+    null: str = "\\N"
+    header: bool = False
+    quote: str = '"'
+    escape: str = '"'
+    encoding: str = ""
+    force_quote: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a statement does to the meaning of later names.
+
+    `paths` are the search paths that may be in force afterwards: None unchanged, () unknown. `reset` means back to the
+    session's default. `local` ends with the transaction. `user` is a role taken, `temp` names made temporary.
+    """
+
+    paths: tuple[tuple[str, ...], ...] | None = None
+    reset: bool = False
+    local: bool = False
+    user: str = ""
+    temp: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return self.paths is not None or self.reset or bool(self.user) or bool(self.temp)
+
+
+NO_CHANGES = Changes()
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """One statement of a text: its effects, and what masking, recording and the session's state need of it.
+
+    `start` and `end` are character offsets in the text; literals' offsets are relative to the whole text. `parameters`
+    maps $n to the column that it is stored into or compared with. `copies` are the columns whose values the statement
+    would store elsewhere or send on: None if that cannot be traced. `filters` are the columns that WHERE, JOIN, ORDER
+    BY, GROUP BY and HAVING name. `reads` are (schema, relation), tables behind views included. `tree` is the parsed
+    statement, kept so that EXECUTE can judge a prepared statement again where names have changed their meaning.
+    """
+
+    start: int
+    end: int
+    operation: str
+    effects: tuple[Effect, ...]
+    filtered: bool = False
+    doubt: str = ""
+    literals: tuple[Literal, ...] = ()
+    parameters: Mapping[int, Column] = field(default_factory=dict)
+    secret_parameters: frozenset[int] = frozenset()
+    outputs: tuple[OutputColumn, ...] | None = None
+    returns_rows: bool = False
+    reads: frozenset[tuple[str, str]] = frozenset()
+    copies: frozenset[Column] | None = frozenset()
+    filters: frozenset[Column] = frozenset()
+    copy: Copy | None = None
+    transaction: str = ""
+    prepares: tuple[str, tuple[Classified, ...]] | None = None
+    executes: str | None = None
+    deallocates: str | None = None
+    declares: tuple[str, tuple[Classified, ...]] | None = None
+    closes: str | None = None
+    changes: Changes = NO_CHANGES
+    tree: object = field(default=None, repr=False, compare=False)

@@ -1,0 +1,188 @@
+"""INSERT, UPDATE, DELETE, MERGE and what SELECT INTO makes."""
+
+from __future__ import annotations
+
+from blastwall.model.effects import Action
+from blastwall.sql.postgres.query import Queries
+from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, union
+from blastwall.sql.postgres.statement import Sources
+from blastwall.sql.postgres.tree import Node, body, items, sub, text
+
+_MERGE = {"CMD_INSERT": Action.CREATE, "CMD_UPDATE": Action.UPDATE, "CMD_DELETE": Action.DELETE}
+
+
+class Writes(Queries):
+    """Reads statements that change rows; each gives its RETURNING columns."""
+
+    def modify(self, tag: str, node: Node, scope: Scope | None) -> Columns | None:
+        """Read an INSERT, UPDATE, DELETE or MERGE body."""
+        self.count_query()
+        inner = Scope(scope)
+        self.with_clause(sub(node, "withClause"), inner)
+        match tag:
+            case "InsertStmt":
+                return self._insert(node, inner)
+            case "UpdateStmt":
+                return self._update(node, inner)
+            case "DeleteStmt":
+                return self._delete(node, inner)
+            case _:
+                return self._merge(node, inner)
+
+    def into(self, node: Node, columns: Columns | None) -> None:
+        """Add the table that SELECT INTO or CREATE TABLE AS makes."""
+        relation = sub(node, "rel")
+        self.make(relation, "table")
+        self.send_on(_all(columns))
+
+    def make(self, relation: Node, kind: str) -> None:
+        """Add `define` for the relation that a CREATE names."""
+        temporary = text(relation, "relpersistence") == "t" or text(relation, "schemaname").startswith("pg_temp")
+        schema, name = text(relation, "schemaname"), text(relation, "relname")
+        for created in self.created((schema, name) if schema else (name,), kind, temporary):
+            self.effect(Action.DEFINE, created)
+        if temporary:
+            self.temporary(name)
+
+    def temporary(self, name: str) -> None:
+        """Note a name that now may mean a temporary relation; the reader of utility statements overrides it."""
+        raise NotImplementedError
+
+    def _target(self, node: Node, action: Action) -> Range:
+        relation = sub(node, "relation")
+        for target in self.targets(relation):
+            self.effect(action, self.object(target))
+            if target.relation is not None and target.relation.kind == "v":
+                for base in self.catalog.base_relations(target.relation):
+                    self.effect(action, self.object(self.relations((base.schema, base.name))[0]))
+        return self.table(relation, None, reading=False)
+
+    def _insert(self, node: Node, scope: Scope) -> Columns | None:
+        row = self._target(node, Action.CREATE)
+        given = body(sub(node, "selectStmt"), "SelectStmt")
+        columns = self._inserted(items(node, "cols"), row, scope)
+        if given:
+            result = self.query(given, scope)
+            self._store(given, columns)
+            self.send_on(_all(result))
+        elif "selectStmt" in node:
+            self.concede("INSERT holds a source that Blastwall cannot place")
+        here = Scope(scope, [row])
+        conflict = sub(node, "onConflictClause")
+        if conflict:
+            self._on_conflict(conflict, node, row, here)
+        return self._returning(node, here, row)
+
+    def _inserted(self, targets: list[Node], row: Range, scope: Scope) -> list[Lineage]:
+        for target in targets:
+            self.expr(body(target, "ResTarget").get("indirection"), scope)
+        if not targets:
+            return [Lineage(column.sources) for column in row.columns or ()]
+        names = [text(body(target, "ResTarget"), "name") for target in targets]
+        return [(row.find(name) if row.columns is not None else None) or Lineage(None) for name in names]
+
+    def _store(self, given: Node, columns: list[Lineage]) -> None:
+        rows = [items(body(line, "List"), "items") for line in items(given, "valuesLists")]
+        rows = rows or [[sub(body(item, "ResTarget"), "val") for item in items(given, "targetList")]]
+        for cells in rows:
+            for cell, column in zip(cells, columns, strict=False):
+                self._stored(cell, column)
+
+    def _stored(self, value: object, column: Lineage | None) -> None:
+        if column is not None and column.sources and len(column.sources) == 1:
+            self.associate(value, next(iter(column.sources)))
+
+    def _on_conflict(self, conflict: Node, node: Node, row: Range, scope: Scope) -> None:
+        self.expr(conflict.get("infer"), scope)
+        infer = sub(conflict, "infer")
+        self.expr(infer.get("indexElems"), scope)
+        self.expr(infer.get("whereClause"), scope)
+        if text(conflict, "action") != "ONCONFLICT_UPDATE":
+            return
+        self._target(node, Action.UPDATE)
+        self.predicates.append(True)
+        here = Scope(scope, [Range("excluded", row.columns, row.open), row])
+        self._assign(items(conflict, "targetList"), row, here)
+        self.filter_by(self.expr(conflict.get("whereClause"), here).sources)
+
+    def _assign(self, targets: list[Node], row: Range, scope: Scope) -> None:
+        for item in targets:
+            target = body(item, "ResTarget")
+            self.expr(target.get("indirection"), scope)
+            own = row.find(text(target, "name")) if row.columns is not None else None
+            value = sub(target, "val")
+            lineage = self.expr(value, scope)
+            self._stored(value, own)
+            self.send_on(_other(lineage.sources, own.sources if own else None))
+
+    def _update(self, node: Node, scope: Scope) -> Columns | None:
+        row = self._target(node, Action.UPDATE)
+        scope.ranges.append(row)
+        scope.stars.append(row.columns)
+        for item in items(node, "fromClause"):
+            scope.stars.append(self.from_item(item, scope))
+        self._assign(items(node, "targetList"), row, scope)
+        self._where(node, row, scope)
+        return self._returning(node, scope, row)
+
+    def _delete(self, node: Node, scope: Scope) -> Columns | None:
+        row = self._target(node, Action.DELETE)
+        scope.ranges.append(row)
+        scope.stars.append(row.columns)
+        for item in items(node, "usingClause"):
+            scope.stars.append(self.from_item(item, scope))
+        self._where(node, row, scope)
+        return self._returning(node, scope, row)
+
+    def _where(self, node: Node, row: Range, scope: Scope) -> None:
+        self.filter_by(self.expr(node.get("whereClause"), scope).sources)
+        only = Scope(None, [row]) if row.columns is not None and len(scope.ranges) > 1 else scope
+        self.predicates.append(self.narrowing(node.get("whereClause"), only))
+
+    def _merge(self, node: Node, scope: Scope) -> Columns | None:
+        row = self.table(sub(node, "relation"), None, reading=False)
+        source = self.from_item(sub(node, "sourceRelation"), scope)
+        scope.ranges.append(row)
+        scope.stars.extend((source, row.columns))
+        self.filter_by(self.expr(node.get("joinCondition"), scope).sources)
+        self.predicates.append(self.narrowing(node.get("joinCondition"), Scope(None, [row])))
+        for item in items(node, "mergeWhenClauses"):
+            self._when(body(item, "MergeWhenClause"), node, row, scope)
+        return self._returning(node, scope, row)
+
+    def _when(self, clause: Node, node: Node, row: Range, scope: Scope) -> None:
+        self.filter_by(self.expr(clause.get("condition"), scope).sources)
+        action = _MERGE.get(text(clause, "commandType"))
+        if action is None:
+            if text(clause, "commandType") != "CMD_NOTHING":
+                self.concede("MERGE holds an action that Blastwall cannot place")
+            return
+        self._target(node, action)
+        if action is Action.UPDATE:
+            self._assign(items(clause, "targetList"), row, scope)
+        columns = self._inserted(items(clause, "targetList"), row, scope) if action is Action.CREATE else []
+        for index, value in enumerate(items(clause, "values")):
+            self.send_on(self.expr(value, scope).sources)
+            self._stored(value, columns[index] if index < len(columns) else None)
+
+    def _returning(self, node: Node, scope: Scope, row: Range) -> Columns | None:
+        """RETURNING reads the target: PostgreSQL asks for SELECT on the columns that it names."""
+        clause = sub(node, "returningClause")
+        if not clause:
+            return ()
+        for target in self.targets(sub(node, "relation")):
+            self.read(target)
+        here = Scope(scope, [*scope.ranges], {}, [*scope.stars] or [row.columns])
+        for option in items(clause, "options"):
+            here.ranges.append(Range(text(body(option, "ReturningOption"), "value"), row.columns, row.open))
+        here.ranges.extend(Range(name, row.columns, row.open) for name in ("old", "new") if scope.range(name) is None)
+        return self.targets_of(items(clause, "exprs"), here)
+
+
+def _all(columns: Columns | None) -> Sources:
+    return None if columns is None else union(Lineage(column.sources) for column in columns).sources
+
+
+def _other(sources: Sources, own: Sources) -> Sources:
+    """A column's own value put back into it moves nothing."""
+    return sources if sources is None or own is None else sources - own
