@@ -5,20 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from blastwall.app.masks import mask_entries
-from blastwall.config.checks import groups_of
 from blastwall.config.files import policy_files
 from blastwall.config.load import ConfigurationError, load
 from blastwall.config.model import Configuration
 from blastwall.config.resources import resources
+from blastwall.control.policy import known_names, pack_sources
 from blastwall.identity.directory import Directory
 from blastwall.masking.configured import MaskEntry
 from blastwall.model.resource import Resource
-from blastwall.policy.known import Known, PackSource
+from blastwall.policy.known import PackSource
 from blastwall.policy.load import PolicyError
 from blastwall.policy.load import load as load_policies
 from blastwall.policy.policy_set import PolicySet
@@ -54,40 +54,11 @@ def prepare(path: Path) -> Plan:
         configuration = load(path, kinds)
         Directory(configuration.agents, configuration.users)
         found = resources(configuration, kinds)
-        packs = tuple(_packs(configuration, kinds))
-        policies = load_policies(policy_files(configuration), packs, _known(configuration, found))
+        packs = pack_sources(configuration, kinds)
+        policies = load_policies(policy_files(configuration), packs, known_names(configuration, found))
         masks = mask_entries(configuration)
     except (ConfigurationError, PolicyError) as error:
         raise Unusable(str(error)) from None
     except ValueError as error:  # of a match or a mask, which name themselves; pydantic's never get this far
         raise Unusable(f"{path}: {error}") from None
     return Plan(path, configuration, kinds, found, packs, policies, masks)
-
-
-def _packs(configuration: Configuration, kinds: Mapping[str, ProtocolKind]) -> Iterator[PackSource]:
-    """Yield the packs in force: those chosen, or that of each kind of resource where the file does not choose."""
-    for name, exceptions in _chosen(configuration).items():
-        pack = kinds[name].pack
-        if pack is not None:
-            yield PackSource(name, pack.read_text(encoding="utf-8"), exceptions)
-
-
-def _chosen(configuration: Configuration) -> Mapping[str, tuple[str, ...]]:
-    if configuration.packs is None:
-        return {resource.kind: () for resource in configuration.resources}
-    chosen: dict[str, tuple[str, ...]] = {}
-    for entry in configuration.packs:
-        if isinstance(entry, str):
-            chosen[entry] = ()
-        else:
-            chosen.update((name, tuple(choice.except_)) for name, choice in entry.items())
-    return chosen
-
-
-def _known(configuration: Configuration, found: Mapping[str, Resource]) -> Known:
-    return Known(
-        groups=groups_of(configuration),
-        resources=found,
-        agents=frozenset(agent.name for agent in configuration.agents),
-        users=frozenset(user.name for user in configuration.users),
-    )
