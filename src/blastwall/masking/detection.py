@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from blastwall.masking import detectors, jsontext
 from blastwall.masking.columns import STRICTNESS
-from blastwall.masking.fold import fold
+from blastwall.masking.fold import readings
 from blastwall.masking.probe import probe
 from blastwall.masking.styles import Restyle, partial_found, restyle
 from blastwall.model.masks import DetectRule, MaskRules, MaskStyle
@@ -91,17 +91,17 @@ class Detection:
     def opaque(self, value: bytes) -> str | None:
         """Return the rule by which bytes of unknown form must be hidden whole, None where nothing is found."""
         for form in (value, *[bytes.fromhex(digits.decode()) for digits in _HEX.findall(value)]):
-            folded = fold(form.decode("utf-8", "replace"))
-            for armed in self._armed:
-                if armed.find(folded.data, True):
-                    return armed.rule
+            for folded in readings(form.decode("utf-8", "replace")):
+                for armed in self._armed:
+                    if armed.find(folded.data, True):
+                        return armed.rule
         return None
 
     def find(self, value: str) -> list[Hit]:
         """Return hits from left to right, none overlapping; of overlapping ones the strictest covers them all."""
-        folded = fold(value)
         found = [
             Hit(*folded.span(start, end), armed, folded.data[start:end])
+            for folded in readings(value)
             for armed in self._armed
             for start, end in armed.find(folded.data, False)
         ]

@@ -49,22 +49,22 @@ _FOURS = (
     rb"(?=([2-689][0-9]{3}" + _GAP + rb"[0-9]{4}" + _GAP + rb"[0-9]{4}" + _GAP + rb"[0-9]{1,4})(?![0-9])"
     rb"(" + _GAP + rb"[0-9]{1,3}(?![0-9]))?)"
 )
-_THREES = rb"(?=(3[0-9]{3}" + _GAP + rb"[0-9]{6}" + _GAP + rb"[0-9]{4,5})(?![0-9]))"
-_CARD_GROUPED = (re.compile(rb"(?<![0-9])" + _FOURS), re.compile(rb"(?<![0-9])" + _THREES + rb"()?"))
-_CARD_GROUPED_LOOSE = (re.compile(_FOURS), re.compile(_THREES + rb"()?"))
-_CARD_SPACED = re.compile(rb"(?<![0-9])(?<![0-9] )[2-689](?: ?[0-9]){13,18}(?! ?[0-9])")
-_CARD_DASHED = re.compile(rb"(?<![0-9])(?<![0-9]-)[2-689](?:-?[0-9]){13,18}(?!-?[0-9])")
+_THREES = rb"(?=(3[0-9]{3}" + _GAP + rb"[0-9]{6}" + _GAP + rb"[0-9]{4,5})(?![0-9])())"
+_CARD_GROUPED = (re.compile(rb"(?<![0-9])" + _FOURS), re.compile(rb"(?<![0-9])" + _THREES))
+_CARD_GROUPED_LOOSE = (re.compile(_FOURS), re.compile(_THREES))
+_CARD_SPACED = re.compile(rb"(?<![0-9])(?<![0-9] )(?<![0-9]\.)[2-689](?: ?[0-9]){13,18}(?! ?[0-9])")
+_CARD_DASHED = re.compile(rb"(?<![0-9])(?<![0-9]-)(?<![0-9]\.)[2-689](?:-?[0-9]){13,18}(?!-?[0-9])")
 _NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 _ISSUERS = (
-    (re.compile(rb"4"), (13, 16, 17, 18, 19)),
-    (re.compile(rb"5[1-5]|22(?:2[1-9]|[3-9])|2[3-6]|27[01]|2720|220[0-4]"), (16, 17, 18, 19)),
+    (re.compile(rb"4"), (13, 16, 19)),
+    (re.compile(rb"5[1-5]|22(?:2[1-9]|[3-9])|2[3-6]|27[01]|2720"), (16,)),
     (re.compile(rb"3[47]"), (15,)),
     (re.compile(rb"30[0-59]|3[689]"), (14, 15, 16, 17, 18, 19)),
-    (re.compile(rb"35|5[0678]|6|8[12]|9792"), (16, 17, 18, 19)),
+    (re.compile(rb"220[0-4]|35|5[0678]|6|8[12]|9792"), (16, 17, 18, 19)),
 )
-"""Issuer prefixes in use and their numbers' lengths: Visa; Mastercard, Mir; American Express; Diners; the rest."""
+"""Issuer prefixes in use and their numbers' lengths: Visa; Mastercard; American Express; Diners; the rest."""
 
 
 def luhn(digits: bytes) -> bool:
@@ -88,11 +88,16 @@ def find_cards(data: bytes, loose: bool = False) -> list[Span]:
     further digits, and digits behind a decimal point are a fraction, not a card.
     """
     found = [span for span in _card_candidates(data, loose) if is_card(_digits(data, span))]
-    if loose:
-        for match in _CARD_LOOSE.finditer(data):
-            start, end = match.span(1)
-            found += [(start, stop) for stop in range(start + 13, end + 1) if is_card(data[start:stop])]
-    return found
+    return found or _first_card_within(data) if loose else found
+
+
+def _first_card_within(data: bytes) -> list[Span]:
+    for match in _CARD_LOOSE.finditer(data):
+        start, end = match.span(1)
+        for stop in range(start + 13, end + 1):
+            if is_card(data[start:stop]):
+                return [(start, stop)]
+    return []
 
 
 def _card_candidates(data: bytes, loose: bool) -> Iterator[Span]:
@@ -100,9 +105,15 @@ def _card_candidates(data: bytes, loose: bool) -> Iterator[Span]:
         yield from (match.span() for match in whole.finditer(data))
     for grouped in _CARD_GROUPED_LOOSE if loose else _CARD_GROUPED:
         for match in grouped.finditer(data):
-            yield match.span(1)
-            if match[2]:
-                yield match.start(1), match.end(2)
+            for end in {match.end(1), match.end(2)} - {-1}:
+                if not _in_a_list(data, match.start(1), end):
+                    yield match.start(1), end
+
+
+def _in_a_list(data: bytes, start: int, end: int) -> bool:
+    """Whether further numbers stand behind commas: `{1000,2000,3000,4000,5000}` is a list, not a card."""
+    before = data[start - 1 : start] == b"," and data[start - 2 : start - 1].isdigit()
+    return before or (data[end : end + 1] == b"," and data[end + 1 : end + 2].isdigit())
 
 
 def _digits(data: bytes, span: Span) -> bytes:

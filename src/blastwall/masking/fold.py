@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -71,7 +71,20 @@ class _Table(dict[str, bytes]):
         return folded
 
 
+class _SameLength(dict[int, str]):
+    """The same for `str.translate`, as long as every character becomes exactly one; `_UNEVEN` where it does not."""
+
+    def __missing__(self, point: int) -> str:
+        folded = fold_character(chr(point))
+        char = folded.decode("latin-1") if len(folded) == 1 else _UNEVEN
+        if len(self) < _REMEMBERED:
+            self[point] = char
+        return char
+
+
+_UNEVEN = "\uffff"
 _TABLE = _Table()
+_SAME_LENGTH = _SameLength()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +102,27 @@ class Folded:
         return self.starts[start], self.ends[end - 1]
 
 
-def fold(text: str) -> Folded:
-    """Fold `text`; plain ASCII without escapes costs nothing but its encoding."""
+def readings(text: str) -> list[Folded]:
+    r"""Fold `text` in each way that it can be read: `\u4111` may be one character, or what it is."""
     if "\\u" not in text:
-        if text.isascii():
-            return Folded(text.encode())
-        pieces: Iterator[tuple[str, int, int]] = ((char, at, at + 1) for at, char in enumerate(text))
-    else:
-        pieces = _characters(text)
-    data, starts, ends = bytearray(), [], []
+        return [fold(text)]
+    return [_fold(_characters(text)), fold(text)]
+
+
+def fold(text: str) -> Folded:
+    """Fold `text` without reading escapes; plain ASCII costs nothing but its encoding."""
+    if text.isascii():
+        return Folded(text.encode())
+    even = text.translate(_SAME_LENGTH)
+    if _UNEVEN not in even:
+        return Folded(even.encode("latin-1"))
+    return _fold((char, at, at + 1) for at, char in enumerate(text))
+
+
+def _fold(pieces: Iterable[tuple[str, int, int]]) -> Folded:
+    data = bytearray()
+    starts: list[int] = []
+    ends: list[int] = []
     for char, start, end in pieces:
         for byte in _TABLE[char]:
             data.append(byte)

@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Callable
 
 from blastwall.masking import detectors
-from blastwall.masking.fold import Folded, fold
+from blastwall.masking.fold import fold, readings
 from blastwall.model.masks import MaskStyle
 
 REDACTED = "[redacted]"
@@ -66,24 +66,23 @@ def partial(value: str) -> str:
     Of anything else at most a quarter and at most four characters are shown, nothing of a value under eight
     characters. The stars say nothing of the length.
     """
-    folded = fold(value)
-    for name, show in _PARTS.items():
-        if detectors.FINDERS[name](folded.data, False) == [(0, len(folded.data))]:
-            return show(folded.data)
-    return _tail(value, folded)
+    for folded in readings(value):
+        for name, show in _PARTS.items():
+            if (0, len(folded.data)) in detectors.FINDERS[name](folded.data, False):
+                return show(folded.data)
+    return "****" + _tail(fold(value).data)
 
 
 def partial_found(name: str, folded: bytes) -> str:
     """Show the harmless part of what detector `name` found."""
     show = _PARTS.get(name)
-    return show(folded) if show else "****" + _safe(folded[-2:].decode("latin-1"))
+    return show(folded) if show else "****" + _tail(folded)
 
 
-def _tail(value: str, folded: Folded) -> str:
+def _tail(folded: bytes) -> str:
     """Count what is seen, not invisible characters; show only characters that are safe everywhere."""
-    seen = len(folded.data) if folded.starts is not None else len(value)
-    shown = min(_SHOWN_AT_MOST, seen // 4) if seen >= _NOTHING_SHOWN_BELOW else 0
-    return "****" + (_safe(folded.data[-shown:].decode("latin-1")) if shown else "")
+    shown = min(_SHOWN_AT_MOST, len(folded) // 4) if len(folded) >= _NOTHING_SHOWN_BELOW else 0
+    return _safe(folded[-shown:].decode("latin-1")) if shown else ""
 
 
 def _safe(text: str) -> str:
