@@ -104,7 +104,7 @@ class Conversation:
     def classify(self, text: str, state: NameState | None = None) -> tuple[Classified, ...]:
         """Classify a text under the names as they may be now, or as they were in `state`."""
         state, snapshot = state or self.names.state, self.snapshot
-        key = (text, state.search_paths, state.temp, state.user)
+        key = (text, state.search_paths, state.temp, state.user, state.users)
         found = snapshot.classified.get(key)
         if found is None:
             found = classify(text, snapshot.catalog, state)
@@ -142,10 +142,11 @@ class Conversation:
         release: Callable[[tuple[Running, ...], list[Output]], None],
         *,
         extended: bool,
+        text: str = "",
         verdict: tuple[str, str] | None = None,
     ) -> None:
         """Raise the asks; `release` is called with what runs once all are allowed."""
-        running = tuple(Running(next(self._numbers), classified) for _, classified in statements)
+        running = tuple(Running(next(self._numbers), classified, text) for _, classified in statements)
         self.waiting = Waiting(running, lambda out: release(running, out), extended, verdict=verdict)
         for (statement, _), one in zip(statements, running, strict=True):
             outputs.append(Ask(one.number, statement))

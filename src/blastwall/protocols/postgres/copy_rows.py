@@ -30,7 +30,7 @@ _ESCAPED = {value[0]: b"\\" + name for name, value in _ESCAPES.items()} | {0x5C:
 
 
 class TextFormat:
-    """The text format: backslash escapes, `\\N` for NULL."""
+    r"""The text format: backslash escapes, `\\N` for NULL."""
 
     def __init__(self, delimiter: bytes = b"\t", null: bytes = b"\\N", *, header: bool = False) -> None:
         self._delimiter = delimiter

@@ -44,7 +44,7 @@ class PostgresKind:
 
     def classify(self, text: str, database: str) -> Sequence[Statement]:
         catalog = Catalog(database, 0, (), (), ("pg_catalog", "information_schema", "public"))
-        state = NameState((("public",),), "", frozenset(), {})
+        state = NameState((("public",),), "")
         return tuple(
             Statement(
                 text=text[one.start : one.end],

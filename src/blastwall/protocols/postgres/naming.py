@@ -2,16 +2,20 @@
 
 A name's meaning is settled by the server's answers. Between a request and its answer it is pending; within a segment
 the pending meaning holds (a failure makes the server ignore the rest of the segment), across segments the client's
-next request waits until it is settled. Without that, `Close s; Parse s; Sync; Bind s` behind a failing statement would bind
-the old `s` under the ruling for the new one.
+next request waits until it is settled. Without that, `Close s; Parse s; Sync; Bind s` behind a failing statement would
+bind the old `s` under the ruling for the new one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from blastwall.protocols.postgres.pipeline import Portal, Prepared
+from blastwall.protocols.postgres.pipeline import Portal, Prepared, Running
 from blastwall.sql.postgres import Classified, NameState, before, settled
+
+
+_ROLLED_BACK = Classified(start=0, end=0, operation="ROLLBACK", effects=(), transaction="rollback")
 
 
 class Names:
@@ -22,7 +26,7 @@ class Names:
         self._portals: dict[str, Portal] = {}
         self._pending_prepared: dict[str, Prepared] = {}
         self._pending_portals: dict[str, Portal] = {}
-        self._settled = NameState((search_path,), user, frozenset(), {})
+        self._settled = NameState((search_path,), user, default=search_path)
         self._ahead = self._settled
 
     @property
@@ -69,14 +73,19 @@ class Names:
             remaining = {key: value for key, value in self._settled.prepared.items() if key != name}
             self._settled = replace(self._settled, prepared=remaining)
 
-    def ran(self, classified: Classified, *, in_transaction: bool) -> None:
-        """A statement succeeded: what it changes holds, for good outside a transaction."""
-        self._settled = settled(self._settled, classified, in_transaction)
-        if classified.prepares is not None:
-            name, statements = classified.prepares
-            self._prepared[name] = Prepared(name, "", statements[0])
-        if classified.deallocates is not None:
-            self._forget(classified.deallocates)
+    def ran(self, statements: Sequence[Running], *, transaction_open: bool, failed: bool) -> None:
+        """These succeeded up to a ReadyForQuery: what they change holds, unless a failure among them undid it."""
+        for position, running in enumerate(statements):
+            classified = running.classified
+            inside = transaction_open or failed or position + 1 < len(statements)
+            self._settled = settled(self._settled, classified, inside)
+            if classified.prepares is not None:
+                name, prepared = classified.prepares
+                self._prepared[name] = Prepared(name, running.text, prepared[0])
+            if classified.deallocates is not None:
+                self._forget(classified.deallocates)
+        if failed and not transaction_open:
+            self._settled = settled(self._settled, _ROLLED_BACK, in_transaction=False)
 
     def sent(self, classified: Classified) -> None:
         """A statement was sent: what it changes may hold for the next one."""

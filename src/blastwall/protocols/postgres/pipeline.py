@@ -21,10 +21,14 @@ from blastwall.sql.postgres import Catalog, Classified, NameState
 
 @dataclass(slots=True, eq=False)
 class Running:
-    """A statement that was allowed: what its `Finished` will say, and how its results are masked."""
+    """A statement that was allowed: what its `Finished` will say, and how its results are masked.
+
+    `text` is the whole text that `classified` has its offsets in.
+    """
 
     number: int
     classified: Classified
+    text: str = ""
     rules: MaskRules = NO_MASKS
     guarded: bool = False
     rows: int = 0

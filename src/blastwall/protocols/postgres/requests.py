@@ -116,7 +116,7 @@ class Requests:
             for one in running:
                 shared.names.sent(one.classified)
 
-        shared.ask(outputs, asked, release, extended=False)
+        shared.ask(outputs, asked, release, extended=False, text=text)
 
     def _function_call(self, message: bytes, outputs: list[Output]) -> None:
         reason = "the FunctionCall message is not passed on; call the function with SELECT"
@@ -184,7 +184,7 @@ class Requests:
             shared.names.sent_bind(portal)
 
         statement = self._bound_statement(prepared, bind.values, bind.formats)
-        shared.ask(outputs, [(statement, prepared.classified)], release, extended=True)
+        shared.ask(outputs, [(statement, prepared.classified)], release, extended=True, text=prepared.text)
 
     def _bound_statement(
         self, prepared: Prepared, values: tuple[bytes | None, ...], formats: tuple[int, ...]
@@ -283,50 +283,20 @@ class Requests:
 
 def nothing(database: str, text: str) -> Classified:
     """A text that asks for nothing: drivers send it to see whether the connection lives."""
-    return Classified(
-        start=0,
-        end=len(text),
-        operation="EMPTY",
-        effects=(Effect(Action.CONNECT, Object((database,), "database")),),
-        filtered=False,
-        doubt="",
-        literals=(),
-        parameters={},
-        secret_parameters=frozenset(),
-        outputs=None,
-        returns_rows=False,
-        reads=frozenset(),
-        copies=frozenset(),
-        filters=frozenset(),
-        copy=None,
-        transaction="",
-        prepares=None,
-        executes=None,
-        deallocates=None,
-    )
+    effect = Effect(Action.CONNECT, Object((database,), "database"))
+    return Classified(start=0, end=len(text), operation="EMPTY", effects=(effect,))
 
 
 def several(found: tuple[Classified, ...]) -> Classified:
     """Several commands in one Parse: the server refuses them, and so do we where policy would not."""
-    first = found[0]
     return Classified(
         start=0,
         end=found[-1].end,
         operation="SEVERAL",
-        effects=(Effect(Action.UNCLASSIFIED, first.effects[0].object),),
-        filtered=False,
+        effects=(Effect(Action.UNCLASSIFIED, found[0].effects[0].object),),
         doubt="cannot insert multiple commands into a prepared statement",
         literals=tuple(literal for one in found for literal in one.literals),
-        parameters={},
-        secret_parameters=frozenset(),
-        outputs=None,
         returns_rows=True,
         reads=frozenset().union(*(one.reads for one in found)),
         copies=None,
-        filters=frozenset(),
-        copy=None,
-        transaction="",
-        prepares=None,
-        executes=None,
-        deallocates=None,
     )

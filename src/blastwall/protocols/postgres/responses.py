@@ -20,23 +20,27 @@ from blastwall.protocols.postgres.messages import (
     Field,
     affected_rows,
     decode_command_tag,
-    decode_data_row,
     decode_parameter_status,
     decode_parameter_types,
     decode_ready,
     decode_row_description,
-    encode_data_row,
-    format_of,
-    frame,
     tag_rows,
 )
-from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Running
+from blastwall.protocols.postgres.pipeline import Entry, Owed, Running
+from blastwall.protocols.postgres.rows import (
+    COPY_DATA,
+    DATA_ROW,
+    LENGTH_FIELD,
+    CatalogTooOld,
+    Rows,
+    copying,
+    current,
+    head,
+)
 from blastwall.wire.inbox import HEADER
 from blastwall.wire.reader import Malformed
 
-DATA_ROW, COPY_DATA = ord("D"), ord("d")
 _ROWS = frozenset({DATA_ROW, COPY_DATA})
-_NO_ROW = object()
 ENCODINGS = frozenset({"UTF8", "SQL_ASCII"})
 _CHANGES_CATALOG = frozenset({Action.DEFINE, Action.DROP, Action.EXECUTE, Action.UNCLASSIFIED})
 _SKIPPED = "not run: an earlier statement of the same query or pipeline failed"
@@ -53,10 +57,6 @@ PASS = Handled()
 SWALLOW = Handled(b"")
 
 
-class _CatalogTooOld(Exception):  # noqa: N818 - says what it is
-    """A result comes from a table that the snapshot does not know: its rows wait for a new one."""
-
-
 class Responses:
     """Bytes of the server's in, outputs out."""
 
@@ -64,11 +64,11 @@ class Responses:
         self._shared = conversation
         self._carry = b""
         self._passing = 0
-        self._row_of: Running | None = None
+        self._dirty = 0
+        self._rows = Rows(conversation)
         self._ran: list[Running] = []
         self._failed = False
         self._catalog_changed = False
-        self._unknown: frozenset[int] = frozenset()
         self._paused = False
         self._handlers: dict[int, Callable[[bytes], Handled]] = {
             ord("1"): self._parse_complete,
@@ -114,69 +114,57 @@ class Responses:
         outputs: list[Output] = []
         position = min(self._passing, len(buffer))
         self._passing -= position
+        self._dirty = 0
         start = self._walk(buffer, position, outputs)
         self._carry = buffer[start:]
         return outputs
 
     def _walk(self, buffer: bytes, position: int, outputs: list[Output]) -> int:
         """Walk over the messages; return where the unhandled rest begins."""
-        start, size, dirty = 0, len(buffer), 0
+        start, size = 0, len(buffer)
         while size - position >= HEADER:
             kind = buffer[position]
             length = int.from_bytes(buffer[position + 1 : position + HEADER], "big", signed=True)
-            if length < 4:
+            if length < LENGTH_FIELD:
                 raise Malformed(f"a message {chr(kind)!r} of the length {length}")
             end = position + 1 + length
             try:
-                plan = self._row_plan(kind) if kind in _ROWS else _NO_ROW
-                if plan is None:
-                    self._count(length)
-                    if end > size:
-                        self._passing, end = end - size, size
-                    position = end
+                passed = self._pass_rows(kind, length, buffer, position) if kind in _ROWS else 0
+                if passed:
+                    position = passed
                     continue
                 if end > size:
                     self._check_size(length)
                     break
-                if kind == DATA_ROW and position >= dirty and isinstance(plan, MaskPlan) and not plan.always:
-                    run = self._run_of_rows(buffer, position)
-                    if not plan.may_match(buffer[position:run]):
-                        position = self._count_rows(buffer, position, run)
-                        continue
-                    dirty = run
                 handled = self._message(kind, buffer, position, end)
-            except _CatalogTooOld:
+            except CatalogTooOld:
                 self._send(outputs, buffer, start, position)
                 self._paused = True
                 self._shared.refresh(outputs)
                 return position
             if handled is not PASS:
                 self._send(outputs, buffer, start, end if handled.instead is None else position)
-                if handled.instead:
-                    outputs.append(Send(CLIENT, handled.instead))
+                outputs += [Send(CLIENT, handled.instead)] if handled.instead else []
                 outputs += handled.after
                 start = end
             position = end
         self._send(outputs, buffer, start, position)
         return position
 
-    @staticmethod
-    def _run_of_rows(buffer: bytes, position: int) -> int:
-        """The end of the whole rows that follow each other from `position`."""
-        size = len(buffer)
-        while size - position >= HEADER and buffer[position] == DATA_ROW:
-            end = position + 1 + int.from_bytes(buffer[position + 1 : position + HEADER], "big")
-            if end > size:
-                break
-            position = end
-        return position
-
-    def _count_rows(self, buffer: bytes, position: int, end: int) -> int:
-        while position < end:
-            length = int.from_bytes(buffer[position + 1 : position + HEADER], "big")
-            self._count(length)
-            position += 1 + length
-        return end
+    def _pass_rows(self, kind: int, length: int, buffer: bytes, position: int) -> int:
+        """Pass what needs no masking; return where that ends, 0 where the row must be read."""
+        plan = self._rows.plan(kind)
+        if plan is None:
+            self._rows.count(length)
+            end = position + 1 + length
+            self._passing = max(0, end - len(buffer))
+            return end - self._passing
+        if isinstance(plan, MaskPlan) and not plan.always and position >= self._dirty:
+            end, clean = self._rows.pass_clean(plan, buffer, position)
+            if clean and end > position:
+                return end
+            self._dirty = end
+        return 0
 
     @staticmethod
     def _send(outputs: list[Output], buffer: bytes, start: int, end: int) -> None:
@@ -190,96 +178,16 @@ class Responses:
 
     def _message(self, kind: int, buffer: bytes, position: int, end: int) -> Handled:
         body = buffer[position + HEADER : end]
-        if kind == DATA_ROW:
-            return self._masked_row(body)
-        if kind == COPY_DATA:
-            return self._masked_copy(body)
+        if kind in _ROWS:
+            masked = self._rows.masked(kind, body)
+            return PASS if masked is None else Handled(masked)
         handler = self._handlers.get(kind)
         if handler is None:
             raise Malformed(f"a message of the type {chr(kind)!r} from the server")
-        self._row_of = None
+        self._rows.end()
         return handler(body)
 
-    # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _row_plan(self, kind: int) -> object | None:
-        """What the next row must be masked with; None where it passes."""
-        running = self._row_of
-        if running is None:
-            running = self._row_of = self._receiver(kind)
-        return running.copy if kind == COPY_DATA else running.plan
-
-    def _receiver(self, kind: int) -> Running:
-        entry = self._head(Owed.EXECUTE, Owed.QUERY)
-        running = self._copying("out") if kind == COPY_DATA else self._current(entry)
-        if not running.planned:
-            if entry.portal is None or kind == COPY_DATA:
-                raise Malformed("rows without their description")
-            self._plan_portal(entry.portal, running)
-        return running
-
-    def _plan_portal(self, portal: Portal, running: Running) -> None:
-        if not running.rules:
-            running.planned = True
-            return
-        if portal.fields is not None:
-            fields, formats = portal.fields, [field.format_ for field in portal.fields]
-        elif portal.prepared.fields is not None:
-            fields = portal.prepared.fields
-            formats = [format_of(portal.results, position) for position in range(len(fields))]
-        else:
-            raise Malformed("rows without their description")
-        self._plan(running, fields, formats)
-
-    def _plan(self, running: Running, fields: tuple[Field, ...], formats: list[int]) -> None:
-        guard = self._shared.guard(running.rules)
-        if running.rules.columns and guard.unknown_origin(fields):
-            unknown = frozenset(field.table for field in fields)
-            if not unknown <= self._unknown:
-                self._unknown |= unknown
-                raise _CatalogTooOld
-        running.plan = guard.result(fields, formats, running.classified)
-        running.planned = True
-
-    def _count(self, length: int) -> None:
-        running = self._row_of
-        if running is not None:
-            running.rows += 1
-            running.bytes += length + 1
-
-    def _masked_row(self, body: bytes) -> Handled:
-        running = self._row_of
-        plan = running.plan if running is not None else None
-        if running is None or not isinstance(plan, MaskPlan):
-            raise Malformed("a row that is not owed")
-        row = decode_data_row(body)
-        self._count(len(body) + 4)
-        return Handled(encode_data_row(row)) if plan.mask(row) else PASS
-
-    def _masked_copy(self, body: bytes) -> Handled:
-        running = self._row_of
-        if running is None or running.copy is None:
-            raise Malformed("copied data that is not owed")
-        self._count(len(body) + 4)
-        masked = running.copy.mask(body)
-        return PASS if masked is body else Handled(frame(b"d", masked))
-
     # ── answers to requests ──────────────────────────────────────────────────────────────────────────────────────────
-
-    def _head(self, *owed: Owed) -> Entry:
-        entry = self._shared.pipeline.head
-        if entry is None or entry.owed not in owed or entry.refusal:
-            raise Malformed("an answer that is not owed")
-        return entry
-
-    @staticmethod
-    def _current(entry: Entry) -> Running:
-        for one in entry.running:
-            if not one.done:
-                return one
-        if entry.portal is not None and entry.running:
-            return entry.running[0]
-        raise Malformed("a result that is not owed")
 
     def _pop(self) -> Entry:
         entry = self._shared.pipeline.pop()
@@ -287,7 +195,7 @@ class Responses:
         return entry
 
     def _parse_complete(self, body: bytes) -> Handled:
-        entry = self._head(Owed.PARSE)
+        entry = head(self._shared, Owed.PARSE)
         self._pop()
         if entry.prepared is not None:
             self._shared.names.parsed(entry.prepared)
@@ -297,20 +205,20 @@ class Responses:
         return Handled(None, after)
 
     def _bind_complete(self, body: bytes) -> Handled:
-        entry = self._head(Owed.BIND)
+        entry = head(self._shared, Owed.BIND)
         self._pop()
         if entry.portal is not None:
             self._shared.names.bound(entry.portal)
         return PASS
 
     def _close_complete(self, body: bytes) -> Handled:
-        entry = self._head(Owed.CLOSE)
+        entry = head(self._shared, Owed.CLOSE)
         self._pop()
         self._shared.names.closed(entry.closes)
         return PASS
 
     def _parameter_description(self, body: bytes) -> Handled:
-        entry = self._head(Owed.DESCRIBE)
+        entry = head(self._shared, Owed.DESCRIBE)
         if entry.prepared is None:
             raise Malformed("parameter types of a portal")
         entry.prepared.types = decode_parameter_types(body)
@@ -318,18 +226,15 @@ class Responses:
 
     def _row_description(self, body: bytes) -> Handled:
         fields = decode_row_description(body)
-        entry = self._head(Owed.DESCRIBE, Owed.QUERY)
+        entry = head(self._shared, Owed.DESCRIBE, Owed.QUERY)
         if entry.owed is Owed.QUERY:
-            running = self._current(entry)
-            running.planned = True
-            if running.rules:
-                running.planned = False
-                self._plan(running, fields, [field.format_ for field in fields])
+            running = current(entry)
+            self._rows.describe(running, fields, [field.format_ for field in fields])
             return PASS
         return self._described(entry, fields)
 
     def _no_data(self, body: bytes) -> Handled:
-        return self._described(self._head(Owed.DESCRIBE), ())
+        return self._described(head(self._shared, Owed.DESCRIBE), ())
 
     def _described(self, entry: Entry, fields: tuple[Field, ...]) -> Handled:
         self._pop()
@@ -340,8 +245,8 @@ class Responses:
         return SWALLOW if entry.own else PASS
 
     def _command_complete(self, body: bytes) -> Handled:
-        entry = self._head(Owed.EXECUTE, Owed.QUERY)
-        running = self._current(entry)
+        entry = head(self._shared, Owed.EXECUTE, Owed.QUERY)
+        running = current(entry)
         tag = decode_command_tag(body) if body else ""
         affected = affected_rows(tag)
         copy = running.classified.copy
@@ -360,7 +265,7 @@ class Responses:
             self._catalog_changed = True
 
     def _portal_suspended(self, body: bytes) -> Handled:
-        self._head(Owed.EXECUTE)
+        head(self._shared, Owed.EXECUTE)
         self._pop()
         return PASS
 
@@ -427,27 +332,21 @@ class Responses:
     # ── COPY ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _copy_in(self, body: bytes) -> Handled:
-        running = self._copying("in")
-        if self._head(Owed.EXECUTE, Owed.QUERY).owed is Owed.EXECUTE:
+        running = copying(self._shared, "in")
+        if head(self._shared, Owed.EXECUTE, Owed.QUERY).owed is Owed.EXECUTE:
             self._shared.pipeline.swallow_syncs()
         running.planned = True
         return PASS
 
     def _copy_out(self, body: bytes) -> Handled:
-        running = self._copying("out")
+        running = copying(self._shared, "out")
         if running.rules:
             running.copy = self._shared.guard(running.rules).copied(running.classified)
         running.planned = True
         return PASS
 
-    def _copying(self, direction: str) -> Running:
-        running = self._current(self._head(Owed.EXECUTE, Owed.QUERY))
-        if running.classified.copy is None or running.classified.copy.direction != direction:
-            raise Malformed(f"a COPY {direction} that nobody asked for")
-        return running
-
     def _copy_done(self, body: bytes) -> Handled:
-        self._copying("out")
+        copying(self._shared, "out")
         return PASS
 
     # ── ready ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -464,9 +363,7 @@ class Responses:
             shared.finish(running, after, error=_SKIPPED)
         if entry.owed is Owed.QUERY:
             shared.names.forget_unnamed()
-        alone = len(self._ran) == 1 and status == b"I" and shared.status == b"I" and not self._failed
-        for running in self._ran:
-            shared.names.ran(running.classified, in_transaction=not alone)
+        shared.names.ran(self._ran, transaction_open=status != b"I", failed=self._failed)
         self._ran, self._failed = [], False
         shared.status = status
         if status == b"I":
@@ -476,7 +373,7 @@ class Responses:
             shared.names.settle(transaction_open=status != b"I")
         if self._catalog_changed and status == b"I":
             self._catalog_changed = False
-            self._unknown = frozenset()
+            self._rows.forget_unknown()
             shared.refresh(after)
         return Handled(None, after) if after else PASS
 

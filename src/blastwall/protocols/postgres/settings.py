@@ -18,7 +18,7 @@ from blastwall.protocols.postgres.startup import Startup
 from blastwall.sql.postgres import Catalog, NameState, classify
 
 _NOTHING = Catalog("", 0, (), (), ())
-_NOBODY = NameState(((),), "", frozenset(), {})
+_NOBODY = NameState(((),), "")
 _NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 NOT_SETTINGS = frozenset({"user", "database", "application_name", "options", "replication"})
 _FALSE = frozenset({"", "0", "false", "off", "no", "f", "n"})

@@ -1,0 +1,154 @@
+"""Rows on their way to the client: counted, and masked where a plan says so.
+
+A plan is made once a result, when its columns are known: at RowDescription in the simple protocol, at the first row of
+a portal in the extended one.
+"""
+
+from __future__ import annotations
+
+from blastwall.masking.plan import MaskPlan
+from blastwall.protocols.postgres.conversation import Conversation
+from blastwall.protocols.postgres.copy_rows import CopyMask
+from blastwall.protocols.postgres.messages import Field, decode_data_row, encode_data_row, format_of, frame
+from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Running
+from blastwall.wire.inbox import HEADER
+from blastwall.wire.reader import Malformed
+
+DATA_ROW, COPY_DATA = ord("D"), ord("d")
+LENGTH_FIELD = 4
+
+
+class CatalogTooOld(Exception):  # noqa: N818 - says what it is
+    """A result comes from a table that the snapshot does not know: its rows wait for a new one."""
+
+
+class Rows:
+    """The rows of the statement at the head of the pipeline."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._shared = conversation
+        self._running: Running | None = None
+        self._unknown: frozenset[int] = frozenset()
+
+    def plan(self, kind: int) -> MaskPlan | CopyMask | None:
+        """What the next row must be masked with; None where it passes.
+
+        Raises:
+            Malformed: no row is owed.
+            CatalogTooOld: the plan needs a new reading of the catalog first.
+        """
+        running = self._running
+        if running is None:
+            running = self._running = self._receiver(kind)
+        return running.copy if kind == COPY_DATA else running.plan
+
+    def count(self, length: int) -> None:
+        """Count one row whose message has this length field."""
+        running = self._running
+        if running is not None:
+            running.rows += 1
+            running.bytes += length + 1
+
+    def pass_clean(self, plan: MaskPlan, buffer: bytes, position: int) -> tuple[int, bool]:
+        """Find the run of whole rows at `position`, and count it if no detector can hit in it.
+
+        Returns its end and whether it was clean.
+        """
+        end = _run_of_rows(buffer, position)
+        if plan.may_match(buffer[position:end]):
+            return end, False
+        while position < end:
+            length = int.from_bytes(buffer[position + 1 : position + HEADER], "big")
+            self.count(length)
+            position += 1 + length
+        return end, True
+
+    def masked(self, kind: int, body: bytes) -> bytes | None:
+        """Mask one row; return the message that replaces it, None where nothing in it was masked."""
+        self.count(LENGTH_FIELD + len(body))
+        plan = self.plan(kind)
+        if isinstance(plan, CopyMask):
+            copied = plan.mask(body)
+            return None if copied is body else frame(b"d", copied)
+        row = decode_data_row(body)
+        return encode_data_row(row) if plan is not None and plan.mask(row) else None
+
+    def end(self) -> None:
+        """Another message than a row arrived."""
+        self._running = None
+
+    def forget_unknown(self) -> None:
+        """Tables that a new reading did not know may be known to the next one: a transaction has ended."""
+        self._unknown = frozenset()
+
+    def describe(self, running: Running, fields: tuple[Field, ...], formats: list[int]) -> None:
+        """Make the plan of a described result."""
+        if running.rules:
+            guard = self._shared.guard(running.rules)
+            if running.rules.columns and guard.unknown_origin(fields):
+                self._want(frozenset(field.table for field in fields))
+            running.plan = guard.result(fields, formats, running.classified)
+        running.planned = True
+
+    def _want(self, tables: frozenset[int]) -> None:
+        if not tables <= self._unknown:
+            self._unknown |= tables
+            raise CatalogTooOld
+
+    def _receiver(self, kind: int) -> Running:
+        entry = head(self._shared, Owed.EXECUTE, Owed.QUERY)
+        running = copying(self._shared, "out") if kind == COPY_DATA else current(entry)
+        if not running.planned:
+            if entry.portal is None or kind == COPY_DATA:
+                raise Malformed("rows without their description")
+            self._describe_portal(entry.portal, running)
+        return running
+
+    def _describe_portal(self, portal: Portal, running: Running) -> None:
+        fields, formats = portal.fields or (), [field.format_ for field in portal.fields or ()]
+        if portal.fields is None and portal.prepared.fields is not None:
+            fields = portal.prepared.fields
+            formats = [format_of(portal.results, position) for position in range(len(fields))]
+        if not fields and running.rules:
+            raise Malformed("rows without their description")
+        self.describe(running, fields, formats)
+
+
+def head(conversation: Conversation, *owed: Owed) -> Entry:
+    """The entry that an answer belongs to.
+
+    Raises:
+        Malformed: the server owes something else.
+    """
+    entry = conversation.pipeline.head
+    if entry is None or entry.owed not in owed or entry.refusal:
+        raise Malformed("an answer that is not owed")
+    return entry
+
+
+def current(entry: Entry) -> Running:
+    """The statement of an entry whose result comes next."""
+    for one in entry.running:
+        if not one.done:
+            return one
+    if entry.portal is not None and entry.running:
+        return entry.running[0]
+    raise Malformed("a result that is not owed")
+
+
+def copying(conversation: Conversation, direction: str) -> Running:
+    """The COPY that is under way in this direction."""
+    running = current(head(conversation, Owed.EXECUTE, Owed.QUERY))
+    if running.classified.copy is None or running.classified.copy.direction != direction:
+        raise Malformed(f"a COPY {direction} that nobody asked for")
+    return running
+
+
+def _run_of_rows(buffer: bytes, position: int) -> int:
+    size = len(buffer)
+    while size - position >= HEADER and buffer[position] == DATA_ROW:
+        end = position + 1 + int.from_bytes(buffer[position + 1 : position + HEADER], "big")
+        if end > size:
+            break
+        position = end
+    return position

@@ -1,0 +1,1 @@
+"""The protocol's own tests, and what it shows of itself to the conformance suite."""

@@ -1,0 +1,78 @@
+"""What every protocol must keep, checked over every folder of `protocols/` by itself.
+
+A folder takes part by `tests/specimens.py`, which exports `SPECIMENS`. The suite is `tests/test_conformance.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from blastwall.protocols.contract import Admit, Lookup, ProtocolSession
+from blastwall.protocols.discover import discover
+from blastwall.testing.playbook import Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One thing that a client asks for: its bytes, and a part of them that is nowhere else (a name, a literal)."""
+
+    sent: bytes
+    marker: bytes
+
+
+class Specimens(Protocol):
+    """What a protocol shows of itself to the suite."""
+
+    @property
+    def admit(self) -> Admit:
+        """The gate's answer to the login."""
+
+    @property
+    def login(self) -> bytes:
+        """What a client sends until it is let in, over a plain connection."""
+
+    @property
+    def exchanges(self) -> Mapping[str, Exchange]:
+        """Statements in every position that the protocol knows, by a name for the test's report."""
+
+    @property
+    def after_refusal(self) -> Exchange:
+        """A statement that must work after any refusal."""
+
+    @property
+    def pipelined(self) -> tuple[Exchange, Exchange]:
+        """Two statements sent at once, of which the second is refused."""
+
+    @property
+    def unreadable(self) -> Sequence[bytes]:
+        """Bytes after the login that no session may pass on."""
+
+    @property
+    def unreadable_start(self) -> Sequence[bytes]:
+        """Bytes instead of a login that no session may pass on."""
+
+    @property
+    def oversized(self) -> Exchange:
+        """A statement over `Limits.statement`."""
+
+    def session(self) -> ProtocolSession: ...
+
+    def server(self) -> Peer: ...
+
+    def look_up(self, lookup: Lookup) -> object: ...
+
+    def refusals(self, to_client: bytes) -> int:
+        """How many refusals the bytes to a client hold."""
+
+    def answers(self, to_client: bytes) -> Sequence[str]:
+        """The answers that a client reads, in order: "refused", or the answer's own word."""
+
+
+def specimens() -> Iterator[tuple[str, Specimens]]:
+    """Every protocol's specimens; a folder without them fails."""
+    for kind, protocol in discover().items():
+        package = type(protocol).__module__.rpartition(".")[0]
+        yield kind, cast("Specimens", import_module(f"{package}.tests.specimens").SPECIMENS)

@@ -1,0 +1,120 @@
+"""Play a protocol session without I/O: a relay and a gate of a few lines, and everything they saw.
+
+    play = Playbook(session, rule=lambda ask: Allow(), server=server)
+    play.client(b"…")          # the client's bytes; the server's answers are fed back by themselves
+    play.to_client, play.to_server, play.events
+
+`rule` answers an `Ask` (None: later, by `play.answer`). `server` is a sans-I/O peer: bytes in, bytes out. What a
+session sends is joined, so that two runs can be compared however their input was cut.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from blastwall.protocols.contract import (
+    CLIENT,
+    UPSTREAM,
+    Answer,
+    Ask,
+    Close,
+    Dial,
+    Hangup,
+    Lookup,
+    Output,
+    ProtocolSession,
+    Send,
+    Side,
+    StartTls,
+)
+
+Rule = Callable[[Ask], Answer | None]
+
+
+class Peer(Protocol):
+    """The resource's end: what it answers to bytes on a side."""
+
+    def receive(self, side: Side, data: bytes) -> bytes: ...
+
+
+@dataclass
+class Playbook:
+    """One session under play. `cut` splits what is fed into the chunks in which it arrives."""
+
+    session: ProtocolSession
+    rule: Rule
+    server: Peer
+    look_up: Callable[[Lookup], object]
+    cut: Callable[[bytes], Sequence[bytes]] = lambda data: [data]
+    certificate: bytes = b""
+    to_client: bytearray = field(default_factory=bytearray)
+    to_server: bytearray = field(default_factory=bytearray)
+    events: list[Output] = field(default_factory=list)
+    asked: list[Ask] = field(default_factory=list)
+    closed: str | None = None
+
+    def client(self, data: bytes) -> None:
+        """Feed bytes of the client's."""
+        for chunk in self.cut(data):
+            self._run(self.session.receive(CLIENT, chunk))
+
+    def from_server(self, data: bytes, side: Side = UPSTREAM) -> None:
+        """Feed bytes of the resource's that answer nothing."""
+        for chunk in self.cut(data):
+            self._run(self.session.receive(side, chunk))
+
+    def answer(self, number: int, answer: Answer) -> None:
+        """Answer an ask that `rule` left open."""
+        self._run(self.session.answer(number, answer))
+
+    def leave(self) -> None:
+        """The client goes."""
+        self._run(self.session.receive_eof(CLIENT))
+
+    def interrupt(self) -> None:
+        """Another connection presents the session's handle."""
+        self._run(self.session.interrupted())
+
+    def terminate(self, reason: str) -> None:
+        """The gateway ends the session."""
+        self._run(self.session.terminate(reason))
+
+    def _run(self, outputs: Sequence[Output]) -> None:
+        queue = deque(outputs)
+        while queue:
+            output = queue.popleft()
+            if self.closed is not None:
+                raise AssertionError(f"{output!r} after Close({self.closed!r})")
+            queue.extend(self._carry_out(output))
+
+    def _carry_out(self, output: Output) -> Sequence[Output]:
+        if isinstance(output, Send):
+            return self._send(output.to, bytes(output.span))
+        self.events.append(output)
+        if isinstance(output, Ask):
+            self.asked.append(output)
+            answer = self.rule(output)
+            return [] if answer is None else self.session.answer(output.number, answer)
+        if isinstance(output, Lookup):
+            return self.session.looked_up(output.number, self.look_up(output))
+        if isinstance(output, StartTls):
+            return self.session.tls_started(output.side, next(iter(output.alpn), None), self.certificate)
+        if isinstance(output, Close):
+            self.closed = output.reason
+        if isinstance(output, Dial | Hangup):
+            return []
+        return []
+
+    def _send(self, to: Side, data: bytes) -> list[Output]:
+        if to == CLIENT:
+            self.to_client += data
+            return []
+        self.to_server += data
+        outputs: list[Output] = []
+        reply = self.server.receive(to, data)
+        for chunk in self.cut(reply) if reply else ():
+            outputs += self.session.receive(to, chunk)
+        return outputs
