@@ -7,6 +7,7 @@ running gateway sees the change in under a second.
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -44,31 +45,31 @@ def agent(
     name: str, reason: Reason = "", lift: Lift = False, config: Config = DEFAULT_CONFIG, json: Json = False
 ) -> None:
     """End an agent's sessions and refuse it new ones, until lifted."""
-    _contain("agent", name, reason, lift, config, json)
+    _contain("agent", name, reason, lift=lift, config=config, json=json)
 
 
 def user(
     name: str, reason: Reason = "", lift: Lift = False, config: Config = DEFAULT_CONFIG, json: Json = False
 ) -> None:
     """End a user's sessions and refuse them new ones, until lifted."""
-    _contain("user", name, reason, lift, config, json)
+    _contain("user", name, reason, lift=lift, config=config, json=json)
 
 
 def resource(
     name: str, reason: Reason = "", lift: Lift = False, config: Config = DEFAULT_CONFIG, json: Json = False
 ) -> None:
     """End every session at a resource and refuse new ones, until lifted."""
-    _contain("resource", name, reason, lift, config, json)
+    _contain("resource", name, reason, lift=lift, config=config, json=json)
 
 
 def session(name: str, reason: Reason = "", config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
     """End one session for good; its agent may begin another."""
-    _contain("session", name, reason, False, config, json)
+    _contain("session", name, reason, lift=False, config=config, json=json)
 
 
 def pass_(name: str, reason: Reason = "", config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
     """Revoke one pass by its id and end its sessions."""
-    _contain("pass", name, reason, False, config, json)
+    _contain("pass", name, reason, lift=False, config=config, json=json)
 
 
 def list_(config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
@@ -88,7 +89,7 @@ def list_(config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
     console.print(table if found else "nothing is contained")
 
 
-def _contain(kind: str, name: str, reason: str, lift: bool, config: Path, json: bool) -> None:
+def _contain(kind: str, name: str, reason: str, *, lift: bool, config: Path, json: bool) -> None:
     from blastwall.store.containments import Kind
 
     what = Kind(kind)
@@ -127,11 +128,20 @@ def _load(config: Path) -> Configuration:
         fail(str(error), MISUSED)
 
 
+def _operator() -> Operator:
+    """Return who is at this machine; in a container the user may have a number only."""
+    from blastwall.control.access import Operator
+
+    try:
+        return Operator(getpass.getuser())
+    except (KeyError, OSError):
+        return Operator(f"uid {os.getuid()}")
+
+
 def _run(configuration: Configuration, call: Callable[[Containing, Operator], Awaitable[T]]) -> T:
     import asyncio
     import time
 
-    from blastwall.control.access import Operator
     from blastwall.control.containing import CannotContain, Containing
     from blastwall.store import StateError, open_store
     from blastwall.store.containments import ContainmentTable
@@ -140,9 +150,7 @@ def _run(configuration: Configuration, call: Callable[[Containing, Operator], Aw
     async def run() -> T:
         store = await open_store(configuration.state)
         try:
-            return await call(
-                Containing(ContainmentTable(store), PassTable(store), time.time), Operator(getpass.getuser())
-            )
+            return await call(Containing(ContainmentTable(store), PassTable(store), time.time), _operator())
         finally:
             await store.close()
 

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def token(
+    *,
     gateway: Annotated[str, typer.Option(help="The gateway's control port: https://HOST:PORT.")],
     resource: Annotated[str, typer.Option(help="The resource that the pass is for.")],
     token_file: Annotated[
@@ -34,7 +35,7 @@ def token(
     ] = None,
     token_env: Annotated[
         str, typer.Option(help="Environment variable that holds the OIDC token, where no file is given.")
-    ] = "BLASTWALL_TOKEN",
+    ] = "BLASTWALL_TOKEN",  # noqa: S107 - the name of a variable
     ca: Annotated[
         Path | None, typer.Option(help="PEM file of the CA of the gateway's certificate; default: the system's.")
     ] = None,

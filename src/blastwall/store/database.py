@@ -7,8 +7,11 @@ that a read inside one cannot be overtaken (https://www.sqlite.org/lang_transact
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Protocol
 
@@ -70,7 +73,10 @@ class _failures:  # noqa: N801 - reads as a phrase at its uses
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, DBAPIError):
             raise StateError(f"state database {self._name}: {_cause(error.orig)}") from None
-        if isinstance(error, (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)):
+        if isinstance(
+            error,
+            (SQLAlchemyError, sqlite3.Error, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError),
+        ):
             raise StateError(f"state database {self._name}: {_cause(error)}") from None
 
 
@@ -92,6 +98,8 @@ async def open_store(url: str, folder: Path | None = None) -> Store:
     address = parse_address(url, folder)
     if isinstance(address, SqliteFile):
         prepare_file(address.path)
+        with _failures(str(address)):
+            await asyncio.to_thread(_use_wal, address.path)
         engine = _sqlite_engine(address)
     else:
         engine = _postgres_engine(address)
@@ -126,6 +134,21 @@ class _DbapiConnection(Protocol):
     isolation_level: str | None
 
     def cursor(self) -> _DbapiCursor: ...
+    def close(self) -> None: ...
+
+
+def _use_wal(path: Path) -> None:
+    """Put the file into WAL mode, which it keeps. SQLite does not wait for another that does the same, so we do."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _sqlite_engine(file: SqliteFile) -> AsyncEngine:
@@ -135,9 +158,12 @@ def _sqlite_engine(file: SqliteFile) -> AsyncEngine:
     def connected(connection: _DbapiConnection, _record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")
+        try:
+            cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+            cursor.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()  # the pool does not know it yet, so nobody else would
+            raise
         cursor.close()
 
     event.listen(engine.sync_engine, "connect", connected)

@@ -1,0 +1,97 @@
+"""What one transaction must decide: whether a token may be exchanged (again)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from blastwall.store import Store
+from blastwall.store.containments import ContainmentTable, Kind
+from blastwall.store.passes import AlreadyExchanged, PassTable, StoredPass
+
+
+def a_pass(number: int = 1, **more: object) -> StoredPass:
+    made = StoredPass(
+        id=f"p{number}",
+        digest=f"digest-{number}",
+        token="token",
+        resource="pg-prod",
+        kind="agent",
+        principal="shop-ci",
+        issuer="github",
+        trust="trust",
+        claims='{"sub": ["a\\u0000b"]}',
+        issued=1000.0,
+        ends=1600.0,
+    )
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+async def test_a_pass_comes_back_as_it_was(store: Store) -> None:
+    table = PassTable(store)
+    await table.issue(a_pass(), "10.0.0.1", 2000.0)
+    assert await table.find("digest-1") == a_pass()
+    assert await table.find("digest-2") is None
+
+
+async def test_a_working_pass_bars_another_of_its_token_and_resource(store: Store) -> None:
+    table = PassTable(store)
+    await table.issue(a_pass(), "10.0.0.1", 2000.0)
+    with pytest.raises(AlreadyExchanged) as caught:
+        await table.issue(a_pass(2, issued=1599.0), "10.0.0.1", 2000.0)
+    assert caught.value.ends == 1600.0
+    await table.issue(a_pass(3, resource="pg-other"), "10.0.0.1", 2000.0)
+    await table.issue(a_pass(4, token="other"), "10.0.0.1", 2000.0)
+    await table.issue(a_pass(5, issued=1600.0, ends=1900.0), "10.0.0.1", 2000.0)
+    assert await table.revoke("p5", "why", "me", 1700.0)
+    await table.issue(a_pass(6, issued=1700.0, ends=1900.0), "10.0.0.1", 2000.0)
+
+
+async def test_a_token_belongs_to_its_first_address(store: Store) -> None:
+    table = PassTable(store)
+    await table.issue(a_pass(), "10.0.0.1", 2000.0)
+    with pytest.raises(AlreadyExchanged) as caught:
+        await table.issue(a_pass(2, resource="pg-other"), "10.0.0.2", 2000.0)
+    assert caught.value.ends is None
+    assert await table.find("digest-2") is None
+
+
+async def test_a_refused_exchange_does_not_claim_the_token(store: Store) -> None:
+    """Otherwise a duplicate id would bind the token to an address that got nothing."""
+    table = PassTable(store)
+    await table.issue(a_pass(token="first"), "10.0.0.1", 2000.0)
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        await table.issue(a_pass(token="second"), "10.0.0.1", 2000.0)
+    await table.issue(a_pass(2, token="second"), "10.0.0.2", 2000.0)
+
+
+async def test_of_many_at_once_one_wins(store: Store) -> None:
+    table = PassTable(store)
+    results = await asyncio.gather(
+        *(table.issue(a_pass(number), "10.0.0.1", 2000.0) for number in range(6)), return_exceptions=True
+    )
+    assert sum(result is None for result in results) == 1
+    assert sum(isinstance(result, AlreadyExchanged) for result in results) == 5
+
+
+async def test_a_revocation_is_told_to_every_node_once(store: Store) -> None:
+    table, containments = PassTable(store), ContainmentTable(store)
+    await table.issue(a_pass(), "10.0.0.1", 2000.0)
+    assert await table.revoke("p1", "why", "me", 1100.0)
+    assert not await table.revoke("p1", "why", "me", 1100.0)
+    assert not await table.revoke("unknown", "why", "me", 1100.0)
+    found = await table.find("digest-1")
+    assert found is not None
+    assert found.revoked == 1100.0
+    assert [(each.kind, each.name) for each in await containments.in_force(1100.0)] == [(Kind.PASS, "p1")]
+
+
+async def test_what_has_ended_is_forgotten_but_a_live_token_is_not(store: Store) -> None:
+    table = PassTable(store)
+    await table.issue(a_pass(), "10.0.0.1", 500_000.0)
+    await table.issue(a_pass(2, token="other", issued=200_000.0, ends=200_600.0), "10.0.0.1", 201_000.0)
+    assert await table.find("digest-1") is None
+    with pytest.raises(AlreadyExchanged):
+        await table.issue(a_pass(3, issued=200_000.0, ends=200_600.0), "10.0.0.2", 500_000.0)
