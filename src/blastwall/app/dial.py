@@ -12,8 +12,17 @@ from blastwall.app.plan import Plan
 from blastwall.config.model import Issuer
 from blastwall.identity.keys import KeysUnavailable
 from blastwall.identity.loaders import loader_for
+from blastwall.model.resource import Resource
+from blastwall.protocols.contract import Limits
+from blastwall.relay.certificates import UpstreamTls
+from blastwall.relay.companions import Setting, SideConnection
+from blastwall.relay.limits import RelayLimits
+from blastwall.relay.metrics import Metrics
+from blastwall.vault import ConfiguredVault
 
 _TIMEOUT_SECONDS = 15.0
+_QUESTION = "check"
+"""Whatever a companion makes of it: it must be logged in to answer at all."""
 
 
 class NotReached(Exception):  # noqa: N818 - says what happened
@@ -33,7 +42,8 @@ class Dialled:
 async def dial_all(plan: Plan) -> Sequence[Dialled]:
     """Dial every issuer and resource at once; each has 15 seconds."""
     issuers = [_timed(f"issuer {each.name}", partial(_keys, each)) for each in plan.configuration.issuers]
-    return await asyncio.gather(*issuers)
+    resources = [_timed(f"resource {name}", partial(_log_in, plan, each)) for name, each in plan.resources.items()]
+    return await asyncio.gather(*issuers, *resources)
 
 
 async def _timed(what: str, dial: Callable[[], Awaitable[str]]) -> Dialled:
@@ -54,3 +64,27 @@ async def _keys(issuer: Issuer) -> str:
     except KeysUnavailable as error:
         raise NotReached(str(error)) from None
     return f"{len(keys)} keys"
+
+
+async def _log_in(plan: Plan, resource: Resource) -> str:
+    """Log in as the gateway itself does for its side connections, and ask one question.
+
+    The credential is the one for everybody else, or the first: it is the one that side connections use.
+    """
+    connection = SideConnection(resource.databases[0] if resource.databases else "", _setting(plan, resource))
+    reply: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    try:
+        connection.look_up(_QUESTION, reply.set_result)
+        answer = await reply
+    finally:
+        connection.close("asked")
+    if isinstance(answer, Exception):
+        raise NotReached(str(answer))
+    return f"logged in at {resource.upstream}"
+
+
+def _setting(plan: Plan, resource: Resource) -> Setting:
+    limits = RelayLimits.of(plan.configuration.limits)
+    vault = ConfiguredVault(plan.configuration.resources)
+    meter = Metrics().of(resource.name)
+    return Setting(resource, plan.kinds[resource.kind], Limits(), vault, UpstreamTls(), limits, meter)

@@ -70,7 +70,10 @@ def _dial(plan: Plan) -> Sequence[Dialled]:
     import asyncio
 
     from blastwall.app.dial import dial_all
+    from blastwall.app.logs import set_up
+    from blastwall.config.model import Logging
 
+    set_up(Logging(level="warning", format="console"))
     return asyncio.run(dial_all(plan))
 
 

@@ -1,0 +1,35 @@
+"""What a reload may change, and what needs a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from blastwall.config.model import Configuration
+
+NEEDS_RESTART: Mapping[str, str] = {
+    "state": "the state database is opened once",
+    "node": "the recordings' chain carries the node's name",
+    "recordings": "the recordings' chain is written by one process from start to end",
+    "listen": "every listener is bound to it",
+    "control": "its listener is bound at the start",
+    "limits": "open sessions count by them",
+}
+"""Keys that a reload refuses to change, each with the reason."""
+
+
+class NeedsRestart(Exception):  # noqa: N818 - says what to do
+    """The new configuration changes what a running gateway cannot change; the text names the keys."""
+
+
+def refuse_restarts(old: Configuration, new: Configuration) -> None:
+    """Let a reload go on.
+
+    Raises:
+        NeedsRestart: a key is changed that needs a restart.
+    """
+    changed = [key for key in NEEDS_RESTART if getattr(old, key) != getattr(new, key)]
+    if changed:
+        reasons = "; ".join(f"`{key}` ({NEEDS_RESTART[key]})" for key in changed)
+        raise NeedsRestart(f"restart the gateway to change {reasons}")
+    if (old.tls is None) != (new.tls is None):
+        raise NeedsRestart("restart the gateway to change between a certificate of your own and the development one")
