@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import structlog
 
 from blastwall.gate.ports import Subject
 from blastwall.model.effects import Action, Effect, Object
@@ -20,7 +19,7 @@ from blastwall.policy.rules import Rule
 MAX_EFFECTS = 512
 """A statement with more effects is refused: judging them would stall the other sessions for 50 ms and more."""
 
-_log: structlog.stdlib.BoundLogger = structlog.get_logger("blastwall.policy")
+_log = logging.getLogger("blastwall.policy")
 
 _SUBJECTS = 4096
 _RULINGS = 16384
@@ -66,7 +65,7 @@ class PolicySet:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - a panic in Cedar is no Exception; whatever it is, Deny
-            _log.error("policy undecidable", resource=subject.resource.name, error=repr(error))
+            _log.error("a statement for %s could not be judged and is denied: %r", subject.resource.name, error)
             return Ruling(Decision.DENY, wording.UNDECIDABLE, version=self.version)
 
     def rule_connect(self, subject: Subject) -> Ruling:
