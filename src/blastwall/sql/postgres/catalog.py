@@ -49,7 +49,7 @@ class Catalog:
     so that every name in them is qualified.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - a frozen snapshot's fields
         self,
         database: str,
         version: int,

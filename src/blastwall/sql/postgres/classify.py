@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.statement import Literal
 from blastwall.sql.postgres.catalog import Catalog
-from blastwall.sql.postgres.findings import TooComplex
+from blastwall.sql.postgres.findings import TooComplexError
 from blastwall.sql.postgres.guard import Limits, refusal
 from blastwall.sql.postgres.literals import character_offsets, spans, strings
-from blastwall.sql.postgres.parse import Unparsed, parse
+from blastwall.sql.postgres.parse import UnparsedError, parse
 from blastwall.sql.postgres.reader import Reader, operation_of
 from blastwall.sql.postgres.state import NameState, before
 from blastwall.sql.postgres.statement import Classified
@@ -46,7 +46,7 @@ def classify(
         return (_unparsed(text, data, catalog, reason),)
     try:
         trees = parse(data)
-    except Unparsed as error:
+    except UnparsedError as error:
         return (_unparsed(text, data, catalog, str(error)),)
     if len(trees) > limits.statements:
         return (_unparsed(text, data, catalog, f"the text holds more than {limits.statements} statements"),)
@@ -78,7 +78,7 @@ def _statement(tree: Node, place: _Place, catalog: Catalog, state: NameState, li
     reason = ""
     try:
         reader.statement(tag, inner)
-    except TooComplex:
+    except TooComplexError:
         reason = f"the statement holds more than {limits.queries} sub-selects: split it"
     except RecursionError:
         reason = "expressions or sub-selects are nested too deeply: split the statement"

@@ -8,7 +8,7 @@ from blastwall.model.effects import Action, Object
 from blastwall.sql.postgres.expressions import SILENT, TRANSPARENT
 from blastwall.sql.postgres.objects import Objects, role_name
 from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, union
-from blastwall.sql.postgres.tree import Node, body, descendants, flag, items, sub, text, unwrap, words
+from blastwall.sql.postgres.tree import Node, body, descendants, items, sub, text, unwrap, words
 
 _QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 _EXPRESSIONS = frozenset(
@@ -104,7 +104,7 @@ class Definitions(Objects):
         return self.created(words(items(node, field)), kind)
 
     def sweep(self, node: object, scope: Scope) -> None:
-        """Read every expression and query that stands anywhere in a definition: DEFAULT, CHECK, WHEN, USING, …"""
+        """Read every expression and query that stands anywhere in a definition: DEFAULT, CHECK, WHEN or USING."""
         if isinstance(node, list):
             for item in node:
                 self.sweep(item, scope)
@@ -196,7 +196,7 @@ class Definitions(Objects):
         self._each((Action.DEFINE, Action.ENTITLE), self.relation(node, "table"))
 
     def composite(self, node: Node) -> None:
-        """Read CREATE TYPE … AS (…)."""
+        """Read CREATE TYPE of a row type."""
         self.make(sub(node, "typevar"), "type")
 
     def create_schema(self, node: Node) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from blastwall.model.statement import Column
 from blastwall.sql.postgres.functions import Functions, takes_secrets
 from blastwall.sql.postgres.scope import CONSTANT, SYSTEM_COLUMNS, UNKNOWN, Columns, Lineage, Scope, union
-from blastwall.sql.postgres.tree import Node, flag, items, number, sub, text, unwrap, words
+from blastwall.sql.postgres.tree import Node, items, number, sub, text, unwrap, words
 
 TRANSPARENT = frozenset(
     """
@@ -54,7 +54,9 @@ class Expressions(Functions):
         tag, inner = unwrap(node)
         return self.typed(tag, inner, scope)
 
-    def typed(self, tag: str, inner: Node, scope: Scope) -> Lineage:
+    def typed(  # noqa: C901, PLR0912 - one case a type of node
+        self, tag: str, inner: Node, scope: Scope
+    ) -> Lineage:
         """Return where the value of a node of known type comes from."""
         match tag:
             case "ColumnRef":
@@ -62,6 +64,9 @@ class Expressions(Functions):
             case "A_Const":
                 self.literal(inner)
                 return CONSTANT
+            case "SortBy":
+                self.operator(words(items(inner, "useOp")))
+                return self.parts(inner, scope)
             case "ParamRef":
                 self.parameter(inner)
                 return CONSTANT
@@ -120,11 +125,11 @@ class Expressions(Functions):
     def _unqualified(self, name: str, scope: Scope) -> Lineage:
         found = scope.column(name)
         row = scope.range(name)
-        if found is not None and (found.sources is not None or row is None):
-            return found
         if row is not None:
             return union([row.whole(), found or CONSTANT])
-        return CONSTANT if name in SYSTEM_COLUMNS and found is None else UNKNOWN
+        if found is not None:
+            return found
+        return CONSTANT if name in SYSTEM_COLUMNS else UNKNOWN
 
     def _qualified(self, fields: tuple[str, ...], scope: Scope) -> Lineage:
         if len(fields) == 4 and fields[0] != self.catalog.database:
@@ -216,7 +221,7 @@ class Expressions(Functions):
             elif isinstance(current, dict):
                 tag, inner = unwrap(current)
                 if tag == "A_Const":
-                    self.literals[number(inner, "location")] = column if _is_value(inner) else None
+                    self.literal(inner, column)
                 elif tag == "ParamRef":
                     self.parameters.setdefault(number(inner, "number"), column)
                 elif tag not in {"SelectStmt", "SubLink", "ColumnRef"}:
@@ -244,10 +249,6 @@ class Expressions(Functions):
             return self.modify(tag, inner, scope)
         self.concede(f"it holds a query that Blastwall cannot place ({tag or 'empty'})")
         return None
-
-
-def _is_value(node: Node) -> bool:
-    return not flag(node, "isnull") and "boolval" not in node
 
 
 def _merged(columns: Columns | None) -> Lineage:

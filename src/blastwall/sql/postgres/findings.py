@@ -11,7 +11,7 @@ from blastwall.sql.postgres.statement import Sources
 from blastwall.sql.postgres.tree import Node, number
 
 
-class TooComplex(Exception):
+class TooComplexError(Exception):
     """The statement holds more sub-selects than are worth following."""
 
 
@@ -62,17 +62,17 @@ class Findings:
         self.filters |= sources or frozenset()
 
     def count_query(self) -> None:
-        """Count one more SELECT. Raises TooComplex past the limit."""
+        """Count one more SELECT. Raises TooComplexError past the limit."""
         self._queries += 1
         if self._queries > self.limits.queries:
-            raise TooComplex
+            raise TooComplexError
 
-    def literal(self, node: Node) -> None:
-        """Note a string or number in the text; `node` is an A_Const."""
+    def literal(self, node: Node, column: Column | None = None) -> None:
+        """Note a string or number in the text, and the column that it meets; `node` is an A_Const."""
         location = number(node, "location", 0)
         if location < 0 or not ("sval" in node or "ival" in node or "fval" in node or "bsval" in node):
             return
-        self.literals.setdefault(location, None)
+        self.literals[location] = column or self.literals.get(location)
         if self._secret:
             self.secrets.add(location)
 

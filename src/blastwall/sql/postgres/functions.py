@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from blastwall.model.effects import Action, Object
 from blastwall.sql.postgres.builtin_names import HARMLESS_FUNCTIONS, OPERATORS
 from blastwall.sql.postgres.names import Names
-from blastwall.sql.postgres.tree import Node, scalar
+from blastwall.sql.postgres.tree import Node, body, items, scalar, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ _LEAKS = Danger((Action.READ,))
 _RUNS_SQL = Danger((Action.EXECUTE,), runs_text=True)
 _REACHES_OUT = Danger((Action.EXECUTE, Action.EXPORT), runs_text=True)
 _DANGERS: tuple[tuple[str, Danger], ...] = (
-    (r"pg_read_(binary_)?file(_old|_all)?|pg_ls_\w+|pg_stat_file|pg_current_logfile|pg_file_\w+|pg_logdir_ls", _READS_FILES),
+    (r"pg_read_(binary_)?file(_old|_all)?|pg_ls_\w+|pg_stat_file|pg_current_logfile|pg_file_\w+|pg_logdir_ls", _READS_FILES),  # noqa: E501 - one pattern a line
     (r"lo_(import|export)\w*|pg_execute_server_program|http\w*|azure_\w+|pg_background_\w+|aws_\w+", _READS_FILES),
     (r"dblink\w*|postgres_fdw_\w+|cron_\w+|schedule\w*|unschedule|alter_job|pg_execute", _REACHES_OUT),
     (r"(query|cursor)_to_xml\w*|(table|schema|database)_to_xml\w*|ts_stat|ts_rewrite|connectby|crosstab\w*", _RUNS_SQL),
@@ -34,15 +34,15 @@ _DANGERS: tuple[tuple[str, Danger], ...] = (
     (r"pg_(terminate|cancel)_backend|pg_reload_conf|pg_rotate_logfile(_old)?|pg_promote|pg_switch_(wal|xlog)", _ADMIN),
     (r"pg_(create|drop|copy|sync)_\w*replication_slot\w*|pg_replication_\w+|pg_create_restore_point", _ADMIN),
     (r"pg_(backup_(start|stop)|(start|stop)_backup|wal_replay_(pause|resume)|log_backend_memory_contexts)", _ADMIN),
-    (r"pg_stat_(reset\w*|clear_snapshot|force_next_flush)|pg_(try_)?advisory_\w+|pg_export_snapshot|pg_nextoid", _ADMIN),
-    (r"pg_(import_system_collations|extension_config_dump|stop_making_pinned_objects|set_\w+_stats)|binary_upgrade_\w+", _ADMIN),
+    (r"pg_stat_(reset\w*|clear_snapshot|force_next_flush)|pg_(try_)?advisory_\w+|pg_export_snapshot|pg_nextoid", _ADMIN),  # noqa: E501 - one pattern a line
+    (r"pg_(import_system_collations|extension_config_dump|stop_making_pinned_objects|set_\w+_stats)|binary_upgrade_\w+", _ADMIN),  # noqa: E501 - one pattern a line
     (r"pg_(clear|restore)_\w+_stats|brin_(de)?summarize\w*|gin_clean_pending_list|pg_prewarm|pg_control_\w+", _ADMIN),
     (r"pg_logical_emit_message|pg_sleep\w*|pg_notify", _EXECUTE),
     (r"pg_logical_slot_\w+", Danger((Action.EXPORT, Action.ADMIN))),
     (r"pg_stat_get_(activity|backend_\w+|wal_senders|wal_receiver|subscription\w*)|pg_stat_statements\w*", _LEAKS),
-    (r"pg_(hba_file_rules|show_all_file_settings|ident_file_mappings|config|prepared_\w+|cursor|mcv_list_items)", _LEAKS),
+    (r"pg_(hba_file_rules|show_all_file_settings|ident_file_mappings|config|prepared_\w+|cursor|mcv_list_items)", _LEAKS),  # noqa: E501 - one pattern a line
     (r"pg_(get_replication_slots|lock_status|get_backend_memory_contexts|get_shmem_allocations)|current_query", _LEAKS),
-    (r"get_raw_page|heap_page_item\w*|bt_page_\w+|page_header|pg_dirtyread|currtid2?|pg_buffercache\w*|pgrowlocks", _LEAKS),
+    (r"get_raw_page|heap_page_item\w*|bt_page_\w+|page_header|pg_dirtyread|currtid2?|pg_buffercache\w*|pgrowlocks", _LEAKS),  # noqa: E501 - one pattern a line
     (r"lo_(creat|create|from_bytea|open|put|truncate|truncate64|unlink)|lowrite", Danger((Action.UPDATE,))),
     (r"lo_(get|lseek|lseek64|tell|tell64|close)|loread", _LEAKS),
 )  # fmt: skip
@@ -100,10 +100,8 @@ class Functions(Names):
         self.effect(Action.EXECUTE, Object((self.catalog.database, schema, name), "function"))
 
     def _unknown(self, parts: tuple[str, ...]) -> None:
-        if (
-            len(parts) > 1
-            or parts[-1:]
-            and (parts[-1].startswith("pg_") or self.catalog.functions("pg_catalog", parts[-1]))
+        if len(parts) > 1 or (
+            parts[-1:] and (parts[-1].startswith("pg_") or self.catalog.functions("pg_catalog", parts[-1]))
         ):
             self._execute("pg_catalog", parts[-1])
             return
@@ -124,7 +122,7 @@ class Functions(Names):
     def _special(self, name: str, arguments: list[Node]) -> bool:
         first = scalar(arguments[0]) if arguments else None
         if name in {"nextval", "setval"}:
-            self._sequence(name, first)
+            self._sequence(name, first if first is not None or not arguments else _serial(arguments[0]))
             return True
         if first is None:
             self.concede(f"{name} names its setting by an expression: write the setting's name as a constant")
@@ -145,7 +143,7 @@ class Functions(Names):
     def show(self, name: str) -> None:
         """Add the effect of showing a setting."""
         lowered = name.lower()
-        if SECRET_NAME.search(lowered) and lowered != "password_encryption" or lowered.endswith("_command"):
+        if (SECRET_NAME.search(lowered) and lowered != "password_encryption") or lowered.endswith("_command"):
             self.effect(Action.REVEAL, self.pseudo("settings", lowered, "setting"))
         elif "." in lowered:
             self.effect(Action.READ, self.pseudo("settings", lowered, "setting"))
@@ -163,11 +161,19 @@ class Functions(Names):
 
     def operator(self, parts: tuple[str, ...]) -> bool:
         """Add what an operator does; return whether its result depends on its operands alone."""
-        if not parts or len(parts) == 1 and parts[0] in OPERATORS or len(parts) > 1 and parts[-2] == "pg_catalog":
+        if not parts or (len(parts) == 1 and parts[0] in OPERATORS) or (len(parts) > 1 and parts[-2] == "pg_catalog"):
             return True
         schemas = [parts[-2]] if len(parts) > 1 else ["public"]
         self._execute(schemas[0], parts[-1])
         return True
+
+
+def _serial(node: Node) -> str | None:
+    """The table in `pg_get_serial_sequence('table', …)`: its sequence is the table's own."""
+    call = body(node, "FuncCall")
+    arguments = items(call, "args")
+    named = words(items(call, "funcname"))[-1:] == ("pg_get_serial_sequence",)
+    return scalar(arguments[0]) if named and arguments else None
 
 
 def split_name(name: str) -> tuple[str, ...]:

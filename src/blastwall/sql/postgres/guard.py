@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from blastwall.sql.postgres.parse import Lexeme, Unparsed, lexemes
+from blastwall.sql.postgres.parse import Lexeme, UnparsedError, lexemes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def refusal(text: str, data: bytes, limits: Limits) -> str:
         return ""
     try:
         tokens = lexemes(data)
-    except Unparsed as error:
+    except UnparsedError as error:
         return f"the text cannot be read as SQL: {error}"
     return _Depth(limits).walk(tokens)
 

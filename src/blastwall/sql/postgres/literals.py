@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from blastwall.model.statement import Column, Literal
-from blastwall.sql.postgres.parse import Lexeme, Unparsed, lexemes
+from blastwall.sql.postgres.parse import Lexeme, UnparsedError, lexemes
 
 _STRING = re.compile(rb"(?:[bBxXnN]?'(?:[^']|'')*')|(?:[uU]&'(?:[^']|'')*')|(?:[eE]'(?:[^'\\]|\\.|'')*')", re.DOTALL)
 _NUMBER = re.compile(rb"-?[0-9.][0-9a-zA-Z_.]*(?:(?<=[eE])[-+][0-9]+)?")
@@ -40,7 +40,7 @@ def strings(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
     """Return the byte spans of every string in a part of the text; all of it from a quote on where it has no tokens."""
     try:
         tokens: list[Lexeme] = lexemes(data[start:end])
-    except Unparsed:
+    except UnparsedError:
         quotes = [at for at in (data.find(mark, start, end) for mark in (b"'", b"$")) if at >= 0]
         return [(min(quotes), end)] if quotes else []
     return [(start + token.start, start + token.end) for token in tokens if token.name in _STRINGS]
@@ -63,7 +63,7 @@ def _token_end(data: bytes, start: int) -> int:
     """Ask PostgreSQL's scanner: a string continued on another line, or a sign apart from its number."""
     try:
         tokens = lexemes(data[start:])
-    except Unparsed:
+    except UnparsedError:
         return len(data)
     if not tokens:
         return len(data)

@@ -53,7 +53,7 @@ class Names(Findings):
 
     def relations(self, parts: tuple[str, ...]) -> list[Target]:
         """Return what a possibly qualified relation name may mean."""
-        if len(parts) == 3 and parts[0] != self.catalog.database or not 0 < len(parts) < 4:
+        if (len(parts) == 3 and parts[0] != self.catalog.database) or not 0 < len(parts) < 4:
             self.concede(f"it names another database ({parts[0] if parts else ''})")
             return []
         name = parts[-1]

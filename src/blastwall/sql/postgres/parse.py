@@ -12,7 +12,7 @@ from postgast.pg_query_pb2 import KeywordKind, Token
 from blastwall.sql.postgres.tree import Node, items
 
 
-class Unparsed(Exception):
+class UnparsedError(Exception):
     """The text has no tree; the message says why."""
 
 
@@ -27,11 +27,11 @@ class Lexeme:
 
 
 def parse(data: bytes) -> list[Node]:
-    """Return the RawStmt bodies of a text that passed the guard. Raises Unparsed."""
+    """Return the RawStmt bodies of a text that passed the guard. Raises UnparsedError."""
     result = lib.pg_query_parse(data)
     try:
         if result.error:
-            raise Unparsed(_words(result.error.contents.message))
+            raise UnparsedError(_words(result.error.contents.message))
         tree = _decode(result.parse_tree)
     finally:
         lib.pg_query_free_parse_result(result)
@@ -39,11 +39,11 @@ def parse(data: bytes) -> list[Node]:
 
 
 def parse_plpgsql(data: bytes) -> list[Node]:
-    """Return the functions of a DO or CREATE FUNCTION text in PL/pgSQL. Raises Unparsed."""
+    """Return the functions of a DO or CREATE FUNCTION text in PL/pgSQL. Raises UnparsedError."""
     result = lib.pg_query_parse_plpgsql(data)
     try:
         if result.error:
-            raise Unparsed(_words(result.error.contents.message))
+            raise UnparsedError(_words(result.error.contents.message))
         # libpg_query 18 writes a datum without a JSON form as `{}}`; a trigger's hidden variables are such.
         tree = _decode((result.plpgsql_funcs or b"").replace(b",{}}", b",{}"))
     finally:
@@ -52,11 +52,11 @@ def parse_plpgsql(data: bytes) -> list[Node]:
 
 
 def lexemes(data: bytes) -> list[Lexeme]:
-    """Return PostgreSQL's own tokens of a text. Raises Unparsed."""
+    """Return PostgreSQL's own tokens of a text. Raises UnparsedError."""
     try:
         found = scan(data.decode()).tokens
     except (PgQueryError, ValueError) as error:
-        raise Unparsed(str(error)) from error
+        raise UnparsedError(str(error)) from error
     return [
         Lexeme(Token.Name(token.token), token.start, token.end, token.keyword_kind != KeywordKind.NO_KEYWORD)
         for token in found
@@ -67,9 +67,9 @@ def _decode(data: bytes | None) -> object:
     try:
         return msgspec.json.decode(data or b"")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unparsed("the parser's tree cannot be read") from error
+        raise UnparsedError("the parser's tree cannot be read") from error
     except RecursionError as error:
-        raise Unparsed("expressions or sub-selects are nested too deeply") from error
+        raise UnparsedError("expressions or sub-selects are nested too deeply") from error
 
 
 def _words(message: bytes | None) -> str:

@@ -29,7 +29,7 @@ class Queries(Expressions):
     """Reads queries; each gives its columns, or None where they could not be traced as a whole."""
 
     def query(self, node: Node, scope: Scope | None) -> Columns | None:
-        """Read a SELECT body. Raises TooComplex."""
+        """Read a SELECT body. Raises TooComplexError."""
         self.count_query()
         inner = Scope(scope)
         self.with_clause(sub(node, "withClause"), inner)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from blastwall.model.effects import Action
 from blastwall.sql.postgres.copying import Copying
 from blastwall.sql.postgres.guard import refusal
-from blastwall.sql.postgres.parse import Unparsed, lexemes, parse, parse_plpgsql
+from blastwall.sql.postgres.parse import UnparsedError, lexemes, parse, parse_plpgsql
 from blastwall.sql.postgres.scope import Range, Scope
 from blastwall.sql.postgres.statement import NO_CHANGES, Changes
-from blastwall.sql.postgres.tree import Node, body, flag, items, options, scalar, sub, text, unwrap, words
+from blastwall.sql.postgres.tree import Node, body, items, options, scalar, sub, text, unwrap, words
 
 _PLAIN = frozenset(
     """
@@ -51,7 +51,7 @@ class Routines(Copying):
         self.call(parts, items(call, "args"))
 
     def create_function(self, node: Node) -> None:
-        """Read CREATE FUNCTION and PROCEDURE: `define`, `entitle` where it runs as its owner, and the body's effects."""
+        """Read CREATE FUNCTION: `define`, `entitle` where it runs as its owner, and the effects of its body."""
         given = list(options(items(node, "options")))
         by_name = dict(given)
         for created in self.created(words(items(node, "funcname")), "function"):
@@ -125,7 +125,7 @@ class Routines(Copying):
             return
         try:
             trees = parse(source.encode())
-        except Unparsed as error:
+        except UnparsedError as error:
             self.concede(f"its body cannot be read: {error}")
             return
         outer, self.data = self.data, source.encode()
@@ -156,7 +156,7 @@ class Routines(Copying):
             return
         try:
             functions = parse_plpgsql(data)
-        except Unparsed as error:
+        except UnparsedError as error:
             self.concede(f"its body cannot be read as PL/pgSQL: {error}")
             return
         found = [sub(function, "PLpgSQL_function") for function in functions]
@@ -199,7 +199,7 @@ class Routines(Copying):
             query = "SELECT " + query
         try:
             trees = parse(query.encode())
-        except Unparsed as error:
+        except UnparsedError as error:
             self.concede(f"its body holds SQL that cannot be read: {error}")
             return
         outer, self.data = self.data, query.encode()

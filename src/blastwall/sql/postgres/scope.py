@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from blastwall.model.statement import Column
 from blastwall.sql.postgres.statement import OutputColumn, Sources
 
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "oid"})
@@ -25,13 +26,12 @@ UNKNOWN = Lineage(None)
 
 def union(lineages: Iterable[Lineage]) -> Lineage:
     """Return the lineage of a value computed from several; one untraced makes it untraced."""
-    sources: Sources = frozenset()
+    found: set[Column] = set()
     for lineage in lineages:
         if lineage.sources is None:
             return UNKNOWN
-        if lineage.sources:
-            sources = lineage.sources | sources
-    return Lineage(sources)
+        found |= lineage.sources
+    return Lineage(frozenset(found)) if found else CONSTANT
 
 
 @dataclass(slots=True)
@@ -100,12 +100,18 @@ class Scope:
         return None
 
     def column(self, name: str) -> Lineage | None:
-        """Return the lineage of an unqualified column, or None where no range has it."""
+        """Return the lineage of an unqualified column, or None where no range has it.
+
+        Where a range's columns are not known, the name may be one of them or a column further out: both count.
+        """
         level: Scope | None = self
         while level is not None:
             known = [item.find(name) for item in level.ranges if item.columns is not None]
             hits = [lineage for lineage in known if lineage is not None]
-            hits = hits or [Lineage(item.open) for item in level.ranges if item.columns is None]
+            opened = [Lineage(item.open) for item in level.ranges if item.columns is None]
+            if opened and not hits:
+                around = level.parent.column(name) if level.parent is not None else None
+                return union([*opened, around or CONSTANT])
             if hits:
                 return hits[0] if all(hit == hits[0] for hit in hits) else union(hits)
             level = level.parent

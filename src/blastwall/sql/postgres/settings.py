@@ -86,7 +86,7 @@ class Settings(Writes):
             case "role" | "session_authorization":
                 self._become(values)
             case "standard_conforming_strings":
-                self._only(values is None or values[:1] and values[0].lower() in _TRUE, lowered, "on")
+                self._only(values is None or (values[:1] and values[0].lower() in _TRUE), lowered, "on")
             case "client_encoding":
                 wanted = (values or ["utf8"])[0].lower().replace("-", "").replace("_", "").replace(" ", "")
                 self._only(wanted in _ENCODINGS, lowered, "UTF8")
@@ -115,12 +115,12 @@ class Settings(Writes):
         self.changes = replace(self.changes, user=values[0])
 
     def set_config(self, name: str, arguments: list[Node]) -> None:
-        """Add the effect of set_config('name', value, local)."""
+        """Add what set_config does; whether it is reached at all, nobody knows."""
         value = scalar(arguments[1]) if len(arguments) > 1 else None
         if name.lower() == "search_path":
             path = search_path(value) if value is not None else None
             self.connect()
-            self.changes = replace(self.changes, paths=(path,) if path is not None else ())
+            self.changes = replace(self.changes, paths=(path,) if path is not None else (), certain=False)
             return
         if value is None and name.lower() in {"role", "session_authorization", "client_encoding"}:
             self.concede(f"set_config sets {name} to what an expression gives: write the value as a constant")

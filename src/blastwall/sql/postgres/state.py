@@ -41,6 +41,8 @@ class NameState:
 
 def before(state: NameState, classified: Classified) -> NameState:
     """Return the state in which a later statement may run while the success of this one is unknown."""
+    if not _matters(classified):
+        return state
     after = settled(state, classified, in_transaction=True)
     return replace(
         after,
@@ -51,6 +53,11 @@ def before(state: NameState, classified: Classified) -> NameState:
         prepared=_both(state.prepared, after.prepared),
         cursors=_both(state.cursors, after.cursors),
     )
+
+
+def _matters(one: Classified) -> bool:
+    named = (one.prepares, one.declares, one.deallocates, one.closes)
+    return bool(one.changes) or bool(one.transaction) or any(item is not None for item in named)
 
 
 def settled(state: NameState, classified: Classified, in_transaction: bool) -> NameState:
@@ -105,9 +112,12 @@ def _changed(state: NameState, changes: Changes, in_transaction: bool) -> NameSt
     paths: Paths | None = (state.default,) if changes.reset else changes.paths
     if paths is None:
         return state
+    if not changes.certain:
+        paths = _union(state.search_paths, paths)
     if not in_transaction:
-        return state if changes.local else replace(state, search_paths=paths)
-    lasting = state.lasting if changes.local else paths
+        return state if changes.local and changes.certain else replace(state, search_paths=paths)
+    lasting = _union(state.lasting, paths) if changes.local or not changes.certain else paths
+    lasting = state.lasting if changes.local and changes.certain else lasting
     return replace(state, search_paths=paths, lasting=lasting, seen=_union(state.seen, paths))
 
 
