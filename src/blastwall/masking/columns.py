@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from blastwall.model.masks import ColumnRule, MaskRules, MaskStyle
 from blastwall.model.statement import Column
 
-_PART = re.compile(r'"((?:[^"]|"")+)"|([^".*\s]+)|(\*)')
+_PART = re.compile(r'"(?:[^"]|"")+"|[^".*\s]+|\*')
+_WHOLE = re.compile(rf"(?:{_PART.pattern})(?:\.(?:{_PART.pattern})){{2,3}}")
 
 STRICTNESS = {
     MaskStyle.PARTIAL: 0,
@@ -34,23 +35,21 @@ def parse_pattern(text: str) -> tuple[str | None, str | None, str | None, str | 
     Raises:
         ValueError: the text is no such pattern.
     """
-    parts: list[str | None] = []
-    position = 0
-    while match := _PART.match(text, position):
-        quoted, plain, _star = match.groups()
-        parts.append((quoted.replace('""', '"') if quoted else plain).casefold() if quoted or plain else None)
-        position = match.end()
-        if position == len(text) or text[position] != ".":
-            break
-        position += 1
-    if position != len(text) or len(parts) not in (3, 4):
+    if _WHOLE.fullmatch(text) is None:
         raise ValueError(
             f"column {text!r} cannot be read: write `schema.table.column` or `database.schema.table.column`, "
             "`*` for any one whole part, and double quotes around a part that holds a dot, a star or a space"
         )
+    parts = [_part(match[0]) for match in _PART.finditer(text)]
     if len(parts) == 3:
         parts.insert(0, None)
     return (parts[0], parts[1], parts[2], parts[3])
+
+
+def _part(text: str) -> str | None:
+    if text == "*":
+        return None
+    return (text[1:-1].replace('""', '"') if text.startswith('"') else text).casefold()
 
 
 class ProtectedColumns:

@@ -13,8 +13,10 @@ from blastwall.masking.probe import probe
 from blastwall.masking.styles import Restyle, partial_found, restyle
 from blastwall.model.masks import DetectRule, MaskRules, MaskStyle
 
+_SHORTEST = 6
+"""The fewest characters in which a detector finds anything: `a@b.co`."""
 _HEX = re.compile(rb"\\x((?:[0-9A-Fa-f]{2}){6,})")
-"""Bytes shown in hexadecimal; six are the fewest in which a detector finds anything."""
+"""Bytes shown in hexadecimal, of which there must be as many."""
 
 
 class Vanish(Exception):  # noqa: N818 - says what must happen
@@ -83,10 +85,15 @@ class Detection:
             Vanish: the value must become NULL.
         """
         try:
-            return jsontext.rewrite(value, lambda part: self.text(part, hits))
+            return jsontext.rewrite(value, lambda part: self._part(part, hits))
         except jsontext.NotJson:
             hits.clear()
             return self.text(value, hits)
+
+    def _part(self, part: str, hits: set[str]) -> str | None:
+        if len(part) < _SHORTEST or not self.probe.may_match(part.encode("utf-8", "surrogatepass")):
+            return None
+        return self.text(part, hits)
 
     def opaque(self, value: bytes) -> str | None:
         """Return the rule by which bytes of unknown form must be hidden whole, None where nothing is found."""

@@ -55,7 +55,7 @@ _CARD_GROUPED_LOOSE = (re.compile(_FOURS), re.compile(_THREES))
 _CARD_SPACED = re.compile(rb"(?<![0-9])(?<![0-9] )(?<![0-9]\.)[2-689](?: ?[0-9]){13,18}(?! ?[0-9])")
 _CARD_DASHED = re.compile(rb"(?<![0-9])(?<![0-9]-)(?<![0-9]\.)[2-689](?:-?[0-9]){13,18}(?!-?[0-9])")
 _NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 
 _ISSUERS = (
     (re.compile(rb"4"), (13, 16, 19)),
@@ -69,16 +69,21 @@ _ISSUERS = (
 
 def luhn(digits: bytes) -> bool:
     """Whether the last digit checks the others (ISO/IEC 7812-1 annex B)."""
-    total = 0
-    for position, byte in enumerate(reversed(digits)):
-        total += _DOUBLED[byte - 48] if position & 1 else byte - 48
-    return total % 10 == 0
+    total = sum(digits[::-2]) + sum(digits[-2::-2].translate(_DOUBLED))
+    return (total - 48 * len(digits)) % 10 == 0
 
 
 def is_card(digits: bytes) -> bool:
     """Whether `digits` is a number that an issuer could have given out."""
-    length = len(digits)
-    return any(length in lengths and prefix.match(digits) for prefix, lengths in _ISSUERS) and luhn(digits)
+    return len(digits) in _lengths(digits, 0) and luhn(digits)
+
+
+def _lengths(data: bytes, start: int) -> tuple[int, ...]:
+    """Return how long a card number that begins at `start` may be, empty where no issuer's begins so."""
+    for prefix, lengths in _ISSUERS:
+        if prefix.match(data, start):
+            return lengths
+    return ()
 
 
 def find_cards(data: bytes, loose: bool = False) -> list[Span]:
@@ -94,8 +99,8 @@ def find_cards(data: bytes, loose: bool = False) -> list[Span]:
 def _first_card_within(data: bytes) -> list[Span]:
     for match in _CARD_LOOSE.finditer(data):
         start, end = match.span(1)
-        for stop in range(start + 13, end + 1):
-            if is_card(data[start:stop]):
+        for stop in [start + length for length in _lengths(data, start)]:
+            if stop <= end and luhn(data[start:stop]):
                 return [(start, stop)]
     return []
 
