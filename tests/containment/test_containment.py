@@ -1,0 +1,227 @@
+"""Cut off in under a second, on every node, and closed where nobody can know."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from blastwall.containment import Kind, StoredContainment
+from blastwall.containment.containment import BLIND_AFTER
+from blastwall.gate.ports import LiveSession
+from blastwall.model.principal import Principal, PrincipalKind
+from blastwall.model.resource import Address, Resource
+from blastwall.store import StateError, Store, open_store
+from blastwall.store.containments import ContainmentTable
+from blastwall.store.passes import PassTable, StoredPass
+
+PG = Resource("pg-prod", "postgres", Address("db", 5432), ("shop",))
+OTHER = Resource("pg-other", "postgres", Address("db", 5432), ("shop",))
+AGENT = Principal(PrincipalKind.AGENT, "shop-ci", "github", "sub")
+USER = Principal(PrincipalKind.USER, "shop-ci", "github", "sub")
+
+
+class Session:
+    """A live session that notes how it ended."""
+
+    def __init__(
+        self,
+        name: str = "s1",
+        principal: Principal = AGENT,
+        resource: Resource = PG,
+        pass_id: str | None = None,
+    ) -> None:
+        self.ended: list[str] = []
+        self.event = asyncio.Event()
+        self.live = LiveSession(name, resource, principal, pass_id, self._end)
+
+    def _end(self, reason: str) -> None:
+        self.ended.append(reason)
+        self.event.set()
+
+
+class Monotonic:
+    """Real time, plus what a test adds."""
+
+    def __init__(self) -> None:
+        self.added = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.added
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await open_store("sqlite:///b.db", tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def clock() -> Monotonic:
+    return Monotonic()
+
+
+@pytest.fixture
+async def node(store: Store, clock: Monotonic) -> AsyncIterator[StoredContainment]:
+    made = StoredContainment(ContainmentTable(store), time.time, clock)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def elsewhere(store: Store, tmp_path: Path) -> AsyncIterator[StoredContainment]:
+    """Another process on the same state: connections of its own, and no poll."""
+    opened = await open_store("sqlite:///b.db", tmp_path)
+    yield StoredContainment(ContainmentTable(opened), time.time)
+    await opened.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(Kind.AGENT, "shop-ci"), (Kind.RESOURCE, "pg-prod"), (Kind.SESSION, "s1"), (Kind.PASS, "p1")],
+)
+async def test_a_live_session_ends_in_under_a_second_wherever_it_was_contained(
+    node: StoredContainment, elsewhere: StoredContainment, kind: Kind, name: str
+) -> None:
+    session, bystander = Session(pass_id="p1"), Session("s2", USER, OTHER, "p2")
+    node.watch(session.live)
+    node.watch(bystander.live)
+    began = time.monotonic()
+    await elsewhere.contain(kind, name, "the token leaked", "ana")
+    await asyncio.wait_for(session.event.wait(), 1)
+    assert time.monotonic() - began < 1
+    await asyncio.sleep(0.3)
+    assert len(session.ended) == 1
+    assert bystander.ended == []
+
+
+async def test_what_is_contained_here_ends_at_once(node: StoredContainment) -> None:
+    session = Session()
+    node.watch(session.live)
+    await node.contain(Kind.AGENT, "shop-ci", "the token leaked", "ana")
+    assert session.ended == ["agent shop-ci is contained by the gateway's operator"]
+
+
+async def test_nobody_contained_comes_in_until_lifted(node: StoredContainment, elsewhere: StoredContainment) -> None:
+    assert node.against(AGENT, PG) is None
+    await node.contain(Kind.AGENT, "shop-ci", "the token leaked", "ana")
+    reason = node.against(AGENT, PG)
+    assert reason is not None
+    assert "leaked" not in reason
+    assert node.against(AGENT, OTHER) is not None
+    assert node.against(USER, PG) is None
+    assert await elsewhere.lift(Kind.AGENT, "shop-ci", "ana")
+    await asyncio.sleep(0.6)
+    assert node.against(AGENT, PG) is None
+    await node.contain(Kind.RESOURCE, "pg-prod", "maintenance", "ana")
+    assert node.against(USER, PG) is not None
+    assert node.against(USER, OTHER) is None
+    await node.lift(Kind.RESOURCE, "pg-prod", "ana")
+    assert node.against(USER, PG) is None
+
+
+async def test_a_session_that_opens_while_contained_ends(node: StoredContainment) -> None:
+    """Between the check at login and the watch, a containment may have come."""
+    await node.contain(Kind.AGENT, "shop-ci", "the token leaked", "ana")
+    session = Session()
+    node.watch(session.live)
+    assert session.ended == []
+    await asyncio.sleep(0)
+    assert len(session.ended) == 1
+
+
+async def test_a_session_that_left_is_not_ended(node: StoredContainment) -> None:
+    session = Session()
+    node.watch(session.live)
+    node.unwatch("s1")
+    node.unwatch("s1")
+    await node.contain(Kind.AGENT, "shop-ci", "the token leaked", "ana")
+    assert session.ended == []
+
+
+async def test_one_session_that_fails_to_end_saves_no_other(node: StoredContainment) -> None:
+    def fail(reason: str) -> None:
+        raise RuntimeError(reason)
+
+    second = Session("s2")
+    node.watch(LiveSession("s1", PG, AGENT, None, fail))
+    node.watch(second.live)
+    await node.contain(Kind.AGENT, "shop-ci", "the token leaked", "ana")
+    assert len(second.ended) == 1
+    assert not node.blind
+
+
+async def test_a_revoked_pass_ends_its_sessions(node: StoredContainment, store: Store) -> None:
+    table = PassTable(store)
+    now = time.time()
+    made = StoredPass("p1", "d", "t", "pg-prod", "agent", "shop-ci", "github", "", "{}", now, now + 600)
+    await table.issue(made, "10.0.0.1", now + 600)
+    session = Session(pass_id="p1")
+    node.watch(session.live)
+    assert await table.revoke("p1", "given back", "agent shop-ci", now)
+    await asyncio.wait_for(session.event.wait(), 1)
+    assert session.ended == ["the session's pass was revoked"]
+    assert node.against(AGENT, PG) is None
+
+
+async def test_an_unreadable_state_closes_and_heals(node: StoredContainment, store: Store, clock: Monotonic) -> None:
+    session = Session()
+    node.watch(session.live)
+    async with store.write() as connection:
+        await connection.exec_driver_sql("ALTER TABLE containments RENAME TO gone")
+    await asyncio.sleep(0.4)
+    assert node.against(AGENT, PG) is None
+    clock.added += BLIND_AFTER
+    reason = node.against(AGENT, PG)
+    assert reason is not None
+    assert "cannot read its state" in reason
+    assert node.blind
+    async with store.write() as connection:
+        await connection.exec_driver_sql("ALTER TABLE gone RENAME TO containments")
+    await asyncio.sleep(0.6)
+    assert node.against(AGENT, PG) is None
+    assert session.ended == []
+
+
+async def test_nothing_starts_on_a_state_that_cannot_be_read(store: Store) -> None:
+    async with store.write() as connection:
+        await connection.exec_driver_sql("DROP TABLE containments")
+    node = StoredContainment(ContainmentTable(store), time.time)
+    with pytest.raises(StateError):
+        await node.start()
+    assert node.against(AGENT, PG) is not None
+
+
+async def test_a_containment_that_could_not_be_written_is_not_claimed(node: StoredContainment, store: Store) -> None:
+    async with store.write() as connection:
+        await connection.exec_driver_sql("ALTER TABLE containments RENAME TO gone")
+    with pytest.raises(StateError):
+        await node.contain(Kind.AGENT, "shop-ci", "the token leaked", "ana")
+    assert node.against(AGENT, PG) is None
+
+
+async def test_a_read_under_way_does_not_undo_what_happened_since(
+    node: StoredContainment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The poll read before the containment was written, and returns after it was felt here."""
+    table = node._table
+    release = asyncio.Event()
+    read = table.in_force
+
+    async def slow(now: float) -> object:
+        found = await read(now)
+        await release.wait()
+        return found
+
+    monkeypatch.setattr(table, "in_force", slow)
+    polling = asyncio.create_task(node._poll())
+    await asyncio.sleep(0.1)
+    await node.contain(Kind.AGENT, "shop-ci", "the token leaked", "ana")
+    release.set()
+    await polling
+    assert node.against(AGENT, PG) is not None
