@@ -1,0 +1,37 @@
+"""Bounds on waits and connections, in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blastwall.config.model import LimitSettings
+
+
+@dataclass(frozen=True, slots=True)
+class RelayLimits:
+    """Bounds of every session; what is configured comes from `limits:`.
+
+    `connections` is a number of clients at once. `dial` bounds connecting to a resource; `lookup` a companion's reply,
+    its login included; `linger` how long closing waits for a peer that does not take its last bytes; `companion_idle`
+    how long an unused side connection is kept. `tick` is how often clocks are looked at.
+    """
+
+    connections: int = 10_000
+    handshake: float = 15.0
+    idle: float = 8 * 3600.0
+    statement: float | None = None
+    dial: float = 10.0
+    lookup: float = 10.0
+    linger: float = 5.0
+    companion_idle: float = 600.0
+    tick: float = 1.0
+
+    @classmethod
+    def of(cls, settings: LimitSettings) -> RelayLimits:
+        """Return the limits that a configuration sets."""
+        return cls(
+            connections=settings.connections,
+            handshake=settings.handshake.total_seconds(),
+            idle=settings.idle.total_seconds(),
+            statement=settings.statement.total_seconds() if settings.statement is not None else None,
+        )

@@ -1,0 +1,168 @@
+"""One resource's listener: accepts clients and gives each a session, a gate and a pump."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address
+
+import structlog
+
+from blastwall.gate import Gate
+from blastwall.gate.ports import IPAddress, RecordingFailed
+from blastwall.model.resource import Resource
+from blastwall.protocols.contract import CLIENT, Limits, Opening, ProtocolKind, Side
+from blastwall.relay.pump import Pump, Surroundings
+from blastwall.relay.stream import Stream
+
+_log = structlog.get_logger(__name__)
+_BACKLOG = 1024
+_LOOPBACK_NAMES = frozenset({"localhost"})
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class ListenFailed(Exception):  # noqa: N818 - says what happened
+    """A port cannot be listened on; the text names resource, address and port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A resource and where it is served. `plain_text` lets clients in without TLS, on a loopback address only."""
+
+    resource: Resource
+    kind: ProtocolKind
+    address: str
+    port: int
+    plain_text: bool = False
+    sizes: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.plain_text and not _is_loopback(self.address):
+            raise ValueError(f"{self.resource.name}: `plain_text` needs a loopback address, not {self.address}")
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where it listens."""
+        return (self.address, self.port)
+
+
+class Listener:
+    """Accepts clients of one resource. What it serves may be replaced; sessions that are open keep what they have."""
+
+    def __init__(
+        self,
+        served: Served,
+        around: Surroundings,
+        gate: Gate,
+        admit: Callable[[Pump], None],
+        full: Callable[[], bool],
+    ) -> None:
+        self.served = served
+        self.around = around
+        self._gate = gate
+        self._admit = admit
+        self._full = full
+        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, where the configured one is 0 the one that was free."""
+        sockets = self._server.sockets if self._server is not None else ()
+        return int(sockets[0].getsockname()[1]) if sockets else self.served.port
+
+    async def open(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            ListenFailed: the port is taken, or not ours to take.
+        """
+        address, port = self.served.place
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: Stream(CLIENT, _Door(self._accept)), address, port, backlog=_BACKLOG
+            )
+        except OSError as error:
+            reason = error.strerror or str(error)
+            name = self.served.resource.name
+            raise ListenFailed(f"resource {name}: cannot listen on {address} port {port}: {reason}") from None
+
+    def close(self) -> None:
+        """Accept nobody any more; open sessions go on."""
+        if self._server is not None:
+            self._server.close()
+
+    def _accept(self, client: Stream) -> None:
+        resource = self.served.resource
+        source = _source(client)
+        if source is None or self._full():
+            _log.warning("connection_refused", resource=resource.name, source=str(source), reason="too many")
+            client.abort()
+            return
+        session_id = new_session_id(time.time())
+        opening = Opening(session_id, resource, secrets.token_bytes, self.served.sizes, self.served.plain_text)
+        try:
+            pump = Pump(session_id, self.served.kind.session(opening), self.around)
+            gate = self._gate.open(session_id, resource, source, pump.terminate, pump.reconsider)
+        except RecordingFailed as failure:
+            _log.error("connection_refused", resource=resource.name, source=str(source), reason=str(failure))
+            client.abort()
+        except Exception:  # noqa: BLE001 - a fault turns this client away and nobody else
+            _log.exception("connection_refused", resource=resource.name, source=str(source))
+            client.abort()
+        else:
+            pump.begin(client, gate)
+            self._admit(pump)
+            _log.info("session_opened", session=session_id, resource=resource.name, source=str(source))
+
+
+class _Door:
+    """Owns a client's stream until it has a pump, or is turned away."""
+
+    def __init__(self, accept: Callable[[Stream], None]) -> None:
+        self._accept = accept
+
+    def connected(self, stream: Stream) -> None:
+        self._accept(stream)
+
+    def received(self, side: Side, data: bytes) -> None:
+        """Nobody is here to read it."""
+
+    def secured(self, side: Side, alpn: str | None, certificate: bytes) -> None:
+        """It has no TLS."""
+
+    def ended(self, side: Side) -> None:
+        """It was turned away."""
+
+    def failed(self, side: Side, reason: str) -> None:
+        """It has no TLS."""
+
+    def blocked(self, side: Side, blocked: bool) -> None:
+        """Nothing is written to it."""
+
+    def lost(self, stream: Stream) -> None:
+        """It was turned away."""
+
+
+def new_session_id(now: float) -> str:
+    """Return 20 characters that sort by time (milliseconds, 45 bits), then by chance (55 bits)."""
+    number = (int(now * 1000) << 55 | secrets.randbits(55)) & ((1 << 100) - 1)
+    return "".join(_DIGITS[number >> shift & 31] for shift in range(95, -5, -5))
+
+
+def _source(client: Stream) -> IPAddress | None:
+    """Return the peer's address; an IPv4 one that came through an IPv6 socket as the IPv4 address that it is."""
+    peer = client.transport.get_extra_info("peername") if client.transport is not None else None
+    if not peer:
+        return None
+    address = ip_address(str(peer[0]).partition("%")[0])
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return address in _LOOPBACK_NAMES

@@ -1,0 +1,221 @@
+"""The pump of one session: its session object, its gate, its connections, and the clocks that run against it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from blastwall.gate import SessionGate
+from blastwall.gate.ports import ResourceMeter
+from blastwall.protocols.contract import (
+    CLIENT,
+    Admitted,
+    Answer,
+    Ask,
+    Claim,
+    Close,
+    Deny,
+    Finished,
+    Injected,
+    Interrupt,
+    Lookup,
+    Output,
+    ProtocolSession,
+    Refused,
+    Side,
+    Withdraw,
+)
+from blastwall.relay.carrier import Carrier
+from blastwall.relay.certificates import ServerTls, UpstreamTls
+from blastwall.relay.companions import Companions
+from blastwall.relay.interrupts import Interrupts
+from blastwall.relay.limits import RelayLimits
+from blastwall.relay.stopwatch import Stopwatch
+from blastwall.relay.stream import Stream
+from blastwall.relay.tls import Tls
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the sessions of one resource share. `backlog` is in bytes."""
+
+    resource: str
+    backlog: int
+    server_tls: ServerTls
+    upstream_tls: UpstreamTls
+    limits: RelayLimits
+    meter: ResourceMeter
+    interrupts: Interrupts
+    companions: Companions
+    gone: Callable[[Pump], None]
+
+
+class Pump(Carrier):
+    """Moves one session, from `begin` to its last connection's end."""
+
+    _gate: SessionGate
+
+    def __init__(self, name: str, session: ProtocolSession, around: Surroundings) -> None:
+        super().__init__(session, name, around.resource, around.upstream_tls, around.limits)
+        self._session = session
+        self._around = around
+        self._meter = around.meter
+        self._loop = asyncio.get_running_loop()
+        self._blocked: set[Side] = set()
+        self._handles: list[bytes] = []
+        self._admitted = False
+        self._began = self._heard = self._loop.time()
+        self._stopwatch = Stopwatch(around.limits.statement)
+        self._client_gone: asyncio.TimerHandle | None = None
+
+    def begin(self, client: Stream, gate: SessionGate) -> None:
+        """Take over the client's connection."""
+        self._gate = gate
+        self._streams[CLIENT] = client
+        client.owner = self
+
+    # ── outputs ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def carry_other(self, output: Output) -> None:
+        """See `Carrier`."""
+        match output:
+            case Ask():
+                self._stopwatch.ask(output)
+                self._gate.ask(output, self._reply)
+            case Finished():
+                self._stopwatch.end(output.number, self._loop.time())
+                self._gate.finished(output)
+            case Lookup():
+                answer = partial(self._looked_up, output.number)
+                self._around.companions.look_up(output.companion, output.question, answer)
+            case Refused():
+                self._stopwatch.end(output.number, self._loop.time())
+                self._gate.refused(output)
+            case Withdraw():
+                self._stopwatch.end(output.number, self._loop.time())
+                self._gate.withdraw(output)
+            case Injected():
+                self._gate.injected(output)
+            case Admitted():
+                self._admitted = True
+            case Claim():
+                self._claim(output.handle)
+            case Interrupt():
+                self._around.interrupts.interrupt(output.handle)
+            case _:
+                raise TypeError(f"a session gives no {type(output).__name__}")
+
+    def _reply(self, number: int, answer: Answer) -> None:
+        if isinstance(answer, Deny):
+            self._stopwatch.end(number, self._loop.time())
+        else:
+            self._stopwatch.answer(number, answer, self._loop.time())
+        self.call(partial(self._session.answer, number, answer))
+
+    def _looked_up(self, number: int, reply: object) -> None:
+        self.call(partial(self._session.looked_up, number, reply))
+
+    def _claim(self, handle: bytes) -> None:
+        if self._around.interrupts.claim(handle, self._interrupted):
+            self._handles.append(handle)
+
+    def _interrupted(self) -> None:
+        self.call(self._session.interrupted)
+
+    def client_tls(self, alpn: tuple[str, ...]) -> Tls:
+        """See `Carrier`."""
+        return self._around.server_tls.start(alpn)
+
+    def dialling_failed(self) -> None:
+        """See `Carrier`."""
+        self._meter.dial_failed()
+
+    # ── what the streams report ──────────────────────────────────────────────────────────────────────────────────────
+
+    def received(self, side: Side, data: bytes) -> None:
+        """See `stream.Owner`."""
+        self._heard = self._loop.time()
+        self._meter.received(side == CLIENT, len(data))
+        self.call(partial(self._session.receive, side, data))
+
+    def blocked(self, side: Side, blocked: bool) -> None:
+        """See `stream.Owner`."""
+        (self._blocked.add if blocked else self._blocked.discard)(side)
+        if not self._draining:
+            self.settled()
+
+    def settled(self) -> None:
+        """Read each side only while what it sends can be taken.
+
+        A client that does not take its answers is not read either, or the answers to what it asks would pile up.
+        """
+        blocked, backlog, most = self._blocked, self._session.backlog, self._around.backlog
+        for side, stream in self._streams.items():
+            full = bool(blocked) if side == CLIENT else CLIENT in blocked
+            stream.pause(full or backlog(side) > most)
+
+    def lost(self, stream: Stream) -> None:
+        """See `stream.Owner`. A session outlives its client only to finish what it must."""
+        self._blocked.discard(stream.side)
+        super().lost(stream)
+        if stream.side == CLIENT and not self._closing:
+            self._client_gone = self._loop.call_later(self._limits.linger, self.end, "the client left")
+
+    # ── the clocks ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def check(self, now: float) -> None:
+        """Look at the clocks; `now` is the loop's time."""
+        if self._closing:
+            return
+        limits = self._around.limits
+        if not self._admitted and now - self._began > limits.handshake:
+            self.terminate(f"the login was not complete within {limits.handshake:g} seconds")
+        elif now - self._heard > limits.idle:
+            self.terminate(f"the session was idle for {limits.idle:g} seconds")
+        elif self._stopwatch.overdue(now):
+            _log.info("statement_overdue", session=self._name, resource=self._resource)
+            self._interrupted()
+        elif CLIENT in self._streams and not self._blocked:
+            self._streams[CLIENT].check_left()
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def name(self) -> str:
+        """The session's id."""
+        return self._name
+
+    @property
+    def may_end(self) -> bool:
+        """Whether ending the session now interrupts nothing."""
+        return not self._admitted or self._session.idle
+
+    def terminate(self, reason: str) -> None:
+        """End the session, telling the client in its protocol. A second call does nothing."""
+        self.call(partial(self._terminate, reason))
+
+    def _terminate(self, reason: str) -> Sequence[Output]:
+        return [*self._session.terminate(reason), Close(reason)]
+
+    def reconsider(self) -> None:
+        """Policy changed."""
+        self.call(self._session.reconsider)
+
+    def finish(self, reason: str) -> None:
+        """See `Carrier`."""
+        if self._client_gone is not None:
+            self._client_gone.cancel()
+        for handle in self._handles:
+            self._around.interrupts.release(handle)
+        _log.info("session_closed", session=self._name, resource=self._resource, reason=reason)
+        self._gate.closed(reason)
+
+    def gone(self) -> None:
+        """See `Carrier`."""
+        self._around.gone(self)

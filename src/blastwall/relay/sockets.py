@@ -1,0 +1,46 @@
+"""Socket options, and what the kernel knows of a connection."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Protocol, cast
+
+_KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""Azure's load balancers drop a flow that was idle for about four minutes, without a word to either end."""
+
+_TCP_CLOSE, _TCP_CLOSE_WAIT = 7, 8
+"""States in which the peer has closed (linux/include/net/tcp_states.h); the first byte of TCP_INFO."""
+
+
+class _Socket(Protocol):
+    def setsockopt(self, level: int, option: int, value: int) -> None: ...
+    def getsockopt(self, level: int, option: int, length: int) -> bytes: ...
+
+
+def tune(transport: asyncio.BaseTransport) -> None:
+    """Send small writes at once, and keep the connection known to what lies between."""
+    sock = _socket_of(transport)
+    if sock is None:
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        option = getattr(socket, name, None)
+        if isinstance(option, int):
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def peer_left(transport: asyncio.BaseTransport) -> bool:
+    """Whether the peer has closed or reset: what a loop that is not reading does not hear. False where unknown."""
+    sock = _socket_of(transport)
+    if sock is None or not hasattr(socket, "TCP_INFO"):
+        return False
+    try:
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in {_TCP_CLOSE, _TCP_CLOSE_WAIT}
+    except OSError:
+        return False
+
+
+def _socket_of(transport: asyncio.BaseTransport) -> _Socket | None:
+    return cast("_Socket | None", transport.get_extra_info("socket"))

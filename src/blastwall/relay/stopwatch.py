@@ -1,0 +1,49 @@
+"""How long statements have been running, for the limit on it."""
+
+from __future__ import annotations
+
+from blastwall.model.statement import Stage, Statement
+from blastwall.protocols.contract import Allow, Answer, Ask
+
+
+class Stopwatch:
+    """Times one session's statements. They run one after the other, so a pipelined one starts when the one before ends.
+
+    `limit` is in seconds; without one nothing is timed.
+    """
+
+    __slots__ = ("_asked", "_limit", "_running", "_turn")
+
+    def __init__(self, limit: float | None) -> None:
+        self._limit = limit
+        self._asked: set[int] = set()
+        self._running: dict[int, float] = {}
+        self._turn = 0.0
+
+    def ask(self, ask: Ask) -> None:
+        """A question was asked."""
+        if self._limit is not None and isinstance(ask.question, Statement) and ask.question.stage is Stage.EXECUTE:
+            self._asked.add(ask.number)
+
+    def answer(self, number: int, answer: Answer, now: float) -> None:
+        """It was answered; an allowed statement runs from now on."""
+        if number in self._asked and isinstance(answer, Allow):
+            self._asked.discard(number)
+            self._running[number] = now
+
+    def end(self, number: int, now: float) -> None:
+        """The statement is over, or was never allowed."""
+        if self._limit is not None:
+            self._asked.discard(number)
+            self._running.pop(number, None)
+            self._turn = now
+
+    def overdue(self, now: float) -> bool:
+        """Whether the statement under way has run longer than it may; again so only after as long a time."""
+        if self._limit is None or not self._running:
+            return False
+        started = next(iter(self._running.values()))
+        if now - max(started, self._turn) <= self._limit:
+            return False
+        self._turn = now
+        return True

@@ -1,0 +1,216 @@
+"""One side's connection: bytes both ways, in the clear or in TLS, queued until it can carry them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol, cast
+
+from blastwall.protocols.contract import Side
+from blastwall.relay.sockets import peer_left, tune
+from blastwall.relay.tls import Tls, TlsFailed
+
+_HIGH_WATER = 256 * 1024
+"""Bytes that may wait to be written to a side before what feeds it is no longer read."""
+
+
+class Owner(Protocol):
+    """Whoever a stream reports to."""
+
+    def connected(self, stream: Stream) -> None: ...
+
+    def received(self, side: Side, data: bytes) -> None: ...
+
+    def secured(self, side: Side, alpn: str | None, certificate: bytes) -> None: ...
+
+    def ended(self, side: Side) -> None:
+        """Nothing more comes from this side. Called once."""
+
+    def failed(self, side: Side, reason: str) -> None:
+        """TLS failed; the stream is closed."""
+
+    def blocked(self, side: Side, blocked: bool) -> None:
+        """Whether what is written to this side waits."""
+
+    def lost(self, stream: Stream) -> None:
+        """The connection is gone. Called once, last."""
+
+
+class Stream(asyncio.Protocol):
+    """A connection to one side. `owner` may be changed in `connected`, before anything arrives."""
+
+    def __init__(self, side: Side, owner: Owner) -> None:
+        self.side = side
+        self.owner = owner
+        self._transport: asyncio.Transport | None = None
+        self._tls: Tls | None = None
+        self._spans: list[bytes] = []
+        self._blocked = False
+        self._held_up = False
+        self._ended = False
+        self._closed = False
+        self._paused = False
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """The transport, once connected."""
+        return self._transport
+
+    @property
+    def ready(self) -> bool:
+        """Whether bytes can be sent now."""
+        return self._transport is not None and (self._tls is None or self._tls.established)
+
+    # ── from the loop ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = made = cast("asyncio.Transport", transport)
+        if self._closed:
+            made.abort()
+            return
+        made.set_write_buffer_limits(high=_HIGH_WATER)
+        tune(made)
+        self.owner.connected(self)
+        self.flush()
+
+    def data_received(self, data: bytes) -> None:
+        if self._closed or self._ended:
+            return
+        if self._tls is None:
+            self.owner.received(self.side, data)
+        else:
+            self._decrypt(self._tls, data)
+
+    def eof_received(self) -> bool:
+        self._end()
+        return True  # the other direction stays open: whoever owns the stream decides
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+        self._closed = True
+        self._transport = None
+        self._spans.clear()
+        self.owner.lost(self)
+
+    def pause_writing(self) -> None:
+        self._block(True)
+
+    def resume_writing(self) -> None:
+        self._block(False)
+
+    def _block(self, blocked: bool) -> None:
+        if self._blocked != blocked:
+            self._blocked = blocked
+            self.owner.blocked(self.side, blocked)
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            if not self._closed:
+                self.owner.ended(self.side)
+
+    # ── TLS ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def start_tls(self, tls: Tls, initial: bytes) -> None:
+        """Turn the stream into TLS, after what was sent before; `initial` are its first bytes from the peer.
+
+        Raises:
+            RuntimeError: the stream is not connected, or in TLS already.
+        """
+        if self._transport is None or self._tls is not None:
+            raise RuntimeError("TLS can be started once, on a stream that is connected")
+        self.flush()
+        self._tls = tls
+        self._decrypt(tls, initial)
+
+    def _decrypt(self, tls: Tls, data: bytes) -> None:
+        established = tls.established
+        try:
+            plain = tls.receive(data)
+        except TlsFailed as failure:
+            self._fail(tls, str(failure))
+            return
+        self._write(tls.outgoing())
+        if tls.established and not established:
+            self.owner.secured(self.side, tls.alpn, tls.certificate)
+            self.flush()
+        if plain and not self._closed:
+            self.owner.received(self.side, plain)
+        if tls.ended:
+            self._end()
+
+    def _fail(self, tls: Tls, reason: str) -> None:
+        self._write(tls.outgoing())
+        self._ended = self._closed = True
+        self._spans.clear()
+        if self._transport is not None:
+            self._transport.close()
+        self.owner.failed(self.side, reason)
+
+    # ── to the peer ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def queue(self, data: bytes) -> None:
+        """Add bytes to what the next `flush` sends."""
+        if not self._closed:
+            self._spans.append(data)
+
+    def flush(self) -> None:
+        """Send what was queued, in one write; keep it where the connection is not ready."""
+        if not self._spans:
+            return
+        if not self.ready:
+            self._held_up = sum(map(len, self._spans)) > _HIGH_WATER
+            self._block(self._held_up)
+            return
+        if self._held_up:
+            self._held_up = False
+            self._block(False)
+        data = self._spans[0] if len(self._spans) == 1 else b"".join(self._spans)
+        self._spans.clear()
+        if self._tls is not None:
+            try:
+                data = self._tls.encrypt(data)
+            except TlsFailed as failure:
+                self._fail(self._tls, str(failure))
+                return
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def pause(self, paused: bool) -> None:
+        """Stop or go on reading."""
+        transport = self._transport
+        if paused == self._paused or transport is None or transport.is_closing():
+            return
+        self._paused = paused
+        if paused:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
+    def check_left(self) -> bool:
+        """While nobody reads, look whether the peer has gone, for a paused stream hears nothing; if so, end it."""
+        if not self._paused or self._transport is None or not peer_left(self._transport):
+            return False
+        self._end()
+        self.abort()
+        return True
+
+    def close(self) -> None:
+        """Send what was queued, say goodbye, and close."""
+        if self._closed:
+            return
+        self.flush()
+        self._closed = True
+        if self._transport is not None:
+            if self._tls is not None:
+                self._write(self._tls.finish())
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once; what is not yet sent is not sent."""
+        self._closed = True
+        self._spans.clear()
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,126 @@
+"""TLS over memory: bytes in, bytes out, no socket; so that bytes which arrived before can belong to the handshake."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import suppress
+
+_RECORD = 16 * 1024
+"""Plaintext of one TLS record is at most 2^14 bytes (RFC 8446, section 5.1): a longer read returns no more."""
+
+_CERTIFICATE_FAULTS = {
+    9: "is not valid yet",
+    10: "has expired",
+    18: "is signed by itself, and is not one that is trusted",
+    19: "is signed by an authority that is not trusted",
+    20: "is signed by an authority that is not trusted",
+    21: "is signed by an authority that is not trusted",
+    23: "was revoked",
+    62: "does not carry the name that is configured",
+    64: "does not carry the address that is configured",
+}
+"""What is wrong, by OpenSSL's X509_V_ERR_* numbers (openssl/x509_vfy.h)."""
+
+
+class TlsFailed(Exception):  # noqa: N818 - says what happened
+    """TLS with a peer cannot be had or cannot go on; the text says whose fault it is."""
+
+
+class Tls:
+    """One end of a TLS connection.
+
+    Args:
+        context: how to secure and whom to trust.
+        peer: what errors call the other end.
+        server: whether this end is the server.
+        host: the name that the peer's certificate is asked for and, by `context`, must carry; a client's only.
+    """
+
+    __slots__ = ("_incoming", "_object", "_outgoing", "_peer", "ended", "established")
+
+    def __init__(self, context: ssl.SSLContext, peer: str, *, server: bool, host: str | None = None) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=server, server_hostname=host)
+        self._peer = peer
+        self.established = False
+        self.ended = False
+        """Whether the peer has said that nothing more comes (close_notify)."""
+
+    @property
+    def alpn(self) -> str | None:
+        """The application protocol that was agreed on."""
+        return self._object.selected_alpn_protocol()
+
+    @property
+    def certificate(self) -> bytes:
+        """The peer's certificate in DER; empty where it showed none."""
+        return self._object.getpeercert(binary_form=True) or b""
+
+    def receive(self, data: bytes) -> bytes:
+        """Take bytes from the peer, go on with the handshake where it is under way, and return what they decrypt to.
+
+        Afterwards `outgoing` may have something for the peer, whether this raises or not.
+
+        Raises:
+            TlsFailed: the peer's bytes are not TLS, or its certificate does not hold.
+        """
+        if data:
+            self._incoming.write(data)
+        try:
+            if not self.established:
+                self._object.do_handshake()
+                self.established = True
+            return self._decrypt()
+        except ssl.SSLWantReadError:
+            return b""
+        except ssl.SSLError as error:
+            raise TlsFailed(_told(self._peer, error)) from error
+
+    def _decrypt(self) -> bytes:
+        chunks = []
+        read = self._object.read
+        try:
+            while chunk := read(_RECORD):
+                chunks.append(chunk)
+            self.ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.ended = True
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Return everything that must be sent to the peer so that it receives `data`.
+
+        Raises:
+            TlsFailed: the connection cannot be written any more.
+        """
+        write = self._object.write
+        try:
+            written = write(data)
+            if written < len(data):
+                rest = memoryview(data)
+                while written < len(data):
+                    written += write(rest[written:])
+        except ssl.SSLError as error:
+            raise TlsFailed(_told(self._peer, error)) from error
+        return self._outgoing.read()
+
+    def outgoing(self) -> bytes:
+        """Return what waits to be sent: handshake messages, alerts."""
+        return self._outgoing.read() if self._outgoing.pending else b""
+
+    def finish(self) -> bytes:
+        """Return what tells the peer that nothing more comes."""
+        if self.established:
+            with suppress(ssl.SSLError):  # the peer's own close_notify is not waited for
+                self._object.unwrap()
+        return self.outgoing()
+
+
+def _told(peer: str, error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        fault = _CERTIFICATE_FAULTS.get(error.verify_code, f"does not hold: {error.verify_message}")
+        return f"the certificate of {peer} {fault}"
+    reason = (error.reason or type(error).__name__).lower().replace("_", " ")
+    return f"TLS with {peer} failed: {reason}"
