@@ -14,7 +14,6 @@ from dataclasses import replace
 from blastwall.protocols.postgres.pipeline import Portal, Prepared, Running
 from blastwall.sql.postgres import Classified, NameState, before, settled
 
-
 _ROLLED_BACK = Classified(start=0, end=0, operation="ROLLBACK", effects=(), transaction="rollback")
 
 
@@ -81,7 +80,8 @@ class Names:
             self._settled = settled(self._settled, classified, inside)
             if classified.prepares is not None:
                 name, prepared = classified.prepares
-                self._prepared[name] = Prepared(name, running.text, prepared[0])
+                inner = replace(prepared[0], start=classified.start, end=classified.end)
+                self._prepared[name] = Prepared(name, running.text, inner)
             if classified.deallocates is not None:
                 self._forget(classified.deallocates)
         if failed and not transaction_open:

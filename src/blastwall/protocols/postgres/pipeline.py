@@ -35,6 +35,7 @@ class Running:
     bytes: int = 0
     plan: MaskPlan | None = None
     planned: bool = False
+    width: int = 0
     copy: CopyMask | None = None
     done: bool = False
     masked: dict[str, int] = field(default_factory=dict)
@@ -160,6 +161,7 @@ class Pipeline:
         return any(
             one.classified.copy is not None and one.classified.copy.direction == "in" and not one.done
             for entry in self._entries
+            if entry.owed in (Owed.QUERY, Owed.EXECUTE)
             for one in entry.running
         )
 

@@ -71,6 +71,8 @@ class Rows:
             copied = plan.mask(body)
             return None if copied is body else frame(b"d", copied)
         row = decode_data_row(body)
+        if self._running is None or len(row) != self._running.width:
+            raise Malformed("a row of another width than its description")
         return encode_data_row(row) if plan is not None and plan.mask(row) else None
 
     def end(self) -> None:
@@ -83,6 +85,7 @@ class Rows:
 
     def describe(self, running: Running, fields: tuple[Field, ...], formats: list[int]) -> None:
         """Make the plan of a described result."""
+        running.width = len(fields)
         if running.rules:
             guard = self._shared.guard(running.rules)
             if running.rules.columns and guard.unknown_origin(fields):

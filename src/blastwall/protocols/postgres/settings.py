@@ -20,6 +20,7 @@ from blastwall.sql.postgres import Catalog, NameState, classify
 _NOTHING = Catalog("", 0, (), (), ())
 _NOBODY = NameState(((),), "")
 _NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
+_ENCODINGS = frozenset({"utf8", "unicode", "sqlascii"})
 NOT_SETTINGS = frozenset({"user", "database", "application_name", "options", "replication"})
 _FALSE = frozenset({"", "0", "false", "off", "no", "f", "n"})
 _OPTION = re.compile(r"(?:-c\s*|--)(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
@@ -49,11 +50,18 @@ def check_startup(startup: Startup) -> None:
     if replication.lower() not in _FALSE:
         raise StartupRefused(errors.FEATURE_NOT_SUPPORTED, "replication connections are not passed on")
     for name, value in settings_of(startup).items():
+        if name == "client_encoding" and _encoding(value) in _ENCODINGS:
+            continue
         if not harmless_setting(name, value):
             raise StartupRefused(
                 errors.INSUFFICIENT_PRIVILEGE,
                 f'the setting "{name}" cannot be given when connecting; SET it in the session, where policy judges it',
             )
+
+
+def _encoding(name: str) -> str:
+    """An encoding's name as PostgreSQL compares it (`clean_encoding_name`): letters and digits, lower-case."""
+    return "".join(character for character in name.lower() if character.isalnum())
 
 
 def harmless_setting(name: str, value: str) -> bool:

@@ -1,7 +1,8 @@
 """A PostgreSQL server of a few lines, without I/O: every statement gives one row with its own text.
 
 It keeps the order rules that matter: an error makes it ignore everything up to Sync, and there is one ReadyForQuery for
-each Sync and each Query. A text that PostgreSQL could not parse fails.
+each Sync and each Query. A text that PostgreSQL could not parse fails when it is parsed, one with `FAILS` when it runs.
+With `slow`, its answers wait in `late` until a test feeds them.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class TinyServer:
         self.row = row
         self.texts: list[str] = []
         self.cancels: list[bytes] = []
+        self.slow = False
+        self.late = b""
         self._buffer = b""
         self._started = False
         self._skipping = False
@@ -57,7 +60,11 @@ class TinyServer:
         self._buffer += data
         if not self._started:
             return self._start()
-        return self._messages()
+        answers = self._messages()
+        if self.slow:
+            self.late += answers
+            return b""
+        return answers
 
     def _start(self) -> bytes:
         length = request_length(self._buffer, 1 << 16)
@@ -103,15 +110,20 @@ class TinyServer:
             return types + encode_row_description(self.fields)
         if kind == b"E":
             return self._rows(self._portals[decode_execute(body).portal])
+        if kind == b"C":
+            named = decode_named(body)
+            (self._prepared if named.kind == "S" else self._portals).pop(named.name, None)
         return frame(b"3", b"")
 
     def _query(self, text: str) -> bytes:
-        if text == FAILING:
+        if text == FAILING or "FAILS" in text:
             return encode_error("42601", "syntax error") + encode_ready(b"I")
         return encode_row_description(self.fields) + self._rows(text) + encode_ready(b"I")
 
     def _rows(self, text: str) -> bytes:
         self.texts.append(text)
+        if "FAILS" in text:
+            return self._failed()
         row = [text.encode()] if self.row is None else self.row
         return encode_data_row(row) + frame(b"C", cstring("SELECT 1"))
 

@@ -28,45 +28,47 @@ FIELDS = st.builds(
 
 
 @given(st.builds(Parse, NAMES, NAMES, st.lists(st.integers(0, 2**32 - 1), max_size=5).map(tuple)))
-def test_parse(parse: Parse):
+def test_parse(parse: Parse) -> None:
     assert messages.decode_parse(messages.encode_parse(parse)[HEADER:]) == parse
 
 
 @given(NAMES, NAMES, VALUES, st.sampled_from([(), (0,), (1,)]), st.sampled_from([(), (0,), (1,), (0, 1)]))
-def test_bind(portal: str, name: str, values: tuple[bytes | None, ...], formats: tuple[int], results: tuple[int]):
+def test_bind(
+    portal: str, name: str, values: tuple[bytes | None, ...], formats: tuple[int], results: tuple[int]
+) -> None:
     bind = Bind(portal, name, formats, values, results)
     assert messages.decode_bind(messages.encode_bind(bind)[HEADER:]) == bind
 
 
 @given(st.builds(Named, st.sampled_from("SP"), NAMES))
-def test_describe_and_close(named: Named):
+def test_describe_and_close(named: Named) -> None:
     assert messages.decode_named(messages.encode_describe(named)[HEADER:]) == named
     assert messages.decode_named(messages.encode_close(named)[HEADER:]) == named
 
 
 @given(st.builds(Execute, NAMES, st.integers(0, 2**31 - 1)))
-def test_execute(execute: Execute):
+def test_execute(execute: Execute) -> None:
     assert messages.decode_execute(messages.encode_execute(execute)[HEADER:]) == execute
 
 
 @given(st.lists(FIELDS, max_size=5).map(tuple))
-def test_row_description(fields: tuple[Field, ...]):
+def test_row_description(fields: tuple[Field, ...]) -> None:
     assert messages.decode_row_description(messages.encode_row_description(fields)[HEADER:]) == fields
 
 
 @given(st.lists(st.none() | st.binary(max_size=50), max_size=8))
-def test_data_row(row: list[bytes | None]):
+def test_data_row(row: list[bytes | None]) -> None:
     assert messages.decode_data_row(messages.encode_data_row(row)[HEADER:]) == row
 
 
 @given(st.dictionaries(NAMES.filter(bool), NAMES, max_size=5))
-def test_startup(parameters: dict[str, str]):
+def test_startup(parameters: dict[str, str]) -> None:
     packet = Startup(startup.PROTOCOL_3_0, parameters)
     assert startup.decode_startup(startup.encode_startup(packet)) == packet
 
 
 @given(st.integers(0, 2**32 - 1), st.binary(min_size=4, max_size=256))
-def test_cancel_keys_of_every_length(pid: int, key: bytes):
+def test_cancel_keys_of_every_length(pid: int, key: bytes) -> None:
     cancel = CancelKey(pid, key)
     assert startup.decode_cancel(startup.encode_cancel(cancel)) == cancel
     assert startup.decode_key(startup.encode_key(cancel)[HEADER:]) == cancel
@@ -94,7 +96,7 @@ DECODERS: list[Callable[[bytes], object]] = [
 
 @pytest.mark.parametrize("decode", DECODERS)
 @given(body=st.binary(max_size=120))
-def test_any_bytes_are_read_or_refused(decode: Callable[[bytes], object], body: bytes):
+def test_any_bytes_are_read_or_refused(decode: Callable[[bytes], object], body: bytes) -> None:
     try:
         decode(body)
     except Malformed as error:
@@ -105,7 +107,7 @@ def test_any_bytes_are_read_or_refused(decode: Callable[[bytes], object], body: 
     ("tag", "affected"),
     [("INSERT 0 5", 5), ("UPDATE 3", 3), ("DELETE 0", 0), ("MERGE 2", 2), ("SELECT 4", None), ("CREATE TABLE", None)],
 )
-def test_affected_rows(tag: str, affected: int | None):
+def test_affected_rows(tag: str, affected: int | None) -> None:
     assert messages.affected_rows(tag) == affected
 
 
@@ -118,7 +120,7 @@ def test_affected_rows(tag: str, affected: int | None):
         ("23505", 'duplicate key value violates unique constraint "k"', "duplicate key value violates"),
     ],
 )
-def test_an_error_over_masked_values_quotes_none(code: str, message: str, told: str):
+def test_an_error_over_masked_values_quotes_none(code: str, message: str, told: str) -> None:
     secret = "Failing row contains (1, ana@example.com)."
     fields = {"S": "ERROR", "C": code, "M": message, "D": secret, "W": secret, "H": secret, "q": secret, "n": "k"}
     shown = without_values(decode_fields(encode_fields(b"E", fields)[HEADER:]))

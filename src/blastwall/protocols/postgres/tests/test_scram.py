@@ -20,7 +20,7 @@ def exchange() -> Scram:
     return scram
 
 
-def test_the_vector_of_the_rfc():
+def test_the_vector_of_the_rfc() -> None:
     scram = exchange()
     assert scram.first() == b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO"
     assert scram.answer(SERVER_FIRST).endswith(b",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")
@@ -28,14 +28,14 @@ def test_the_vector_of_the_rfc():
 
 
 @pytest.mark.parametrize("final", [b"", b"v=", b"v=AAAA", b"e=other-error", SERVER_FINAL[:-2] + b"A="])
-def test_a_server_that_does_not_know_the_password(final: bytes):
+def test_a_server_that_does_not_know_the_password(final: bytes) -> None:
     scram = exchange()
     scram.answer(SERVER_FIRST)
     with pytest.raises(ScramFailed, match="could not prove"):
         scram.verify(final)
 
 
-def test_a_proof_before_the_exchange_proves_nothing():
+def test_a_proof_before_the_exchange_proves_nothing() -> None:
     with pytest.raises(ScramFailed):
         exchange().verify(SERVER_FINAL)
 
@@ -52,20 +52,20 @@ def test_a_proof_before_the_exchange_proves_nothing():
         SERVER_FIRST.replace(b"s=W22", b"s=?!"),
     ],
 )
-def test_a_first_message_that_cannot_be_trusted(first: bytes):
+def test_a_first_message_that_cannot_be_trusted(first: bytes) -> None:
     with pytest.raises(ScramFailed):
         exchange().answer(first)
 
 
-def test_no_mechanism_that_we_speak():
+def test_no_mechanism_that_we_speak() -> None:
     with pytest.raises(ScramFailed, match="SCRAM-SHA-256 is needed"):
         Scram(b"pencil", NONCE, ("SCRAM-SHA-1",), b"")
 
 
-def test_a_removed_offer_of_channel_binding_is_noticed_by_the_server():
+def test_a_removed_offer_of_channel_binding_is_noticed_by_the_server() -> None:
     scram = Scram(b"pencil", NONCE, (PLAIN,), b"any certificate")
     assert scram.first().startswith(b"y,,")
 
 
-def test_plus_is_never_chosen_without_tls():
+def test_plus_is_never_chosen_without_tls() -> None:
     assert Scram(b"pencil", NONCE, (PLUS, PLAIN), b"").mechanism == PLAIN

@@ -1,0 +1,531 @@
+"""Conversations: what a thief's client and a lying server try, and what an honest client must not notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from blastwall.model.credential import Credential
+from blastwall.model.masks import ColumnRule, DetectRule, MaskRules, MaskStyle
+from blastwall.model.resource import Address, TlsMode
+from blastwall.model.statement import Stage, Statement
+from blastwall.protocols.contract import (
+    CLIENT,
+    UPSTREAM,
+    Admit,
+    Allow,
+    Answer,
+    Ask,
+    Claim,
+    Close,
+    Deny,
+    Dial,
+    Finished,
+    Held,
+    Injected,
+    Interrupt,
+    Login,
+    Lookup,
+    Refused,
+    Send,
+    StartTls,
+    Withdraw,
+)
+from blastwall.protocols.postgres.conversation import FAILING
+from blastwall.protocols.postgres.messages import (
+    FLUSH,
+    SYNC,
+    TERMINATE,
+    Bind,
+    Execute,
+    Field,
+    Named,
+    Parse,
+    cstring,
+    encode_bind,
+    encode_close,
+    encode_data_row,
+    encode_execute,
+    encode_parameter_status,
+    encode_parse,
+    encode_ready,
+    frame,
+)
+from blastwall.protocols.postgres.session import PostgresSession
+from blastwall.protocols.postgres.startup import (
+    AUTH_CLEARTEXT,
+    AUTH_OK,
+    GSSENC_REQUEST,
+    PROTOCOL_3_2,
+    SSL_REQUEST,
+    CancelKey,
+    Startup,
+    encode_authentication,
+    encode_cancel,
+    encode_password,
+    encode_request,
+    encode_startup,
+)
+from blastwall.protocols.postgres.tests.server import TinyServer
+from blastwall.protocols.postgres.tests.specimens import SPECIMENS, extended, opening, query, startup
+from blastwall.testing.playbook import Playbook
+
+MASKS = MaskRules(columns=(ColumnRule("emails", "public.customers.email", MaskStyle.REDACT),), key=b"k" * 32)
+EMAIL = Field("email", 16385, 3, 25)
+SECRET = "ada@example.com"
+
+Rule = Callable[[Ask], Answer | None]
+
+
+def allow(_ask: Ask) -> Answer:
+    return Allow()
+
+
+def masked(_ask: Ask) -> Answer:
+    return Allow(MASKS)
+
+
+def executions(rule: Callable[[Statement], Answer | None]) -> Rule:
+    """Judge executions only."""
+
+    def judge(ask: Ask) -> Answer | None:
+        assert isinstance(ask.question, Statement)
+        return rule(ask.question) if ask.question.stage is Stage.EXECUTE else Allow()
+
+    return judge
+
+
+def play(rule: Rule = allow, server: TinyServer | None = None) -> Playbook:
+    def by_rule(ask: Ask) -> Answer | None:
+        return SPECIMENS.admit if isinstance(ask.question, Login) else rule(ask)
+
+    book = Playbook(PostgresSession(opening()), by_rule, server or TinyServer(), SPECIMENS.look_up)
+    book.client(SPECIMENS.login)
+    assert book.closed is None
+    book.to_client.clear()
+    book.to_server.clear()
+    return book
+
+
+def tiny(book: Playbook) -> TinyServer:
+    assert isinstance(book.server, TinyServer)
+    return book.server
+
+
+def answers(book: Playbook) -> list[str]:
+    return list(SPECIMENS.answers(bytes(book.to_client)))
+
+
+def statements(book: Playbook) -> list[str]:
+    return [ask.question.text for ask in book.asked if isinstance(ask.question, Statement)]
+
+
+class TestNames:
+    """A name never means something else to the server than to the gateway."""
+
+    def deny_deletes(self) -> Rule:
+        return executions(lambda one: Deny("no") if one.operation == "DELETE" else Allow())
+
+    @pytest.mark.parametrize("slow", [False, True])
+    def test_a_replacement_that_the_server_ignored_is_not_believed(self, slow: bool) -> None:
+        book = play(self.deny_deletes())
+        book.client(encode_parse(Parse("s", "DELETE FROM orders")) + SYNC)
+        tiny(book).slow = slow
+        attack = (
+            extended("SELECT 'FAILS'", sync=False)
+            + encode_close(Named("S", "s"))
+            + encode_parse(Parse("s", "SELECT 'harmless'"))
+            + SYNC
+            + encode_bind(Bind("", "s"))
+            + encode_execute(Execute(""))
+            + SYNC
+        )
+        book.client(attack)
+        if slow:
+            tiny(book).slow = False
+            book.from_server(tiny(book).late)
+        assert "DELETE FROM orders" not in tiny(book).texts
+        assert statements(book)[-1] == "DELETE FROM orders"
+
+    def test_a_duplicate_that_the_server_refuses_is_not_believed(self) -> None:
+        server = TinyServer()
+        server.slow = False
+        book = play(self.deny_deletes(), server)
+        book.client(encode_parse(Parse("s", "DELETE FROM orders")) + SYNC)
+        server.slow = True
+        book.client(encode_parse(Parse("s", "SELECT 1")) + SYNC + encode_bind(Bind("", "s")) + SYNC)
+        asked = len(book.asked)
+        duplicate = frame(b"E", b'SERROR\0C42P05\0Mprepared statement "s" already exists\0\0') + encode_ready(b"I")
+        book.from_server(duplicate)
+        assert len(book.asked) == asked + 1
+        assert statements(book)[-1] == "DELETE FROM orders"
+
+    def test_a_statement_prepared_by_sql_is_known_to_bind(self) -> None:
+        server = TinyServer()
+        book = play(self.deny_deletes(), server)
+        server._prepared["p"] = "DELETE FROM orders"
+        book.client(query("PREPARE p AS DELETE FROM orders"))
+        book.client(encode_bind(Bind("", "p")) + encode_execute(Execute("")) + SYNC)
+        assert statements(book)[-1].endswith("DELETE FROM orders")
+        assert "DELETE FROM orders" not in server.texts
+
+    @pytest.mark.parametrize(
+        "unknown", [encode_bind(Bind("", "nobody")), encode_execute(Execute("cursor"))], ids=["Bind", "Execute"]
+    )
+    def test_what_was_never_judged_is_never_run(self, unknown: bytes) -> None:
+        book = play()
+        book.client(unknown + SYNC)
+        assert unknown not in bytes(book.to_server)
+        assert b"does not exist" in book.to_client
+        assert answers(book) == ["refused"]
+
+    def test_policy_that_changed_after_bind_is_asked_again(self) -> None:
+        book = play()
+        book.client(encode_parse(Parse("", "SELECT 1")) + encode_bind(Bind("p", "")) + FLUSH)
+        book.session.reconsider()
+        asked = len(book.asked)
+        book.rule = lambda _ask: Deny("policy changed")
+        book.client(encode_execute(Execute("p")) + SYNC)
+        assert len(book.asked) == asked + 1
+        assert tiny(book).texts == []
+        assert b"policy changed" in book.to_client
+
+
+class TestRefusal:
+    def test_the_rest_of_the_pipeline_is_neither_asked_nor_sent(self) -> None:
+        book = play(lambda ask: Deny("no") if "second" in repr(ask) else Allow())
+        book.client(extended("SELECT 'first'", sync=False) + extended("SELECT 'second'", sync=False))
+        book.client(extended("SELECT 'third'"))
+        assert tiny(book).texts == ["SELECT 'first'"]
+        assert not any("third" in text for text in statements(book))
+        assert answers(book) == ["SELECT 'first'", "refused"]
+
+    def test_a_query_of_several_is_refused_whole(self) -> None:
+        book = play(lambda ask: Deny("no") if "DELETE" in repr(ask) else Allow())
+        book.client(query("SELECT 1; DELETE FROM orders; SELECT 2"))
+        assert tiny(book).texts == []
+        assert answers(book) == ["refused"]
+        assert [type(e) for e in book.events if isinstance(e, Refused | Withdraw)] == [Refused, Withdraw]
+
+    def test_the_function_call_message_is_refused_even_where_policy_allows_all(self) -> None:
+        book = play()
+        book.client(frame(b"F", b"\0\0\0\1\0\0\0\0\0\0"))
+        assert b"FunctionCall" in book.to_client
+        assert FAILING.encode() in book.to_server
+        assert len(statements(book)) == 1
+
+    def test_several_commands_in_one_parse_are_unclassified(self) -> None:
+        book = play()
+        book.client(encode_parse(Parse("", "SELECT 1; SELECT 2")) + SYNC)
+        asked = book.asked[-1].question
+        assert isinstance(asked, Statement)
+        assert [effect.action for effect in asked.effects] == ["unclassified"]
+
+    def test_a_held_statement_tells_the_client_at_once(self) -> None:
+        book = play(lambda _ask: Held("waits for dba"))
+        book.client(query("SELECT 1"))
+        assert b"waits for dba" in book.to_client
+        assert not book.to_server
+
+    def test_a_cancel_during_a_hold_withdraws_it_and_the_session_lives(self) -> None:
+        book = play(lambda _ask: Held("waits for dba"))
+        book.client(query("DELETE FROM orders"))
+        book.interrupt()
+        assert any(isinstance(event, Withdraw) for event in book.events)
+        assert b"57014" in book.to_client
+        book.rule = allow
+        book.client(query("SELECT 2"))
+        assert tiny(book).texts == ["SELECT 2"]
+
+    def test_what_is_injected_is_marked_before_it_is_sent(self) -> None:
+        book = play(lambda _ask: Deny("no"))
+        book.client(query("DROP TABLE orders"))
+        assert [event.text for event in book.events if isinstance(event, Injected)] == [FAILING]
+
+
+class TestMasking:
+    def server(self, *fields: Field) -> TinyServer:
+        return TinyServer(fields or (EMAIL,), [SECRET.encode()])
+
+    @pytest.mark.parametrize("describe", [True, False])
+    @pytest.mark.parametrize("results", [(), (1,)])
+    def test_a_portal_is_described_before_it_is_run(self, describe: bool, results: tuple[int, ...]) -> None:
+        book = play(masked, self.server())
+        parse = encode_parse(Parse("", "SELECT email FROM customers"))
+        named = b"D" + b"\0\0\0\6P\0" if describe else b""
+        book.client(parse + encode_bind(Bind("", "", results=results)) + named + encode_execute(Execute("")) + SYNC)
+        assert SECRET.encode() not in book.to_client
+        assert (b"T\0\0" in book.to_client) is describe
+        assert answers(book)[-1].startswith("[redacted")
+
+    def test_the_simple_protocol(self) -> None:
+        book = play(masked, self.server())
+        book.client(query("SELECT email FROM customers"))
+        assert SECRET.encode() not in book.to_client
+        finished = [event for event in book.events if isinstance(event, Finished)]
+        assert finished[-1].rows == 1
+        assert dict(finished[-1].masked) == {"emails": 1}
+
+    @pytest.mark.parametrize("origin", [(0, 0), (16385, 0), (99999, 1)], ids=["none", "whole row", "unknown table"])
+    def test_what_cannot_be_traced_is_masked_whole(self, origin: tuple[int, int]) -> None:
+        book = play(masked, self.server(Field("x", *origin, 25)))
+        book.client(query("SELECT f(email) FROM customers"))
+        assert SECRET.encode() not in book.to_client
+
+    def test_an_unmasked_table_passes_untouched(self) -> None:
+        book = play(masked, self.server(Field("total", 16390, 3, 25)))
+        book.client(query("SELECT total FROM orders"))
+        assert answers(book) == [SECRET]
+
+    def test_a_copy_of_masked_values_is_refused_before_it_is_sent(self) -> None:
+        book = play(masked)
+        book.client(query("CREATE TABLE stolen AS SELECT email FROM customers"))
+        assert tiny(book).texts == []
+        assert b"masking refuses" in book.to_client
+        assert any(isinstance(event, Refused) for event in book.events)
+
+    def test_rows_without_a_description_close(self) -> None:
+        book = play(masked, self.server())
+        tiny(book).slow = True
+        book.client(query("SELECT email FROM customers"))
+        book.from_server(encode_data_row([SECRET.encode()]))
+        assert book.closed is not None
+        assert SECRET.encode() not in book.to_client
+
+    def test_a_row_of_another_width_closes(self) -> None:
+        book = play(masked, TinyServer((EMAIL,), [b"1", SECRET.encode()]))
+        book.client(query("SELECT email FROM customers"))
+        assert book.closed is not None
+        assert SECRET.encode() not in book.to_client
+
+    @pytest.mark.parametrize("size", [1, 3, 7, 1000])
+    def test_detectors_see_rows_however_they_arrive(self, size: int) -> None:
+        rules = MaskRules(detect=(DetectRule("mail", ("email",), MaskStyle.REDACT),), key=b"k" * 32)
+        book = play(lambda _ask: Allow(rules), self.server(Field("note", 16390, 2, 25)))
+        book.cut = lambda data: [data[n : n + size] for n in range(0, len(data), size)]
+        book.client(query("SELECT customer FROM orders"))
+        assert SECRET.encode() not in book.to_client
+        assert len(answers(book)) == 1
+
+
+class TestServer:
+    """A server that answers what was not asked."""
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            encode_data_row([b"x"]),
+            frame(b"C", cstring("SELECT 1")),
+            frame(b"1", b""),
+            frame(b"2", b""),
+            encode_ready(b"I"),
+            frame(b"G", b"\0\0\0"),
+            frame(b"H", b"\0\0\0"),
+            frame(b"W", b"\0\0\0"),
+            frame(b"d", b"x"),
+            frame(b"V", b"\0\0\0\0"),
+            encode_authentication(AUTH_CLEARTEXT),
+            encode_authentication(AUTH_OK),
+            b"Z\0\0\0\1",
+            b"\x00\xff\xff\xff\xff",
+            encode_parameter_status("client_encoding", "LATIN1"),
+            encode_parameter_status("standard_conforming_strings", "off"),
+        ],
+    )
+    def test_closes_the_session(self, message: bytes) -> None:
+        book = play()
+        book.from_server(message)
+        assert book.closed is not None
+        assert b"FATAL" in book.to_client
+
+    def test_answering_a_refused_statement_with_rows_closes(self) -> None:
+        server = TinyServer()
+        book = play(lambda _ask: Deny("no"), server)
+        server.slow = True
+        book.client(query("DROP TABLE orders"))
+        book.from_server(encode_data_row([b"gone"]))
+        assert book.closed is not None
+        assert b"gone" not in book.to_client
+
+    def test_leaving_tells_the_client(self) -> None:
+        book = play()
+        outputs = book.session.receive_eof(UPSTREAM)
+        assert isinstance(outputs[-1], Close)
+        assert any(isinstance(one, Send) and b"08006" in bytes(one.span) for one in outputs)
+
+
+class TestCopyIn:
+    COPY = "COPY orders FROM STDIN"
+
+    def begin(self, sent: bytes) -> Playbook:
+        server = TinyServer()
+        book = play(allow, server)
+        server.slow = True
+        book.client(sent)
+        return book
+
+    def test_data_is_passed_on_only_while_a_copy_is_under_way(self) -> None:
+        book = play()
+        book.client(frame(b"d", b"1\t2\t3\n") + frame(b"c", b""))
+        assert not book.to_server
+        assert book.closed is None
+
+    def test_nothing_else_is_asked_until_it_has_ended(self) -> None:
+        book = self.begin(query(self.COPY))
+        book.from_server(frame(b"G", b"\0\0\0"))
+        book.client(frame(b"d", b"1\t1\t1\n") + query("SELECT 'sneaked in'"))
+        assert b"sneaked in" not in book.to_server
+        book.client(frame(b"c", b""))
+        assert b"sneaked in" not in book.to_server
+        book.from_server(frame(b"C", cstring("COPY 1")) + encode_ready(b"I"))
+        assert b"sneaked in" in book.to_server
+        finished = [event for event in book.events if isinstance(event, Finished)]
+        assert finished[-1].affected == 1
+
+    def test_the_sync_that_a_server_ignores_while_copying_is_not_owed(self) -> None:
+        book = self.begin(
+            encode_parse(Parse("", self.COPY)) + encode_bind(Bind("", "")) + encode_execute(Execute("")) + SYNC
+        )
+        book.from_server(frame(b"1", b"") + frame(b"2", b"") + frame(b"G", b"\0\0\0"))
+        book.client(frame(b"d", b"1\t1\t1\n") + frame(b"c", b"") + SYNC)
+        book.from_server(frame(b"C", cstring("COPY 1")) + encode_ready(b"I"))
+        assert book.closed is None
+        book.client(query("SELECT 1"))
+        assert query("SELECT 1") in bytes(book.to_server)
+
+
+class TestStart:
+    def session(self, **changes: object) -> PostgresSession:
+        return PostgresSession(replace(opening(), plain_text=False))
+
+    def feed(self, session: PostgresSession, data: bytes) -> list[object]:
+        return list(session.receive(CLIENT, data))
+
+    def test_plain_text_is_refused_with_what_to_do(self) -> None:
+        outputs = self.feed(self.session(), startup())
+        assert b"sslmode=verify-full" in bytes(outputs[0].span) if isinstance(outputs[0], Send) else False
+        assert isinstance(outputs[-1], Close)
+
+    def test_bytes_before_tls_close(self) -> None:
+        outputs = self.feed(self.session(), encode_request(SSL_REQUEST) + b"x")
+        assert not any(isinstance(one, StartTls) for one in outputs)
+        assert isinstance(outputs[-1], Close)
+
+    def test_tls_then_startup(self) -> None:
+        session = self.session()
+        outputs = self.feed(session, encode_request(GSSENC_REQUEST))
+        assert outputs == [Send(CLIENT, b"N")]
+        outputs = self.feed(session, encode_request(SSL_REQUEST))
+        assert outputs == [Send(CLIENT, b"S"), StartTls(CLIENT, ("postgresql",))]
+        assert session.tls_started(CLIENT, None, b"") == []
+        outputs = self.feed(session, startup())
+        assert outputs == [Send(CLIENT, encode_authentication(AUTH_CLEARTEXT))]
+
+    def test_direct_tls_hands_over_its_first_bytes(self) -> None:
+        session = self.session()
+        assert self.feed(session, b"\x16\x03\x01hello") == [StartTls(CLIENT, ("postgresql",), b"\x16\x03\x01hello")]
+        assert isinstance(session.tls_started(CLIENT, None, b"")[-1], Close)
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"replication": "true"},
+            {"replication": "database"},
+            {"role": "postgres"},
+            {"options": "-c role=postgres"},
+            {"options": "--role=postgres"},
+            {"options": "-c session_authorization=postgres"},
+            {"options": "-c standard_conforming_strings=off"},
+            {"options": "-crole=postgres"},
+            {"options": "-P"},
+            {"client_encoding": "LATIN1"},
+            {"session_preload_libraries": "x"},
+        ],
+    )
+    def test_settings_that_need_more_than_connect_are_refused(self, parameters: dict[str, str]) -> None:
+        outputs = list(PostgresSession(opening()).receive(CLIENT, startup(**parameters)))
+        assert isinstance(outputs[-1], Close)
+        assert not any(isinstance(one, Ask | Dial) for one in outputs)
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"options": "-c statement_timeout=5s -c search_path=public"},
+            {"client_encoding": "UTF8", "DateStyle": "ISO", "TimeZone": "UTC"},
+            {"client_encoding": "'utf-8'"},
+            {"extra_float_digits": "2"},
+        ],
+    )
+    def test_settings_of_ordinary_drivers_pass(self, parameters: dict[str, str]) -> None:
+        outputs = list(PostgresSession(opening()).receive(CLIENT, startup(**parameters)))
+        assert outputs == [Send(CLIENT, encode_authentication(AUTH_CLEARTEXT))]
+
+    def test_an_unknown_database_is_refused_before_anything_is_dialled(self) -> None:
+        book = Playbook(PostgresSession(opening()), lambda _ask: SPECIMENS.admit, TinyServer(), SPECIMENS.look_up)
+        packet = encode_startup(Startup(196608, {"user": "ci", "database": "secrets"}))
+        book.client(packet + encode_password(b"token"))
+        assert book.closed is not None
+        assert not any(isinstance(event, Dial) for event in book.events)
+        assert b"3D000" in book.to_client
+
+    def test_protocol_3_2_gets_a_long_cancel_key(self) -> None:
+        book = Playbook(PostgresSession(opening()), lambda _ask: SPECIMENS.admit, TinyServer(), SPECIMENS.look_up)
+        packet = encode_startup(Startup(PROTOCOL_3_2, {"user": "ci", "database": "shop", "_pq_.new": "1"}))
+        book.client(packet + encode_password(b"token"))
+        (claimed,) = [event for event in book.events if isinstance(event, Claim)]
+        assert len(claimed.handle) == 36
+        assert b"_pq_.new" in book.to_client
+        assert claimed.handle in bytes(book.to_client)
+
+    def test_a_cancel_request_interrupts_by_its_handle_alone(self) -> None:
+        key = CancelKey(77, b"key!")
+        outputs = self.feed(self.session(), encode_cancel(key))
+        assert outputs == [Interrupt(key.handle), Close("a cancel request")]
+
+    def test_a_catalog_that_cannot_be_read_lets_nobody_in(self) -> None:
+        def broken(_lookup: Lookup) -> object:
+            return ConnectionError("refused")
+
+        book = Playbook(PostgresSession(opening()), lambda _ask: SPECIMENS.admit, TinyServer(), broken)
+        book.client(SPECIMENS.login)
+        assert book.closed is not None
+        assert b"cannot be judged" in book.to_client
+
+
+class TestEnd:
+    def test_terminating_while_a_statement_runs_cancels_it(self) -> None:
+        server = TinyServer()
+        book = play(allow, server)
+        server.slow = True
+        book.client(query("SELECT 'long'"))
+        book.terminate("contained")
+        assert server.cancels
+        assert any(isinstance(event, Dial) for event in book.events)
+
+    def test_a_message_of_our_own_is_never_put_into_a_half_passed_one(self) -> None:
+        book = play(allow, TinyServer())
+        tiny(book).slow = True
+        book.client(query("SELECT 'long'"))
+        description = tiny(book).late[: tiny(book).late.index(b"D\0\0")]
+        book.from_server(description + encode_data_row([b"y" * 100])[:50])
+        passed = len(book.to_client)
+        book.terminate("contained")
+        assert len(book.to_client) == passed
+
+    def test_the_clients_goodbye_is_passed_on(self) -> None:
+        book = play()
+        book.client(TERMINATE)
+        assert bytes(book.to_server) == TERMINATE
+        assert book.closed is not None
+
+
+def test_the_credential_is_not_in_any_repr() -> None:
+    admit = Admit(Credential("app", b"upstream-secret"), "x")
+    session = PostgresSession(opening())
+    session.receive(CLIENT, SPECIMENS.login)
+    assert "upstream-secret" not in repr(admit)
+    assert "token" not in repr(Login("ci", b"token", "shop")).replace("Login", "")
+    tls = Address("db", 5432, TlsMode.VERIFY_FULL)
+    assert str(tls) == "db:5432"
