@@ -50,7 +50,7 @@ def cards(draw: st.DrawFn) -> str:
 @st.composite
 def grouped_cards(draw: st.DrawFn) -> str:
     card = draw(cards())
-    gap = draw(st.sampled_from([*" -.:/|*_,;\t\n", " - ", "\u00a0", "\u2013", "\u2009", "\u200b", ""]))
+    gap: str = draw(st.sampled_from([*" -.:/|*_,;\t\n", " - ", "\u00a0", "\u2013", "\u2009", "\u200b", ""]))
     if len(card) == 15:
         return gap.join((card[:4], card[4:10], card[10:]))
     if len(card) == 14:
@@ -66,7 +66,7 @@ def ibans(draw: st.DrawFn) -> str:
     code = country.decode()
     check = 98 - int("".join(str(int(char, 36)) for char in bban + code + "00")) % 97
     whole = f"{code}{check:02}{bban}"
-    gap = draw(st.sampled_from(["", " ", "-", ".", "\u00a0", "\u200b"]))
+    gap: str = draw(st.sampled_from(["", " ", "-", ".", "\u00a0", "\u200b"]))
     text = gap.join(whole[at : at + 4] for at in range(0, len(whole), 4))
     return draw(st.sampled_from([text, text.lower()]))
 
@@ -74,7 +74,7 @@ def ibans(draw: st.DrawFn) -> str:
 @st.composite
 def ssns(draw: st.DrawFn) -> str:
     area = draw(st.integers(1, 899).filter(lambda area: area != 666))
-    gap = draw(st.sampled_from(["-", " ", ".", "/", "\u00a0", "\u2011", "\n"]))
+    gap: str = draw(st.sampled_from(["-", " ", ".", "/", "\u00a0", "\u2011", "\n"]))
     return f"{area:03}{gap}{draw(st.integers(1, 99)):02}{gap}{draw(st.integers(1, 9999)):04}"
 
 
@@ -144,7 +144,7 @@ JSON_VALUES = st.recursive(
     ascii_only=st.booleans(),
     escape_all=st.booleans(),
 )
-def test_json_stays_json_and_hides_keys_and_values(  # noqa: PLR0917
+def test_json_stays_json_and_hides_keys_and_values(
     kind: ValueKind, detector: str, data: st.DataObject, other: object, key: bool, ascii_only: bool, escape_all: bool
 ) -> None:
     planted = data.draw(PLANTS[detector])

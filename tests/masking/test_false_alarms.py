@@ -1,0 +1,74 @@
+"""How often ordinary data is taken for personal data; `docs/masking.md` tells the rates that are bounded here."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import uuid
+from collections.abc import Callable
+
+import pytest
+
+from blastwall.masking.detectors import FINDERS
+
+COUNT = 4000
+Make = Callable[[random.Random], str]
+
+
+def digits(count: int) -> Make:
+    return lambda rng: str(rng.randrange(10 ** (count - 1), 10**count))
+
+
+def timestamp(rng: random.Random) -> str:
+    parts = [rng.randrange(10, 28) for _ in range(6)]
+    return "20{}-{}-{} {}:{}:{}".format(*parts) + f".{rng.randrange(10**6):06}+00"
+
+
+NEVER: dict[str, Make] = {
+    "order number": lambda rng: str(rng.randrange(10**5, 10**12)),
+    "invoice number": lambda rng: f"INV-2026-{rng.randrange(10**6):06}",
+    "timestamp": timestamp,
+    "milliseconds since 1970": lambda rng: str(rng.randrange(15 * 10**11, 18 * 10**11)),
+    "microseconds since 1970": lambda rng: str(rng.randrange(15 * 10**14, 18 * 10**14)),
+    "nanoseconds since 1970": lambda rng: str(rng.randrange(15 * 10**17, 18 * 10**17)),
+    "floating point": lambda rng: repr(rng.random() * 1000),
+    "coordinates": lambda rng: f"{rng.uniform(-90, 90)},{rng.uniform(-180, 180)}",
+    "twenty or more digits": digits(24),
+    "list of numbers": lambda rng: "{" + ",".join(str(rng.randrange(1000, 9999)) for _ in range(6)) + "}",
+    "years": lambda rng: ", ".join(str(rng.randrange(1990, 2030)) for _ in range(6)),
+    "IPv4": lambda rng: ".".join(str(rng.randrange(256)) for _ in range(4)),
+    "MAC": lambda rng: ":".join(f"{rng.randrange(256):02x}" for _ in range(6)),
+    "German telephone": lambda rng: (
+        f"+49 {rng.randrange(150, 180)} {rng.randrange(1000, 9999)} {rng.randrange(1000, 9999)}"
+    ),
+    "US telephone": lambda rng: f"+1 ({rng.randrange(200, 999)}) {rng.randrange(200, 999)}-{rng.randrange(10**4):04}",
+    "package version": lambda rng: f"react@18.{rng.randrange(10)}.{rng.randrange(10)}",
+}
+SELDOM: dict[str, tuple[Make, float]] = {
+    "UUID": (lambda rng: str(uuid.UUID(int=rng.getrandbits(128))), 0.002),
+    "SHA-256": (lambda rng: hashlib.sha256(rng.randbytes(8)).hexdigest(), 0.003),
+    "IPv6": (lambda rng: ":".join(f"{rng.randrange(65536):04x}" for _ in range(8)), 0.002),
+    "13 digits": (digits(13), 0.015),
+    "16 digits": (digits(16), 0.06),
+    "18 digits": (digits(18), 0.035),
+}
+
+
+def rate(make: Make) -> float:
+    rng = random.Random(7)
+    alarms = 0
+    for _ in range(COUNT):
+        data = make(rng).encode()
+        alarms += any(find(data, False) for find in FINDERS.values())
+    return alarms / COUNT
+
+
+@pytest.mark.parametrize("name", NEVER)
+def test_never(name: str) -> None:
+    assert rate(NEVER[name]) == 0
+
+
+@pytest.mark.parametrize("name", SELDOM)
+def test_seldom(name: str) -> None:
+    make, most = SELDOM[name]
+    assert rate(make) <= most
