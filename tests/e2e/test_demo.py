@@ -1,0 +1,62 @@
+"""The demo keeps its promises, on a server with TLS and on one without, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+
+@contextmanager
+def demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `blastwall demo` as a process of its own, with a temporary folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "blastwall", "demo", *arguments],
+            env={**os.environ, "TMPDIR": folder},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield process
+            process.wait(30)
+            assert list(Path(folder).iterdir()) == []
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def test_the_story_goes_as_it_says() -> None:
+    with demo("--script") as process:
+        said, _ = process.communicate(timeout=100)
+        assert process.returncode == 0, said
+        assert "✗" not in said
+        assert "promises of the story were kept" in said
+
+
+def test_it_stays_up_until_ctrl_c_and_leaves_nothing() -> None:
+    with demo("--json") as process:
+        assert process.stdout is not None
+        lines = ""
+        while not lines.rstrip().endswith("}"):
+            line = process.stdout.readline()
+            assert line, lines
+            lines += line
+        shown = json.loads(lines)
+        with psycopg.connect(shown["conninfo"], password=shown["password"]) as connection:
+            assert connection.execute("SELECT count(*) FROM customers").fetchone() == (60,)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(shown["conninfo"], password=shown["password"])
