@@ -1,0 +1,140 @@
+"""A gateway's control port over real TLS, with a real issuer, store and containment; policy answers as a test says."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+import aiohttp
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from prometheus_client import CollectorRegistry, Counter
+from tests.identity.conftest import OTHER, PG, a_user, an_agent, an_issuer
+from tests.identity.issuer import Clock, LoopbackIssuer, running_issuer
+
+from blastwall.api import create_app, serve
+from blastwall.config.model import PassSettings
+from blastwall.containment import StoredContainment
+from blastwall.control.control import Control, build_control
+from blastwall.gate.ports import Subject
+from blastwall.identity import OidcIdentity
+from blastwall.model.ruling import Decision, Ruling
+from blastwall.model.statement import Statement
+from blastwall.store import open_store
+from blastwall.store.containments import ContainmentTable
+from blastwall.store.passes import PassTable
+
+GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+
+
+@dataclass
+class AnswerPolicy:
+    """Permits `connect` to the resources in `permitted`."""
+
+    permitted: set[str] = field(default_factory=lambda: {PG.name})
+    version: str = "v"
+
+    def rule_connect(self, subject: Subject) -> Ruling:
+        return Ruling(Decision.ALLOW if subject.resource.name in self.permitted else Decision.DENY)
+
+    def rule(self, subject: Subject, statement: Statement) -> Ruling:
+        raise NotImplementedError
+
+
+@dataclass
+class Gateway:
+    """What tests act on. `url` is https on loopback; `http` trusts its certificate."""
+
+    url: str
+    http: aiohttp.ClientSession
+    ca: Path
+    issuer: LoopbackIssuer
+    clock: Clock
+    identity: OidcIdentity
+    containment: StoredContainment
+    policy: AnswerPolicy
+    control: Control
+    waiting_for: list[str]
+
+    async def exchange(self, **changes: str | None) -> tuple[int, dict[str, object], aiohttp.ClientResponse]:
+        """Post a good exchange with changes; None takes a field out."""
+        form: dict[str, str | None] = {
+            "grant_type": GRANT,
+            "subject_token_type": JWT,
+            "subject_token": self.issuer.token().decode() if "subject_token" not in changes else None,
+            "resource": "pg-prod",
+            **changes,
+        }
+        sent = {name: value for name, value in form.items() if value is not None}
+        async with self.http.post(f"{self.url}/token", data=sent) as response:
+            return response.status, await response.json(), response
+
+
+def make_certificate(folder: Path) -> Path:
+    """Write a self-signed certificate for loopback, with its key, as one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gateway")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "gateway.pem"
+    path.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+    clock = Clock()
+    store = await open_store("sqlite:///state/b.db", tmp_path)
+    containment = StoredContainment(ContainmentTable(store), clock)
+    await containment.start()
+    registry = CollectorRegistry()
+    Counter("sessions", "Sessions.", ["agent"], registry=registry).labels("shop-ci").inc()
+    pem = make_certificate(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem)
+    waiting_for: list[str] = []
+    policy = AnswerPolicy()
+    async with running_issuer(clock) as issuer:
+        identity = OidcIdentity(
+            [an_issuer(issuer.url)], [an_agent()], [a_user()], PassSettings(), store=PassTable(store), now=clock
+        )
+        control = build_control(
+            identity,
+            policy=lambda: policy,
+            containment=containment,
+            resources=lambda: {PG.name: PG, OTHER.name: OTHER},
+            waiting_for=lambda: waiting_for,
+            registry=registry,
+            now=clock,
+        )
+        server = await serve(create_app(control), "127.0.0.1", 0, tls)
+        trust = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=pem))
+        async with aiohttp.ClientSession(connector=trust) as http:
+            url = f"https://127.0.0.1:{server.port}"
+            yield Gateway(url, http, pem, issuer, clock, identity, containment, policy, control, waiting_for)
+        await server.stop()
+        await identity.close()
+    await containment.stop()
+    await store.close()
