@@ -81,9 +81,8 @@ def _print_node(node: NodeReport) -> None:
     from blastwall.cli.recorded_text import say, visible
 
     say(visible(f"Node {node.node}"), "bold")
-    say(
-        f"  {node.sessions} sessions, {node.records} records, {node.checkpoints} checkpoints, {node.entries} chain entries"
-    )
+    counts = f"{node.sessions} sessions, {node.records} records, {node.checkpoints} checkpoints"
+    say(f"  holds     {counts}, {node.entries} chain entries")
     _print_key(node)
     _print_anchored(node)
     for torn in node.torn:
@@ -100,8 +99,10 @@ def _print_key(node: NodeReport) -> None:
     from blastwall.cli.recorded_text import say, visible
 
     if node.local:
-        say(visible(f"  key       {node.key[:16] or 'none'}, found beside the recordings: whoever replaced both would not"
-                    " be seen. Give your own copy with --key"), "yellow")  # fmt: skip
+        key = (
+            f"  key       {node.key[:16] or 'none'}, found beside the recordings: who replaced both would not be seen. "
+        )
+        say(visible(key + "Give your own copy with --key"), "yellow")
     else:
         say(visible(f"  key       {node.key[:16] or 'none fits'}, brought by you"))
 
@@ -111,7 +112,7 @@ def _print_anchored(node: NodeReport) -> None:
 
     if node.anchored is None or node.anchored_at is None:
         say(
-            "  anchored  nothing: whoever holds the gateway and its key could have rewritten it all. Give --anchors",
+            "  anchored  nothing: who holds the gateway and its key could have rewritten all. Give --anchors",
             "yellow",
         )
         return

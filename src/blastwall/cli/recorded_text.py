@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -13,13 +12,12 @@ from rich.text import Text
 
 from blastwall.cli.printing import console
 
-_ACTING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories of what acts instead of showing: controls, direction marks, surrogates, private, separators."""
-
 
 def visible(text: str) -> str:
     """Return `text` on one line with everything that a terminal might obey written as an escape (x1b)."""
-    return "".join(_escape(char) if unicodedata.category(char) in _ACTING else char for char in text)
+    # What is not printable to Python are Unicode's controls, direction marks, surrogates, private characters and
+    # separators other than the space.
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
 def _escape(char: str) -> str:

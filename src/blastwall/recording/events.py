@@ -35,7 +35,16 @@ _NAMES: Mapping[type[Event], str] = {kind: name for name, kind in _TYPES.items()
 _DECODERS: Mapping[bytes, msgspec.json.Decoder[Event]] = {
     name.encode(): msgspec.json.Decoder(kind) for name, kind in _TYPES.items()
 }
-_encode = msgspec.json.Encoder().encode
+
+
+def _plain(value: object) -> object:
+    """A read-only mapping is a mapping too."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"an event cannot hold a {type(value).__name__}")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 class UnreadableEvent(ValueError):  # noqa: N818 - says what it is
@@ -56,7 +65,7 @@ def encode(event: Event) -> bytes:
     try:
         return opening + _encode(event)[1:]
     except UnicodeEncodeError:
-        return opening + _encode(_printable(msgspec.to_builtins(event)))[1:]
+        return opening + _encode(_printable(msgspec.to_builtins(event, enc_hook=_plain)))[1:]
 
 
 def decode(payload: bytes) -> Event:

@@ -138,17 +138,22 @@ class _Node:
         return found + ([] if not unsure else self._confirmed(unsure, query))
 
     def records(self, stream: int) -> Iterator[Recorded]:
-        """Yield one session's records, each number once."""
-        expected: int | None = None
+        """Yield one session's records; a gap or an unreadable place is a record without an event."""
+        expected = 0
         for segment in self._segments(stream):
-            for number, event, problem in self._events(segment, lambda each: each == stream):
-                if expected is not None and number[1] > expected:
-                    gap = f"records {expected} to {number[1] - 1} are not here"
-                    yield Recorded(expected, None, gap)
-                expected = number[1] + 1
-                yield Recorded(number[1], event, problem)
+            if not self._may_hold(segment, stream):
+                continue
+            for (_, number), event, problem in self._events(segment, lambda each: each == stream):
+                if number > expected:
+                    yield Recorded(expected, None, f"records {expected} to {number - 1} are not here")
+                expected = number + 1
+                yield Recorded(number, event, problem)
             if segment in self._damaged:
-                yield Recorded(expected or 0, None, f"segment {segment} cannot be read to its end; run `audit verify`")
+                yield Recorded(expected, None, f"segment {segment} cannot be read to its end; run `audit verify`")
+
+    def _may_hold(self, segment: int, stream: int) -> bool:
+        portions = index_of(self._folder, segment)
+        return not portions or any(portion.stream == stream for portion in portions)
 
     def _summaries(self) -> Iterator[Summary]:
         portions: dict[int, list[Portion]] = {}
@@ -183,16 +188,20 @@ class _Node:
     def _events(
         self, segment: int, wanted: Callable[[int], bool]
     ) -> Iterator[tuple[tuple[int, int], Event | None, str]]:
+        sealed, end = self._chain.sealed.get(segment), 0
         try:
             with content_of(self._folder, segment) as source:
                 for item in read(source):
                     if isinstance(item, Broken):
                         if not item.torn:
                             self._damaged.add(segment)
-                        return
+                        break
+                    end = item.end
                     if wanted(item.stream):
                         yield (item.stream, item.number), *_decoded(item.payload)
         except OSError:
+            self._damaged.add(segment)
+        if sealed is not None and end != sealed.size:
             self._damaged.add(segment)
 
     def _confirmed(self, unsure: dict[int, Summary], query: Query) -> list[Summary]:

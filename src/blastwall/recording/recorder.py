@@ -169,7 +169,7 @@ class Recorder:
             return
         try:
             segment = self._log.append(record.stream, events)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             self._fail(record, _cannot(self._folder, error) if isinstance(error, OSError) else str(error))
             durable(record.failed)
             return

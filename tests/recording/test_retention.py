@@ -1,0 +1,89 @@
+"""Deleting by the limits: never what is in use, and never so that it looks like tampering."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from blastwall.config.model import Recordings
+from blastwall.recording.chain import Sealed, read_chain
+from blastwall.recording.keys import load_public_key
+from blastwall.recording.reader import Reader
+from blastwall.recording.retention import due, longest_open
+from blastwall.recording.verify import verify
+
+from .conftest import Place, asked, opening, settled, write
+
+
+def sealed(segment: int, last_at: float, stored: int = 100) -> Sealed:
+    return Sealed(0.0, segment, 1000, "", stored, "", "", last_at)
+
+
+def numbers(settings: Recordings, segments: list[Sealed], pinned: set[int], now: float) -> list[tuple[int, str]]:
+    return [(each.sealed.segment, each.why) for each in due(settings, segments, pinned, now)]
+
+
+def test_without_limits_nothing_is_deleted() -> None:
+    assert numbers(Recordings(), [sealed(1, 0.0)], set(), 1e12) == []
+
+
+def test_what_is_older_than_keep_goes_unless_a_session_uses_it() -> None:
+    settings = Recordings(keep=timedelta(seconds=100))
+    segments = [sealed(1, 10.0), sealed(2, 20.0), sealed(3, 950.0)]
+    assert numbers(settings, segments, {1}, 1000.0) == [(2, "keep")]
+
+
+def test_oldest_go_beyond_the_size() -> None:
+    settings = Recordings(max_size=250)
+    segments = [sealed(1, 10.0), sealed(2, 20.0), sealed(3, 30.0), sealed(4, 40.0)]
+    assert numbers(settings, segments, {1}, 1000.0) == [(2, "max_size"), (3, "max_size")]
+
+
+def test_quiet_node_closes_its_segment_in_time_for_keep() -> None:
+    assert longest_open(Recordings(keep=timedelta(hours=8))) == 3600
+    assert longest_open(Recordings()) == 86_400
+
+
+async def test_deletion_does_not_look_like_tampering(place: Place) -> None:
+    recorder = place.recorder(max_size=1500, segment_size=2500)
+    await recorder.start()
+    for name in ("old", "middle", "young"):
+        record = recorder.open(name)
+        write(record, opening(place.clock(), name))
+        for number in range(8):
+            write(record, asked(place.clock(), number, f"select {name} {number}"))
+        record.close()
+    running = recorder.open("running")
+    write(running, opening(place.clock(), "running"))
+    await settled(lambda: len(read_chain(place.node / "chain").sealed) >= 6)
+    await recorder.retain()
+    assert recorder.counters.segments_removed > 0
+    write(running, asked(place.clock(), 1, "select 1"))
+    running.close()
+    await recorder.stop()
+
+    report = verify(place.recordings, [load_public_key(place.public)], [place.anchors])
+    assert [finding.detail for node in report.nodes for finding in node.findings] == []
+    assert report.nodes[0].removed
+    sessions = {each.session: each for each in Reader(place.recordings).sessions()}
+    assert "old" not in sessions
+    assert sessions["running"].last == 5
+    assert any(each.shortened for each in sessions.values()), "one session lost its beginning, and says so"
+    assert all(path.stat().st_size for path in place.node.glob("segment-*"))
+
+
+async def test_deleted_segments_stay_deleted_over_a_restart_and_the_rest_can_still_go(place: Place) -> None:
+    recorder = place.recorder()
+    await recorder.start()
+    for name in ("a", "b"):
+        record = recorder.open(name)
+        for number in range(6):
+            write(record, asked(place.clock(), number, "select 1"))
+        record.close()
+    await recorder.stop()
+    recorder = place.recorder(keep=timedelta(seconds=1))
+    await recorder.start()
+    place.clock.now += 100
+    await recorder.retain()
+    await recorder.stop()
+    assert not list(place.node.glob("segment-*"))
+    assert verify(place.recordings, [load_public_key(place.public)], [place.anchors]).good
