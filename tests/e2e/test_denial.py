@@ -5,9 +5,9 @@ from __future__ import annotations
 import psycopg
 import pytest
 from psycopg.errors import InFailedSqlTransaction, InsufficientPrivilege
+from tests.e2e.conftest import Shop
 
 from blastwall.testing.postgres import PostgresServer
-from tests.e2e.conftest import Shop
 
 Agent = psycopg.Connection[tuple[object, ...]]
 DROP = "DROP TABLE orders"
@@ -30,19 +30,19 @@ def refused(agent: Agent, statement: str, *, prepare: bool | None = None) -> str
     return str(caught.value)
 
 
-def test_simple(shop: Shop, agent: Agent):
+def test_simple(shop: Shop, agent: Agent) -> None:
     said = refused(agent, DROP)
     assert "blastwall" in said
     assert agent.execute("SELECT 1").fetchone() == (1,)
     assert count(shop, "orders") == 30
 
 
-def test_prepared(shop: Shop, agent: Agent):
+def test_prepared(shop: Shop, agent: Agent) -> None:
     refused(agent, DROP, prepare=True)
     assert agent.execute("SELECT %s::int", (2,)).fetchone() == (2,)
 
 
-def test_inside_a_transaction_everything_is_rolled_back(shop: Shop, agent: Agent):
+def test_inside_a_transaction_everything_is_rolled_back(shop: Shop, agent: Agent) -> None:
     with pytest.raises(InsufficientPrivilege), agent.transaction():
         agent.execute("INSERT INTO archive VALUES (1, 'a')")
         agent.execute(DROP)
@@ -50,7 +50,7 @@ def test_inside_a_transaction_everything_is_rolled_back(shop: Shop, agent: Agent
     assert agent.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_in_a_failed_transaction_the_client_sees_the_refusal(agent: Agent):
+def test_in_a_failed_transaction_the_client_sees_the_refusal(agent: Agent) -> None:
     agent.execute("BEGIN")
     refused(agent, DROP)
     with pytest.raises(InFailedSqlTransaction):
@@ -60,7 +60,7 @@ def test_in_a_failed_transaction_the_client_sees_the_refusal(agent: Agent):
     assert agent.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_after_a_savepoint(shop: Shop, agent: Agent):
+def test_after_a_savepoint(shop: Shop, agent: Agent) -> None:
     with agent.transaction():
         agent.execute("INSERT INTO archive VALUES (1, 'kept')")
         with pytest.raises(InsufficientPrivilege), agent.transaction():
@@ -68,13 +68,13 @@ def test_after_a_savepoint(shop: Shop, agent: Agent):
     assert count(shop) == 1
 
 
-def test_a_multi_statement_query_runs_whole_or_not_at_all(shop: Shop, agent: Agent):
+def test_a_multi_statement_query_runs_whole_or_not_at_all(shop: Shop, agent: Agent) -> None:
     said = refused(agent, f"INSERT INTO archive VALUES (1, 'a'); {DROP}; INSERT INTO archive VALUES (2, 'b')")
     assert "the whole query was not run" in said
     assert count(shop) == 0
 
 
-def test_in_a_pipeline_the_earlier_insert_is_rolled_back(shop: Shop, agent: Agent):
+def test_in_a_pipeline_the_earlier_insert_is_rolled_back(shop: Shop, agent: Agent) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege), agent.pipeline():
         agent.execute("INSERT INTO archive VALUES (1, 'a')")
         agent.execute(DROP)
@@ -83,7 +83,7 @@ def test_in_a_pipeline_the_earlier_insert_is_rolled_back(shop: Shop, agent: Agen
     assert agent.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_in_a_pipeline_what_was_synced_before_stays(shop: Shop, agent: Agent):
+def test_in_a_pipeline_what_was_synced_before_stays(shop: Shop, agent: Agent) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege), agent.pipeline() as pipeline:
         agent.execute("INSERT INTO archive VALUES (1, 'a')")
         pipeline.sync()
@@ -91,20 +91,20 @@ def test_in_a_pipeline_what_was_synced_before_stays(shop: Shop, agent: Agent):
     assert count(shop) == 1
 
 
-def test_an_error_of_the_servers_own_comes_first(agent: Agent):
+def test_an_error_of_the_servers_own_comes_first(agent: Agent) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero), agent.pipeline():
         agent.execute("SELECT 1/0")
         agent.execute(DROP)
 
 
-def test_at_bind_and_execute_of_what_was_only_held(shop: Shop, agent: Agent):
+def test_at_bind_and_execute_of_what_was_only_held(shop: Shop, agent: Agent) -> None:
     with pytest.raises(InsufficientPrivilege, match="approv"):
         agent.execute("DELETE FROM customers WHERE id = %s", (3,), prepare=True)
     assert count(shop, "customers") == 3
     assert agent.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_hold_tells_the_client_and_ends_in_a_clear_refusal(shop: Shop):
+def test_a_hold_tells_the_client_and_ends_in_a_clear_refusal(shop: Shop) -> None:
     told: list[str] = []
     with shop.connect() as agent:
         agent.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
@@ -150,7 +150,7 @@ def test_a_hold_tells_the_client_and_ends_in_a_clear_refusal(shop: Shop):
         "NOT SQL AT ALL",
     ],
 )
-def test_what_a_thief_would_try(shop: Shop, agent: Agent, statement: str):
+def test_what_a_thief_would_try(shop: Shop, agent: Agent, statement: str) -> None:
     with pytest.raises(psycopg.Error) as caught:
         agent.execute(statement)
     assert caught.value.sqlstate in ("42501", "42601"), caught.value
@@ -159,7 +159,7 @@ def test_what_a_thief_would_try(shop: Shop, agent: Agent, statement: str):
     assert count(shop, "orders") == 30
 
 
-def test_the_server_never_saw_what_was_refused(shop: Shop, agent: Agent, postgres: PostgresServer):
+def test_the_server_never_saw_what_was_refused(shop: Shop, agent: Agent, postgres: PostgresServer) -> None:
     marker = "never_seen_by_the_server"
     postgres.execute("ALTER SYSTEM SET log_statement = 'all'; SELECT pg_reload_conf()")
     try:

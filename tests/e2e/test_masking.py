@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-
 from tests.e2e.conftest import EMAILS, SSNS, Shop
 
 Agent = psycopg.Connection[tuple[object, ...]]
@@ -60,7 +59,7 @@ def leaks(value: object) -> bool:
         "SELECT ascii(email) FROM customers",
     ],
 )
-def test_nothing_leaks(shop: Shop, agent: Agent, statement: str, binary: bool):
+def test_nothing_leaks(shop: Shop, agent: Agent, statement: str, binary: bool) -> None:
     cursor = agent.cursor(binary=binary)
     try:
         rows = cursor.execute(statement).fetchall()
@@ -73,7 +72,7 @@ def test_nothing_leaks(shop: Shop, agent: Agent, statement: str, binary: bool):
 
 
 @pytest.mark.parametrize("prepare", [False, True])
-def test_what_an_honest_agent_reads(agent: Agent, prepare: bool):
+def test_what_an_honest_agent_reads(agent: Agent, prepare: bool) -> None:
     rows = agent.execute("SELECT id, name, email, ssn FROM customers ORDER BY id", prepare=prepare).fetchall()
     assert [row[:2] for row in rows] == [(1, "Ada Byron"), (2, "Alan Mathison"), (3, "Grace Murray")]
     assert all(
@@ -84,7 +83,7 @@ def test_what_an_honest_agent_reads(agent: Agent, prepare: bool):
     assert agent.execute("SELECT sum(total) FROM orders").fetchone() is not None
 
 
-def test_a_cleared_group_sees_the_values(shop: Shop):
+def test_a_cleared_group_sees_the_values(shop: Shop) -> None:
     with shop.connect(repository_id="43") as cleared:
         rows = cleared.execute("SELECT email FROM customers ORDER BY id").fetchall()
     assert [row[0] for row in rows] == list(EMAILS)
@@ -94,7 +93,7 @@ def test_a_cleared_group_sees_the_values(shop: Shop):
     "options", ["", "WITH (FORMAT csv, HEADER)", "WITH (FORMAT binary)", "WITH (DELIMITER '|', NULL 'nil')"]
 )
 @pytest.mark.parametrize("what", ["customers", "customers (email, id)", "(SELECT email, upper(ssn) FROM customers)"])
-def test_copy_out(agent: Agent, what: str, options: str):
+def test_copy_out(agent: Agent, what: str, options: str) -> None:
     data = b""
     with agent.cursor().copy(f"COPY {what} TO STDOUT {options}") as copy:
         for chunk in copy:
@@ -103,7 +102,7 @@ def test_copy_out(agent: Agent, what: str, options: str):
     assert not leaks(data.decode("latin-1"))
 
 
-def test_copy_out_of_what_is_not_masked_is_the_servers_own(shop: Shop, agent: Agent):
+def test_copy_out_of_what_is_not_masked_is_the_servers_own(shop: Shop, agent: Agent) -> None:
     with agent.cursor().copy("COPY orders TO STDOUT") as copy:
         through = b"".join(bytes(chunk) for chunk in copy)
     with psycopg.connect(shop.server.dsn("shop")) as direct, direct.cursor().copy("COPY orders TO STDOUT") as copy:
@@ -123,7 +122,7 @@ def test_copy_out_of_what_is_not_masked_is_the_servers_own(shop: Shop, agent: Ag
         "WITH s AS (SELECT email FROM customers) INSERT INTO archive SELECT 1, email FROM s",
     ],
 )
-def test_values_are_not_copied_to_where_they_are_not_masked(shop: Shop, agent: Agent, statement: str):
+def test_values_are_not_copied_to_where_they_are_not_masked(shop: Shop, agent: Agent, statement: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         agent.execute(statement)
     assert not leaks(shop.direct("SELECT * FROM archive"))
@@ -140,7 +139,7 @@ def test_values_are_not_copied_to_where_they_are_not_masked(shop: Shop, agent: A
         "SELECT to_date(ssn, 'YYYY') FROM customers WHERE ssn::date IS NULL",
     ],
 )
-def test_errors_quote_no_values(agent: Agent, statement: str):
+def test_errors_quote_no_values(agent: Agent, statement: str) -> None:
     with pytest.raises(psycopg.Error) as caught:
         agent.execute(statement)
     diagnosed = caught.value.diag
@@ -148,7 +147,7 @@ def test_errors_quote_no_values(agent: Agent, statement: str):
     assert not leaks([text for text in told if text]) or "ada@example.com" in statement
 
 
-def test_a_server_side_cursor(agent: Agent):
+def test_a_server_side_cursor(agent: Agent) -> None:
     with agent.transaction(), agent.cursor(name="c") as cursor:
         cursor.execute("SELECT email, id FROM customers ORDER BY id")
         rows = cursor.fetchall()
@@ -156,7 +155,7 @@ def test_a_server_side_cursor(agent: Agent):
     assert not leaks(rows)
 
 
-def test_a_portal_read_in_pieces(agent: Agent):
+def test_a_portal_read_in_pieces(agent: Agent) -> None:
     rows: list[tuple[object, ...]] = []
     with agent.transaction():
         cursor = agent.cursor()
@@ -166,13 +165,13 @@ def test_a_portal_read_in_pieces(agent: Agent):
     assert not leaks(rows)
 
 
-def test_prepare_and_execute(agent: Agent):
+def test_prepare_and_execute(agent: Agent) -> None:
     agent.execute("PREPARE q AS SELECT email, id FROM customers")
     assert not leaks(agent.execute("EXECUTE q").fetchall())
     agent.execute("DEALLOCATE q")
 
 
-def test_the_recording_holds_no_value_either(shop: Shop, agent: Agent, recorded):
+def test_the_recording_holds_no_value_either(shop: Shop, agent: Agent, recorded) -> None:
     agent.execute("SELECT 1 FROM customers WHERE email = 'planted@example.com'")
     agent.execute("SELECT 1 FROM customers WHERE email = %s", ("bound@example.com",))
     told = recorded()

@@ -58,7 +58,7 @@ SWALLOW = Handled(b"")
 
 
 class Responses:
-    """Bytes of the server's in, outputs out."""
+    """Bytes of the server's in, outputs out. `farewell` is set once the server has said why it ends the session."""
 
     def __init__(self, conversation: Conversation) -> None:
         self._shared = conversation
@@ -70,6 +70,7 @@ class Responses:
         self._failed = False
         self._catalog_changed = False
         self._paused = False
+        self.farewell = False
         self._handlers: dict[int, Callable[[bytes], Handled]] = {
             ord("1"): self._parse_complete,
             ord("2"): self._bind_complete,
@@ -273,6 +274,8 @@ class Responses:
 
     def _error(self, body: bytes) -> Handled:
         entry = self._shared.pipeline.head
+        fields = decode_fields(body)
+        self.farewell = fields.get("V", fields.get("S")) in ("FATAL", "PANIC")
         if entry is None:
             return PASS
         self._failed = True
@@ -280,7 +283,7 @@ class Responses:
             return Handled(self._told(body, b"E", entry))
         shown = entry.refusal or self._told(body, b"E", entry)
         after: list[Output] = []
-        reason = summary(decode_fields(body))
+        reason = summary(fields)
         if entry.owed is Owed.QUERY:
             for running in entry.running:
                 if not running.done:

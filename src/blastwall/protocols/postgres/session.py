@@ -302,8 +302,8 @@ class PostgresSession:
         return self._fatal(errors.CONNECTION_FAILURE, f"{resource} cannot be reached: {reason}")
 
     def _server_left(self) -> list[Output]:
-        if isinstance(self._conversation, Conversation) and not self._conversation.pipeline and self._responses:
-            return self._fatal(errors.CONNECTION_FAILURE, f"{self._opening.resource.name} closed the connection")
+        if self._responses is not None and self._responses.farewell:
+            return self._ended([*self._withdrawals(), Close("the resource ended the session")])
         return self._unreachable("the connection was lost")
 
     def _ended(self, outputs: list[Output]) -> list[Output]:
