@@ -113,7 +113,7 @@ class PostgresServer:
         return " ".join(f"{key}={value}" for key, value in parts.items())
 
     def execute(self, statements: str, database: str = "postgres") -> list[Row]:
-        """Run statements as superuser, each committed by itself, and return the last result's rows."""
+        """Run statements as superuser, together in one transaction, and return the last result's rows."""
         import psycopg
 
         with psycopg.connect(self.dsn(database), autocommit=True) as connection:

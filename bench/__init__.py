@@ -1,0 +1,1 @@
+"""How fast Blastwall is, as a ratio to PostgreSQL itself and to PgBouncer, measured in the same run."""

@@ -1,0 +1,55 @@
+"""Measuring in rounds of random order, so that what else the machine does meets every route alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from statistics import median
+
+from bench.routes import Route
+from bench.workloads import Workload
+
+GATEWAY = "blastwall"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One workload's rates, by route, a number a round."""
+
+    workload: Workload
+    rates: dict[str, list[float]]
+
+    def rate(self, route: str) -> float:
+        """The median rate of a route."""
+        return median(self.rates[route])
+
+    def ratio(self, of: str, to: str) -> float:
+        """The median over the rounds of one route's rate divided by another's in the same round."""
+        return median(mine / other for mine, other in zip(self.rates[of], self.rates[to], strict=True))
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """The gateway's ratio to each other route: 1 is as fast, 0.5 half as fast."""
+        others = (route for route in self.rates if route != GATEWAY)
+        return {f"to_{route}": round(self.ratio(GATEWAY, route), 3) for route in others}
+
+
+def measure(
+    workloads: Sequence[Workload],
+    routes: Sequence[Route],
+    *,
+    rounds: int,
+    seconds: float,
+    chance: Random,
+    say: Callable[[str], None],
+) -> list[Result]:
+    """Run every workload over every route once a round, the routes of a workload next to each other."""
+    results = [Result(workload, {route.name: [] for route in routes}) for workload in workloads]
+    for number in range(1, rounds + 1):
+        for result in chance.sample(results, len(results)):
+            for route in chance.sample(list(routes), len(routes)):
+                result.rates[route.name].append(result.workload.run(route, seconds))
+            rates = ", ".join(f"{name} {found[-1]:,.0f}" for name, found in result.rates.items())
+            say(f"round {number} of {rounds}  {result.workload.name:<20} {rates} {result.workload.unit}/s")
+    return results

@@ -1,0 +1,87 @@
+"""What a run leaves behind: a JSON file with every number, and the table in docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.measure import Result
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results"
+PAGE = ROOT / "docs" / "benchmarks.md"
+BEGIN = "<!-- results: written by `make bench` -->"
+END = "<!-- end of results -->"
+
+
+def conditions(*, tls: bool, rounds: int, seconds: float, server: str) -> dict[str, object]:
+    """Say what the numbers were measured on and how."""
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "server": server,
+        "tls": tls,
+        "rounds": rounds,
+        "seconds": seconds,
+    }
+
+
+def ratios(results: Sequence[Result]) -> dict[str, dict[str, float]]:
+    """Return each workload's ratios."""
+    return {result.workload.name: result.ratios for result in results}
+
+
+def save(results: Sequence[Result], measured: dict[str, object], name: str) -> Path:
+    """Write every number into bench/results/ and return the file."""
+    document = {
+        "conditions": measured,
+        "ratios": ratios(results),
+        "rates": {
+            result.workload.name: {"unit": f"{result.workload.unit}/s", "rounds": result.rates} for result in results
+        },
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(document, indent=1) + "\n")
+    return path
+
+
+def table(results: Sequence[Result], measured: dict[str, object]) -> str:
+    """Return the results as Markdown."""
+    tls = "with TLS on every connection" if measured["tls"] else "without TLS"
+    intro = (
+        f"Measured at {measured['at']} on {measured['cores']} cores ({measured['machine']}), {measured['server']}, "
+        f"Python {measured['python']}, {tls}; medians of {measured['rounds']} rounds of {measured['seconds']:g} s."
+    )
+    lines = [
+        intro,
+        "",
+        "| workload | direct | PgBouncer | Blastwall | to direct | to PgBouncer |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for result in results:
+        rates = " | ".join(f"{result.rate(route):,.0f}" for route in ("direct", "pgbouncer", "blastwall"))
+        found = result.ratios
+        lines.append(f"| {result.workload.title} | {rates} | {found['to_direct']:.2f} | {found['to_pgbouncer']:.2f} |")
+    return "\n".join(lines)
+
+
+def publish(text: str) -> None:
+    """Put the table into docs/benchmarks.md, between its marks."""
+    page = PAGE.read_text()
+    before, rest = page.split(BEGIN)
+    after = rest.split(END)[1]
+    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
