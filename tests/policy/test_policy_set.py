@@ -350,3 +350,10 @@ def test_failure_inside_is_deny(load_text: Load, subject: Subject, monkeypatch: 
     monkeypatch.setattr(policies, "_decide", fall)
     ruling = policies.rule(subject, READ)
     assert (ruling.decision, ruling.version) == (Decision.DENY, policies.version)
+
+
+def test_what_is_remembered_is_bounded_however_long_the_names(load_text: Load, subject: Subject) -> None:
+    policies = load_text(READS)
+    for number in range(12):
+        policies.rule(subject, statement((Action.READ, table(f"{number}" + "x" * (1 << 20)))))
+    assert len(policies._rulings) < 9

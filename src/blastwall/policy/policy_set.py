@@ -22,7 +22,9 @@ MAX_EFFECTS = 512
 _log = logging.getLogger("blastwall.policy")
 
 _SUBJECTS = 4096
-_RULINGS = 16384
+_RULINGS_WEIGHT = 32 << 20
+_EFFECT_WEIGHT = 512
+"""Rulings are remembered within some 32 MiB: a client chooses how many effects and how long names a key holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class PolicySet:
         self._observed = compile_all(observed) if observed else None
         self._askers: Recent[tuple[object, ...], Asker] = Recent(_SUBJECTS)
         self._seen: Recent[tuple[object, ...], tuple[Subject, Asker]] = Recent(_SUBJECTS)
-        self._rulings: Recent[tuple[object, ...], _Remembered] = Recent(_RULINGS)
+        self._rulings: Recent[tuple[object, ...], _Remembered] = Recent(_RULINGS_WEIGHT)
 
     def rule(self, subject: Subject, statement: Statement) -> Ruling:
         """Judge each effect and return the most restrictive ruling; what cannot be decided is Deny. Never raises."""
@@ -98,7 +100,7 @@ class PolicySet:
         remembered = self._rulings.get(key)
         if remembered is None:
             remembered = self._decide(asker, statement)
-            self._rulings.put(key, remembered)
+            self._rulings.put(key, remembered, _weight(statement))
         return self._told(remembered, subject, statement)
 
     def _decide(self, asker: Asker, statement: Statement) -> _Remembered:
@@ -165,6 +167,12 @@ def connect_statement(subject: Subject) -> Statement:
     path = (subject.database,) if subject.database else ()
     place = Object(path, "database" if path else "resource")
     return Statement("", (Effect(Action.CONNECT, place),), "CONNECT", subject.database)
+
+
+def _weight(statement: Statement) -> int:
+    """Return roughly how many bytes it takes to remember a ruling of this statement."""
+    names = sum(len(name) for effect in statement.effects for name in effect.object.path)
+    return _EFFECT_WEIGHT * (1 + len(statement.effects)) + 4 * (names + len(statement.operation))
 
 
 def _refusal(statement: Statement) -> str:

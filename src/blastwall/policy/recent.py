@@ -1,4 +1,4 @@
-"""A bounded map that forgets what was used longest ago."""
+"""A map bounded by weight, that forgets what was used longest ago."""
 
 from __future__ import annotations
 
@@ -11,27 +11,30 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Key, Value]):
-    """At most `size` entries."""
+    """Entries whose weights are at most `capacity` together."""
 
-    __slots__ = ("_entries", "_size")
+    __slots__ = ("_capacity", "_entries", "_weight")
 
-    def __init__(self, size: int) -> None:
-        self._entries: OrderedDict[Key, Value] = OrderedDict()
-        self._size = size
+    def __init__(self, capacity: int) -> None:
+        self._entries: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
+        self._capacity = capacity
+        self._weight = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: Key) -> Value | None:
         """Return the value of `key` and mark it as used; None where there is none."""
-        value = self._entries.get(key)
-        if value is not None:
-            self._entries.move_to_end(key)
-        return value
-
-    def put(self, key: Key, value: Value) -> None:
-        """Keep `value`, forgetting the oldest entry if there are too many."""
-        self._entries[key] = value
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
         self._entries.move_to_end(key)
-        if len(self._entries) > self._size:
-            self._entries.popitem(last=False)
+        return entry[0]
+
+    def put(self, key: Key, value: Value, weight: int = 1) -> None:
+        """Keep `value` under a new key, forgetting the oldest entries while together they weigh too much."""
+        self._entries[key] = (value, weight)
+        self._weight += weight
+        while self._weight > self._capacity:
+            _, (_, forgotten) = self._entries.popitem(last=False)
+            self._weight -= forgotten
