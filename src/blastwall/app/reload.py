@@ -12,7 +12,6 @@ NEEDS_RESTART: Mapping[str, str] = {
     "recordings": "the recordings' chain is written by one process from start to end",
     "listen": "every listener is bound to it",
     "control": "its listener is bound at the start",
-    "limits": "open sessions count by them",
 }
 """Keys that a reload refuses to change, each with the reason."""
 

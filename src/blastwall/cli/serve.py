@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from blastwall.cli.printing import MISUSED, fail
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +20,12 @@ def serve(
     config: Annotated[Path, typer.Option("-c", "--config", help="The configuration file.")] = Path("blastwall.yaml"),
 ) -> None:
     """Run the gateway. SIGHUP reloads the configuration, SIGTERM lets sessions finish and ends."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the gateway listens to it, it must not end the process
+    from blastwall.app.plan import Unusable
     from blastwall.app.serve import serve as run
 
-    raise typer.Exit(run(config))
+    try:
+        code = run(config)
+    except Unusable as error:
+        fail(f"the configuration cannot be used\n{error}", MISUSED)
+    raise typer.Exit(code)

@@ -1,0 +1,150 @@
+"""A running gateway: started in order, reloaded as a whole, drained and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import structlog
+
+from blastwall.app.advice import unset_variables
+from blastwall.app.build import Parts, build, control_of, hold_times, serve_control, served
+from blastwall.app.logs import set_up
+from blastwall.app.masks import masking_key
+from blastwall.app.metrics import GatewayMetrics
+from blastwall.app.places import KeyFileUnusable
+from blastwall.app.plan import Plan, Unusable, prepare
+from blastwall.app.reload import NeedsRestart, refuse_restarts
+from blastwall.relay import ListenFailed, RelayLimits
+from blastwall.vault import SecretUnavailable
+
+_log = structlog.get_logger("blastwall.app")
+
+
+class Gateway:
+    """One gateway. `start` makes it, `stop` ends it; both are called once, on one loop."""
+
+    def __init__(self, plan: Plan, parts: Parts, stack: AsyncExitStack) -> None:
+        self._plan = plan
+        self._parts = parts
+        self._stack = stack
+        self._stage = "starting"
+        self.generation = 1
+        self.refused_reloads = 0
+        self.control_port = 0
+
+    @classmethod
+    async def start(cls, plan: Plan) -> Gateway:
+        """Build and start everything: recordings, state, listeners, control port.
+
+        Raises:
+            RecordingFailed, StateError, ListenFailed, SecretUnavailable, KeyUnusable, KeyFileUnusable, OSError,
+            ssl.SSLError: a part cannot start; whatever had started is stopped.
+        """
+        async with AsyncExitStack() as stack:
+            parts = await build(plan, stack)
+            gateway = cls(plan, parts, stack)
+            await gateway._open()
+            gateway._stack = stack.pop_all()
+        gateway._stage = ""
+        return gateway
+
+    async def _open(self) -> None:
+        """Open the listeners, then the control port, whose `/readyz` waits for this to end."""
+        parts, configuration = self._parts, self._plan.configuration
+        parts.metrics.registry.register(self._metrics())
+        self._stack.push_async_callback(parts.relay.drain, 0)
+        await parts.relay.apply(served(self._plan))
+        control = control_of(parts, lambda: self._plan, lambda: tuple(self.waiting_for()))
+        server = await serve_control(configuration, control, parts.certificate)
+        self._stack.push_async_callback(server.stop)
+        self.control_port = server.port
+
+    def _metrics(self) -> GatewayMetrics:
+        return GatewayMetrics(
+            self._parts.recorder.counters,
+            generation=lambda: self.generation,
+            blind=lambda: self._parts.containment.blind,
+            refused_reloads=lambda: self.refused_reloads,
+        )
+
+    def waiting_for(self) -> Iterator[str]:
+        """Yield what keeps new sessions out; nothing while the gateway is ready."""
+        if self._stage:
+            yield self._stage
+        if self._parts.containment.blind:
+            yield "the state cannot be read"
+
+    # ── reload ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def reload(self) -> bool:
+        """Read the configuration again and put all of it in force, or nothing of it; the log says which and why.
+
+        Everything is read and checked in another thread, beside the sessions.
+        """
+        try:
+            plan = await asyncio.to_thread(prepare, self._plan.path)
+            await self._put_in_force(plan)
+        except (Unusable, NeedsRestart, ListenFailed, SecretUnavailable, KeyFileUnusable, ValueError) as error:
+            self.refused_reloads += 1
+            _log.error("reload_refused", problems=str(error).splitlines(), in_force=self.generation)
+            return False
+        except Exception:  # noqa: BLE001 - a fault of the gateway's own must not end the sessions
+            self.refused_reloads += 1
+            _log.exception("reload_failed", in_force=self.generation)
+            return False
+        self.generation += 1
+        _log.info("reloaded", generation=self.generation, policies=plan.policies.version)
+        return True
+
+    async def _put_in_force(self, plan: Plan) -> None:
+        """Do first what can fail. From the listeners' switch on nothing is awaited, so nobody sees half of it."""
+        configuration, parts = plan.configuration, self._parts
+        refuse_restarts(self._plan.configuration, configuration)
+        refuse_unset_variables(plan)
+        key = await masking_key(configuration)
+        await parts.relay.apply(served(plan), RelayLimits.of(configuration.limits))
+        self._plan = plan
+        parts.identity.reconfigure(
+            configuration.issuers, configuration.agents, configuration.users, configuration.passes
+        )
+        parts.policies.replace(plan.policies)
+        parts.masking.replace(plan.masks, key)
+        parts.vault.replace(configuration.resources)
+        parts.gate.set_hold(hold_times(configuration.hold))
+        parts.gate.policy_changed()
+        set_up(configuration.log)
+        self._renew_certificate()
+
+    def _renew_certificate(self) -> None:
+        try:
+            self._parts.certificate.renew(self._plan.configuration)
+        except (OSError, ssl.SSLError) as error:
+            _log.error("certificate_not_renewed", reason=str(error), shown="the one before")
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def drain(self, seconds: float | None = None) -> None:
+        """Take no new sessions, let open ones finish for `seconds` (default: `limits.drain`), end the rest."""
+        self._stage = "shutting down"
+        patience = self._plan.configuration.limits.drain.total_seconds() if seconds is None else seconds
+        _log.info("draining", sessions=self._parts.gate.sessions, seconds=patience)
+        await self._parts.relay.drain(patience)
+
+    async def stop(self) -> None:
+        """Stop everything, the recordings last."""
+        self._stage = "shutting down"
+        await self._stack.aclose()
+
+
+def refuse_unset_variables(plan: Plan) -> None:
+    """Let a plan go on.
+
+    Raises:
+        Unusable: it names environment variables that are not set; this process can never come to have them.
+    """
+    unset = unset_variables(plan.configuration)
+    if unset:
+        raise Unusable("\n".join(f"{plan.path}: {state.owner}: {state.source}: {state.problem}" for state in unset))

@@ -1,0 +1,55 @@
+"""The gateway's metrics beside its resources': recordings, reloads, and whether it can see who is contained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from blastwall import __version__
+from blastwall.recording.recorder import Counters
+
+
+class GatewayMetrics(Collector):
+    """Reads at exposition what the parts count for themselves.
+
+    Args:
+        counters: the recorder's.
+        generation: how many configurations were put in force since the start.
+        blind: whether the state cannot be read, so that everybody is refused.
+        refused_reloads: how many reloads were refused.
+    """
+
+    def __init__(
+        self,
+        counters: Counters,
+        generation: Callable[[], int],
+        blind: Callable[[], bool],
+        refused_reloads: Callable[[], int],
+    ) -> None:
+        self._counters = counters
+        self._generation = generation
+        self._blind = blind
+        self._refused_reloads = refused_reloads
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric."""
+        of = self._counters
+        yield InfoMetricFamily("blastwall_build", "The running version.", {"version": __version__})
+        yield _gauge("blastwall_generation", "Configurations put in force since the start.", self._generation())
+        yield _counter("blastwall_reloads_refused", "Reloads that were refused.", self._refused_reloads())
+        yield _gauge("blastwall_state_unreadable", "1 while the state cannot be read: all are refused.", self._blind())
+        yield _counter("blastwall_recorded_events", "Events written to recordings.", of.events)
+        yield _counter("blastwall_recording_errors", "Writes to recordings that failed.", of.failures)
+        yield _counter("blastwall_checkpoints", "Signed checkpoints made.", of.checkpoints)
+        yield _counter("blastwall_anchor_failures", "Checkpoints that an anchor did not take.", of.anchor_failures)
+        yield _counter("blastwall_segments_removed", "Recording files deleted by retention.", of.segments_removed)
+
+
+def _counter(name: str, text: str, value: int) -> CounterMetricFamily:
+    return CounterMetricFamily(name, text, value=value)
+
+
+def _gauge(name: str, text: str, value: int) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)

@@ -1,0 +1,124 @@
+"""The process: the loop, the signals, the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import ssl
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from blastwall import __version__
+from blastwall.app.gateway import Gateway, refuse_unset_variables
+from blastwall.app.logs import set_up
+from blastwall.app.places import KeyFileUnusable, node_name
+from blastwall.app.plan import Plan, prepare
+from blastwall.gate.ports import RecordingFailed
+from blastwall.recording.keys import KeyUnusable
+from blastwall.relay import ListenFailed
+from blastwall.store import StateError
+from blastwall.vault import SecretUnavailable
+
+_CANNOT_START = (
+    RecordingFailed,
+    StateError,
+    ListenFailed,
+    SecretUnavailable,
+    KeyUnusable,
+    KeyFileUnusable,
+    OSError,
+    ssl.SSLError,
+    ValueError,
+)
+_log = structlog.get_logger("blastwall.app")
+
+
+def serve(path: Path) -> int:
+    """Run the gateway until SIGTERM or SIGINT; return the process's exit code.
+
+    Raises:
+        Unusable: the configuration cannot be used; nothing was started.
+    """
+    os.umask(0o077)
+    plan = prepare(path)
+    refuse_unset_variables(plan)
+    set_up(plan.configuration.log)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(plan))
+
+
+async def _run(plan: Plan) -> int:
+    signals = Signals()
+    try:
+        gateway = await Gateway.start(plan)
+    except _CANNOT_START as error:
+        _log.error("not_started", reason=str(error))
+        return 1
+    _log.info(
+        "ready",
+        version=__version__,
+        node=node_name(plan.configuration),
+        control_port=gateway.control_port,
+        resources=sorted(plan.resources),
+        policies=plan.policies.version,
+    )
+    try:
+        await _until_told_to_end(gateway, signals)
+        await _drain(gateway, signals)
+    finally:
+        await gateway.stop()
+    _log.info("stopped")
+    return 0
+
+
+class Signals:
+    """Signals as events, from its making on. Several SIGHUPs during a reload are one more reload."""
+
+    def __init__(self) -> None:
+        self.reload = asyncio.Event()
+        self.end = asyncio.Event()
+        self.end_now = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self.reload.set)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end)
+
+    def _end(self) -> None:
+        if self.end.is_set():
+            self.end_now.set()
+        self.end.set()
+
+
+async def _until_told_to_end(gateway: Gateway, signals: Signals) -> None:
+    reloading = asyncio.create_task(_reload_when_told(gateway, signals), name="reload")
+    ending = asyncio.create_task(signals.end.wait(), name="wait for the end")
+    try:
+        await asyncio.wait({reloading, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if reloading.done():
+            reloading.result()
+    finally:
+        reloading.cancel()
+        ending.cancel()
+        await asyncio.gather(reloading, ending, return_exceptions=True)
+
+
+async def _reload_when_told(gateway: Gateway, signals: Signals) -> None:
+    while True:
+        await signals.reload.wait()
+        signals.reload.clear()
+        await gateway.reload()
+
+
+async def _drain(gateway: Gateway, signals: Signals) -> None:
+    """Drain; a second signal ends what is left at once."""
+    draining = asyncio.create_task(gateway.drain(), name="drain")
+    hurrying = asyncio.create_task(signals.end_now.wait(), name="wait for a second signal")
+    await asyncio.wait({draining, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+    hurrying.cancel()
+    if not draining.done():
+        draining.cancel()
+        await asyncio.gather(draining, return_exceptions=True)
+        await gateway.drain(0)
