@@ -357,3 +357,43 @@ def test_what_is_remembered_is_bounded_however_long_the_names(load_text: Load, s
     for number in range(12):
         policies.rule(subject, statement((Action.READ, table(f"{number}" + "x" * (1 << 20)))))
     assert len(policies._rulings) < 9
+
+
+def test_an_erring_policy_about_somebody_else_disturbs_nothing(load_text: Load, subject: Subject) -> None:
+    broken = f'@id("broken") forbid (principal == User::"ana", action, resource) {ERRS}'
+    assert load_text(READS + broken).rule(subject, READ).decision is Decision.ALLOW
+
+
+def test_an_erring_approval_forbid_is_deny_not_hold(load_text: Load, subject: Subject) -> None:
+    asks = '@id("asks") @approval("dba:1") forbid (principal, action, resource);'
+    broken = f'@id("broken") @approval("dba:1") forbid (principal, action, resource) {ERRS}'
+    assert load_text(READS + asks).rule(subject, READ).decision is Decision.HOLD
+    assert load_text(READS + asks + broken).rule(subject, READ).decision is Decision.DENY
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ('resource.name like "or*"', True),
+        ('resource.name like "or\\*"', False),
+        ('resource is Object in Database::"pg-prod/shop"', True),
+        ('resource is Object in Database::"pg-prod/stock"', False),
+        ('principal in [Group::"dba", Group::"ci"]', True),
+        ('if context.filtered then false else ["table"].contains(resource.kind)', True),
+        ("!(context.source.isLoopback()) && context.source.isIpv4()", True),
+        ('resource has of && resource.of has kind && resource["kind"] == "table"', True),
+        ("principal has nothing", False),
+        ('{a: resource.kind}.a != "table" || 2 - 3 > -1 * 1', False),
+        ('decimal("1.5").lessThan(decimal("1.4")) || datetime("2026-01-01") > datetime("2025-01-01")', True),
+    ],
+)
+def test_conditions_keep_their_meaning(load_text: Load, subject: Subject, condition: str, holds: bool) -> None:
+    """Policies pass through Cedar's tree and back, turned into permits: what they say must not change on the way."""
+    head = '(principal in Group::"ci", action == Action::"read", resource in Resource::"pg-prod")'
+    for text, expected in (
+        (f'@id("x") permit {head} when {{ {condition} }};', holds),
+        (f'@id("x") permit {head} unless {{ {condition} }};', not holds),
+        (f'{READS} @id("x") forbid {head} when {{ {condition} }};', not holds),
+    ):
+        decision = load_text(text).rule(subject, READ).decision
+        assert decision is (Decision.ALLOW if expected else Decision.DENY)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from blastwall.gate.ports import Subject
+from blastwall.gate.wording import approvers
 from blastwall.model.effects import Effect
 from blastwall.model.ruling import Decision
 from blastwall.model.statement import Statement
@@ -111,8 +112,7 @@ def _changes(
 
 
 def _asks(rule: Rule) -> str:
-    who = " and ".join(f"{approval.count} of {approval.group}" for approval in rule.approvals)
-    return f"{rule.source.place()}: {rule.id} asks for approval by {who}; {_exempting(rule)}"
+    return f"{rule.source.place()}: {rule.id} asks for approval by {approvers(rule.approvals)}; {_exempting(rule)}"
 
 
 def _opens(rule: Rule) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from blastwall.gate.wording import approvers
 from blastwall.model.effects import Action, Effect, Object
-from blastwall.model.ruling import Approval
 from blastwall.model.statement import Statement
 from blastwall.policy.combine import Judgement
 from blastwall.policy.rules import Rule
@@ -32,11 +32,6 @@ def hold(judgement: Judgement, effect: Effect, statement: Statement, resource: s
     asking = [identity for identity in judgement.policies if rules[identity].approvals]
     text = _reason(asking, rules) or f"policy holds {_what(effect, statement, resource)}"
     return f"{text}; it waits for approval by {approvers(judgement.approvals)}"
-
-
-def approvers(approvals: Iterable[Approval]) -> str:
-    """Return who must approve: `1 of dba and 2 of security`."""
-    return " and ".join(f"{approval.count} of {approval.group}" for approval in approvals)
 
 
 def object_name(thing: Object, resource: str) -> str:
