@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from blastwall.control.recordings_cards import fold
-from blastwall.model.events import HoldEnded, HoldStarted, StatementAsked, StatementRefused, StatementRuled
+from blastwall.model.events import Event, HoldEnded, HoldStarted, StatementAsked, StatementRefused, StatementRuled
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Stage
 from blastwall.recording.reader import Recorded
 
 
 def test_interleaved_statements_become_one_card_each() -> None:
-    events = [
+    events: list[Event] = [
         StatementAsked(1.0, 1, Stage.EXECUTE, "delete from a", (), (), "DELETE", ""),
         StatementAsked(2.0, 2, Stage.EXECUTE, "select 1", (), (), "SELECT", ""),
         StatementRuled(3.0, 1, Ruling(Decision.HOLD)),

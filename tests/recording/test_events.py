@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ numbers = st.integers(-(2**63), 2**63 - 1)
 st.register_type_strategy(str, texts)
 st.register_type_strategy(int, numbers)
 st.register_type_strategy(
-    Mapping, lambda kind: st.dictionaries(texts, st.from_type(kind.__args__[1]), max_size=3).map(MappingProxyType)
+    Mapping, lambda kind: st.dictionaries(texts, st.from_type(get_args(kind)[1]), max_size=3).map(MappingProxyType)
 )
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 st.register_type_strategy(Object, st.builds(Object, st.lists(texts, max_size=4).map(tuple), texts))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,7 @@ from blastwall.recording.chain import read_chain
 from blastwall.recording.files import AppendFile
 from blastwall.recording.keys import load_public_key
 from blastwall.recording.layout import Folder
-from blastwall.recording.reader import Reader
+from blastwall.recording.reader import Reader, Recorded
 from blastwall.recording.verify import verify
 
 from .conftest import Outcome, Place, asked, opening, settled, write
@@ -236,7 +237,7 @@ WRITER = textwrap.dedent(
 
 @pytest.mark.parametrize("durability", ["process", "power"])
 async def test_killed_gateway_loses_nothing_that_it_said_was_written(place: Place, durability: str) -> None:
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: ASYNC220 - nothing else runs on this loop meanwhile
         [sys.executable, "-c", WRITER, str(place.root), durability], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
@@ -262,7 +263,7 @@ async def test_killed_gateway_loses_nothing_that_it_said_was_written(place: Plac
     assert "a gateway was killed" in verify(place.recordings, [key]).nodes[0].notes[0]
 
 
-def _replay(place: Place):
+def _replay(place: Place) -> Iterator[Recorded]:
     reader = Reader(place.recordings)
     return reader.replay(reader.session("killed"))
 

@@ -172,7 +172,7 @@ async def test_without_anchors_everything_is_named_as_unanchored(recorded: Place
 
 
 async def test_sessions_after_the_last_anchored_checkpoint_are_named(recorded: Place) -> None:
-    sorted(recorded.anchors.iterdir())[-1].unlink()
+    max(recorded.anchors.iterdir()).unlink()
     (node,) = check(recorded).nodes
     assert node.findings == []
     assert node.anchored == 2
@@ -226,7 +226,7 @@ async def test_edited_and_signed_by_a_thief_of_the_key_itself(recorded: Place) -
 
 async def test_rewritten_after_the_last_anchored_checkpoint_counts_as_unanchored(recorded: Place) -> None:
     """What was never anchored can be rewritten with the key; the report names exactly those sessions."""
-    sorted(recorded.anchors.iterdir())[-1].unlink()
+    max(recorded.anchors.iterdir()).unlink()
     forger = Forger(recorded, load_or_create_key(recorded.key_path))
     last = max(forger.segments)
     forger.segments[last] = [(s, n, p.replace(b"orders", b"public")) for s, n, p in forger.segments[last]]
@@ -339,7 +339,7 @@ async def test_old_anchor_under_a_new_name(recorded: Place) -> None:
 
 
 async def test_edited_anchor(recorded: Place) -> None:
-    newest = sorted(recorded.anchors.iterdir())[-1]
+    newest = max(recorded.anchors.iterdir())
     signed = msgspec.json.decode(newest.read_bytes(), type=Signed)
     changed = Signed(signed.statement.replace('"sequence":3', '"sequence":4'), signed.signature, signed.key)
     newest.with_name("n1-00000004.checkpoint").write_bytes(msgspec.json.encode(changed))

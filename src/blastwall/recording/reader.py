@@ -22,7 +22,7 @@ from blastwall.recording.events import UnreadableEvent, decode
 from blastwall.recording.frames import Broken, read
 from blastwall.recording.layout import Folder, folders
 from blastwall.recording.segments import content_of, index_of, scan
-from blastwall.recording.summary import Portion, Summary, summarise
+from blastwall.recording.summary import Portion, Summary, pair_of, summarise
 
 
 class NoRecordings(Exception):  # noqa: N818 - says what is missing
@@ -60,7 +60,7 @@ class Recorded:
 
 
 class Reader:
-    """The recordings of every node under one folder."""
+    """The recordings of every node under one folder, as they are when it is made."""
 
     def __init__(self, recordings: Path) -> None:
         """Take the folder.
@@ -69,17 +69,18 @@ class Reader:
             NoRecordings: it holds none, or cannot be read.
         """
         try:
-            self._folders = tuple(folders(recordings))
+            found = tuple(folders(recordings))
         except OSError as error:
             raise NoRecordings(f"the recordings in {recordings} cannot be read: {error.strerror}") from error
-        if not self._folders:
+        if not found:
             raise NoRecordings(f"no recordings in {recordings}: no gateway has recorded there, or it is another folder")
+        self._nodes = {folder.node: _Node(folder) for folder in found}
 
     def sessions(self, query: Query = Query()) -> list[Summary]:
         """Return the sessions that match, newest first."""
         found: list[Summary] = []
-        for folder in self._folders:
-            found += _Node(folder).sessions(query)
+        for node in self._nodes.values():
+            found += node.sessions(query)
         found.sort(key=lambda summary: (summary.started, summary.stream), reverse=True)
         return found[: query.limit]
 
@@ -100,9 +101,8 @@ class Reader:
 
     def replay(self, summary: Summary) -> Iterator[Recorded]:
         """Yield a session's records in their order, with the seconds between them."""
-        folder = next(folder for folder in self._folders if folder.node == summary.node)
         before: float | None = None
-        for recorded in _Node(folder).records(summary.stream):
+        for recorded in self._nodes[summary.node].records(summary.stream):
             if recorded.event is None:
                 yield recorded
                 continue
@@ -123,6 +123,7 @@ class _Node:
             self._chain = Chain()
         self._names = {stream: opened.session for stream, opened in self._chain.opened.items()}
         self._damaged: set[int] = set()
+        self._indexes: dict[int, list[Portion]] = {}
 
     def sessions(self, query: Query) -> list[Summary]:
         """Return the sessions that match; where an index cannot say, the records are read."""
@@ -152,8 +153,14 @@ class _Node:
                 yield Recorded(expected, None, f"segment {segment} cannot be read to its end; run `audit verify`")
 
     def _may_hold(self, segment: int, stream: int) -> bool:
-        portions = index_of(self._folder, segment)
+        portions = self._index(segment)
         return not portions or any(portion.stream == stream for portion in portions)
+
+    def _index(self, segment: int) -> list[Portion]:
+        """A closed segment's index; empty where there is none (yet)."""
+        if not self._indexes.get(segment):
+            self._indexes[segment] = index_of(self._folder, segment)
+        return self._indexes[segment]
 
     def _summaries(self) -> Iterator[Summary]:
         portions: dict[int, list[Portion]] = {}
@@ -170,7 +177,7 @@ class _Node:
             yield summary
 
     def _portions(self, segment: int) -> Sequence[Portion]:
-        if self._folder.index(segment).exists() and (portions := index_of(self._folder, segment)):
+        if portions := self._index(segment):
             return portions
         try:
             portions, broken = scan(self._folder, segment, self._names)
@@ -215,7 +222,7 @@ class _Node:
                 if query.text is not None and says(event, query.text.casefold()):
                     texts.add(stream)
                 if isinstance(event, StatementAsked) and _asks_effects(query):
-                    pairs = ((each.action.value, each.object.id_below("")[1:]) for each in event.effects)
+                    pairs = (pair_of(each) for each in event.effects)
                     if _touches(pairs, query):
                         effects.add(stream)
         return [

@@ -167,6 +167,7 @@ class Recorder:
             self._fail(record, "the gateway has stopped recording")
             durable(record.failed)
             return
+        before = self._log.live
         try:
             segment = self._log.append(record.stream, events)
         except (OSError, ValueError, TypeError) as error:
@@ -181,7 +182,7 @@ class Recorder:
             durable(record.failed)
 
         self._durability.after((segment.file, self._log.chain.file), done)
-        if self._log.ended:
+        if before is not None and segment is not before:
             self._spawn(self._seal_ended())
 
     def ended(self, record: Record, why: str) -> None:
@@ -271,6 +272,7 @@ class Recorder:
         self._fail(record, _cannot(self._folder, error))
         if self._log is not None and self._log.live is segment:
             self._log.roll()
+            self._spawn(self._seal_ended())
 
     def _anchor_failed(self) -> None:
         self.counters.anchor_failures += 1

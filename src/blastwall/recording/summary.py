@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 import zstandard
 
+from blastwall.model.effects import Effect
 from blastwall.model.events import (
     Event,
     HoldStarted,
@@ -27,6 +29,12 @@ MAX_EFFECTS = 512
 
 MAX_INDEX = 1 << 30
 """Bytes of an index, decompressed; far more than any segment's sessions need."""
+
+
+@lru_cache(maxsize=4096)
+def pair_of(effect: Effect) -> tuple[str, str]:
+    """An effect as an index keeps it: its action and its object's id below the resource."""
+    return effect.action.value, effect.object.id_below("")[1:]
 
 
 class Portion(msgspec.Struct, omit_defaults=True):
@@ -87,8 +95,7 @@ class Portion(msgspec.Struct, omit_defaults=True):
 
     def _take_effects(self, event: StatementAsked) -> None:
         for effect in event.effects:
-            # The name of the resource is in `resource`: an object's id is kept below it.
-            pair = (effect.action.value, effect.object.id_below("")[1:])
+            pair = pair_of(effect)
             if pair not in self.effects:
                 if len(self.effects) >= MAX_EFFECTS:
                     self.partial = True
