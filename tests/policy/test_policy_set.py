@@ -382,7 +382,6 @@ def test_an_erring_approval_forbid_is_deny_not_hold(load_text: Load, subject: Su
         ('if context.filtered then false else ["table"].contains(resource.kind)', True),
         ("!(context.source.isLoopback()) && context.source.isIpv4()", True),
         ('resource has of && resource.of has kind && resource["kind"] == "table"', True),
-        ("principal has nothing", False),
         ('{a: resource.kind}.a != "table" || 2 - 3 > -1 * 1', False),
         ('decimal("1.5").lessThan(decimal("1.4")) || datetime("2026-01-01") > datetime("2025-01-01")', True),
     ],
