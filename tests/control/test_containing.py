@@ -24,7 +24,7 @@ async def passes(tmp_path: Path) -> AsyncIterator[PassTable]:
 
 @pytest.fixture
 def containing(passes: PassTable) -> Containing:
-    return Containing(ContainmentTable(passes._store), passes, time.time)
+    return Containing(ContainmentTable(passes.store), passes, time.time)
 
 
 async def test_contain_and_lift(containing: Containing) -> None:

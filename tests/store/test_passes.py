@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -74,6 +75,25 @@ async def test_of_many_at_once_one_wins(store: Store) -> None:
     )
     assert sum(result is None for result in results) == 1
     assert sum(isinstance(result, AlreadyExchanged) for result in results) == 5
+
+
+async def test_a_caller_that_leaves_breaks_nothing(store: Store) -> None:
+    """A client may leave at any moment of its login: what it began is done whole, and no connection is lost."""
+    table = PassTable(store)
+    for turns in range(40):
+        leaving = asyncio.create_task(_issue(table, turns))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await leaving
+    await asyncio.gather(*store._pending)
+    for turns in range(1, 40):
+        assert await table.find(f"digest-{turns}") is not None, turns
+
+
+async def _issue(table: PassTable, number: int) -> None:
+    await table.issue(a_pass(number, token=f"token-{number}"), "10.0.0.1", 2000.0)
 
 
 async def test_a_revocation_is_told_to_every_node_once(store: Store) -> None:

@@ -27,7 +27,6 @@ from blastwall.store import StateError
 from blastwall.store.containments import Contained, ContainmentTable, Kind
 
 POLL_SECONDS = 0.25
-READ_SECONDS = 2.0
 BLIND_AFTER = 5.0
 
 _KINDS = {PrincipalKind.AGENT: Kind.AGENT, PrincipalKind.USER: Kind.USER}
@@ -132,15 +131,14 @@ class StoredContainment:
             await asyncio.sleep(POLL_SECONDS)
             try:
                 await self._poll()
-            except (StateError, TimeoutError) as error:
-                _log.warning("containment_unreadable", reason=str(error) or "the state did not answer in time")
+            except StateError as error:
+                _log.warning("containment_unreadable", reason=str(error))
             except Exception:  # noqa: BLE001 - whatever else fails, the poll goes on, and `blind` closes meanwhile
                 _log.exception("containment_unreadable")
 
     async def _poll(self) -> None:
         changes = self._changes
-        async with asyncio.timeout(READ_SECONDS):
-            found = await self._table.in_force(self._now())
+        found = await self._table.in_force(self._now())
         self._read_at = self._monotonic()
         if changes == self._changes:
             self._in_force = {(each.kind, each.name): each.reason for each in found}

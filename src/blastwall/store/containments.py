@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from sqlalchemy import delete, insert, or_, select, update
 
-from blastwall.store.database import Store
+from blastwall.store.table import Table, whole
 from blastwall.store.tables import containments
 
 _KEEP_SECONDS = 30 * 86_400
@@ -37,16 +37,14 @@ class Contained:
     at: float
 
 
-class ContainmentTable:
+class ContainmentTable(Table):
     """Add, lift and list containments."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
+    @whole
     async def add(self, contained: Contained) -> None:
         """Write a containment; where one of the same kind and name is in force, this one joins it."""
         ends = None if contained.kind in LIFTABLE else contained.at + _KEEP_SECONDS
-        async with self._store.write() as connection:
+        async with self.store.write() as connection:
             await connection.execute(delete(containments).where(containments.c.ends < contained.at))
             row = {
                 "kind": contained.kind.value,
@@ -58,6 +56,7 @@ class ContainmentTable:
             }
             await connection.execute(insert(containments).values(row))
 
+    @whole
     async def lift(self, kind: Kind, name: str, by: str, at: float) -> bool:
         """Lift what is in force against this name; False where nothing is."""
         lifting = (
@@ -65,9 +64,10 @@ class ContainmentTable:
             .where(containments.c.kind == kind.value, containments.c.name == name, containments.c.lifted.is_(None))
             .values(lifted=at, lifted_by=by)
         )
-        async with self._store.write() as connection:
+        async with self.store.write() as connection:
             return (await connection.execute(lifting)).rowcount > 0
 
+    @whole
     async def in_force(self, now: float) -> tuple[Contained, ...]:
         """Return every containment in force, oldest first."""
         rows = (
@@ -75,6 +75,6 @@ class ContainmentTable:
             .where(containments.c.lifted.is_(None), or_(containments.c.ends.is_(None), containments.c.ends > now))
             .order_by(containments.c.id)
         )
-        async with self._store.read() as connection:
+        async with self.store.read() as connection:
             found = (await connection.execute(rows)).mappings().all()
         return tuple(Contained(Kind(row["kind"]), row["name"], row["reason"], row["by"], row["at"]) for row in found)

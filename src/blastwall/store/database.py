@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import asyncpg
 from sqlalchemy import URL, event, text
@@ -25,6 +25,7 @@ from blastwall.store.migrate import MIGRATION_LOCK, NewerState, upgrade
 
 __all__ = ["StateError", "Store", "open_store"]
 
+T = TypeVar("T")
 _BUSY_SECONDS = 5
 _TIMEOUT_SECONDS = 10
 
@@ -35,6 +36,7 @@ class Store:
     def __init__(self, engine: AsyncEngine, name: str) -> None:
         self._engine = engine
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._pending: set[asyncio.Task[object]] = set()
         self.name = name
 
     @property
@@ -56,8 +58,16 @@ class Store:
             async with self._engine.begin() as connection:
                 yield connection
 
+    async def whole(self, operation: Coroutine[object, object, T]) -> T:
+        """Run an operation to its end, also where the caller is cancelled."""
+        task = asyncio.create_task(operation)
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+        return await asyncio.shield(task)
+
     async def close(self) -> None:
-        """Close all connections."""
+        """Let operations under way end and close all connections."""
+        await asyncio.gather(*self._pending, return_exceptions=True)
         await self._engine.dispose()
 
 

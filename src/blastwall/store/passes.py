@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from blastwall.store.database import Store
+from blastwall.store.table import Table, whole
 from blastwall.store.tables import containments, exchanged_tokens, passes
 
 _KEEP_SECONDS = 86_400
@@ -43,12 +43,10 @@ class AlreadyExchanged(Exception):  # noqa: N818 - says what was found
         self.ends = ends
 
 
-class PassTable:
+class PassTable(Table):
     """Issue, find and revoke passes."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
+    @whole
     async def issue(self, new: StoredPass, source: str, token_ends: float) -> None:
         """Store a pass, in one transaction with the check that its token may be exchanged.
 
@@ -59,7 +57,7 @@ class PassTable:
             AlreadyExchanged: the token may not be exchanged again, for this resource or from this address.
             StateError: the state cannot be written.
         """
-        async with self._store.write() as connection:
+        async with self.store.write() as connection:
             await self._prune(connection, new.issued)
             await self._claim(connection, new.token, source, token_ends)
             working = select(passes.c.ends).where(
@@ -74,7 +72,7 @@ class PassTable:
             await connection.execute(insert(passes).values(_values(new)))
 
     async def _claim(self, connection: AsyncConnection, token: str, source: str, ends: float) -> None:
-        dialect = sqlite if self._store.sqlite else postgresql
+        dialect = sqlite if self.store.sqlite else postgresql
         row = {"token": token, "source": source, "ends": ends}
         await connection.execute(dialect.insert(exchanged_tokens).values(row).on_conflict_do_nothing())
         first = select(exchanged_tokens.c.source).where(exchanged_tokens.c.token == token).with_for_update()
@@ -85,15 +83,17 @@ class PassTable:
         await connection.execute(delete(passes).where(passes.c.ends < now - _KEEP_SECONDS))
         await connection.execute(delete(exchanged_tokens).where(exchanged_tokens.c.ends < now - _KEEP_SECONDS))
 
+    @whole
     async def find(self, digest: str) -> StoredPass | None:
         """Return the pass with this digest, whether or not it still works."""
-        async with self._store.read() as connection:
+        async with self.store.read() as connection:
             row = (await connection.execute(select(passes).where(passes.c.digest == digest))).mappings().one_or_none()
         return None if row is None else _stored(row)
 
+    @whole
     async def revoke(self, pass_id: str, reason: str, by: str, at: float) -> bool:
         """Revoke a pass and tell every node to end its sessions; False where no such pass works."""
-        async with self._store.write() as connection:
+        async with self.store.write() as connection:
             mark = (
                 update(passes)
                 .where(passes.c.id == pass_id, passes.c.revoked.is_(None), passes.c.ends > at)

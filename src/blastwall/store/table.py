@@ -1,0 +1,36 @@
+"""What the tables' classes share: operations that are done whole."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Concatenate, ParamSpec, TypeVar
+
+from blastwall.store.database import Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S", bound="Table")
+
+
+class Table:
+    """One or more tables of the state, with the operations on them."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+
+def whole(
+    operation: Callable[Concatenate[S, P], Coroutine[object, object, R]],
+) -> Callable[Concatenate[S, P], Awaitable[R]]:
+    """Let an operation run to its end where its caller is cancelled, as when a client leaves during its login.
+
+    A database connection that is cancelled while it is lent or given back may be lost; an operation takes
+    milliseconds and has time limits of its own.
+    """
+
+    @functools.wraps(operation)
+    def started(table: S, /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+        return table.store.whole(operation(table, *args, **kwargs))
+
+    return started
