@@ -1,0 +1,300 @@
+"""The gate's ports, as plain objects that a test sets and looks into."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from blastwall.gate import Gate, HoldTimes
+from blastwall.gate.ports import Hold, Identified, IPAddress, LiveSession, RecordingFailed, Refusal, Subject, Verdict
+from blastwall.model.credential import Credential
+from blastwall.model.effects import Action, Effect, Object
+from blastwall.model.events import Event
+from blastwall.model.masks import NO_MASKS, MaskRules
+from blastwall.model.principal import Principal, PrincipalKind
+from blastwall.model.resource import Address, Resource
+from blastwall.model.ruling import Approval, Decision, Obligations, Ruling
+from blastwall.model.statement import RedactedStatement, Stage, Statement
+from blastwall.protocols.contract import Answer, Ask, Login
+
+SOURCE = ip_address("10.1.2.3")
+ALLOW = Ruling(Decision.ALLOW, policies=("reads",), version="v1")
+DENY = Ruling(Decision.DENY, "no deletes here", ("no-deletes",), "v1")
+HOLD = Ruling(Decision.HOLD, "deletes wait", ("ask",), "v1", Obligations((Approval("dba", 1),)))
+
+
+def an_agent(name: str = "shop-ci") -> Principal:
+    return Principal(PrincipalKind.AGENT, name, "github", "repo:shop", frozenset({"ci"}), {"repository_id": "123"})
+
+
+def a_resource(name: str = "toy-prod", upstream: Address | None = None) -> Resource:
+    return Resource(name, "toy", upstream or Address("127.0.0.1", 1), ("shop",))
+
+
+def a_login(proof: bytes = b"good", user: str = "ci", target: str = "shop") -> Login:
+    return Login(user, proof, target, "toyctl")
+
+
+def a_statement(
+    text: str = "delete orders", *, stage: Stage = Stage.EXECUTE, in_transaction: bool = False
+) -> Statement:
+    effect = Effect(Action.DELETE, Object(("shop", "public", "orders"), "table"))
+    return Statement(text, (effect,), "DELETE", "shop", stage=stage, in_transaction=in_transaction)
+
+
+@dataclass
+class FakeIdentity:
+    """Knows the proof `good`; `wait` keeps everybody waiting."""
+
+    identified: Identified = field(default_factory=lambda: Identified(an_agent(), "token"))
+    wait: asyncio.Event | None = None
+
+    async def identify(self, proof: bytes, resource: Resource, source: IPAddress) -> Identified:
+        if self.wait is not None:
+            await self.wait.wait()
+        if proof != b"good":
+            raise Refusal("signature does not verify under key 7", "the token does not verify")
+        return self.identified
+
+
+@dataclass
+class FakePolicy:
+    """Rules by the statement's first word."""
+
+    rulings: dict[str, Ruling] = field(default_factory=dict)
+    connect: Ruling = ALLOW
+    version: str = "v1"
+    asked: list[str] = field(default_factory=list)
+
+    def rule(self, subject: Subject, statement: Statement) -> Ruling:
+        self.asked.append(statement.text)
+        return self.rulings.get(statement.text.split(" ")[0], ALLOW)
+
+    def rule_connect(self, subject: Subject) -> Ruling:
+        return self.connect
+
+
+@dataclass
+class FakeVault:
+    secret: bytes = b"upstream-secret"
+    error: Exception | None = None
+
+    async def credential(self, resource: Resource, principal: Principal | None) -> Credential:
+        if self.error is not None:
+            raise self.error
+        return Credential("app", self.secret)
+
+
+@dataclass
+class FakeApprovals:
+    """Decides when the test says so."""
+
+    holds: list[Hold] = field(default_factory=list)
+    withdrawn: list[int] = field(default_factory=list)
+    error: Exception | None = None
+    _verdicts: dict[int, asyncio.Future[Verdict]] = field(default_factory=dict)
+
+    async def decide(self, hold: Hold) -> Verdict:
+        self.holds.append(hold)
+        if self.error is not None:
+            raise self.error
+        verdict = self._verdicts[hold.number] = asyncio.get_running_loop().create_future()
+        try:
+            decided: Verdict = await verdict
+            return decided
+        except asyncio.CancelledError:
+            self.withdrawn.append(hold.number)
+            raise
+
+    def say(self, number: int, verdict: Verdict) -> None:
+        self._verdicts[number].set_result(verdict)
+
+
+@dataclass
+class FakeMasking:
+    masks: MaskRules = NO_MASKS
+    error: Exception | None = None
+
+    def rules(self, principal: Principal, resource: Resource) -> MaskRules:
+        return self.masks
+
+    def redact(self, resource: Resource, statement: Statement) -> RedactedStatement:
+        if self.error is not None:
+            raise self.error
+        return RedactedStatement(statement.text.replace("hunter2", "***"), ())
+
+
+@dataclass
+class FakeContainment:
+    reason: str | None = None
+    live: dict[str, LiveSession] = field(default_factory=dict)
+
+    def against(self, principal: Principal, resource: Resource) -> str | None:
+        return self.reason
+
+    def watch(self, live: LiveSession) -> None:
+        self.live[live.session] = live
+
+    def unwatch(self, session: str) -> None:
+        self.live.pop(session, None)
+
+
+class FakeRecord:
+    def __init__(self, recorder: FakeRecorder) -> None:
+        self._recorder = recorder
+        self.events: list[Event] = []
+        self.closed = 0
+
+    def write(self, events: Sequence[Event], durable: Callable[[RecordingFailed | None], None]) -> None:
+        recorder = self._recorder
+        if recorder.failing:
+            durable(RecordingFailed("the disk is full"))
+            return
+        self.events += events
+        if recorder.slow:
+            failure = RecordingFailed("the disk went away") if recorder.late_failures else None
+            recorder.pending.append(lambda: durable(failure))
+        else:
+            durable(None)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@dataclass
+class FakeRecorder:
+    """With `slow` nothing is durable before `settle`; with `failing` nothing can be written."""
+
+    slow: bool = False
+    failing: bool = False
+    late_failures: bool = False
+    refusing: bool = False
+    records: dict[str, FakeRecord] = field(default_factory=dict)
+    pending: list[Callable[[], None]] = field(default_factory=list)
+
+    def open(self, session: str) -> FakeRecord:
+        if self.refusing:
+            raise RecordingFailed("the disk is full")
+        return self.records.setdefault(session, FakeRecord(self))
+
+    def settle(self) -> None:
+        pending, self.pending = self.pending, []
+        for durable in pending:
+            durable()
+
+
+@dataclass
+class FakeMeter:
+    """One meter for every resource."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def of(self, resource: str) -> FakeMeter:
+        return self
+
+    def opened(self) -> None:
+        self.counts["open"] += 1
+
+    def closed(self) -> None:
+        self.counts["open"] -= 1
+
+    def login(self, outcome: str) -> None:
+        self.counts[outcome] += 1
+
+    def ruled(self, decision: Decision) -> None:
+        self.counts[decision] += 1
+
+    def held(self, change: int) -> None:
+        self.counts["held"] += change
+
+    def finished(self, seconds: float, masked: Mapping[str, int]) -> None:
+        self.counts["finished"] += 1
+
+    def recording_failed(self) -> None:
+        self.counts["recording failed"] += 1
+
+    def received(self, from_client: bool, count: int) -> None:
+        self.counts["client bytes" if from_client else "resource bytes"] += count
+
+    def dial_failed(self) -> None:
+        self.counts["dial failed"] += 1
+
+
+class World:
+    """A gate with all its ports faked, and a clock that the test moves."""
+
+    def __init__(self, hold: HoldTimes | None = None) -> None:
+        self.identity = FakeIdentity()
+        self.policy = FakePolicy({"delete": DENY, "hold": HOLD})
+        self.vault = FakeVault()
+        self.approvals = FakeApprovals()
+        self.masking = FakeMasking()
+        self.containment = FakeContainment()
+        self.recorder = FakeRecorder()
+        self.meter = FakeMeter()
+        self.now = 1000.0
+        self.gate = Gate(
+            self.identity,
+            self.policy,
+            self.vault,
+            self.approvals,
+            self.masking,
+            self.containment,
+            self.recorder,
+            hold=hold or HoldTimes(60, 30),
+            clock=lambda: self.now,
+            binding_key=b"k" * 32,
+            meter=self.meter,
+        )
+
+    def open(self, session: str = "s1", resource: Resource | None = None) -> Conversation:
+        return Conversation(self, session, resource or a_resource())
+
+    async def logged_in(self, session: str = "s1") -> Conversation:
+        talk = self.open(session)
+        await talk.log_in()
+        return talk
+
+
+class Conversation:
+    """One session, as its pump sees it."""
+
+    def __init__(self, world: World, session: str, resource: Resource) -> None:
+        self.world = world
+        self.ended: list[str] = []
+        self.reconsidered = 0
+        self.answers: dict[int, list[Answer]] = {}
+        self.gate = world.gate.open(session, resource, SOURCE, self.ended.append, self._reconsider)
+        self.record = world.recorder.records[session]
+
+    def _reconsider(self) -> None:
+        self.reconsidered += 1
+
+    def _reply(self, number: int, answer: Answer) -> None:
+        self.answers.setdefault(number, []).append(answer)
+
+    def ask(self, number: int, question: Login | Statement) -> list[Answer]:
+        self.gate.ask(Ask(number, question), self._reply)
+        return self.of(number)
+
+    def of(self, number: int) -> list[Answer]:
+        return self.answers.get(number, [])
+
+    async def log_in(self, login: Login | None = None, number: int = 1) -> Answer:
+        self.ask(number, login or a_login())
+        await settle()
+        (answer,) = self.of(number)
+        return answer
+
+    def kinds(self) -> list[str]:
+        """What was recorded, by name."""
+        return [type(event).__name__ for event in self.record.events]
+
+
+async def settle() -> None:
+    """Let everything happen that can happen now."""
+    for _ in range(12):
+        await asyncio.sleep(0)

@@ -1,0 +1,243 @@
+"""A held statement: how its wait ends, and that the world may have changed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from tests.gate.fakes import ALLOW, DENY, HOLD, Conversation, World, a_statement, settle
+
+from blastwall.gate import HoldTimes
+from blastwall.gate.ports import Verdict
+from blastwall.model.events import HoldEnded, HoldStarted, StatementRuled
+from blastwall.model.ruling import Approval, Decision, Obligations
+from blastwall.protocols.contract import Allow, Deny, Held, Withdraw
+
+
+async def held(world: World, *, in_transaction: bool = False) -> Conversation:
+    talk = await world.logged_in()
+    talk.ask(2, a_statement("hold orders", in_transaction=in_transaction))
+    await settle()
+    return talk
+
+
+def ended(talk: Conversation) -> HoldEnded:
+    (event,) = [event for event in talk.record.events if isinstance(event, HoldEnded)]
+    return event
+
+
+def final(talk: Conversation) -> object:
+    held_answer, answer = talk.of(2)
+    assert isinstance(held_answer, Held)
+    return answer
+
+
+async def test_the_client_hears_who_may_approve_and_until_when() -> None:
+    talk = await held(World())
+    (answer,) = talk.of(2)
+    assert answer == Held("deletes wait; it waits for approval by 1 of dba, until 00:17:40 UTC")
+    assert talk.kinds()[3:] == ["StatementAsked", "StatementRuled", "HoldStarted"]
+
+
+async def test_the_notice_does_not_name_the_approvers_twice() -> None:
+    world = World()
+    world.policy.rulings["hold"] = replace(HOLD, reason="policy holds this; it waits for approval by 1 of dba")
+    talk = await held(world)
+    (answer,) = talk.of(2)
+    assert isinstance(answer, Held)
+    assert answer.notice.count("1 of dba") == 1
+
+
+async def test_an_approved_statement_is_ruled_again_and_allowed() -> None:
+    world = World()
+    talk = await held(world)
+    assert world.meter.counts["held"] == 1
+    world.approvals.say(2, Verdict(True, ("ana",)))
+    await settle()
+    assert isinstance(final(talk), Allow)
+    assert world.policy.asked == ["hold orders", "hold orders"]
+    assert (ended(talk).outcome, ended(talk).by) == ("approved", ("ana",))
+    ruled = talk.record.events[-1]
+    assert isinstance(ruled, StatementRuled)
+    assert (ruled.ruling.decision, ruled.ruling.reason) == (Decision.ALLOW, "approved by ana")
+    assert world.meter.counts["held"] == 0
+
+
+async def test_the_approval_is_recorded_before_the_answer() -> None:
+    world = World()
+    talk = await held(world)
+    world.recorder.slow = True
+    world.approvals.say(2, Verdict(True, ("ana",)))
+    await settle()
+    assert len(talk.of(2)) == 1
+    world.recorder.settle()
+    assert isinstance(final(talk), Allow)
+
+
+async def test_an_approval_that_cannot_be_recorded_denies() -> None:
+    world = World()
+    talk = await held(world)
+    world.recorder.failing = True
+    world.approvals.say(2, Verdict(True, ("ana",)))
+    await settle()
+    assert isinstance(final(talk), Deny)
+
+
+async def test_a_hold_that_cannot_be_recorded_asks_nobody() -> None:
+    world = World()
+    talk = await world.logged_in()
+    world.recorder.failing = True
+    (answer,) = talk.ask(2, a_statement("hold orders"))
+    await settle()
+    assert isinstance(answer, Deny)
+    assert world.approvals.holds == []
+
+
+async def test_a_refused_approval_denies_with_its_reason() -> None:
+    world = World()
+    talk = await held(world)
+    world.approvals.say(2, Verdict(False, ("ana",), "not on a Friday"))
+    await settle()
+    assert final(talk) == Deny("approval was refused: not on a Friday")
+    assert ended(talk).outcome == "refused"
+
+
+async def test_policy_that_denies_meanwhile_wins_over_the_approval() -> None:
+    world = World()
+    talk = await held(world)
+    world.policy.rulings["hold"] = DENY
+    world.approvals.say(2, Verdict(True, ("ana",)))
+    await settle()
+    assert final(talk) == Deny("no deletes here")
+
+
+async def test_policy_that_allows_meanwhile_allows_with_its_own_obligations() -> None:
+    world = World()
+    talk = await held(world)
+    world.policy.rulings["hold"] = replace(ALLOW, obligations=Obligations(limit_rows=1))
+    world.approvals.say(2, Verdict(True, ("ana",)))
+    await settle()
+    answer = final(talk)
+    assert isinstance(answer, Allow)
+    assert answer.obligations.limit_rows == 1
+
+
+@pytest.mark.parametrize(
+    "needed", [(Approval("security", 1),), (Approval("dba", 2),), (Approval("dba", 1), Approval("security", 1))]
+)
+async def test_approvals_that_policy_asks_for_anew_deny(needed: tuple[Approval, ...]) -> None:
+    world = World()
+    talk = await held(world)
+    world.policy.rulings["hold"] = replace(HOLD, obligations=Obligations(needed))
+    world.approvals.say(2, Verdict(True, ("ana",)))
+    await settle()
+    answer = final(talk)
+    assert isinstance(answer, Deny)
+    assert "policy changed while the statement waited" in answer.reason
+
+
+async def test_containment_that_comes_during_the_wait_wins_over_the_approval() -> None:
+    world = World()
+    talk = await held(world)
+    world.containment.reason = "agent shop-ci is contained"
+    world.approvals.say(2, Verdict(True, ("ana",)))
+    await settle()
+    assert final(talk) == Deny("agent shop-ci is contained")
+    assert ended(talk).outcome == "contained"
+
+
+@pytest.mark.parametrize("in_transaction", [False, True])
+async def test_nobody_decides_in_time(in_transaction: bool) -> None:
+    times = HoldTimes(9, 0.02) if in_transaction else HoldTimes(0.02, 9)
+    world = World(times)
+    talk = await held(world, in_transaction=in_transaction)
+    started = next(event for event in talk.record.events if isinstance(event, HoldStarted))
+    assert started.until == pytest.approx(world.now + 0.02)
+    await asyncio.sleep(0.1)
+    assert final(talk) == Deny("nobody approved this statement within 0.02 seconds (needed: 1 of dba)")
+    assert ended(talk).outcome == "timeout"
+    assert world.approvals.withdrawn == [2]
+
+
+async def test_a_hold_of_no_time_is_refused_at_once() -> None:
+    talk = await held(World(HoldTimes(0, 0)))
+    await asyncio.sleep(0.02)
+    assert isinstance(final(talk), Deny)
+
+
+async def test_a_client_that_leaves_withdraws_its_hold() -> None:
+    world = World()
+    talk = await held(world)
+    talk.gate.withdraw(Withdraw(2))
+    await settle()
+    assert len(talk.of(2)) == 1
+    assert world.approvals.withdrawn == [2]
+    assert ended(talk).outcome == "withdrawn"
+    assert talk.kinds()[-1] == "StatementWithdrawn"
+    assert world.meter.counts["held"] == 0
+
+
+async def test_a_statement_withdrawn_before_its_hold_is_durable_asks_nobody() -> None:
+    world = World()
+    talk = await world.logged_in()
+    world.recorder.slow = True
+    talk.ask(2, a_statement("hold orders"))
+    talk.gate.withdraw(Withdraw(2))
+    world.recorder.settle()
+    await settle()
+    assert talk.of(2) == []
+    assert world.approvals.holds == []
+
+
+async def test_the_sessions_end_withdraws_its_holds() -> None:
+    world = World()
+    talk = await held(world)
+    talk.gate.closed("the client left")
+    await settle()
+    assert world.approvals.withdrawn == [2]
+    assert talk.kinds()[-3:] == ["HoldEnded", "StatementWithdrawn", "SessionClosed"]
+
+
+async def test_a_hold_ended_by_containment_says_so() -> None:
+    world = World()
+    talk = await held(world)
+    world.containment.live["s1"].end("agent shop-ci is contained")
+    assert talk.ended == ["agent shop-ci is contained"]
+    talk.gate.closed("agent shop-ci is contained")
+    await settle()
+    assert ended(talk).outcome == "contained"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("secret detail"), TimeoutError("of the approvals' own")])
+async def test_approvals_that_fail_deny(error: Exception) -> None:
+    world = World()
+    world.approvals.error = error
+    talk = await held(world)
+    answer = final(talk)
+    assert isinstance(answer, Deny)
+    assert "could not be asked for" in answer.reason
+    assert "secret" not in answer.reason
+
+
+async def test_other_statements_go_on_meanwhile() -> None:
+    talk = await held(World())
+    assert isinstance(talk.ask(3, a_statement("select 1"))[0], Allow)
+
+
+async def test_the_hold_carries_the_redacted_text_and_never_shows_its_binding() -> None:
+    world = World()
+    talk = await world.logged_in()
+    talk.ask(2, a_statement("hold hunter2"))
+    await settle()
+    (hold,) = world.approvals.holds
+    assert hold.text == "hold ***"
+    assert len(hold.binding) == 32
+    assert repr(hold.binding) not in repr(hold)
+
+
+async def test_every_hold_sees_new_waiting_times() -> None:
+    world = World()
+    world.gate.set_hold(HoldTimes(7, 3))
+    await held(world)
+    assert world.approvals.holds[0].until == world.now + 7

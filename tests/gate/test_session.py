@@ -1,0 +1,93 @@
+"""The end of a session: its time, its pass, its containment."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.gate.fakes import World, a_statement, an_agent
+
+from blastwall.gate.ports import Identified
+from blastwall.protocols.contract import Admit, Allow, Deny
+
+
+async def test_a_session_ends_within_a_second_of_its_longest_time() -> None:
+    world = World()
+    world.identity.identified = Identified(an_agent(), "token", session_max=0.05)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    world.gate._shared.clock = lambda: 1000 + loop.time() - started
+    talk = await world.logged_in()
+    assert talk.gate.deadline is not None
+    assert talk.ended == []
+    await asyncio.sleep(0.15)
+    assert talk.ended == ["the session has reached the end of its permitted time; log in again"]
+
+
+async def test_a_session_ends_with_its_pass_where_that_is_sooner() -> None:
+    world = World()
+    world.identity.identified = Identified(an_agent(), "pass", ends=1010.0, session_max=60, pass_id="p1")
+    talk = await world.logged_in()
+    assert talk.gate.deadline == 1010.0
+    assert world.containment.live["s1"].pass_id == "p1"
+
+
+async def test_a_pass_that_ends_during_the_login_opens_nothing() -> None:
+    world = World()
+    world.identity.identified = Identified(an_agent(), "pass", ends=999.0)
+    answer = await world.open().log_in()
+    assert isinstance(answer, Deny)
+    assert "pass has ended" in answer.reason
+
+
+async def test_past_its_end_no_statement_runs_though_the_timer_is_late() -> None:
+    world = World()
+    world.identity.identified = Identified(an_agent(), "token", session_max=60)
+    talk = await world.logged_in()
+    assert isinstance(talk.ask(2, a_statement("select 1"))[0], Allow)
+    world.now += 60
+    assert isinstance(talk.ask(3, a_statement("select 1"))[0], Deny)
+
+
+async def test_the_timer_follows_a_clock_that_is_set() -> None:
+    world = World()
+    world.identity.identified = Identified(an_agent(), "token", session_max=3600)
+    waits: list[float] = []
+    timers: list[object] = []
+
+    class Timer:
+        def cancel(self) -> None:
+            timers.append(self)
+
+    def later(seconds: float, callback: object) -> Timer:
+        waits.append(seconds)
+        due.append(callback)
+        return Timer()
+
+    due: list[object] = []
+    world.gate._shared.later = later
+    talk = await world.logged_in()
+    assert waits == [60]
+    world.now += 3599
+    assert callable(due[-1])
+    due[-1]()
+    assert waits == [60, 1]
+    talk.gate.closed("left")
+    assert len(timers) == 1
+
+
+async def test_a_session_without_limits_has_no_deadline_and_its_token_may_end() -> None:
+    world = World()
+    talk = world.open()
+    assert isinstance(await talk.log_in(), Admit)
+    assert talk.gate.deadline is None
+
+
+async def test_the_end_is_recorded_once_and_unwatched() -> None:
+    world = World()
+    talk = await world.logged_in()
+    assert list(world.containment.live) == ["s1"]
+    talk.gate.closed("the client left")
+    talk.gate.closed("again")
+    assert world.containment.live == {}
+    assert talk.kinds().count("SessionClosed") == 1
+    assert world.gate.sessions == 0
