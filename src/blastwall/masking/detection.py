@@ -13,10 +13,10 @@ from blastwall.masking.probe import probe
 from blastwall.masking.styles import Restyle, partial_found, restyle
 from blastwall.model.masks import DetectRule, MaskRules, MaskStyle
 
-_SHORTEST = 6
-"""The fewest characters in which a detector finds anything: `a@b.co`."""
+SHORTEST = 4
+"""No detector finds anything in fewer characters: `a@b.co` is the shortest, and a ligature may stand for two."""
 _HEX = re.compile(rb"\\x((?:[0-9A-Fa-f]{2}){6,})")
-"""Bytes shown in hexadecimal, of which there must be as many."""
+"""Bytes shown in hexadecimal; in fewer than six no detector finds anything."""
 
 
 class Vanish(Exception):  # noqa: N818 - says what must happen
@@ -91,7 +91,7 @@ class Detection:
             return self.text(value, hits)
 
     def _part(self, part: str, hits: set[str]) -> str | None:
-        if len(part) < _SHORTEST or not self.probe.may_match(part.encode("utf-8", "surrogatepass")):
+        if len(part) < SHORTEST or not self.probe.may_match(part.encode("utf-8", "surrogatepass")):
             return None
         return self.text(part, hits)
 

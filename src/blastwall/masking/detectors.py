@@ -19,6 +19,13 @@ Finder = Callable[[bytes, bool], list[Span]]
 
 _S = rb"[^0-9A-Za-z\x00\x80-\xff]"
 
+_DIGITS = b"0123456789"
+
+
+def _digit_count(data: bytes) -> int:
+    return len(data) - len(data.translate(None, _DIGITS))
+
+
 # ── e-mail (RFC 5322 addr-spec as it is met in practice) ─────────────────────────────────────────────────────────────
 
 _LOCAL = rb"[0-9A-Za-z!$%+.=^_`~\x80-\xff-]"
@@ -37,6 +44,8 @@ _EMAIL = re2.compile(
 
 def find_emails(data: bytes, loose: bool = False) -> list[Span]:  # noqa: ARG001 - a Finder; its spans grow to the left anyhow
     """Find addresses with a dotted domain that ends in letters; a quoted local part may hold no comma."""
+    if b"@" not in data and b"%40" not in data and b"&#" not in data:
+        return []
     return [match.span() for match in _EMAIL.finditer(data)]
 
 
@@ -54,8 +63,8 @@ _CARD_GROUPED = (re.compile(rb"(?<![0-9])" + _FOURS), re.compile(rb"(?<![0-9])" 
 _CARD_GROUPED_LOOSE = (re.compile(_FOURS), re.compile(_THREES))
 _CARD_SPACED = re.compile(rb"(?<![0-9])(?<![0-9] )(?<![0-9]\.)[2-689](?: ?[0-9]){13,18}(?! ?[0-9])")
 _CARD_DASHED = re.compile(rb"(?<![0-9])(?<![0-9]-)(?<![0-9]\.)[2-689](?:-?[0-9]){13,18}(?!-?[0-9])")
-_NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
-_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
+_NO_DIGITS = bytes(byte for byte in range(256) if byte not in _DIGITS)
+_DOUBLED = bytes.maketrans(_DIGITS, b"0246813579")
 
 _ISSUERS = (
     (re.compile(rb"4"), (13, 16, 19)),
@@ -92,6 +101,8 @@ def find_cards(data: bytes, loose: bool = False) -> list[Span]:
     Between groups of four (and 4-6-5, 4-6-4) up to three characters of any kind may stand. The number must not touch
     further digits, and digits behind a decimal point are a fraction, not a card.
     """
+    if _digit_count(data) < 13:
+        return []
     found = [span for span in _card_candidates(data, loose) if is_card(_digits(data, span))]
     return found or _first_card_within(data) if loose else found
 
@@ -134,6 +145,8 @@ _NOT_ALNUM = re.compile(rb"[^0-9A-Za-z]+")
 
 def find_ibans(data: bytes, loose: bool = False) -> list[Span]:  # noqa: ARG001 - a Finder; an IBAN may begin anywhere
     """Find IBANs by country, length, shape and check digits, wherever they begin, with or without separators."""
+    if len(data) < 15:
+        return []
     found = []
     for match in _IBAN_START.finditer(data):
         start = match.start()
@@ -172,6 +185,8 @@ def find_ssns(data: bytes, loose: bool = False) -> list[Span]:
 
     Areas 000, 666 and 900 to 999, group 00 and serial 0000 were never given out (SSA POMS RM 10201.035).
     """
+    if _digit_count(data) < 9:
+        return []
     return [match.span(1) for match in (_SSN_LOOSE if loose else _SSN).finditer(data)]
 
 

@@ -24,6 +24,7 @@ from blastwall.model.statement import Column
 UNTRACED = "untraced"
 """Counts cells that were hidden because nobody could say where they come from."""
 
+_TELLING = b"0123456789@\\"
 _JSONB_VERSION = b"\x01"
 
 
@@ -130,7 +131,7 @@ class MaskPlan:
         several = len(self._scans) > 1
         for index, kind in self._scans:
             value = row[index]
-            if value is None or (several and not self._probe(value)):
+            if value is None or (several and (_plain(value) or not self._probe(value))):
                 continue
             rules: set[str] = set()
             row[index] = scan_cell(self._detection, kind, value, rules)
@@ -138,6 +139,11 @@ class MaskPlan:
                 self.counts[rule] = self.counts.get(rule, 0) + 1
                 changed = True
         return changed
+
+
+def _plain(value: bytes) -> bool:
+    """Whether a value lacks what every hit has: a digit, an at-sign however written, or what is not ASCII."""
+    return value.isascii() and len(value.translate(None, _TELLING)) == len(value)
 
 
 def plan(columns: Sequence[ResultColumn], rules: MaskRules) -> MaskPlan | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from blastwall.masking.columns import ProtectedColumns
-from blastwall.masking.detection import Detection, Vanish, show
+from blastwall.masking.detection import SHORTEST, Detection, Vanish, show
 from blastwall.masking.styles import REDACTED, Restyle, restyle
 from blastwall.model.masks import MaskRules
 from blastwall.model.statement import Column, Literal, Parameter, RedactedStatement, Statement
@@ -87,7 +87,7 @@ class StatementRedactor:
         return self._detected(value)
 
     def _detected(self, value: str) -> str:
-        if not self._detection or not self._detection.probe.may_match(_utf8(value)):
+        if not self._detection or len(value) < SHORTEST or not self._detection.probe.may_match(_utf8(value)):
             return value
         try:
             masked = self._detection.text(value, set())
