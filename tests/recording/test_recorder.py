@@ -191,6 +191,12 @@ async def test_sessions_open_at_the_stop_are_closed(place: Place) -> None:
     assert Reader(place.recordings).session("s").why == "the gateway stopped"
 
 
+async def test_recordings_are_private_to_the_gateway(recorded: Place) -> None:
+    assert recorded.node.stat().st_mode & 0o777 == 0o700
+    modes = {path.name: path.stat().st_mode & 0o777 for path in recorded.node.iterdir() if path.name != "node.pub"}
+    assert set(modes.values()) == {0o600}, modes
+
+
 async def test_checkpoints_come_by_themselves_and_only_for_news(place: Place) -> None:
     recorder = place.recorder(checkpoint=timedelta(milliseconds=20))
     await recorder.start()

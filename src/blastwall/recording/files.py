@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 
 class AppendFile:
@@ -101,10 +102,16 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def create_private(path: Path) -> BinaryIO:
+    """Open a file to be written from its start, mode 600 if it is new."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    return os.fdopen(os.open(path, flags, 0o600), "wb")
+
+
+def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write a file durably under another name and then give it its own, so that no reader sees a part of it."""
     draft = path.with_name(path.name + ".new")
-    with draft.open("wb") as file:
+    with create_private(draft) if private else draft.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

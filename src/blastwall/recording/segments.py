@@ -15,7 +15,7 @@ import zstandard
 from blastwall.model.events import Event
 from blastwall.recording.chain import Sealed
 from blastwall.recording.events import UnreadableEvent, decode
-from blastwall.recording.files import AppendFile, sync_folder, write_whole
+from blastwall.recording.files import AppendFile, create_private, sync_folder, write_whole
 from blastwall.recording.frames import Broken, Record, Source, read
 from blastwall.recording.layout import Folder
 from blastwall.recording.summary import Portion, decode_index, encode_index
@@ -84,7 +84,7 @@ def compress(folder: Folder, content: Content, at: float) -> Sealed:
     """
     stored, stored_digest = _compress_file(folder.raw(content.number), _draft(folder.sealed(content.number)))
     index = encode_index(content.portions)
-    write_whole(_draft(folder.index(content.number)), index)
+    write_whole(_draft(folder.index(content.number)), index, private=True)
     return Sealed(
         at=at,
         segment=content.number,
@@ -136,7 +136,7 @@ def _draft(path: Path) -> Path:
 def _compress_file(source: Path, target: Path) -> tuple[int, str]:
     compressor = zstandard.ZstdCompressor(level=1, write_checksum=True).compressobj()
     digest = sha256()
-    with source.open("rb") as raw, target.open("wb") as file:
+    with source.open("rb") as raw, create_private(target) as file:
         while chunk := raw.read(_CHUNK):
             _write(file, digest, compressor.compress(chunk))
         _write(file, digest, compressor.flush())
