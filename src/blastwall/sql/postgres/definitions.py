@@ -83,6 +83,7 @@ class Definitions(Objects):
         elif tag in NAMED:
             actions, field, folder, kind = NAMED[tag]
             self._each(actions, [self.pseudo(folder, text(node, field), kind)])
+            self._published(node)
         elif tag in DATABASES:
             self._each(DATABASES[tag], [Object((text(node, "dbname"),), "database")])
         elif tag in HARMLESS:
@@ -97,6 +98,12 @@ class Definitions(Objects):
         for action in actions:
             for target in found:
                 self.effect(action, target)
+
+    def _published(self, node: Node) -> None:
+        for tag, inner in descendants(items(node, "pubobjects")):
+            table = sub(inner, "pubtable") if tag == "PublicationObjSpec" else {}
+            if table:
+                self._each((Action.EXPORT,), self.relation(table))
 
     def _defined(self, node: Node, field: str, kind: str) -> list[Object]:
         if text(node, "kind") in {"OBJECT_AGGREGATE", "OBJECT_OPERATOR"}:

@@ -1,17 +1,19 @@
 """Caps before the native parser: it recurses in C, so depth and expansion are bounded here by PostgreSQL's own scanner.
 
 What was measured (libpg_query 18): a chain of left-associative operators, joins or unions becomes a tree as deep as the
-chain; a thread with 1 MiB of stack dies somewhere between 5,000 and 30,000 levels, one with 8 MiB above 60,000.
-Nothing takes less than two bytes a level, so a text below `FREE` bytes cannot reach that. `SET (a, b) = (…)`
+chain; a thread with 1 MiB of stack dies between 5,000 and 30,000 levels of operators or between 750 and 3,000 of
+sub-selects. An operator takes two bytes at least, a sub-select eight, so a text below `FREE` bytes cannot reach that;
+above it `Limits.depth` holds, which is also about what the reader of the tree can follow. `SET (a, b) = (…)`
 writes its source once a column into the tree, and nests: the expansion is bounded as well.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from blastwall.sql.postgres.parse import Lexeme, UnparsedError, lexemes
+from blastwall.sql.postgres.parse import UnparsedError, token_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Limits:
     """`text` in bytes, `depth` in levels, `expansion` in tokens, `statements` a text, `queries` analysed a text."""
 
     text: int = 1 << 20
-    depth: int = 3000
+    depth: int = 500
     expansion: int = 400_000
     statements: int = 10_000
     queries: int = 5_000
@@ -56,7 +58,7 @@ def refusal(text: str, data: bytes, limits: Limits) -> str:
     if not (expands or deep):
         return ""
     try:
-        tokens = lexemes(data)
+        tokens = token_names(data)
     except UnparsedError as error:
         return f"the text cannot be read as SQL: {error}"
     return _Depth(limits).walk(tokens)
@@ -81,9 +83,9 @@ class _Depth:
     total: int = 0
     closed: int = 0
 
-    def walk(self, tokens: list[Lexeme]) -> str:
-        for token in tokens:
-            self._step(token.name)
+    def walk(self, tokens: Iterable[str]) -> str:
+        for name in tokens:
+            self._step(name)
             if self.depth > self.limits.depth:
                 return "expressions, joins or sub-selects are nested too deeply: split the statement"
             if self.total > self.limits.expansion:

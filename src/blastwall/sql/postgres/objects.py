@@ -98,5 +98,5 @@ class Objects(Routines):
 
 
 def role_name(spec: Node) -> str:
-    """Return a RoleSpec's name; `public`, `current_user` and the like in words."""
-    return text(spec, "rolename") or text(spec, "roletype").removeprefix("ROLESPEC_").lower()
+    """Return a RoleSpec's name; `public`, `current_user` and the like in words, `all` where there is none."""
+    return text(spec, "rolename") or text(spec, "roletype").removeprefix("ROLESPEC_").lower() or "all"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -10,6 +11,9 @@ from postgast.native import lib
 from postgast.pg_query_pb2 import KeywordKind, Token
 
 from blastwall.sql.postgres.tree import Node, items
+
+
+_NAMES: dict[int, str] = dict(zip(Token.values(), Token.keys(), strict=True))
 
 
 class UnparsedError(Exception):
@@ -61,6 +65,15 @@ def lexemes(data: bytes) -> list[Lexeme]:
         Lexeme(Token.Name(token.token), token.start, token.end, token.keyword_kind != KeywordKind.NO_KEYWORD)
         for token in found
     ]
+
+
+def token_names(data: bytes) -> Iterator[str]:
+    """Return the names of PostgreSQL's tokens, one after another. Raises UnparsedError."""
+    try:
+        found = scan(data.decode()).tokens
+    except (PgQueryError, ValueError) as error:
+        raise UnparsedError(str(error)) from error
+    return (_NAMES[token.token] for token in found)
 
 
 def _decode(data: bytes | None) -> object:

@@ -32,6 +32,10 @@ class Settings(Writes):
         """Note a name that may mean a temporary relation from now on."""
         self.changes = replace(self.changes, temp=self.changes.temp | {name})
 
+    def names_unknown(self) -> None:
+        """Note that the search_path may be anything from now on."""
+        self.changes = replace(self.changes, paths=(), certain=False)
+
     def transaction_statement(self, node: Node) -> None:
         """Read BEGIN, COMMIT and their kin."""
         kind = text(node, "kind").removeprefix("TRANS_STMT_")

@@ -45,8 +45,9 @@ class Changes:
     """What a statement does to the meaning of later names.
 
     `paths` are the search paths that may be in force afterwards: None unchanged, () unknown. `reset` means back to the
-    session's default. `local` ends with the transaction. `certain` is false where the change may not
-    happen (set_config in an expression, a statement that is only prepared). `user` is a role taken, `temp` names made temporary.
+    session's default. `local` ends with the transaction. `certain` is false where the change may not happen
+    (set_config in an expression, a statement that is only prepared). `user` is a role taken, `temp` names made
+    temporary.
     """
 
     paths: tuple[tuple[str, ...], ...] | None = None

@@ -52,10 +52,26 @@ class Writes(Queries):
         relation = sub(node, "relation")
         for target in self.targets(relation):
             self.effect(action, self.object(target))
+            if target.schema == "pg_catalog":
+                self.system_write(target.name)
             if target.relation is not None and target.relation.kind == "v":
                 for base in self.catalog.base_relations(target.relation):
                     self.effect(action, self.object(self.relations((base.schema, base.name))[0]))
         return self.table(relation, None, reading=False)
+
+    def system_write(self, name: str) -> None:
+        """Add what writing to the system catalog does: whoever may do that administers the server.
+
+        An UPDATE of pg_settings is a SET by another name (its rule calls set_config).
+        """
+        self.effect(Action.ADMIN, self.database)
+        if name == "pg_settings":
+            self.concede("it changes settings by way of pg_settings: write SET")
+            self.names_unknown()
+
+    def names_unknown(self) -> None:
+        """Note that the search_path may be anything from now on; the reader of settings overrides it."""
+        raise NotImplementedError
 
     def _insert(self, node: Node, scope: Scope) -> Columns | None:
         row = self._target(node, Action.CREATE)

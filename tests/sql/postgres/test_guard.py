@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+from blastwall.sql.postgres import Limits, classify
+from tests.sql.postgres.shop import CATALOG, STATE, one
+
+SHAPES = {
+    "sums": "'select 1' + '+1' * n",
+    "concatenations": "\"select ''\" + \"||''\" * n",
+    "comments between": "'select 1' + '/*(*/+--)' * n",
+    "quotes between": "\"select 1\" + \"||$a$)$a$\" * n",
+    "parentheses": "'select ' + '(' * n + '1' + ')' * n",
+    "negations": "'select ' + 'not ' * n + 'true'",
+    "between not": "'select 1' + ' between 1 and not 1' * n",
+    "casts": "'select 1' + '::int' * n",
+    "null tests": "'select 1' + ' isnull' * n",
+    "lists": "'select 1' + ' in (1)' * n",
+    "zones": "'select now()' + \" at time zone ''\" * n",
+    "sub-selects": "'select ' + '(select ' * n + '1' + ')' * n",
+    "arrays": "'select ' + 'array[' * n + '1' + ']' * n",
+    "cases": "'select ' + 'case when true then ' * n + '1' + ' end' * n",
+    "joins": "'select 1 from t' + ' cross join t' * n",
+    "unions": "'select 1' + ' union select 1' * n",
+    "unions with commas": "'select 1, 2' + ' union select 1, 2' * n",
+    "operators": "'select ' + '@ ' * n + '1'",
+    "calls": "'select ' + 'f(' * n + '1' + ')' * n",
+    "ctes": "'with a as (' * n + 'select 1' + ') select 1' * n",
+    "blocks": "'do $$ ' + 'begin ' * n + 'null; ' + 'end; ' * n + '$$'",
+    "code": "'do $$ begin x := 1' + '+1' * n + '; end $$'",
+    "sql bodies": "\"create function f() returns int language sql as 'select 1\" + '+1' * n + \"'\"",
+    "statements": "'select 1;' * n",
+    "unclosed": "'select ' + '(' * n",
+    "closed": "'select ' + ')' * n",
+}
+
+
+def test_no_shape_of_text_crashes_a_thread_with_a_small_stack():
+    program = f"""
+    import threading
+    from blastwall.sql.postgres import Catalog, NameState, classify
+    shapes = {SHAPES!r}
+    def attack():
+        for name, shape in shapes.items():
+            print(name, flush=True)
+            for n in (370, 740, 2900, 100000):
+                text = eval(shape)
+                if len(text) > 1 << 20:
+                    text = eval(shape, {{"n": n * (1 << 20) // len(text) - 1}})
+                if len(text) < 3 << 20:
+                    assert classify(text, Catalog("d", 1), NameState((("public",),), "u"))
+        print("survived")
+    threading.stack_size(1 << 20)
+    thread = threading.Thread(target=attack)
+    thread.start()
+    thread.join()
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, "survived"), ran.stderr[-500:]
+
+
+def test_multi_column_assignments_may_not_expand_without_bound():
+    columns = ",".join("a" * 20)
+    text = "select 1"
+    for _ in range(7):
+        text = f"with x as (update t set ({columns}) = ({text}) returning 1) select 1"
+    found = one(text)
+    assert found.operation == "UNPARSED"
+    assert "one by one" in found.doubt
+
+
+def test_wide_assignments_and_comments_in_them_are_counted():
+    columns = ",".join(["a"] * 3000)
+    wide = f"update t set ({columns}) /* = */ = (select {','.join(['1'] * 3000)})"
+    assert "one by one" in one(wide).doubt
+
+
+def test_ordinary_big_statements_pass():
+    rows = ",".join(f"({n}, -{n}, 'a-b-c (x) [y]', {n} + 1)" for n in range(3000))
+    assert one(f"insert into orders values {rows}").operation == "INSERT"
+    terms = " or ".join(f"(id = {n} and note = 'x')" for n in range(3000))
+    assert one(f"select 1 from orders where {terms}").operation == "SELECT"
+    assert one("update orders set (note, total) = ('a', 1) where (id, total) = (1, 2)").operation == "UPDATE"
+
+
+def test_a_text_over_the_limit_is_refused_before_it_is_parsed():
+    found = one("select '" + "x" * (1 << 20) + "'")
+    assert (found.operation, found.doubt) == (
+        "UNPARSED",
+        "the text is longer than 1048576 bytes: send it in smaller statements",
+    )
+
+
+def test_more_sub_selects_than_the_limit_are_conceded():
+    (found,) = classify("select (select 1), (select 2), (select 3)", CATALOG, STATE, limits=Limits(queries=3))
+    assert "3 sub-selects" in found.doubt
+    assert found.copies is None
+
+
+def test_nested_recursive_ctes_do_not_explode():
+    text = "select 1 as a"
+    for depth in range(30):
+        text = f"with recursive t{depth}(a) as (select 1 union select a from t{depth}, ({text}) s) select a from t{depth}"
+    found = one(text)
+    assert found.doubt
