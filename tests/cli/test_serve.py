@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from blastwall.cli.main import build
 from blastwall.testing.gateway import Gateway
 
 CONFIGURATION = {
@@ -52,32 +54,31 @@ def test_reload_by_sighup_and_end_by_sigterm(gateway: Gateway) -> None:
     assert "hunter2" not in gateway.log
 
 
-def test_end_by_sigint(gateway: Gateway) -> None:
+def test_a_second_gateway_cannot_start_and_says_why_and_the_first_ends_by_sigint(gateway: Gateway) -> None:
     with gateway:
+        command = [sys.executable, "-m", "blastwall", "serve", "-c", str(gateway.file)]
+        environment = {**os.environ, "SHOP_PASSWORD": "x"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 1
+        assert json.loads(done.stderr.splitlines()[-1])["event"] == "not_started"
+        assert "another gateway writes recordings" in done.stderr
         os.kill(gateway.pid, signal.SIGINT)
-        deadline = time.monotonic() + 20
-        while gateway.ready() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert gateway.terminate() == 0
+        process = gateway._process
+        assert process is not None
+        assert process.wait(20) == 0
+    assert events(gateway)[-1] == "stopped"
 
 
-def run(gateway: Gateway, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "blastwall", "serve", "-c", str(gateway.file)],
-        env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+@pytest.fixture
+def hangup_as_before() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.usefixtures("hangup_as_before")
 def test_a_configuration_that_cannot_be_used_ends_with_2(gateway: Gateway) -> None:
     gateway.write({**gateway.configuration, "polices": []})
-    done = run(gateway, SHOP_PASSWORD="x")
-    assert done.returncode == 2
-    assert "unknown key; did you mean 'policies'?" in done.stderr
-
-
-def test_a_start_that_fails_ends_with_1_and_says_why(gateway: Gateway) -> None:
-    with gateway:
-        done = run(gateway, SHOP_PASSWORD="x")
-    assert done.returncode == 1
-    assert json.loads(done.stderr.splitlines()[-1])["event"] == "not_started"
-    assert "another gateway writes recordings" in done.stderr
+    result = CliRunner().invoke(build(), ["serve", "-c", str(gateway.file)])
+    assert result.exit_code == 2
+    assert "unknown key; did you mean 'policies'?" in result.stderr

@@ -42,7 +42,7 @@ def serve(path: Path) -> int:
     Raises:
         Unusable: the configuration cannot be used; nothing was started.
     """
-    os.umask(0o077)
+    os.umask(0o077)  # whatever the gateway writes is for its own user
     plan = prepare(path)
     refuse_unset_variables(plan)
     set_up(plan.configuration.log)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated, Protocol, cast
 
 import typer
@@ -46,8 +45,7 @@ def build() -> typer.Typer:
     )
     app.callback()(_root)
     for name in COMMANDS:
-        if find_spec(f"blastwall.cli.{name}") is not None:
-            cast("CommandModule", import_module(f"blastwall.cli.{name}")).register(app)
+        cast("CommandModule", import_module(f"blastwall.cli.{name}")).register(app)
     return app
 
 
