@@ -45,7 +45,7 @@ def psql(libpq: dict[str, str], *commands: str, code: int = 0) -> subprocess.Com
 
 class TestPsql:
     def test_selects_and_describes(self, libpq: dict[str, str]) -> None:
-        done = psql(libpq, "SELECT id FROM orders ORDER BY id LIMIT 2", "\\d orders", "\\dt", "\\df", "\\l")
+        done = psql(libpq, "SELECT id FROM orders ORDER BY id LIMIT 2", "\\d orders", "\\dt", "\\df")
         assert "(2 rows)" in done.stdout
         assert "total" in done.stdout
         assert "customers" in done.stdout

@@ -161,7 +161,8 @@ def test_what_a_thief_would_try(shop: Shop, agent: Agent, statement: str) -> Non
 
 def test_the_server_never_saw_what_was_refused(shop: Shop, agent: Agent, postgres: PostgresServer) -> None:
     marker = "never_seen_by_the_server"
-    postgres.execute("ALTER SYSTEM SET log_statement = 'all'; SELECT pg_reload_conf()")
+    postgres.execute("ALTER SYSTEM SET log_statement = 'all'")
+    postgres.execute("SELECT pg_reload_conf()")
     try:
         refused(agent, f"DROP TABLE {marker}")
         refused(agent, f"DROP TABLE {marker}", prepare=True)
@@ -169,4 +170,5 @@ def test_the_server_never_saw_what_was_refused(shop: Shop, agent: Agent, postgre
         assert "seen_by_the_server" in postgres.log
         assert marker not in postgres.log
     finally:
-        postgres.execute("ALTER SYSTEM RESET log_statement; SELECT pg_reload_conf()")
+        postgres.execute("ALTER SYSTEM RESET log_statement")
+        postgres.execute("SELECT pg_reload_conf()")

@@ -63,9 +63,15 @@ class Requests:
             ord("f"): self._copy,
         }
         self.ended = False
+        self._blocked = False
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that wait for an answer; a message that is still arriving is bounded by its own limit."""
+        return len(self._inbox) if self._blocked or self._shared.waiting is not None else 0
 
     def __len__(self) -> int:
-        """Bytes that wait."""
+        """Bytes that were not handled yet."""
         return len(self._inbox)
 
     def receive(self, data: bytes) -> list[Output]:
@@ -75,9 +81,11 @@ class Requests:
     def go_on(self) -> list[Output]:
         """Handle the messages that need not wait."""
         outputs: list[Output] = []
+        self._blocked = False
         while not self.ended and self._shared.waiting is None:
             frame = self._inbox.peek()
-            if frame is None or self._must_wait(frame.kind):
+            self._blocked = frame is not None and self._must_wait(frame.kind)
+            if frame is None or self._blocked:
                 break
             self._handle(frame, outputs)
         return outputs

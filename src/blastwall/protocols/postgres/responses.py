@@ -91,9 +91,10 @@ class Responses:
             ord("c"): self._copy_done,
         }
 
-    def __len__(self) -> int:
-        """Bytes that wait."""
-        return len(self._carry)
+    @property
+    def backlog(self) -> int:
+        """Bytes that wait for the catalog; a message that is still arriving is bounded by its own limit."""
+        return len(self._carry) if self._paused else 0
 
     @property
     def between_messages(self) -> bool:

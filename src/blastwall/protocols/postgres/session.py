@@ -89,15 +89,15 @@ class PostgresSession:
 
     def backlog(self, side: Side) -> int:
         if side == CLIENT:
-            return len(self._early) + (len(self._requests) if self._requests else 0)
-        return len(self._responses) if self._responses and side == UPSTREAM else 0
+            return len(self._early) + (self._requests.backlog if self._requests else 0)
+        return self._responses.backlog if self._responses and side == UPSTREAM else 0
 
     @property
     def idle(self) -> bool:
         talk = self._conversation
         if talk is None:
             return self._phase is _Phase.STARTING
-        return talk.status == b"I" and not talk.pipeline and talk.waiting is None and not self.backlog(CLIENT)
+        return talk.status == b"I" and not talk.pipeline and talk.waiting is None and not self._requests
 
     def receive(self, side: Side, data: bytes) -> Sequence[Output]:
         if self._phase is _Phase.CLOSED:
