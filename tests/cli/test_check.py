@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from blastwall.cli.main import build
@@ -41,6 +43,14 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "blastwall.yaml"
     path.write_text(CONFIGURATION)
     return path
+
+
+@pytest.fixture
+def logging_untouched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep the command from changing this process's logging."""
+    monkeypatch.setattr("blastwall.app.logs.set_up", lambda settings: None)
+    with capture_logs():
+        yield
 
 
 def check(file: Path, *more: str) -> Result:
@@ -104,3 +114,22 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_a_pack_that_is_off_is_shown(file: Path) -> None:
     file.write_text(CONFIGURATION + "packs: []\n")
     assert "warning: packs: the default pack 'postgres' is off" in check(file).stderr
+
+
+@pytest.mark.usefixtures("logging_untouched")
+def test_dialling_names_what_is_not_reached_and_ends_with_1(file: Path) -> None:
+    result = check(file, "--dial", "--json")
+    assert result.exit_code == 1
+    issuer, resource = json.loads(result.stdout)["dialled"]
+    assert (issuer["what"], issuer["reached"], issuer["detail"]) == ("issuer github", True, "1 keys")
+    assert (resource["what"], resource["reached"]) == ("resource shop", False)
+    assert resource["detail"] == "shop refused the connection"
+    assert "hunter2" not in result.output
+
+
+@pytest.mark.usefixtures("logging_untouched")
+def test_dialling_an_issuer_without_its_keys(file: Path) -> None:
+    (file.parent / "keys.json").write_text("not keys")
+    result = check(file, "--dial")
+    assert result.exit_code == 1
+    assert "NOT reached  issuer github" in result.stdout

@@ -1,0 +1,47 @@
+"""What the log looks like, in a process of its own: logging belongs to the whole process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import structlog
+from blastwall.app.logs import set_up
+from blastwall.config.model import Logging
+
+early = structlog.get_logger("early")
+set_up(Logging(level="info", format={format!r}))
+early.debug("not shown")
+early.info("shown", names=["é"])
+def fail(token):
+    raise ValueError("broken")
+try:
+    fail("hunter2")
+except ValueError:
+    early.exception("failed")
+"""
+
+
+def run(how: str) -> str:
+    program = PROGRAM.replace("{format!r}", repr(how))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_json_is_one_object_a_line() -> None:
+    shown, failed = [json.loads(line) for line in run("json").splitlines()]
+    assert (shown["event"], shown["level"], shown["names"]) == ("shown", "info", ["é"])
+    assert "ValueError: broken" in failed["exception"]
+
+
+@pytest.mark.parametrize("how", ["json", "console"])
+def test_a_traceback_shows_no_local_variable(how: str) -> None:
+    said = run(how).replace('fail("hunter2")', "")
+    assert "broken" in said
+    assert "not shown" not in said
+    assert "hunter2" not in said.replace('fail(\\"hunter2\\")', "")
