@@ -41,7 +41,7 @@ def test_json_is_one_object_a_line() -> None:
 
 @pytest.mark.parametrize("how", ["json", "console"])
 def test_a_traceback_shows_no_local_variable(how: str) -> None:
-    said = run(how).replace('fail("hunter2")', "")
+    said = run(how)
     assert "broken" in said
     assert "not shown" not in said
-    assert "hunter2" not in said.replace('fail(\\"hunter2\\")', "")
+    assert "hunter2" not in said
