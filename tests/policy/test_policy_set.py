@@ -13,6 +13,7 @@ from blastwall.model.effects import Action, Object
 from blastwall.model.principal import PrincipalKind
 from blastwall.model.ruling import Approval, Decision, Observation
 from blastwall.model.statement import Stage
+from blastwall.policy.evaluation import Undecidable
 from blastwall.policy.policy_set import MAX_EFFECTS
 
 READS = (
@@ -396,3 +397,11 @@ def test_conditions_keep_their_meaning(load_text: Load, subject: Subject, condit
     ):
         decision = load_text(text).rule(subject, READ).decision
         assert decision is (Decision.ALLOW if expected else Decision.DENY)
+
+
+def test_a_question_that_does_not_fit_the_schema_is_not_asked(load_text: Load, subject: Subject) -> None:
+    policies = load_text(READS)
+    unfit = statement((Action.READ, table()), filtered="yes")
+    with pytest.raises(Undecidable, match="filtered"):
+        policies.judge(subject, unfit)
+    assert policies.rule(subject, unfit).decision is Decision.DENY
