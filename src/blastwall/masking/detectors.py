@@ -138,8 +138,9 @@ def _digits(data: bytes, span: Span) -> bytes:
 
 # ── IBAN (ISO 13616) ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-_IBAN_START = re.compile(rb"[A-Za-z]" + _S + rb"?[A-Za-z]" + _S + rb"?[0-9]" + _S + rb"?[0-9]")
-_IBAN_TAKE = re.compile(rb"[A-Za-z0-9](?:" + _S + rb"?[A-Za-z0-9]){14,33}")
+_IBAN_GAP = _S + rb"{0,3}"
+_IBAN_START = re.compile(_IBAN_GAP.join((rb"[A-Za-z]", rb"[A-Za-z]", rb"[0-9]", rb"[0-9]")))
+_IBAN_TAKE = re.compile(rb"[A-Za-z0-9](?:" + _IBAN_GAP + rb"[A-Za-z0-9]){14,33}")
 _NOT_ALNUM = re.compile(rb"[^0-9A-Za-z]+")
 
 

@@ -17,7 +17,6 @@ from blastwall.masking.fold import space_or_dash_bytes, special_bytes
 from blastwall.masking.iban import SHAPES
 
 _ESCAPED = rb"\\+[bfnrtv]"
-_ONE = rb"(?:[^0-9A-Za-z\x00]{1,4}|" + _ESCAPED + rb")"
 _GAP = rb"(?:[^0-9A-Za-z\x00]|" + _ESCAPED + rb")+"
 _EMAIL = (rb"[0-9A-Za-z!$%+.=^_`~\"\x80-\xff-](?:@|%40|&#(?:0*64|[xX]0*40);)[0-9A-Za-z_\\\x80-\xff-]",)
 _ODD = rb"(?:[\x01-\x1f\x7f-\xff][^0-9A-Za-z\x00]{0,3}|\\[^0-9A-Za-z\x00]{0,3}|" + _ESCAPED + rb")"
@@ -38,7 +37,7 @@ def _iban() -> tuple[bytes, ...]:
     countries: dict[tuple[bytes, ...], list[bytes]] = {}
     for country, shape in SHAPES.items():
         countries.setdefault(tuple(shape[:_IBAN_LEAD]), []).append(country)
-    between = _ONE + rb"?"
+    between = rb"(?:[^0-9A-Za-z\x00]|" + _ESCAPED + rb")*"
     return tuple(
         rb"(?i:(?:"
         + b"|".join(between.join((name[:1], name[1:])) for name in names)
