@@ -7,7 +7,9 @@ from blastwall.model.statement import Column
 from blastwall.sql.postgres import Catalog, Classified, Function, NameState, OutputColumn, Relation, classify
 
 
-def _table(oid: int, name: str, columns: str, schema: str = "public", kind: str = "r", definition: str = "") -> Relation:
+def _table(
+    oid: int, name: str, columns: str, schema: str = "public", kind: str = "r", definition: str = ""
+) -> Relation:
     return Relation(oid, schema, name, kind, tuple(columns.split()), definition)
 
 
@@ -18,7 +20,13 @@ CATALOG = Catalog(
         _table(1, "customers", "id name email ssn"),
         _table(2, "orders", "id customer_id total note"),
         _table(3, "orders", "id k", schema="secret"),
-        _table(4, "v", "cid mail", kind="v", definition=" SELECT c.id AS cid, lower(c.email) AS mail FROM public.customers c;"),
+        _table(
+            4,
+            "v",
+            "cid mail",
+            kind="v",
+            definition=" SELECT c.id AS cid, lower(c.email) AS mail FROM public.customers c;",
+        ),
         _table(5, "vv", "a b", kind="v", definition=" SELECT v.cid, v.mail FROM public.v;"),
         _table(6, "loop", "a", kind="v", definition=" SELECT loop.a FROM public.loop;"),
         _table(7, "orders_id_seq", "last_value", kind="S"),

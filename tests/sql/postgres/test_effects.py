@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.sql.postgres.shop import effects, one, read
 
 from blastwall.sql.postgres import NameState
-from tests.sql.postgres.shop import effects, one, read
 
 HERE = Path(__file__).parent
 BYPASSES = yaml.safe_load((HERE / "bypasses.yaml").read_text())
@@ -104,7 +104,9 @@ def test_offsets_count_characters():
 
 
 def test_copy_tells_what_its_rows_look_like():
-    found = one("copy customers (id, ssn) to stdout (format csv, header, delimiter ';', null 'x', force_quote (id))").copy
+    found = one(
+        "copy customers (id, ssn) to stdout (format csv, header, delimiter ';', null 'x', force_quote (id))"
+    ).copy
     assert found is not None
     assert (found.direction, found.format, found.delimiter, found.null, found.header) == ("out", "csv", ";", "x", True)
     assert found.force_quote == ("id",)

@@ -4,14 +4,15 @@ import subprocess
 import sys
 import textwrap
 
+from tests.sql.postgres.shop import CATALOG, STATE, effects, one
+
 from blastwall.sql.postgres import Limits, classify
-from tests.sql.postgres.shop import CATALOG, STATE, one
 
 SHAPES = {
     "sums": "'select 1' + '+1' * n",
     "concatenations": "\"select ''\" + \"||''\" * n",
     "comments between": "'select 1' + '/*(*/+--)' * n",
-    "quotes between": "\"select 1\" + \"||$a$)$a$\" * n",
+    "quotes between": '"select 1" + "||$a$)$a$" * n',
     "parentheses": "'select ' + '(' * n + '1' + ')' * n",
     "negations": "'select ' + 'not ' * n + 'true'",
     "between not": "'select 1' + ' between 1 and not 1' * n",
@@ -45,7 +46,7 @@ def test_no_shape_of_text_crashes_a_thread_with_a_small_stack():
     def attack():
         for name, shape in shapes.items():
             print(name, flush=True)
-            for n in (370, 740, 2900, 100000):
+            for n in (740, 2900, 30000):
                 text = eval(shape)
                 if len(text) > 1 << 20:
                     text = eval(shape, {{"n": n * (1 << 20) // len(text) - 1}})
@@ -58,7 +59,7 @@ def test_no_shape_of_text_crashes_a_thread_with_a_small_stack():
     thread.join()
     """
     ran = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=110, check=False
     )
     assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, "survived"), ran.stderr[-500:]
 
@@ -104,6 +105,7 @@ def test_more_sub_selects_than_the_limit_are_conceded():
 def test_nested_recursive_ctes_do_not_explode():
     text = "select 1 as a"
     for depth in range(30):
-        text = f"with recursive t{depth}(a) as (select 1 union select a from t{depth}, ({text}) s) select a from t{depth}"
-    found = one(text)
-    assert found.doubt
+        text = (
+            f"with recursive t{depth}(a) as (select 1 union select a from t{depth}, ({text}) s) select a from t{depth}"
+        )
+    assert effects(text) == ["connect shop"]

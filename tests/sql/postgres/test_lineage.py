@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.sql.postgres.shop import CATALOG, column, effects, lineage, one
 
 from blastwall.sql.postgres import Catalog, Relation
-from tests.sql.postgres.shop import CATALOG, column, effects, lineage, one
 
 E, S, N, I = "customers.email", "customers.ssn", "customers.name", "customers.id"  # noqa: E741
 ROW = "+".join(sorted((E, S, N, I)))

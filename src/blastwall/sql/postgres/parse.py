@@ -12,8 +12,8 @@ from postgast.pg_query_pb2 import KeywordKind, Token
 
 from blastwall.sql.postgres.tree import Node, items
 
-
 _NAMES: dict[int, str] = dict(zip(Token.values(), Token.keys(), strict=True))
+_COMMENTS = frozenset({Token.SQL_COMMENT, Token.C_COMMENT})
 
 
 class UnparsedError(Exception):
@@ -62,8 +62,9 @@ def lexemes(data: bytes) -> list[Lexeme]:
     except (PgQueryError, ValueError) as error:
         raise UnparsedError(str(error)) from error
     return [
-        Lexeme(Token.Name(token.token), token.start, token.end, token.keyword_kind != KeywordKind.NO_KEYWORD)
+        Lexeme(_NAMES.get(token.token, ""), token.start, token.end, token.keyword_kind != KeywordKind.NO_KEYWORD)
         for token in found
+        if token.token not in _COMMENTS
     ]
 
 
@@ -73,7 +74,7 @@ def token_names(data: bytes) -> Iterator[str]:
         found = scan(data.decode()).tokens
     except (PgQueryError, ValueError) as error:
         raise UnparsedError(str(error)) from error
-    return (_NAMES[token.token] for token in found)
+    return (_NAMES.get(token.token, "") for token in found if token.token not in _COMMENTS)
 
 
 def _decode(data: bytes | None) -> object:

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from tests.sql.postgres.shop import STATE, effects, one
+
+from blastwall.sql.postgres import NameState, before, settled
+
+PUBLIC = ("$user", "public")
+SECRET = ("secret",)
+
+
+def after(state: NameState, text: str, in_transaction: bool = False) -> NameState:
+    return settled(state, one(text, state), in_transaction)
+
+
+def test_a_settled_set_leaves_one_path():
+    state = after(STATE, "set search_path to secret")
+    assert state.search_paths == (SECRET,)
+    assert effects("delete from orders", state) == ["delete secret.orders"]
+    assert after(state, "reset search_path").search_paths == (PUBLIC,)
+
+
+def test_an_unsettled_set_leaves_both():
+    state = before(STATE, one("set search_path to secret"))
+    assert effects("delete from orders", state) == ["delete public.orders", "delete secret.orders"]
+
+
+def test_a_rollback_brings_the_path_back():
+    state = after(STATE, "begin", in_transaction=True)
+    state = after(state, "set search_path to secret", in_transaction=True)
+    assert state.search_paths == (SECRET,)
+    assert PUBLIC in after(state, "rollback to savepoint a", in_transaction=True).search_paths
+    assert after(state, "rollback").search_paths == (PUBLIC,)
+
+
+def test_set_local_ends_with_its_transaction():
+    state = after(after(STATE, "begin", in_transaction=True), "set local search_path to secret", in_transaction=True)
+    assert after(state, "commit").search_paths == (PUBLIC,)
+    assert after(STATE, "set local search_path to secret").search_paths == (PUBLIC,)
+
+
+def test_set_config_may_never_have_run():
+    state = after(STATE, "select case when false then set_config('search_path', 'secret', true) end")
+    assert set(state.search_paths) == {PUBLIC, SECRET}
+
+
+def test_too_many_candidates_are_unknown():
+    state = STATE
+    for name in "abcde":
+        state = before(state, one(f"set search_path to {name}", state))
+    assert state.search_paths == ()
+    assert "unclassified shop" in effects("select * from orders", state)
+
+
+def test_a_temporary_name_means_both():
+    state = after(STATE, "create temp table orders (id int)")
+    assert effects("delete from orders", state) == ["delete pg_temp.orders", "delete public.orders"]
+
+
+def test_execute_means_what_was_prepared_under_todays_names():
+    state = after(STATE, "prepare p as delete from orders")
+    assert effects("execute p", state) == ["delete public.orders"]
+    assert effects("execute p", after(state, "set search_path to secret")) == ["delete secret.orders"]
+    assert effects("execute p", after(state, "deallocate p")) == ["unclassified shop"]
+    assert effects("execute p", after(state, "discard all")) == ["unclassified shop"]
+
+
+def test_fetch_means_what_was_declared():
+    state = after(STATE, "declare c cursor for select ssn from customers", in_transaction=True)
+    assert effects("fetch c", state) == ["read public.customers"]
+    assert effects("fetch c", after(state, "close c", in_transaction=True)) == ["unclassified shop"]
+
+
+def test_the_users_own_schema_follows_set_role():
+    state = after(STATE, "set role secret")
+    assert effects("delete from orders", state) == ["delete public.orders", "delete secret.orders"]
