@@ -14,7 +14,7 @@ from typing import Self
 from blastwall.testing.certificates import CertificateAuthority
 from blastwall.testing.ports import answers, free_port
 from blastwall.testing.postgres import SUPERUSER, PostgresServer
-from blastwall.testing.processes import ServerFailed, tail, unprivileged
+from blastwall.testing.processes import ServerFailed, tail, unprivileged, within_reach
 from blastwall.testing.servers import find_program
 
 _START_SECONDS = 10.0
@@ -39,9 +39,9 @@ class PgBouncer:
         account.own(self.folder)
         self._configure(server, database, tls=tls)
         log = self.folder / "pgbouncer.log"
-        self._process: subprocess.Popen[bytes] = account.start(
-            [program, self.folder / "pgbouncer.ini"], self.folder, log
-        )
+        programs = within_reach(program.parent, self.folder)
+        command = [programs.bindir / program.name, self.folder / "pgbouncer.ini"]
+        self._process: subprocess.Popen[bytes] = account.start(command, self.folder, programs.environment, log)
         deadline = time.monotonic() + _START_SECONDS
         while not answers(self.port):
             if time.monotonic() > deadline or self._process.poll() is not None:

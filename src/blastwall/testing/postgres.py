@@ -16,7 +16,7 @@ from typing import Self
 
 from blastwall.testing.certificates import CertificateAuthority
 from blastwall.testing.ports import free_port
-from blastwall.testing.processes import ServerFailed, bring_within_reach, tail, unprivileged
+from blastwall.testing.processes import Programs, ServerFailed, tail, unprivileged, within_reach
 from blastwall.testing.servers import Installation, Version, find_postgres
 
 SUPERUSER = "postgres"
@@ -71,9 +71,9 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._account.own(self.folder)
-            self.bindir, template = _template(installation)
+            self._programs, template = _template(installation)
             self.password = _password()
-            self._account.run(["cp", "-a", template, self._data], cwd=self.folder)
+            self._account.run(["cp", "-a", template, self._data], self.folder, self._programs.environment)
             self._configure(tls=tls)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -130,8 +130,9 @@ class PostgresServer:
 
     def run(self) -> Self:
         """Start the prepared or stopped server and wait until it accepts connections."""
-        command: list[str | Path] = [self.bindir / "postgres", "-D", self._data]
-        self._process = self._account.start(command, self.folder, self.folder / "server.log")
+        command: list[str | Path] = [self._programs.bindir / "postgres", "-D", self._data]
+        log = self.folder / "server.log"
+        self._process = self._account.start(command, self.folder, self._programs.environment, log)
         try:
             self._await_ready(self._process)
         except BaseException:
@@ -213,8 +214,8 @@ def _password() -> str:
 
 
 @cache
-def _template(installation: Installation) -> tuple[Path, Path]:
-    """Make a cluster to copy; return the folder of programs to use with it, and it. Made once a process."""
+def _template(installation: Installation) -> tuple[Programs, Path]:
+    """Make a cluster to copy; return the programs to use with it, and it. Made once a process."""
     account = unprivileged()
     folder = Path(tempfile.mkdtemp(prefix="blastwall-pg-template-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -222,29 +223,26 @@ def _template(installation: Installation) -> tuple[Path, Path]:
     secret.touch(mode=0o600)
     secret.write_text(_password())
     account.own(folder, secret)
-    bindir = bring_within_reach(installation.bindir.parent, folder) / "bin"
+    programs = within_reach(installation.bindir, folder)
     data = folder / "data"
     options = ["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "-A", "scram-sha-256", "--no-sync", "--no-instructions"]
-    account.run([bindir / "initdb", "-D", data, f"--pwfile={secret}", *options], cwd=folder)
-    _create_roles(bindir, data, folder)
-    return bindir, data
+    initdb = programs.bindir / "initdb"
+    account.run([initdb, "-D", data, f"--pwfile={secret}", *options], folder, programs.environment)
+    _create_roles(programs, data, folder)
+    return programs, data
 
 
-def _create_roles(bindir: Path, data: Path, folder: Path) -> None:
+def _create_roles(programs: Programs, data: Path, folder: Path) -> None:
     """Create the roles in single-user mode, where each line is a statement."""
-    lines = [
-        "\n".join(
-            (
-                f"SET password_encryption = '{'md5' if method == 'md5' else 'scram-sha-256'}';",
-                f"CREATE ROLE {role} LOGIN PASSWORD '{_password()}';",
-            )
-        )
-        for role, method in METHODS.items()
-    ]
+    lines: list[str] = []
+    for role, method in METHODS.items():
+        lines.append(f"SET password_encryption = '{'md5' if method == 'md5' else 'scram-sha-256'}';")
+        lines.append(f"CREATE ROLE {role} LOGIN PASSWORD '{_password()}';")
     script = folder / "roles.sql"
+    script.touch(mode=0o600)
     script.write_text("\n".join(lines) + "\n")
     unprivileged().own(script)
-    shell = f'"{bindir / "postgres"}" --single -D "{data}" -F postgres < "{script}"'
-    output = unprivileged().run(["sh", "-c", shell], cwd=folder)
+    shell = f'"{programs.bindir / "postgres"}" --single -D "{data}" -F postgres < "{script}"'
+    output = unprivileged().run(["sh", "-c", shell], folder, programs.environment)
     if "ERROR" in output:
         raise ServerFailed(f"the test roles could not be created:\n{tail(output)}")

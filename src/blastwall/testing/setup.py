@@ -162,7 +162,7 @@ def needs(purpose: str) -> Sequence[Need]:
     )
     return {
         "demo": (any_server, psql),
-        "tests": (server15, newest, psql, pgbench),
+        "tests": (server15, newest, psql, pgbench, pgbouncer),
         "bench": (server15, psql, pgbench, pgbouncer),
     }[purpose]
 

