@@ -14,16 +14,16 @@ HARMLESS = [text.strip() for text in (HERE / "harmless.sql").read_text().split("
 
 
 @pytest.mark.parametrize("case", BYPASSES, ids=lambda case: case["text"][:60])
-def test_an_attack_shows_every_effect(case):
+def test_an_attack_shows_every_effect(case: dict[str, str]) -> None:
     assert effects(case["text"]) == case["effects"]
 
 
-def test_the_corpus_only_grows():
+def test_the_corpus_only_grows() -> None:
     assert len(BYPASSES) >= 319
 
 
 @pytest.mark.parametrize("text", HARMLESS, ids=lambda text: text.splitlines()[-1][:60])
-def test_what_drivers_send_harms_nothing(text):
+def test_what_drivers_send_harms_nothing(text: str) -> None:
     found = read(text)
     assert found
     assert set(effects(text)) == {"connect shop"}
@@ -51,7 +51,7 @@ def test_what_drivers_send_harms_nothing(text):
         ("with x as (delete from orders) delete from customers where id = 1", False),
     ],
 )
-def test_filtered_needs_a_column_of_the_target(text, expected):
+def test_filtered_needs_a_column_of_the_target(text: str, expected: object) -> None:
     assert one(text).filtered is expected
 
 
@@ -69,7 +69,7 @@ def test_filtered_needs_a_column_of_the_target(text, expected):
         ("start transaction", "START"),
     ],
 )
-def test_the_operation_is_postgresqls_own_word(text, operation):
+def test_the_operation_is_postgresqls_own_word(text: str, operation: str) -> None:
     assert one(text).operation == operation
 
 
@@ -77,16 +77,16 @@ def test_the_operation_is_postgresqls_own_word(text, operation):
     ("text", "transaction"),
     [("begin", "begin"), ("end", "commit"), ("abort", "rollback"), ("rollback to a", "rollback to"), ("select 1", "")],
 )
-def test_transaction_control_is_named(text, transaction):
+def test_transaction_control_is_named(text: str, transaction: str) -> None:
     assert one(text).transaction == transaction
 
 
-def test_empty_text_has_no_statement():
+def test_empty_text_has_no_statement() -> None:
     assert read("") == read(" ; -- nothing\n/* at all */") == ()
 
 
 @pytest.mark.parametrize("text", ["selekt 1", "select '", "select \0 1", "select \ud800", "select 'a' 'b'"])
-def test_what_cannot_be_read_is_unclassified(text):
+def test_what_cannot_be_read_is_unclassified(text: str) -> None:
     found = one(text)
     assert found.operation == "UNPARSED"
     assert effects(text) == ["unclassified shop"]
@@ -94,7 +94,7 @@ def test_what_cannot_be_read_is_unclassified(text):
     assert found.copies is None
 
 
-def test_offsets_count_characters():
+def test_offsets_count_characters() -> None:
     text = "select 'é'; delete from orders -- ü\n; select 2"
     assert [text[found.start : found.end].strip() for found in read(text)] == [
         "select 'é'",
@@ -103,7 +103,7 @@ def test_offsets_count_characters():
     ]
 
 
-def test_copy_tells_what_its_rows_look_like():
+def test_copy_tells_what_its_rows_look_like() -> None:
     found = one(
         "copy customers (id, ssn) to stdout (format csv, header, delimiter ';', null 'x', force_quote (id))"
     ).copy
@@ -114,7 +114,7 @@ def test_copy_tells_what_its_rows_look_like():
     assert one("copy customers to '/x'").copy is None
 
 
-def test_an_unknown_search_path_makes_unqualified_names_unclassified():
+def test_an_unknown_search_path_makes_unqualified_names_unclassified() -> None:
     lost = NameState((), "app")
     found = one("select * from orders", lost)
     assert "unclassified shop" in effects("select * from orders", lost)

@@ -38,7 +38,7 @@ SHAPES = {
 }
 
 
-def test_no_shape_of_text_crashes_a_thread_with_a_small_stack():
+def test_no_shape_of_text_crashes_a_thread_with_a_small_stack() -> None:
     program = f"""
     import threading
     from blastwall.sql.postgres import Catalog, NameState, classify
@@ -64,7 +64,7 @@ def test_no_shape_of_text_crashes_a_thread_with_a_small_stack():
     assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, "survived"), ran.stderr[-500:]
 
 
-def test_multi_column_assignments_may_not_expand_without_bound():
+def test_multi_column_assignments_may_not_expand_without_bound() -> None:
     columns = ",".join("a" * 20)
     text = "select 1"
     for _ in range(7):
@@ -74,13 +74,13 @@ def test_multi_column_assignments_may_not_expand_without_bound():
     assert "one by one" in found.doubt
 
 
-def test_wide_assignments_and_comments_in_them_are_counted():
+def test_wide_assignments_and_comments_in_them_are_counted() -> None:
     columns = ",".join(["a"] * 3000)
     wide = f"update t set ({columns}) /* = */ = (select {','.join(['1'] * 3000)})"
     assert "one by one" in one(wide).doubt
 
 
-def test_ordinary_big_statements_pass():
+def test_ordinary_big_statements_pass() -> None:
     rows = ",".join(f"({n}, -{n}, 'a-b-c (x) [y]', {n} + 1)" for n in range(3000))
     assert one(f"insert into orders values {rows}").operation == "INSERT"
     terms = " or ".join(f"(id = {n} and note = 'x')" for n in range(3000))
@@ -88,7 +88,7 @@ def test_ordinary_big_statements_pass():
     assert one("update orders set (note, total) = ('a', 1) where (id, total) = (1, 2)").operation == "UPDATE"
 
 
-def test_a_text_over_the_limit_is_refused_before_it_is_parsed():
+def test_a_text_over_the_limit_is_refused_before_it_is_parsed() -> None:
     found = one("select '" + "x" * (1 << 20) + "'")
     assert (found.operation, found.doubt) == (
         "UNPARSED",
@@ -96,13 +96,13 @@ def test_a_text_over_the_limit_is_refused_before_it_is_parsed():
     )
 
 
-def test_more_sub_selects_than_the_limit_are_conceded():
+def test_more_sub_selects_than_the_limit_are_conceded() -> None:
     (found,) = classify("select (select 1), (select 2), (select 3)", CATALOG, STATE, limits=Limits(queries=3))
     assert "3 sub-selects" in found.doubt
     assert found.copies is None
 
 
-def test_nested_recursive_ctes_do_not_explode():
+def test_nested_recursive_ctes_do_not_explode() -> None:
     text = "select 1 as a"
     for depth in range(30):
         text = (

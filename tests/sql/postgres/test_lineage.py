@@ -83,7 +83,7 @@ TRACED = [
 
 
 @pytest.mark.parametrize(("text", "expected"), TRACED, ids=lambda value: str(value)[:70])
-def test_outputs_name_their_sources(text, expected):
+def test_outputs_name_their_sources(text: str, expected: object) -> None:
     assert lineage(text) == expected
 
 
@@ -100,7 +100,7 @@ def test_outputs_name_their_sources(text, expected):
         ("select 1", False),
     ],
 )
-def test_exact_is_the_columns_own_value(text, exact):
+def test_exact_is_the_columns_own_value(text: str, exact: bool) -> None:
     outputs = one(text).outputs
     assert outputs is not None
     assert outputs[0].exact is exact
@@ -129,7 +129,7 @@ def test_exact_is_the_columns_own_value(text, exact):
         ("delete from customers", set()),
     ],
 )
-def test_copies_are_the_columns_whose_values_move(text, copied):
+def test_copies_are_the_columns_whose_values_move(text: str, copied: set[str]) -> None:
     assert one(text).copies == {column(f"customers.{name}") for name in copied}
 
 
@@ -141,7 +141,7 @@ def test_copies_are_the_columns_whose_values_move(text, copied):
         "create function f() returns text language sql return (select ssn from customers limit 1)",
     ],
 )
-def test_copies_that_cannot_be_traced_say_so(text):
+def test_copies_that_cannot_be_traced_say_so(text: str) -> None:
     assert one(text).copies is None
 
 
@@ -160,22 +160,22 @@ def test_copies_that_cannot_be_traced_say_so(text):
         ("select id from customers", set()),
     ],
 )
-def test_filters_are_the_columns_that_choose_or_order_rows(text, named):
+def test_filters_are_the_columns_that_choose_or_order_rows(text: str, named: set[str]) -> None:
     assert one(text).filters == {column(f"customers.{name}") for name in named}
 
 
-def test_reads_go_through_views():
+def test_reads_go_through_views() -> None:
     assert one("select 1 from vv").reads == {("public", "vv"), ("public", "customers")}
 
 
-def test_a_view_knows_its_tables():
+def test_a_view_knows_its_tables() -> None:
     view = CATALOG.relation("public", "vv")
     assert view is not None
     assert CATALOG.view_sources(view) == (frozenset({column(I)}), frozenset({column(E)}))
     assert {base.name for base in CATALOG.base_relations(view)} == {"customers"}
 
 
-def test_a_long_chain_of_views_ends_in_untraced_not_in_a_crash():
+def test_a_long_chain_of_views_ends_in_untraced_not_in_a_crash() -> None:
     table = Relation(1, "public", "t", "r", ("a",))
     views = [
         Relation(n, "public", f"v{n}", "v", ("a",), f"select a from public.{f'v{n - 1}' if n > 2 else 't'}")
@@ -186,5 +186,5 @@ def test_a_long_chain_of_views_ends_in_untraced_not_in_a_crash():
     assert catalog.view_sources(views[3]) in {(None,), (frozenset({column("t.a")}),)}
 
 
-def test_writing_to_a_view_writes_to_its_tables():
+def test_writing_to_a_view_writes_to_its_tables() -> None:
     assert effects("delete from vv where a = 1") == ["delete public.vv", "delete public.customers"]

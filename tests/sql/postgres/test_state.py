@@ -12,19 +12,19 @@ def after(state: NameState, text: str, in_transaction: bool = False) -> NameStat
     return settled(state, one(text, state), in_transaction)
 
 
-def test_a_settled_set_leaves_one_path():
+def test_a_settled_set_leaves_one_path() -> None:
     state = after(STATE, "set search_path to secret")
     assert state.search_paths == (SECRET,)
     assert effects("delete from orders", state) == ["delete secret.orders"]
     assert after(state, "reset search_path").search_paths == (PUBLIC,)
 
 
-def test_an_unsettled_set_leaves_both():
+def test_an_unsettled_set_leaves_both() -> None:
     state = before(STATE, one("set search_path to secret"))
     assert effects("delete from orders", state) == ["delete public.orders", "delete secret.orders"]
 
 
-def test_a_rollback_brings_the_path_back():
+def test_a_rollback_brings_the_path_back() -> None:
     state = after(STATE, "begin", in_transaction=True)
     state = after(state, "set search_path to secret", in_transaction=True)
     assert state.search_paths == (SECRET,)
@@ -32,18 +32,18 @@ def test_a_rollback_brings_the_path_back():
     assert after(state, "rollback").search_paths == (PUBLIC,)
 
 
-def test_set_local_ends_with_its_transaction():
+def test_set_local_ends_with_its_transaction() -> None:
     state = after(after(STATE, "begin", in_transaction=True), "set local search_path to secret", in_transaction=True)
     assert after(state, "commit").search_paths == (PUBLIC,)
     assert after(STATE, "set local search_path to secret").search_paths == (PUBLIC,)
 
 
-def test_set_config_may_never_have_run():
+def test_set_config_may_never_have_run() -> None:
     state = after(STATE, "select case when false then set_config('search_path', 'secret', true) end")
     assert set(state.search_paths) == {PUBLIC, SECRET}
 
 
-def test_too_many_candidates_are_unknown():
+def test_too_many_candidates_are_unknown() -> None:
     state = STATE
     for name in "abcde":
         state = before(state, one(f"set search_path to {name}", state))
@@ -51,12 +51,12 @@ def test_too_many_candidates_are_unknown():
     assert "unclassified shop" in effects("select * from orders", state)
 
 
-def test_a_temporary_name_means_both():
+def test_a_temporary_name_means_both() -> None:
     state = after(STATE, "create temp table orders (id int)")
     assert effects("delete from orders", state) == ["delete pg_temp.orders", "delete public.orders"]
 
 
-def test_execute_means_what_was_prepared_under_todays_names():
+def test_execute_means_what_was_prepared_under_todays_names() -> None:
     state = after(STATE, "prepare p as delete from orders")
     assert effects("execute p", state) == ["delete public.orders"]
     assert effects("execute p", after(state, "set search_path to secret")) == ["delete secret.orders"]
@@ -64,12 +64,12 @@ def test_execute_means_what_was_prepared_under_todays_names():
     assert effects("execute p", after(state, "discard all")) == ["unclassified shop"]
 
 
-def test_fetch_means_what_was_declared():
+def test_fetch_means_what_was_declared() -> None:
     state = after(STATE, "declare c cursor for select ssn from customers", in_transaction=True)
     assert effects("fetch c", state) == ["read public.customers"]
     assert effects("fetch c", after(state, "close c", in_transaction=True)) == ["unclassified shop"]
 
 
-def test_the_users_own_schema_follows_set_role():
+def test_the_users_own_schema_follows_set_role() -> None:
     state = after(STATE, "set role secret")
     assert effects("delete from orders", state) == ["delete public.orders", "delete secret.orders"]
