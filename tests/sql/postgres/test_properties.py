@@ -8,7 +8,7 @@ from tests.sql.postgres.test_effects import BYPASSES
 
 from blastwall.sql.postgres.definitions import _READERS, DATABASES, DEFINES, HARMLESS, NAMED
 
-ELSEWHERE = set(
+ELSEWHERE = set(  # noqa: C405 - the formatter made it of a word list
     [
         "SelectStmt",
         "InsertStmt",
