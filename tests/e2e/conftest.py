@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from blastwall.recording.reader import Query, Reader
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.postgres import PostgresServer
@@ -133,13 +134,10 @@ def agent(shop: Shop) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
 
 @pytest.fixture
 def recorded(shop: Shop) -> Callable[[], str]:
-    """Every byte that the recordings tell, as the command line prints them."""
+    """Everything that the recordings hold."""
 
     def everything() -> str:
-        import json
-
-        listed = json.loads(shop.gateway.run("sessions", "list", "--json"))
-        sessions = listed["sessions"] if isinstance(listed, dict) else listed
-        return "\n".join(shop.gateway.run("sessions", "show", str(one["session"]), "--json") for one in sessions)
+        reader = Reader(shop.gateway.folder / "state" / "recordings")
+        return "\n".join(repr(event) for one in reader.sessions(Query()) for event in reader.replay(one))
 
     return everything

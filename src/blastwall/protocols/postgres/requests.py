@@ -209,16 +209,13 @@ class Requests:
         return self._shared.statement(prepared.text, classified, Stage.EXECUTE, parameters)
 
     def _describe(self, message: bytes, outputs: list[Output]) -> None:
+        """Pass it on: it tells a result's columns, never its rows. A cursor of SQL's is described this way too."""
         named = decode_named(message[HEADER:])
         entry = Entry(Owed.DESCRIBE, self._shared.pipeline.segment)
         if named.kind == "S":
             entry.prepared = self._shared.names.prepared(named.name)
         else:
             entry.portal = self._shared.names.portal(named.name)
-        known = entry.prepared or entry.portal
-        if known is None:
-            self._unknown(named, outputs)
-            return
         if entry.portal is not None:
             entry.portal.described = True
         outputs.append(Send(UPSTREAM, message))
@@ -229,7 +226,8 @@ class Requests:
         shared = self._shared
         portal = shared.names.portal(execute.portal)
         if portal is None:
-            self._unknown(Named("P", execute.portal), outputs)
+            text = f'portal "{execute.portal}" does not exist'
+            shared.refuse_unasked(errors.UNDEFINED_CURSOR, text, outputs)
             return
         if not portal.stale:
             self._run(portal, message, outputs)
@@ -279,14 +277,6 @@ class Requests:
     def _terminate(self, message: bytes, outputs: list[Output]) -> None:
         self.ended = True
         outputs += [Send(UPSTREAM, message), Close("the client ended the session")]
-
-    def _unknown(self, named: Named, outputs: list[Output]) -> None:
-        if named.kind == "S":
-            text = f'prepared statement "{named.name}" does not exist'
-            self._shared.refuse_unasked(errors.UNDEFINED_STATEMENT, text, outputs)
-        else:
-            text = f'portal "{named.name}" does not exist'
-            self._shared.refuse_unasked(errors.UNDEFINED_CURSOR, text, outputs)
 
 
 def nothing(database: str, text: str) -> Classified:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 from itertools import count
 
+from blastwall.masking.plan import DetectorFailed
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
@@ -112,6 +113,8 @@ class PostgresSession:
             )
         except HandshakeFailed as error:
             return self._unreachable(str(error))
+        except DetectorFailed as error:
+            return self._fatal(errors.SYSTEM_ERROR, f"the result is closed, since it cannot be masked: {error}")
 
     def receive_eof(self, side: Side) -> Sequence[Output]:
         if self._phase is _Phase.CLOSED or self._cancels.pop(side, None) is not None:
@@ -166,6 +169,8 @@ class PostgresSession:
             return self._ended(outputs + (self._requests.go_on() if self._requests else []))
         except Malformed as error:
             return self._fatal(errors.PROTOCOL_VIOLATION, f"the server sent {error}")
+        except DetectorFailed as error:
+            return self._fatal(errors.SYSTEM_ERROR, f"the result is closed, since it cannot be masked: {error}")
 
     def interrupted(self) -> Sequence[Output]:
         talk = self._conversation

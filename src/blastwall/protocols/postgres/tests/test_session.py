@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from blastwall.masking.plan import DetectorFailed, MaskPlan
 from blastwall.model.credential import Credential
 from blastwall.model.masks import ColumnRule, DetectRule, MaskRules, MaskStyle
 from blastwall.model.resource import Address, TlsMode
@@ -308,6 +309,17 @@ class TestMasking:
         book.client(query("SELECT customer FROM orders"))
         assert SECRET.encode() not in book.to_client
         assert len(answers(book)) == 1
+
+    def test_a_detector_that_fails_closes_the_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(_plan: MaskPlan, _row: list[bytes | None]) -> bool:
+            raise DetectorFailed("email")
+
+        monkeypatch.setattr(MaskPlan, "mask", broken)
+        book = play(masked, self.server())
+        book.client(query("SELECT email FROM customers"))
+        assert book.closed is not None
+        assert SECRET.encode() not in book.to_client
+        assert b"cannot be masked" in book.to_client
 
 
 class TestServer:
