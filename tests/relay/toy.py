@@ -286,7 +286,7 @@ class ToyServer:
         self.deaf = False
         self.silent = False
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._writers: list[asyncio.StreamWriter] = []
 
     @property
     def port(self) -> int:
@@ -303,21 +303,22 @@ class ToyServer:
         for writer in tuple(self._writers):
             writer.transport.abort()
 
-    def hang_up(self) -> None:
-        for writer in tuple(self._writers):
+    def hang_up(self, connection: int | None = None) -> None:
+        """Close all connections, or one by its place in their order."""
+        for writer in self._writers if connection is None else [self._writers[connection]]:
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open += 1
-        self._writers.add(writer)
+        self._writers.append(writer)
         try:
             await self._converse(reader, writer)
         except OSError:
             pass
         finally:
             self.open -= 1
-            self._writers.discard(writer)
+            self._writers.remove(writer)
             writer.transport.abort()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

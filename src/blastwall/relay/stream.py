@@ -105,7 +105,11 @@ class Stream(asyncio.Protocol):
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
-            if not self._closed:
+            if self._closed:
+                return
+            if self._tls is not None and not self._tls.established:
+                self._fail(self._tls, self._tls.broken_off)
+            else:
                 self.owner.ended(self.side)
 
     # ── TLS ──────────────────────────────────────────────────────────────────────────────────────────────────────────

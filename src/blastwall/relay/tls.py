@@ -56,6 +56,11 @@ class Tls:
         """The peer's certificate in DER; empty where it showed none."""
         return self._object.getpeercert(binary_form=True) or b""
 
+    @property
+    def broken_off(self) -> str:
+        """What to say where the peer leaves before TLS is up."""
+        return f"TLS with {self._peer} failed: it closed the connection during the handshake"
+
     def receive(self, data: bytes) -> bytes:
         """Take bytes from the peer, go on with the handshake where it is under way, and return what they decrypt to.
 
