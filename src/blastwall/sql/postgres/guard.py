@@ -23,7 +23,7 @@ class Limits:
     text: int = 1 << 20
     depth: int = 500
     expansion: int = 400_000
-    statements: int = 10_000
+    statements: int = 1_000
     queries: int = 5_000
 
 
