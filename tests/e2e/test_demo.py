@@ -10,10 +10,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import psycopg
 import pytest
+from rich.console import Console
+
+from blastwall.testing.demo.story import tell
+from blastwall.testing.demo.telling import NotAsTold, Teller
+from blastwall.testing.demo.world import World
+from blastwall.testing.servers import find_postgres
 
 
 @contextmanager
@@ -60,3 +68,23 @@ def test_it_stays_up_until_ctrl_c_and_leaves_nothing() -> None:
         assert process.wait(60) == 0
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(shown["conninfo"], password=shown["password"])
+
+
+def test_the_story_holds_where_the_server_has_no_tls() -> None:
+    """The Python package's server has none: the demo then dials it in plain text, on loopback."""
+    plain = replace(find_postgres("newest"), tls=False)
+    said = StringIO()
+    with World(plain) as world:
+        assert world.server.ca is None
+        assert tell(world, Console(file=said, width=200)) > 20
+    assert "DROP TABLE customers" in said.getvalue()
+    assert world.token() not in said.getvalue()
+    assert not world.folder.exists()
+
+
+def test_a_step_that_goes_otherwise_stops_the_story() -> None:
+    teller = Teller(Console(file=StringIO()))
+    teller.check("kept", kept=True)
+    with pytest.raises(NotAsTold, match="broken"):
+        teller.check("broken", kept=False)
+    assert teller.checked == 1
