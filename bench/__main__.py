@@ -17,7 +17,7 @@ from blastwall.testing.processes import ServerFailed
 from blastwall.testing.servers import ServerMissing
 
 ROUNDS, SECONDS = 5, 5.0
-QUICK_ROUNDS, QUICK_SECONDS = 1, 1.0
+QUICK_ROUNDS, QUICK_SECONDS = 1, 0.5
 
 
 def main() -> int:
