@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blastwall.protocols.contract import CLIENT, Allow, Answer, Ask, Deny, Finished, Held, Injected, Login, Refused, Withdraw
+from blastwall.protocols.contract import (
+    CLIENT,
+    Allow,
+    Answer,
+    Ask,
+    Deny,
+    Finished,
+    Held,
+    Injected,
+    Login,
+    Refused,
+    Withdraw,
+)
 from blastwall.testing.conformance import Specimens, specimens
 from blastwall.testing.playbook import Playbook
 
@@ -69,37 +81,37 @@ def play_of_server(play: Playbook) -> list[str]:
     return [repr(event) for event in play.events if isinstance(event, Finished)]
 
 
-def test_there_is_a_protocol():
+def test_there_is_a_protocol() -> None:
     assert PROTOCOLS
 
 
 @pytest.mark.parametrize(("kind", "name", "shown"), EXCHANGES)
 class TestEveryStatement:
-    def test_an_allowed_one_is_forwarded_as_it_came(self, kind: str, name: str, shown: Specimens):
+    def test_an_allowed_one_is_forwarded_as_it_came(self, kind: str, name: str, shown: Specimens) -> None:
         play = logged_in(shown, allow)
         play.client(shown.exchanges[name].sent)
         assert bytes(play.to_server) == shown.exchanges[name].sent
         assert shown.refusals(bytes(play.to_client)) == 0
 
-    def test_no_byte_of_an_unanswered_one_reaches_the_resource(self, kind: str, name: str, shown: Specimens):
+    def test_no_byte_of_an_unanswered_one_reaches_the_resource(self, kind: str, name: str, shown: Specimens) -> None:
         play = logged_in(shown, wait)
         play.client(shown.exchanges[name].sent)
         assert play.asked
         assert not play.to_server
 
-    def test_no_byte_of_a_held_one_reaches_the_resource(self, kind: str, name: str, shown: Specimens):
+    def test_no_byte_of_a_held_one_reaches_the_resource(self, kind: str, name: str, shown: Specimens) -> None:
         play = logged_in(shown, lambda _ask: Held("waits for dba"))
         play.client(shown.exchanges[name].sent)
         assert not play.to_server
 
-    def test_no_byte_of_a_denied_one_reaches_the_resource(self, kind: str, name: str, shown: Specimens):
+    def test_no_byte_of_a_denied_one_reaches_the_resource(self, kind: str, name: str, shown: Specimens) -> None:
         exchange = shown.exchanges[name]
         play = logged_in(shown, refuse(exchange.marker))
         play.client(exchange.sent)
         assert exchange.marker not in bytes(play.to_server)
         assert shown.refusals(bytes(play.to_client)) == 1
 
-    def test_the_session_works_after_a_refusal(self, kind: str, name: str, shown: Specimens):
+    def test_the_session_works_after_a_refusal(self, kind: str, name: str, shown: Specimens) -> None:
         exchange = shown.exchanges[name]
         play = logged_in(shown, refuse(exchange.marker))
         play.client(exchange.sent)
@@ -109,7 +121,7 @@ class TestEveryStatement:
         assert shown.refusals(bytes(play.to_client)) == 0
         assert play.closed is None
 
-    def test_what_the_gateway_puts_in_is_marked(self, kind: str, name: str, shown: Specimens):
+    def test_what_the_gateway_puts_in_is_marked(self, kind: str, name: str, shown: Specimens) -> None:
         exchange = shown.exchanges[name]
         play = logged_in(shown, refuse(exchange.marker))
         play.client(exchange.sent)
@@ -117,7 +129,7 @@ class TestEveryStatement:
         assert len(injected) == 1
         assert injected[0].text.encode() in bytes(play.to_server)
 
-    def test_leaving_while_it_waits_withdraws_it(self, kind: str, name: str, shown: Specimens):
+    def test_leaving_while_it_waits_withdraws_it(self, kind: str, name: str, shown: Specimens) -> None:
         play = logged_in(shown, wait)
         play.client(shown.exchanges[name].sent)
         asked = [ask.number for ask in play.asked if not isinstance(ask.question, Login)]
@@ -126,7 +138,7 @@ class TestEveryStatement:
         assert play.closed is not None
         assert shown.exchanges[name].marker not in bytes(play.to_server)
 
-    def test_an_answer_after_it_was_cancelled_sends_nothing(self, kind: str, name: str, shown: Specimens):
+    def test_an_answer_after_it_was_cancelled_sends_nothing(self, kind: str, name: str, shown: Specimens) -> None:
         play = logged_in(shown, wait)
         play.client(shown.exchanges[name].sent)
         play.interrupt()
@@ -138,7 +150,9 @@ class TestEveryStatement:
 
     @settings(max_examples=60, deadline=None)
     @given(cut=st.lists(st.integers(1, 40), max_size=60), denied=st.booleans())
-    def test_chunking_changes_nothing(self, kind: str, name: str, shown: Specimens, cut: list[int], denied: bool):
+    def test_chunking_changes_nothing(
+        self, kind: str, name: str, shown: Specimens, cut: list[int], denied: bool
+    ) -> None:
         exchange = shown.exchanges[name]
         rule = refuse(exchange.marker) if denied else allow
         whole, pieces = opened(shown, rule), opened(shown, rule, cut)
@@ -154,7 +168,7 @@ class TestEveryStatement:
 
 @pytest.mark.parametrize(("kind", "shown"), PROTOCOLS)
 class TestEveryProtocol:
-    def test_a_refusal_never_overtakes_earlier_replies(self, kind: str, shown: Specimens):
+    def test_a_refusal_never_overtakes_earlier_replies(self, kind: str, shown: Specimens) -> None:
         first, second = shown.pipelined
         play = logged_in(shown, refuse(second.marker))
         play.client(first.sent + second.sent)
@@ -162,14 +176,14 @@ class TestEveryProtocol:
         assert answers[-1] == "refused"
         assert any(first.marker.decode() in answer for answer in answers[:-1])
 
-    def test_unreadable_input_closes_and_passes_nothing_on(self, kind: str, shown: Specimens):
+    def test_unreadable_input_closes_and_passes_nothing_on(self, kind: str, shown: Specimens) -> None:
         for data in shown.unreadable:
             play = logged_in(shown, allow)
             play.client(data)
             assert play.closed is not None, data
             assert data not in bytes(play.to_server)
 
-    def test_an_unreadable_start_closes(self, kind: str, shown: Specimens):
+    def test_an_unreadable_start_closes(self, kind: str, shown: Specimens) -> None:
         for data in shown.unreadable_start:
             play = opened(shown, allow)
             play.client(data)
@@ -177,25 +191,25 @@ class TestEveryProtocol:
             assert not play.to_server
             assert not play.asked
 
-    def test_nothing_is_dialled_before_the_gate_admits(self, kind: str, shown: Specimens):
+    def test_nothing_is_dialled_before_the_gate_admits(self, kind: str, shown: Specimens) -> None:
         play = Playbook(shown.session(), wait, shown.server(), shown.look_up)
         play.client(shown.login + shown.after_refusal.sent)
         assert [type(event) for event in play.events] == [Ask]
         assert not play.to_server
 
-    def test_a_refused_login_reaches_nothing(self, kind: str, shown: Specimens):
+    def test_a_refused_login_reaches_nothing(self, kind: str, shown: Specimens) -> None:
         play = Playbook(shown.session(), deny, shown.server(), shown.look_up)
         play.client(shown.login)
         assert play.closed is not None
         assert not play.to_server
         assert b"not permitted" in play.to_client
 
-    def test_the_credential_is_never_sent_to_the_client(self, kind: str, shown: Specimens):
+    def test_the_credential_is_never_sent_to_the_client(self, kind: str, shown: Specimens) -> None:
         play = opened(shown, allow)
         play.client(shown.login + shown.after_refusal.sent)
         assert shown.admit.upstream.secret not in bytes(play.to_client)
 
-    def test_an_oversized_statement_is_refused_and_the_session_lives(self, kind: str, shown: Specimens):
+    def test_an_oversized_statement_is_refused_and_the_session_lives(self, kind: str, shown: Specimens) -> None:
         play = logged_in(shown, allow)
         play.client(shown.oversized.sent)
         assert shown.oversized.marker not in bytes(play.to_server)
@@ -204,13 +218,13 @@ class TestEveryProtocol:
         assert shown.after_refusal.sent in bytes(play.to_server)
         assert any(isinstance(event, Refused) for event in play.events)
 
-    def test_what_waits_inside_is_counted(self, kind: str, shown: Specimens):
+    def test_what_waits_inside_is_counted(self, kind: str, shown: Specimens) -> None:
         play = logged_in(shown, wait)
         flood = shown.after_refusal.sent * 50
         play.client(flood)
         assert play.session.backlog(CLIENT) >= len(flood) - len(shown.after_refusal.sent)
 
-    def test_terminating_tells_the_client_and_ends(self, kind: str, shown: Specimens):
+    def test_terminating_tells_the_client_and_ends(self, kind: str, shown: Specimens) -> None:
         play = logged_in(shown, wait)
         play.client(shown.after_refusal.sent)
         play.terminate("contained")
@@ -220,7 +234,9 @@ class TestEveryProtocol:
 
     @settings(max_examples=150, deadline=None)
     @given(data=st.binary(max_size=200))
-    def test_whatever_comes_before_it_nothing_unanswered_is_sent(self, kind: str, shown: Specimens, data: bytes):
+    def test_whatever_comes_before_it_nothing_unanswered_is_sent(
+        self, kind: str, shown: Specimens, data: bytes
+    ) -> None:
         play = logged_in(shown, wait)
         play.client(data)
         if play.closed is None:

@@ -49,7 +49,7 @@ def leaks(value: object) -> bool:
         "SELECT note FROM customers",
         "SELECT e FROM customers, LATERAL (SELECT email AS e) AS l",
         "UPDATE customers SET name = name WHERE id = 1 RETURNING email",
-        "INSERT INTO customers VALUES (1, 'x', 'y@z.org') ON CONFLICT (id) DO UPDATE SET name = 'Ada Byron' RETURNING *",
+        "INSERT INTO customers VALUES (1, '', '') ON CONFLICT (id) DO UPDATE SET name = 'Ada Byron' RETURNING *",
         "TABLE customers",
         "VALUES ((SELECT email FROM customers LIMIT 1))",
         "SELECT first_value(email) OVER () FROM customers",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from blastwall.model.statement import Column
 from blastwall.sql.postgres.functions import Functions, takes_secrets
 from blastwall.sql.postgres.scope import CONSTANT, SYSTEM_COLUMNS, UNKNOWN, Columns, Lineage, Scope, union
@@ -34,16 +36,16 @@ BARE = {
 """Fields that hold a message without its type, and the type that they hold."""
 
 
-class Expressions(Functions):
+class Expressions(Functions, ABC):
     """Reads expressions. `query` is the reader of SELECT's."""
 
+    @abstractmethod
     def query(self, node: Node, scope: Scope | None) -> Columns | None:
         """Read a SELECT body and return its columns."""
-        raise NotImplementedError
 
+    @abstractmethod
     def modify(self, tag: str, node: Node, scope: Scope | None) -> Columns | None:
         """Read an INSERT, UPDATE, DELETE or MERGE body and return its RETURNING columns."""
-        raise NotImplementedError
 
     def expr(self, node: object, scope: Scope) -> Lineage:
         """Return where a value comes from, adding the effects of evaluating it."""
