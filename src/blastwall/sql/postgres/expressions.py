@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 from blastwall.model.statement import Column
 from blastwall.sql.postgres.functions import Functions, takes_secrets
@@ -36,7 +36,7 @@ BARE = {
 """Fields that hold a message without its type, and the type that they hold."""
 
 
-class Expressions(Functions, ABC):
+class Expressions(Functions):
     """Reads expressions. `query` is the reader of SELECT's."""
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from blastwall.model.effects import Action, Object
@@ -70,7 +71,7 @@ def takes_secrets(name: str) -> bool:
     return _SECRET_ARGUMENTS.fullmatch(name) is not None
 
 
-class Functions(Names):
+class Functions(Names, ABC):
     """Adds the effects of calls."""
 
     def call(self, parts: tuple[str, ...], arguments: list[Node]) -> bool:
@@ -150,9 +151,9 @@ class Functions(Names):
         else:
             self.connect()
 
+    @abstractmethod
     def set_config(self, name: str, arguments: list[Node]) -> None:
         """Add the effect of set_config; the reader of settings overrides it."""
-        raise NotImplementedError
 
     def attribute(self, name: str) -> None:
         """Add what `value.name` does where `name` is no column: PostgreSQL calls the function of that name."""

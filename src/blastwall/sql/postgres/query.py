@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from blastwall.model.effects import Action
 from blastwall.model.statement import Column
 from blastwall.sql.postgres.expressions import Expressions
@@ -45,9 +47,9 @@ class Queries(Expressions):
             self.into(into, columns)
         return columns
 
+    @abstractmethod
     def into(self, node: Node, columns: Columns | None) -> None:
         """Add what INTO makes; the reader of writes overrides it."""
-        raise NotImplementedError
 
     def _select(self, node: Node, scope: Scope) -> Columns | None:
         for item in items(node, "fromClause"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 
 from blastwall.model.effects import Action
@@ -30,9 +31,9 @@ class Routines(Copying):
     data = b""
     bodies = 0
 
+    @abstractmethod
     def statement(self, tag: str, node: Node) -> None:
         """Read any statement; the classifier overrides it."""
-        raise NotImplementedError
 
     def do_statement(self, node: Node) -> None:
         """Read DO."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from blastwall.model.effects import Action
 from blastwall.sql.postgres.query import Queries
 from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, union
@@ -44,9 +46,9 @@ class Writes(Queries):
         if temporary:
             self.temporary(name)
 
+    @abstractmethod
     def temporary(self, name: str) -> None:
         """Note a name that now may mean a temporary relation; the reader of utility statements overrides it."""
-        raise NotImplementedError
 
     def _target(self, node: Node, action: Action) -> Range:
         relation = sub(node, "relation")
@@ -69,9 +71,9 @@ class Writes(Queries):
             self.concede("it changes settings by way of pg_settings: write SET")
             self.names_unknown()
 
+    @abstractmethod
     def names_unknown(self) -> None:
         """Note that the search_path may be anything from now on; the reader of settings overrides it."""
-        raise NotImplementedError
 
     def _insert(self, node: Node, scope: Scope) -> Columns | None:
         row = self._target(node, Action.CREATE)
