@@ -150,6 +150,8 @@ class FakeRecord:
 
     def write(self, events: Sequence[Event], durable: Callable[[RecordingFailed | None], None]) -> None:
         recorder = self._recorder
+        if recorder.error is not None:
+            raise recorder.error
         if recorder.failing:
             durable(RecordingFailed("the disk is full"))
             return
@@ -172,6 +174,7 @@ class FakeRecorder:
     failing: bool = False
     late_failures: bool = False
     refusing: bool = False
+    error: Exception | None = None
     records: dict[str, FakeRecord] = field(default_factory=dict)
     pending: list[Callable[[], None]] = field(default_factory=list)
 

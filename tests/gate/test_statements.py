@@ -8,6 +8,7 @@ import pytest
 from tests.gate.fakes import ALLOW, SOURCE, World, a_resource, a_statement
 
 from blastwall.gate import Gate
+from blastwall.gate.ports import RecordingFailed
 from blastwall.model.events import StatementAsked, StatementFinished, StatementRefused, StatementRuled
 from blastwall.model.masks import ColumnRule, MaskRules, MaskStyle
 from blastwall.model.ruling import Decision, Obligations
@@ -85,6 +86,19 @@ async def test_a_record_that_fails_later_denies_too() -> None:
     world.recorder.late_failures = world.recorder.slow = False
     (answer,) = talk.ask(4, a_statement("select 1"))
     assert isinstance(answer, Deny), "after a failure nothing is written any more"
+
+
+@pytest.mark.parametrize("error", [RecordingFailed("the disk is full"), ValueError("cannot encode hunter2")])
+async def test_a_recorder_that_raises_denies(error: Exception) -> None:
+    world = World()
+    talk = await world.logged_in()
+    world.recorder.error = error
+    (answer,) = talk.ask(2, a_statement("select 1"))
+    assert isinstance(answer, Deny)
+    assert "cannot be recorded" in answer.reason
+    talk.gate.finished(Finished(2, 0, None, 0))
+    talk.gate.closed("the client left")
+    assert world.gate.sessions == 0
 
 
 async def test_a_fault_while_judging_denies() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
+from blastwall.gate.faults import described
 from blastwall.gate.journal import Journal
 from blastwall.gate.ports import (
     Approvals,
@@ -130,8 +131,8 @@ class Gate:
         for gate in tuple(self._open.values()):
             try:
                 gate.reconsider()
-            except Exception:  # noqa: BLE001 - one session that fails must not keep the others on the old policy
-                _log.exception("session_not_reconsidered", session=gate.session)
+            except Exception as fault:  # noqa: BLE001 - one session that fails must not keep the others on the old policy
+                _log.error("session_not_reconsidered", session=gate.session, fault=described(fault))
 
     def _forget(self, session: str) -> None:
         self._open.pop(session, None)

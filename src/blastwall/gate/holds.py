@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from blastwall.gate import wording
+from blastwall.gate.faults import described
 from blastwall.gate.ports import Approvals, Hold, Verdict
 from blastwall.model.ruling import Approval, Decision, Ruling
 
@@ -32,17 +33,17 @@ async def wait(approvals: Approvals, hold: Hold, ruling: Ruling, seconds: float)
     try:
         async with asyncio.timeout(seconds) as limit:
             verdict = await approvals.decide(hold)
-    except TimeoutError:
+    except TimeoutError as fault:
         if limit.expired():
             return Outcome(TIMEOUT, told=wording.timed_out(ruling, seconds))
-        return _undecided(hold)
-    except Exception:  # noqa: BLE001 - whatever goes wrong with the approvals, the statement is refused
-        return _undecided(hold)
+        return _undecided(hold, fault)
+    except Exception as fault:  # noqa: BLE001 - whatever goes wrong with the approvals, the statement is refused
+        return _undecided(hold, fault)
     return _outcome(verdict)
 
 
-def _undecided(hold: Hold) -> Outcome:
-    _log.exception("approvals_failed", session=hold.session, number=hold.number)
+def _undecided(hold: Hold, fault: Exception) -> Outcome:
+    _log.error("approvals_failed", session=hold.session, number=hold.number, fault=described(fault))
     return Outcome(REFUSED, reason="approvals failed", told=wording.UNDECIDED)
 
 

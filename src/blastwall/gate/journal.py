@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from blastwall.gate.faults import described
 from blastwall.gate.ports import RecordingFailed, ResourceMeter, SessionRecord
 from blastwall.model.events import Event
 
@@ -48,6 +49,10 @@ class Journal:
         except RecordingFailed as failure:
             self.fail(failure)
             durable(failure)
+        except Exception as fault:  # noqa: BLE001 - what cannot be recorded, for whatever reason, must not happen
+            unwritten = RecordingFailed(f"a fault of the gateway's own: {described(fault)}")
+            self.fail(unwritten)
+            durable(unwritten)
 
     async def written(self, events: Sequence[Event]) -> None:
         """Append events and wait until they are durable.

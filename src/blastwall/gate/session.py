@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 
 from blastwall.gate import wording
+from blastwall.gate.faults import described
 from blastwall.gate.journal import Journal
 from blastwall.gate.login import Admitted, Refused, SlotHolder, check_containment, log_in, record_of, rule_connect
 from blastwall.gate.ports import LiveSession, RecordingFailed, ResourceMeter
@@ -78,8 +79,8 @@ class SessionGate:
             asked = asked_event(number, statement, redacted, now)
             refused = StatementRefused(now, number, wording.NOT_LOGGED_IN)
             self._journal.write([asked, refused], self._count_failure)
-        except Exception:  # noqa: BLE001 - the refusal stands, whatever recording it meets
-            _log.exception("statement_failed", session=self.session, number=number)
+        except Exception as fault:  # noqa: BLE001 - the refusal stands, whatever recording it meets
+            _log.error("statement_failed", session=self.session, number=number, fault=described(fault))
         reply(number, Deny(wording.NOT_LOGGED_IN))
 
     # ── the login ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -110,8 +111,8 @@ class SessionGate:
             answer = await self._refuse(refused)
         except RecordingFailed:
             answer = Deny(wording.CANNOT_RECORD)
-        except Exception:  # noqa: BLE001 - a fault closes, it never admits
-            _log.exception("login_failed", session=self.session)
+        except Exception as fault:  # noqa: BLE001 - a fault closes, it never admits
+            _log.error("login_failed", session=self.session, fault=described(fault))
             answer = await self._refuse(Refused("a fault of the gateway's own, see the log", wording.BROKEN))
         self._meter.login("admitted" if isinstance(answer, Admit) else "refused")
         return answer

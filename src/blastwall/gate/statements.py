@@ -17,6 +17,7 @@ import structlog
 
 from blastwall.gate import wording
 from blastwall.gate.binding import bind
+from blastwall.gate.faults import described
 from blastwall.gate.holds import APPROVED, CONTAINED, WITHDRAWN, Outcome, after_approval, wait
 from blastwall.gate.journal import Journal
 from blastwall.gate.login import Admitted
@@ -80,8 +81,8 @@ class Statements:
         self._waiting[number] = now
         try:
             self._judge(_Question(number, statement, reply), now)
-        except Exception:  # noqa: BLE001 - a fault closes, it never allows
-            _log.exception("statement_failed", session=self._facts.session, number=number)
+        except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
+            _log.error("statement_failed", session=self._facts.session, number=number, fault=described(fault))
             self._break(number, reply)
 
     def _judge(self, question: _Question, now: float) -> None:
@@ -175,8 +176,8 @@ class Statements:
         self._meter.held(-1)
         try:
             self._release(waiting, outcome)
-        except Exception:  # noqa: BLE001 - a fault closes, it never allows
-            _log.exception("hold_failed", session=self._facts.session, number=number)
+        except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
+            _log.error("hold_failed", session=self._facts.session, number=number, fault=described(fault))
             self._break(number, waiting.question.reply)
 
     def _release(self, waiting: _Waiting, outcome: Outcome) -> None:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import structlog
 
+from blastwall.gate.faults import described
 from blastwall.model.resource import Address
 from blastwall.protocols.contract import CLIENT, Close, Dial, Hangup, Output, Send, Side, StartTls
 from blastwall.relay.certificates import UpstreamTls
@@ -113,7 +114,7 @@ class Carrier(ABC):
         try:
             self._make_calls()
         except Exception as fault:  # noqa: BLE001 - whatever it is, it ends this engine and nothing else
-            _log.exception("engine_failed", name=self._name, resource=self._resource)
+            _log.error("engine_failed", name=self._name, resource=self._resource, fault=described(fault))
             self._break(f"a fault of the gateway's own ({type(fault).__name__})")
         finally:
             self._draining = False
@@ -169,12 +170,12 @@ class Carrier(ABC):
         try:
             await dial(stream, target, self._resource, self._limits.dial)
         except DialFailed as failure:
-            del self._dials[side]
-            del self._streams[side]
-            self._dial_failed(side, str(failure))
-            self._check_gone()
-        else:
-            del self._dials[side]
+            if self._streams.get(side) is stream:
+                del self._streams[side]
+                self._dial_failed(side, str(failure))
+        finally:
+            if self._dials.get(side) is asyncio.current_task():
+                del self._dials[side]
 
     def _dial_failed(self, side: Side, reason: str) -> None:
         self.dialling_failed()
@@ -202,10 +203,10 @@ class Carrier(ABC):
         dialling = self._dials.pop(side, None)
         stream.close()
         self._touched.discard(stream)
-        if dialling is not None:
-            dialling.cancel()
         if stream.transport is not None:
-            self._leaving.add(stream)
+            self._leaving.add(stream)  # a dial that has just connected is not cancelled: its loss could go unheard
+        elif dialling is not None:
+            dialling.cancel()
 
     def end(self, reason: str) -> None:
         """Flush and close every side; nothing is carried out any more."""
@@ -238,9 +239,11 @@ class Carrier(ABC):
             self._check_gone()
 
     def abort(self) -> None:
-        """Cut what is still open."""
-        for stream in (*self._streams.values(), *self._leaving):
+        """Cut what is still open, and wait for nothing any more."""
+        for stream in self._leaving:
             stream.abort()
+        self._leaving.clear()
+        self._check_gone()
 
     def _check_gone(self) -> None:
         if self._closing and self._linger is not None and not self._leaving:

@@ -11,6 +11,7 @@ from itertools import count
 
 import structlog
 
+from blastwall.gate.faults import described
 from blastwall.gate.ports import CredentialUnavailable, ResourceMeter, Vault
 from blastwall.model.resource import Resource
 from blastwall.protocols.contract import Answered, Companion, Limits, Opening, Output, ProtocolKind, Side
@@ -133,8 +134,13 @@ class SideConnection:
         except (LookupFailed, CredentialUnavailable) as failure:
             self._opening = None
             self._fail(str(failure))
-        except Exception:  # noqa: BLE001 - a fault fails the look-ups, which fail what asked them
-            _log.exception("companion_failed", companion=self._name, resource=self._setting.resource.name)
+        except Exception as fault:  # noqa: BLE001 - a fault fails the look-ups, which fail what asked them
+            _log.error(
+                "companion_failed",
+                companion=self._name,
+                resource=self._setting.resource.name,
+                fault=described(fault),
+            )
             self._opening = None
             self._fail("a fault of the gateway's own")
         else:

@@ -12,6 +12,7 @@ from ipaddress import IPv6Address, ip_address
 import structlog
 
 from blastwall.gate import Gate
+from blastwall.gate.faults import described
 from blastwall.gate.ports import IPAddress, RecordingFailed
 from blastwall.model.resource import Resource
 from blastwall.protocols.contract import CLIENT, Limits, Opening, ProtocolKind, Side
@@ -109,8 +110,8 @@ class Listener:
         except RecordingFailed as failure:
             _log.error("connection_refused", resource=resource.name, source=str(source), reason=str(failure))
             client.abort()
-        except Exception:  # noqa: BLE001 - a fault turns this client away and nobody else
-            _log.exception("connection_refused", resource=resource.name, source=str(source))
+        except Exception as fault:  # noqa: BLE001 - a fault turns this client away and nobody else
+            _log.error("connection_refused", resource=resource.name, source=str(source), fault=described(fault))
             client.abort()
         else:
             pump.begin(client, gate)

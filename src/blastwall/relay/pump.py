@@ -157,8 +157,10 @@ class Pump(Carrier):
         """
         blocked, backlog, most = self._blocked, self._session.backlog, self._around.backlog
         for side, stream in self._streams.items():
-            full = bool(blocked) if side == CLIENT else CLIENT in blocked
-            stream.pause(full or backlog(side) > most)
+            full = blocked and (side == CLIENT or CLIENT in blocked)
+            pause = bool(full) or backlog(side) > most
+            if pause is not stream.paused:
+                stream.pause(pause)
 
     def lost(self, stream: Stream) -> None:
         """See `stream.Owner`. A session outlives its client only to finish what it must."""

@@ -48,7 +48,8 @@ class Stream(asyncio.Protocol):
         self._held_up = False
         self._ended = False
         self._closed = False
-        self._paused = False
+        self.paused = False
+        """Whether reading is stopped."""
 
     @property
     def transport(self) -> asyncio.Transport | None:
@@ -185,9 +186,9 @@ class Stream(asyncio.Protocol):
     def pause(self, paused: bool) -> None:
         """Stop or go on reading."""
         transport = self._transport
-        if paused == self._paused or transport is None or transport.is_closing():
+        if paused == self.paused or transport is None or transport.is_closing():
             return
-        self._paused = paused
+        self.paused = paused
         if paused:
             transport.pause_reading()
         else:
@@ -195,7 +196,7 @@ class Stream(asyncio.Protocol):
 
     def check_left(self) -> bool:
         """While nobody reads, look whether the peer has gone, for a paused stream hears nothing; if so, end it."""
-        if not self._paused or self._transport is None or not peer_left(self._transport):
+        if not self.paused or self._transport is None or not peer_left(self._transport):
             return False
         self._end()
         self.abort()
