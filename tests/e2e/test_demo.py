@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -53,7 +54,8 @@ def test_the_story_goes_as_it_says() -> None:
         assert "promises of the story were kept" in said
 
 
-def test_it_stays_up_until_ctrl_c_and_leaves_nothing() -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_it_stays_up_until_it_is_told_to_end_and_leaves_nothing(end: signal.Signals) -> None:
     with demo("--json") as process:
         assert process.stdout is not None
         lines = ""
@@ -64,10 +66,17 @@ def test_it_stays_up_until_ctrl_c_and_leaves_nothing() -> None:
         shown = json.loads(lines)
         with psycopg.connect(shown["conninfo"], password=shown["password"]) as connection:
             assert connection.execute("SELECT count(*) FROM customers").fetchone() == (60,)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         assert process.wait(60) == 0
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(shown["conninfo"], password=shown["password"])
+
+
+def test_told_to_end_while_it_starts_it_leaves_nothing() -> None:
+    with demo("--json") as process:
+        time.sleep(2)
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
 
 
 def test_the_story_holds_where_the_server_has_no_tls() -> None:

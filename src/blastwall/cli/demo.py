@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +34,7 @@ def demo(
         from blastwall.testing.servers import ServerMissing
     except ModuleNotFoundError as missing:
         fail(f"the demo needs {missing.name}: pip install 'blastwall[demo]'", MISUSED)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too leaves nothing behind
     try:
         if not as_json:
             console.print("Starting a PostgreSQL server, an OIDC issuer and the gateway on loopback …")
@@ -55,7 +58,6 @@ def _walk(world: World) -> None:
 
 
 def _stay(world: World, as_json: bool) -> None:
-    import signal
     from threading import Event
 
     from rich.text import Text
@@ -67,9 +69,7 @@ def _stay(world: World, as_json: bool) -> None:
     else:
         for line in instructions(world):
             console.print(Text(line))
-    ended = Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: ended.set())
-    ended.wait()
+    with suppress(KeyboardInterrupt):
+        Event().wait()
     if not as_json:
         console.print("\nStopped; nothing is left behind.")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+
 from blastwall.testing.demo.world import FRAUD_DESK, World
 
 
 def instructions(world: World) -> list[str]:
     """Return the lines that say how to connect as an agent, what to try and how to see what was recorded."""
     client = f'psql "{world.client.conninfo}"'
+    program = "blastwall" if shutil.which("blastwall") else sys.argv[0]
     commands = f"-c {world.gateway.file}"
     return [
         "",
@@ -27,9 +31,9 @@ def instructions(world: World) -> list[str]:
         f"PGPASSWORD={world.token(FRAUD_DESK)} {client}",
         "",
         "What was recorded:",
-        f"  blastwall sessions list {commands}",
-        f"  blastwall sessions replay SESSION --transcript {commands}",
-        f"  blastwall audit verify {commands}",
+        f"  {program} sessions list {commands}",
+        f"  {program} sessions replay SESSION --transcript {commands}",
+        f"  {program} audit verify {commands}",
         "",
         f"Configuration and policies: {world.gateway.folder}   (edit them, then: kill -HUP {world.gateway.pid})",
         "Ctrl-C stops everything and deletes what it wrote.",
