@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from structlog.testing import capture_logs
 from tests.gate.fakes import World, a_statement
 
@@ -9,10 +10,9 @@ from blastwall.gate.faults import described
 
 
 def test_a_fault_is_described_by_kind_and_place_alone() -> None:
-    try:
-        raise ValueError("password 'hunter2'")
-    except ValueError as fault:
-        text = described(fault)
+    with pytest.raises(ValueError, match="hunter2") as caught:
+        int("password 'hunter2'")
+    text = described(caught.value)
     assert text.startswith("ValueError at ")
     assert "test_faults.py" in text
     assert "hunter2" not in text

@@ -1,0 +1,21 @@
+"""Socket options that keep a session alive and quick."""
+
+from __future__ import annotations
+
+import socket
+
+from tests.relay.conftest import Site
+
+from blastwall.protocols.contract import CLIENT, UPSTREAM
+
+
+async def test_both_sides_are_kept_alive_within_azures_four_minutes_and_write_at_once(site: Site) -> None:
+    await site.logged_in()
+    (pump,) = site.relay._pumps
+    for side in (CLIENT, UPSTREAM):
+        transport = pump._streams[side].transport
+        assert transport is not None
+        sock = transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 240
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
