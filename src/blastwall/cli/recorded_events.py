@@ -43,7 +43,8 @@ def _session(event: SessionOpened | LoginAsked | LoginAdmitted | LoginRefused | 
         case SessionOpened():
             return [visible(f"connection from {event.source} to {event.resource} ({event.kind})")]
         case LoginAsked():
-            return [visible(f"login as {event.user!r} to {event.database!r} with {event.application or 'no name'}")]
+            client = f" with {event.application!r}" if event.application else ""
+            return [visible(f"login as {event.user!r} to {event.database!r}{client}")]
         case LoginAdmitted():
             return [visible(f"admitted: {who(event)}, by {event.proof}"), *_policies("  ", event.policies)]
         case LoginRefused():

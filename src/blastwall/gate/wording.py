@@ -80,4 +80,5 @@ def _clock_time(moment: float) -> str:
 
 
 def _period(seconds: float) -> str:
-    return f"{seconds / 60:g} minutes" if seconds >= 120 and seconds % 60 == 0 else f"{seconds:g} seconds"
+    whole = round(seconds, 1 if seconds < 10 else 0)
+    return f"{whole / 60:g} minutes" if whole >= 120 and whole % 60 == 0 else f"{whole:g} seconds"

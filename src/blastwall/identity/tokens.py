@@ -93,14 +93,14 @@ class TokenVerifier:
         if not named:
             text = shown(str(claims.get("iss")))
             raise Refusal(
-                f"token of an unknown issuer: {text}", f"its issuer '{text}' is not configured at this gateway"
+                f"token of an unknown issuer: {text}", f"the token is refused: its issuer '{text}' is not configured here"
             )
         fitting = [issuer for issuer in named if claims.get("aud") in (issuer.audience, [issuer.audience])]
         if len(fitting) != 1:
             text = shown(str(claims.get("aud")))
             raise Refusal(
                 f"token of issuer {named[0].name} for another audience: {text}",
-                f"it was made for the audience '{text}'; request one for this gateway's audience alone",
+                f"the token is refused: it was made for the audience '{text}'; request one for this gateway alone",
             )
         return fitting[0]
 
@@ -121,7 +121,7 @@ class TokenVerifier:
         why = "no key of its issuer verifies its signature" if signers else "its signing key is unknown to its issuer"
         raise Refusal(
             f"token of issuer {issuer.name} refused: {why} (kid {shown(str(kid))})",
-            f"{why}; request a fresh token",
+            f"the token is refused: {why}; request a fresh one",
         )
 
     def _check_claims(self, parts: _Parts, issuer: Issuer, key: Key) -> Verified:
