@@ -63,6 +63,7 @@ def test_it_stays_up_until_it_is_told_to_end_and_leaves_nothing(end: signal.Sign
             line = process.stdout.readline()
             assert line, lines
             lines += line
+        assert lines.startswith("{"), lines
         shown = json.loads(lines)
         with psycopg.connect(shown["conninfo"], password=shown["password"]) as connection:
             assert connection.execute("SELECT count(*) FROM customers").fetchone() == (60,)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,3 +132,22 @@ def test_the_locks_name_no_host_and_no_path() -> None:
         text = lock.read_text()
         assert "://" not in text
         assert not any(line.startswith(("/", "-i", "--index", "--find", "--extra-index")) for line in text.splitlines())
+
+
+def test_the_locks_hold_every_dependency() -> None:
+    """`make lock` was run since the last dependency was added."""
+    project = tomllib.loads((servers.CHECKOUT / "pyproject.toml").read_text())
+    needed = project["project"]["dependencies"]
+    assert {name_of(line) for line in needed} <= locked("runtime.txt")
+    assert {name_of(line) for line in [*needed, *project["dependency-groups"]["dev"]]} <= locked("dev.txt")
+
+
+def name_of(requirement: str) -> str:
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert found is not None, requirement
+    return re.sub(r"[-_.]+", "-", found[0]).lower()
+
+
+def locked(lock: str) -> set[str]:
+    lines = (servers.CHECKOUT / "requirements" / lock).read_text().splitlines()
+    return {name_of(line) for line in lines if line and not line.startswith((" ", "#"))}
