@@ -9,7 +9,7 @@ import pytest
 from tests.gate.fakes import ALLOW, DENY, HOLD, Conversation, World, a_statement, settle
 
 from blastwall.gate import HoldTimes
-from blastwall.gate.ports import Verdict
+from blastwall.gate.ports import Hold, Verdict
 from blastwall.model.events import HoldEnded, HoldStarted, StatementRuled
 from blastwall.model.ruling import Approval, Decision, Obligations
 from blastwall.protocols.contract import Allow, Deny, Held, Withdraw
@@ -175,6 +175,27 @@ async def test_a_client_that_leaves_withdraws_its_hold() -> None:
     assert world.approvals.withdrawn == [2]
     assert ended(talk).outcome == "withdrawn"
     assert talk.kinds()[-1] == "StatementWithdrawn"
+    assert world.meter.counts["held"] == 0
+
+
+async def test_an_approval_that_ignores_its_withdrawal_is_worth_nothing() -> None:
+    world = World()
+    talk = await world.logged_in()
+
+    async def stubborn(hold: Hold) -> Verdict:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            return Verdict(True, ("ana",))
+        raise AssertionError
+
+    world.approvals.decide = stubborn  # type: ignore[method-assign]
+    talk.ask(2, a_statement("hold orders"))
+    await settle()
+    talk.gate.withdraw(Withdraw(2))
+    await settle()
+    assert len(talk.of(2)) == 1
+    assert ended(talk).outcome == "withdrawn"
     assert world.meter.counts["held"] == 0
 
 

@@ -73,7 +73,7 @@ class Statements:
         self._over = admitted.over
         self._waiting: dict[int, float] = {}
         self._running: dict[int, float] = {}
-        self._holds: dict[int, asyncio.Task[None] | None] = {}
+        self._holds: dict[int, asyncio.Task[None]] = {}
 
     def ask(self, number: int, statement: Statement, reply: Reply) -> None:
         """Answer now where everything is at hand, else later."""
@@ -172,7 +172,8 @@ class Statements:
         number, hold = waiting.question.number, waiting.hold
         seconds = max(0.0, hold.until - self._shared.clock())
         outcome = await wait(self._shared.approvals, hold, waiting.ruling, seconds)
-        del self._holds[number]
+        if self._holds.pop(number, None) is None:
+            return  # withdrawn meanwhile, whatever the approvals made of that
         self._meter.held(-1)
         try:
             self._release(waiting, outcome)
@@ -206,10 +207,9 @@ class Statements:
 
     def _withdrawal(self, number: int, outcome: str) -> list[Event]:
         now, events = self._shared.clock(), list[Event]()
-        if number in self._holds:
-            hold = self._holds.pop(number)
-            if hold is not None:
-                hold.cancel()
+        hold = self._holds.pop(number, None)
+        if hold is not None:
+            hold.cancel()
             self._meter.held(-1)
             events.append(HoldEnded(now, number, outcome))
         return [*events, StatementWithdrawn(now, number)]

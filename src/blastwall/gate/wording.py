@@ -80,5 +80,5 @@ def _clock_time(moment: float) -> str:
 
 
 def _period(seconds: float) -> str:
-    whole = round(seconds, 1 if seconds < 10 else 0)
+    whole = float(f"{seconds:.2g}")
     return f"{whole / 60:g} minutes" if whole >= 120 and whole % 60 == 0 else f"{whole:g} seconds"
