@@ -139,7 +139,7 @@ class StartTls:
 
 @dataclass(frozen=True, slots=True)
 class Hangup:
-    """Flush and close one upstream; the session goes on."""
+    """Flush and close one side; the session goes on."""
 
     side: Side
 
@@ -293,7 +293,10 @@ class ProtocolSession(Protocol):
         """Policy changed: what was allowed but not yet executed must be asked again."""
 
     def terminate(self, reason: str) -> Sequence[Output]:
-        """Tell the client, in its protocol, that the gateway ends the session; ends with `Close`."""
+        """Tell the client, in its protocol, that the gateway ends the session, and hang up on it.
+
+        `Close` comes at once, or after a last word to the resource (a cancel), for which the relay waits a little.
+        """
 
 
 class Companion(Protocol):

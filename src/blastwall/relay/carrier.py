@@ -149,7 +149,7 @@ class Carrier(ABC):
             case StartTls():
                 self._start_tls(output)
             case Hangup():
-                self._hang_up(output.side)
+                self._hang_up_alone(output.side)
             case Close():
                 self.end(output.reason)
             case _:
@@ -207,6 +207,13 @@ class Carrier(ABC):
             self._leaving.add(stream)  # a dial that has just connected is not cancelled: its loss could go unheard
         elif dialling is not None:
             dialling.cancel()
+
+    def _hang_up_alone(self, side: Side) -> None:
+        """Hang up while the engine goes on; a peer that does not take its last bytes is cut in the end."""
+        stream = self._streams.get(side)
+        self._hang_up(side)
+        if stream is not None:
+            asyncio.get_running_loop().call_later(self._limits.linger, stream.abort)
 
     def end(self, reason: str) -> None:
         """Flush and close every side; nothing is carried out any more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +17,6 @@ from blastwall.protocols.contract import (
     Answer,
     Ask,
     Claim,
-    Close,
     Deny,
     Finished,
     Injected,
@@ -73,6 +72,7 @@ class Pump(Carrier):
         self._began = self._heard = self._loop.time()
         self._stopwatch = Stopwatch(around.limits.statement)
         self._client_gone: asyncio.TimerHandle | None = None
+        self._ending: asyncio.TimerHandle | None = None
 
     def begin(self, client: Stream, gate: SessionGate) -> None:
         """Take over the client's connection."""
@@ -199,11 +199,13 @@ class Pump(Carrier):
         return not self._admitted or self._session.idle
 
     def terminate(self, reason: str) -> None:
-        """End the session, telling the client in its protocol. A second call does nothing."""
-        self.call(partial(self._terminate, reason))
+        """End the session, telling the client in its protocol. A second call does nothing.
 
-    def _terminate(self, reason: str) -> Sequence[Output]:
-        return [*self._session.terminate(reason), Close(reason)]
+        The session may have a last word with the resource, but not for long.
+        """
+        if self._ending is None and not self._closing:
+            self._ending = self._loop.call_later(self._limits.linger, self.end, reason)
+            self.call(partial(self._session.terminate, reason))
 
     def reconsider(self) -> None:
         """Policy changed."""
@@ -211,8 +213,9 @@ class Pump(Carrier):
 
     def finish(self, reason: str) -> None:
         """See `Carrier`."""
-        if self._client_gone is not None:
-            self._client_gone.cancel()
+        for timer in (self._client_gone, self._ending):
+            if timer is not None:
+                timer.cancel()
         for handle in self._handles:
             self._around.interrupts.release(handle)
         _log.info("session_closed", session=self._name, resource=self._resource, reason=reason)

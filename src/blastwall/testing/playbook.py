@@ -35,7 +35,7 @@ Rule = Callable[[Ask], Answer | None]
 
 
 class Peer(Protocol):
-    """The resource's end: what it answers to bytes on a side."""
+    """The resource's end: what it answers to bytes on a side. A further upstream with no answer is closed by it."""
 
     def receive(self, side: Side, data: bytes) -> bytes: ...
 
@@ -117,4 +117,6 @@ class Playbook:
         reply = self.server.receive(to, data)
         for chunk in self.cut(reply) if reply else ():
             outputs += self.session.receive(to, chunk)
+        if not reply and to != UPSTREAM:
+            outputs += self.session.receive_eof(to)
         return outputs

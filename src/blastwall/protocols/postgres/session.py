@@ -5,6 +5,7 @@
     ASKED      nothing: the gate verifies, fetches the credential, answers Admit or Deny
     ENTERING   the server's handshake and the first look at the catalog, side by side
     TALKING    `requests` and `responses`
+    ENDING     the cancel of what still ran when the gateway ended the session; the client is gone
     CLOSED     nothing any more
 
 The client hears "authentication ok" only when the gate has admitted it and the resource has let the gateway in.
@@ -27,6 +28,7 @@ from blastwall.protocols.contract import (
     Claim,
     Close,
     Deny,
+    Hangup,
     Lookup,
     Opening,
     Output,
@@ -62,7 +64,11 @@ class _Phase(Enum):
     ASKED = auto()
     ENTERING = auto()
     TALKING = auto()
+    ENDING = auto()
     CLOSED = auto()
+
+
+_OVER = (_Phase.ENDING, _Phase.CLOSED)
 
 
 class PostgresSession:
@@ -85,6 +91,7 @@ class PostgresSession:
         self._key: CancelKey | None = None
         self._cancels: dict[Side, CancelRequest] = {}
         self._sides: Iterator[int] = count(UPSTREAM + 1)
+        self._last = Close("")
 
     # ── contract ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -104,7 +111,9 @@ class PostgresSession:
         if self._phase is _Phase.CLOSED:
             return []
         if side in self._cancels:
-            return self._cancels[side].receive(data)
+            return self._cancels[side].receive(data) or self._cancelled(side)
+        if self._phase is _Phase.ENDING:
+            return []
         try:
             return self._ended(self._receive_client(data) if side == CLIENT else self._receive_server(data))
         except Malformed as error:
@@ -117,7 +126,9 @@ class PostgresSession:
             return self._fatal(errors.SYSTEM_ERROR, f"the result is closed, since it cannot be masked: {error}")
 
     def receive_eof(self, side: Side) -> Sequence[Output]:
-        if self._phase is _Phase.CLOSED or self._cancels.pop(side, None) is not None:
+        if side in self._cancels:
+            return self._cancelled(side)
+        if self._phase in _OVER:
             return []
         if side != CLIENT:
             return self._server_left()
@@ -127,9 +138,9 @@ class PostgresSession:
         return self._ended([*outputs, Close("the client left")])
 
     def dial_failed(self, side: Side, reason: str) -> Sequence[Output]:
-        if self._phase is _Phase.CLOSED or self._cancels.pop(side, None) is not None:
-            return []
-        return self._unreachable(reason)
+        if side in self._cancels:
+            return self._cancelled(side)
+        return [] if self._phase in _OVER else self._unreachable(reason)
 
     def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> Sequence[Output]:
         if self._phase is _Phase.CLOSED:
@@ -141,7 +152,7 @@ class PostgresSession:
         return self._server.tls_started(certificate) if self._server is not None else []
 
     def answer(self, number: int, answer: Answer) -> Sequence[Output]:
-        if self._phase is _Phase.CLOSED:
+        if self._phase in _OVER:
             return []
         if number == self._login and self._phase is _Phase.ASKED:
             return self._ended(self._login_answer(answer))
@@ -154,7 +165,7 @@ class PostgresSession:
             return self._fatal(errors.PROTOCOL_VIOLATION, f"the client sent {error}")
 
     def looked_up(self, number: int, reply: object) -> Sequence[Output]:
-        if self._phase is _Phase.CLOSED:
+        if self._phase in _OVER:
             return []
         if isinstance(reply, Exception) or not isinstance(reply, View):
             return self._fatal(errors.SYSTEM_ERROR, f"statements cannot be judged: {reply}")
@@ -188,7 +199,7 @@ class PostgresSession:
         return []
 
     def terminate(self, reason: str) -> Sequence[Output]:
-        return [] if self._phase is _Phase.CLOSED else self._fatal(errors.ADMIN_SHUTDOWN, reason)
+        return [] if self._phase in _OVER else self._fatal(errors.ADMIN_SHUTDOWN, reason)
 
     # ── the start ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -283,13 +294,23 @@ class PostgresSession:
         self._cancels[side] = CancelRequest(side, self._opening.resource.upstream, key)
         return self._cancels[side].start()
 
+    def _cancelled(self, side: Side) -> list[Output]:
+        """A cancel request is over, whatever became of it; it may be what the session's end waited for."""
+        self._cancels.pop(side, None)
+        if self._phase is _Phase.ENDING and not self._cancels:
+            return self._ended([Hangup(side), self._last])
+        return [Hangup(side)]
+
     def _withdrawals(self) -> list[Output]:
         if self._phase is _Phase.ASKED:
             return [Withdraw(self._login)]
         return self._conversation.withdrawn() if self._conversation is not None else []
 
-    def _fatal(self, code: str, reason: str) -> list[Output]:
-        """Tell the client why its session ends, stop what runs for it, and end."""
+    def _fatal(self, code: str, reason: str, *, reachable: bool = True) -> list[Output]:
+        """Tell the client why its session ends, stop what runs for it, and end.
+
+        A server does not notice that its client has left while it computes, so what runs must be cancelled.
+        """
         outputs = self._withdrawals()
         talk = self._conversation
         if talk is None:
@@ -298,13 +319,16 @@ class PostgresSession:
             )
         if self._responses is not None and self._responses.between_messages:
             outputs.append(Send(CLIENT, encode_error(code, f"blastwall: {reason}", severity="FATAL")))
-        if talk.pipeline:
-            outputs += self._cancel()
-        return self._ended([*outputs, Send(UPSTREAM, TERMINATE), Close(reason)])
+        outputs.append(Send(UPSTREAM, TERMINATE))
+        cancel = self._cancel() if talk.pipeline and reachable else []
+        if not cancel:
+            return self._ended([*outputs, Close(reason)])
+        self._phase, self._last = _Phase.ENDING, Close(reason)
+        return [*outputs, Hangup(CLIENT), *cancel]
 
     def _unreachable(self, reason: str) -> list[Output]:
         resource = self._opening.resource.name
-        return self._fatal(errors.CONNECTION_FAILURE, f"{resource} cannot be reached: {reason}")
+        return self._fatal(errors.CONNECTION_FAILURE, f"{resource} cannot be reached: {reason}", reachable=False)
 
     def _server_left(self) -> list[Output]:
         if self._responses is not None and self._responses.farewell:

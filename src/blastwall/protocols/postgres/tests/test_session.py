@@ -24,6 +24,7 @@ from blastwall.protocols.contract import (
     Deny,
     Dial,
     Finished,
+    Hangup,
     Held,
     Injected,
     Interrupt,
@@ -514,7 +515,20 @@ class TestEnd:
         book.client(query("SELECT 'long'"))
         book.terminate("contained")
         assert server.cancels
-        assert any(isinstance(event, Dial) for event in book.events)
+        assert Hangup(CLIENT) in book.events
+        assert book.closed == "contained"
+
+    def test_the_end_waits_for_the_cancel_and_for_nothing_else(self) -> None:
+        server = TinyServer()
+        book = play(allow, server)
+        server.slow = True
+        book.client(query("SELECT 'long'"))
+        session = book.session
+        (dial,) = [output for output in session.terminate("contained") if isinstance(output, Dial)]
+        assert list(session.terminate("again")) == []
+        assert list(session.receive(CLIENT, query("SELECT 1"))) == []
+        assert list(session.receive_eof(UPSTREAM)) == []
+        assert list(session.dial_failed(dial.upstream, "refused")) == [Hangup(dial.upstream), Close("contained")]
 
     def test_a_message_of_our_own_is_never_put_into_a_half_passed_one(self) -> None:
         book = play(allow, TinyServer())
