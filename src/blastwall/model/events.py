@@ -64,7 +64,7 @@ class LoginRefused:
 
 @dataclass(frozen=True, slots=True)
 class StatementAsked:
-    """The client asked for a statement. Written before it is judged."""
+    """The client asked for a statement. Written with its ruling or its hold, before anything else comes of it."""
 
     at: float
     number: int
