@@ -158,7 +158,7 @@ class SessionGate:
             if self._login is not None:
                 self._login.cancel()
         elif self._statements is not None:
-            self._statements.withdraw(withdraw.number)
+            self._statements.withdraw(withdraw.number, contained=self._contained)
 
     def finished(self, finished: Finished) -> None:
         """The resource's answer to a statement ended."""

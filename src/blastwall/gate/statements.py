@@ -199,11 +199,11 @@ class Statements:
 
     # ── what the session reports ─────────────────────────────────────────────────────────────────────────────────────
 
-    def withdraw(self, number: int) -> None:
-        """The client cancelled or left: no answer is given any more."""
+    def withdraw(self, number: int, *, contained: bool) -> None:
+        """The client cancelled or left, or was cut off (`contained`): no answer is given any more."""
         if self._waiting.pop(number, None) is None and self._running.pop(number, None) is None:
             return
-        self._note(self._withdrawal(number, WITHDRAWN))
+        self._note(self._withdrawal(number, CONTAINED if contained else WITHDRAWN))
 
     def _withdrawal(self, number: int, outcome: str) -> list[Event]:
         now, events = self._shared.clock(), list[Event]()

@@ -1,0 +1,357 @@
+"""The ends of sessions: drains, containment, holds that nobody waits for any more."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.e2e.conftest import Shop
+from tests.e2e.opening import backends, ends, events, eventually, metrics, opened
+
+from blastwall.model.events import Event, HoldEnded, HoldStarted, SessionClosed, StatementWithdrawn
+from blastwall.testing.postgres import PostgresServer
+
+Agent = psycopg.Connection[tuple[object, ...]]
+LONG = "SELECT count(*) FROM generate_series(1, 100000000000)"
+HELD = "DELETE FROM customers WHERE id = 3"
+
+
+@pytest.fixture(scope="module")
+def shop(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A shop in which a held statement waits longer than any test."""
+    hold = {"timeout": "90s", "in_transaction": "90s"}
+    with opened(postgres_newest, tmp_path_factory.mktemp("lifecycle"), hold=hold) as shop:
+        yield shop
+
+
+@pytest.fixture
+def draining(postgres_newest: PostgresServer, tmp_path: Path) -> Iterator[Shop]:
+    """A shop of the test's own, to be closed by it."""
+    with opened(postgres_newest, tmp_path / "gateway", limits={"drain": "3s"}) as shop:
+        yield shop
+
+
+class Background:
+    """A statement that runs in a thread; `error` is what came of it."""
+
+    def __init__(self, agent: Agent, statement: str) -> None:
+        self.error: psycopg.Error | None = None
+        self.ended = 0.0
+        self._agent, self._statement = agent, statement
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._agent.execute(self._statement.encode())
+        except psycopg.Error as error:
+            self.error = error
+        self.ended = time.monotonic()
+
+    def wait(self, seconds: float = 10) -> str:
+        """Return the error's text; empty where there was none."""
+        self._thread.join(seconds)
+        assert not self._thread.is_alive(), f"still waiting after {seconds:g} s: {self._statement}"
+        return "" if self.error is None else str(self.error)
+
+
+def running(shop: Shop, words: str) -> list[tuple[object, ...]]:
+    return shop.direct(
+        "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() "
+        f"AND query LIKE '%{words}%'"
+    )
+
+
+def recorded_of(shop: Shop, kind: type[Event]) -> list[Event]:
+    return [event for session in events(shop).values() for event in session if isinstance(event, kind)]
+
+
+def session_of(shop: Shop, agent: Agent) -> str:
+    row = agent.execute("SELECT current_setting('application_name')").fetchone()
+    assert row is not None
+    (found,) = shop.direct(
+        "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'shop-ci/%' "
+        "AND query LIKE '%current_setting%'"
+    )
+    return str(found[0]).partition("/")[2]
+
+
+class TestContainment:
+    @pytest.fixture(autouse=True)
+    def lifted(self, shop: Shop) -> Iterator[None]:
+        yield
+        with suppress(Exception):
+            shop.gateway.run("contain", "agent", "shop-ci", "--lift")
+
+    def contain(self, shop: Shop, what: str = "agent", name: str = "shop-ci") -> float:
+        """Contain, and return when the command had done it (it starts slowly: a new Python process)."""
+        shop.gateway.run("contain", what, name, "--reason", "its key was found on a bus")
+        return time.monotonic()
+
+    def test_every_session_of_the_agent_ends_in_under_a_second_whatever_it_does(self, shop: Shop) -> None:
+        with shop.connect() as idle, shop.connect() as busy, shop.connect() as held, shop.connect() as inside:
+            other = shop.connect(repository_id="43")
+            before = metrics(shop)['blastwall_holds{resource="pg-prod"}']
+            inside.execute("BEGIN")
+            inside.execute("INSERT INTO archive VALUES (77, 'uncommitted')")
+            statements = [Background(busy, LONG), Background(held, HELD)]
+            eventually(lambda: running(shop, "100000000000"), "the long statement runs")
+            eventually(lambda: recorded_of(shop, HoldStarted), "the delete is held")
+            done = self.contain(shop)
+            for statement in statements:
+                assert "agent shop-ci is contained" in statement.wait(2)
+                assert statement.ended - done < 1
+            for agent in (idle, inside):
+                said, seconds = ends(agent, 2)
+                assert "agent shop-ci is contained" in said
+                assert seconds < 1
+                assert "bus" not in said
+            eventually(lambda: not running(shop, "100000000000"), "the statement is cancelled on the server", 1)
+            assert other.execute("SELECT 1").fetchone() == (1,)
+            other.close()
+        assert metrics(shop)['blastwall_holds{resource="pg-prod"}'] == before
+        eventually(lambda: backends(shop) == 0, "the server has no session of the agent's left")
+        assert shop.direct("SELECT count(*)::int FROM archive WHERE id = 77") == [(0,)]
+        assert shop.direct("SELECT count(*)::int FROM customers") == [(3,)]
+        outcomes = [event.outcome for event in recorded_of(shop, HoldEnded) if isinstance(event, HoldEnded)]
+        assert outcomes[-1] == "contained"
+
+    def test_nothing_new_is_let_in_until_it_is_lifted(self, shop: Shop) -> None:
+        self.contain(shop)
+        with pytest.raises(psycopg.OperationalError, match="agent shop-ci is contained") as caught:
+            shop.connect()
+        assert "bus" not in str(caught.value)
+        shop.gateway.run("contain", "agent", "shop-ci", "--lift")
+        eventually(lambda: lets_in(shop), "the agent is let in again", 2)
+
+    def test_one_session_alone(self, shop: Shop) -> None:
+        with shop.connect() as ended, shop.connect() as bystander:
+            self.contain(shop, "session", session_of(shop, ended))
+            said, _ = ends(ended, 2)
+            assert "the session was ended by the gateway's operator" in said
+            assert bystander.execute("SELECT 1").fetchone() == (1,)
+
+    def test_a_resource(self, shop: Shop) -> None:
+        with shop.connect() as agent:
+            self.contain(shop, "resource", "pg-prod")
+            try:
+                said, _ = ends(agent, 2)
+                assert "resource pg-prod is contained" in said
+                with pytest.raises(psycopg.OperationalError, match="resource pg-prod is contained"):
+                    shop.connect(repository_id="43")
+            finally:
+                shop.gateway.run("contain", "resource", "pg-prod", "--lift")
+        eventually(lambda: lets_in(shop), "the resource is open again", 2)
+
+    def test_it_outlives_the_gateway(self, postgres_newest: PostgresServer, draining: Shop) -> None:
+        self.contain(draining)
+        draining.gateway.kill()
+        draining.gateway.start()
+        with pytest.raises(psycopg.OperationalError, match="agent shop-ci is contained"):
+            draining.connect()
+
+
+def lets_in(shop: Shop) -> bool:
+    try:
+        shop.connect().close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+class TestHolds:
+    def test_a_client_that_leaves_frees_everything(self, shop: Shop) -> None:
+        before, held = metrics(shop), 'blastwall_holds{resource="pg-prod"}'
+        withdrawn = len(recorded_of(shop, StatementWithdrawn)) + len(recorded_of(shop, HoldEnded))
+        with socket_of(shop, "BEGIN", HELD) as client:
+            eventually(lambda: metrics(shop)[held] > before[held], "the delete is held")
+            assert backends(shop) == 1
+            client.shutdown(socket.SHUT_RDWR)
+        eventually(lambda: metrics(shop)[held] == before[held], "the hold ends", 3)
+        eventually(lambda: backends(shop) == 0, "the upstream connection, its transaction and locks are gone", 3)
+        assert len(recorded_of(shop, StatementWithdrawn)) + len(recorded_of(shop, HoldEnded)) > withdrawn
+
+    def test_a_client_that_vanishes_without_a_word(self, shop: Shop) -> None:
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"import psycopg, sys\npsycopg.connect(sys.argv[1]).execute({HELD!r})", shop.dsn()]
+        )
+        try:
+            eventually(lambda: backends(shop) == 1, "the client is in")
+            eventually(lambda: metrics(shop)['blastwall_holds{resource="pg-prod"}'] == 1, "its delete is held")
+        finally:
+            process.kill()
+            process.wait()
+        eventually(lambda: metrics(shop)['blastwall_holds{resource="pg-prod"}'] == 0, "the hold ends", 3)
+        eventually(lambda: backends(shop) == 0, "its upstream connection is gone", 3)
+
+    def test_a_held_statement_is_cancelled_by_its_client_and_the_session_goes_on(self, shop: Shop) -> None:
+        with shop.connect() as agent:
+            statement = Background(agent, HELD)
+            eventually(lambda: metrics(shop)['blastwall_holds{resource="pg-prod"}'] == 1, "the delete is held")
+            agent.cancel_safe()
+            assert "canceling statement" in statement.wait()
+            assert agent.execute("SELECT 1").fetchone() == (1,)
+
+    def test_inside_a_transaction_it_waits_for_a_shorter_time(self, draining: Shop) -> None:
+        with draining.connect() as agent:
+            agent.execute("BEGIN")
+            began = time.monotonic()
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"within 0\.5 seconds"):
+                agent.execute(HELD)
+            assert 0.4 < time.monotonic() - began < 0.95
+            agent.execute("ROLLBACK")
+            began = time.monotonic()
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="within 1 seconds"):
+                agent.execute(HELD)
+            assert time.monotonic() - began > 0.95
+
+
+def socket_of(shop: Shop, *statements: str) -> socket.socket:
+    """Log in by hand, send statements, and return the bare connection with their answers unread."""
+    agent = shop.connect()
+    for statement in statements[:-1]:
+        agent.execute(statement.encode())
+    agent.pgconn.send_query(statements[-1].encode())
+    agent.pgconn.flush()
+    bare = socket.socket(fileno=os.dup(agent.fileno()))
+    bare.setblocking(True)
+    _kept.append(agent)
+    return bare
+
+
+_kept: list[Agent] = []
+"""libpq's own ends of the connections above, which must not be closed politely."""
+
+
+class TestDrain:
+    def test_an_open_transaction_may_finish_and_idle_sessions_are_told(self, draining: Shop) -> None:
+        working, idle = draining.connect(), draining.connect()
+        working.execute("BEGIN")
+        working.execute("INSERT INTO archive VALUES (88, 'kept')")
+        os.kill(draining.gateway.pid, signal.SIGTERM)
+        said, seconds = ends(idle, 3)
+        assert "the gateway is shutting down; connect again" in said
+        assert seconds < 1
+        with pytest.raises(psycopg.OperationalError):
+            draining.connect()
+        working.execute("INSERT INTO archive VALUES (89, 'kept')")
+        working.execute("COMMIT")
+        said, _ = ends(working, 3)
+        assert "shutting down" in said
+        assert draining.gateway.terminate() == 0
+        assert draining.direct("SELECT count(*)::int FROM archive WHERE id IN (88, 89)") == [(2,)]
+
+    def test_the_readiness_turns_before_the_sessions_end(self, draining: Shop) -> None:
+        with draining.connect() as working:
+            working.execute("BEGIN")
+            os.kill(draining.gateway.pid, signal.SIGTERM)
+            eventually(lambda: draining.gateway.get("/readyz")[0] == 503, "/readyz says that it drains", 2)
+            assert draining.gateway.get("/healthz")[0] == 200
+            working.execute("COMMIT")
+        assert draining.gateway.terminate() == 0
+
+    def test_the_deadline_ends_the_rest_and_cancels_what_runs(self, draining: Shop) -> None:
+        with closing(draining.connect()) as busy, closing(draining.connect()) as inside:
+            statement = Background(busy, LONG)
+            inside.execute("BEGIN")
+            eventually(lambda: running(draining, "100000000000"), "the long statement runs")
+            began = time.monotonic()
+            assert draining.gateway.terminate() == 0
+            assert 2.9 < time.monotonic() - began < 6
+            assert "shutting down" in statement.wait()
+        eventually(lambda: not running(draining, "100000000000"), "the statement is cancelled on the server", 1)
+        assert draining.gateway.run("audit", "verify")
+        reasons = [event.reason for event in recorded_of(draining, SessionClosed) if isinstance(event, SessionClosed)]
+        assert len(reasons) == 2
+        assert all("shutting down" in reason for reason in reasons)
+
+    def test_a_second_signal_ends_everything_at_once(self, draining: Shop) -> None:
+        with draining.connect() as working:
+            working.execute("BEGIN")
+            os.kill(draining.gateway.pid, signal.SIGTERM)
+            eventually(lambda: draining.gateway.get("/readyz")[0] == 503, "it drains", 2)
+            began = time.monotonic()
+            assert draining.gateway.terminate() == 0
+            assert time.monotonic() - began < 2
+            said, _ = ends(working, 2)
+            assert "shutting down" in said
+
+
+class TestAbruptEnds:
+    def test_many_abrupt_disconnects_leave_nothing_behind(self, shop: Shop) -> None:
+        """In every state that a client can leave in: bare TCP, TLS, startup, logged in, mid-statement, mid-COPY."""
+        leave_abruptly(shop, 20)  # what is made once (a side connection, caches) is there before it is counted
+        settled(shop)
+        before = open_files(shop)
+        leave_abruptly(shop, 200)
+        settled(shop)
+        eventually(lambda: open_files(shop) <= before + 2, f"no more than {before} open files, as before")
+        assert metrics(shop)["blastwall_sessions" + '{resource="pg-prod"}'] == 0
+        with shop.connect() as agent:
+            assert agent.execute("SELECT 1").fetchone() == (1,)
+
+
+def settled(shop: Shop) -> None:
+    eventually(lambda: backends(shop) == 0, "the server has no connection of an agent's", 15)
+    eventually(lambda: metrics(shop)['blastwall_sessions{resource="pg-prod"}'] == 0, "no session is open", 15)
+
+
+def open_files(shop: Shop) -> int:
+    return len(os.listdir(f"/proc/{shop.gateway.pid}/fd"))
+
+
+def leave_abruptly(shop: Shop, times: int) -> None:
+    leavers: list[Callable[[Shop], None]] = [leave_after_connecting, leave_after_asking_for_tls, leave_after_login]
+    leavers += [leave_in_a_statement, leave_in_a_copy]
+    for number in range(times):
+        leavers[number % len(leavers)](shop)
+
+
+def leave_after_connecting(shop: Shop) -> None:
+    socket.create_connection(("127.0.0.1", shop.gateway.port("pg-prod"))).close()
+
+
+def leave_after_asking_for_tls(shop: Shop) -> None:
+    with socket.create_connection(("127.0.0.1", shop.gateway.port("pg-prod"))) as client:
+        client.sendall(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")
+        assert client.recv(1) == b"S"
+        client.sendall(b"\x16\x03\x01\x02")
+
+
+def reset(agent: Agent) -> None:
+    """Leave as a crashed host does: a reset, and no goodbye."""
+    with socket.socket(fileno=os.dup(agent.fileno())) as bare:
+        bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        bare.shutdown(socket.SHUT_RDWR)
+    agent.close()
+
+
+def leave_after_login(shop: Shop) -> None:
+    agent = shop.connect()
+    agent.execute("BEGIN")
+    agent.execute("SELECT id FROM orders WHERE id = 1 FOR SHARE")
+    reset(agent)
+
+
+def leave_in_a_statement(shop: Shop) -> None:
+    agent = shop.connect()
+    agent.pgconn.send_query(b"SELECT repeat('x', 1000) FROM generate_series(1, 20000)")
+    agent.pgconn.flush()
+    reset(agent)
+
+
+def leave_in_a_copy(shop: Shop) -> None:
+    agent = shop.connect()
+    agent.pgconn.exec_(b"COPY archive FROM STDIN")
+    agent.pgconn.put_copy_data(b"1\tx\n" * 1000)
+    reset(agent)
