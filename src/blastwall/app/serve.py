@@ -42,12 +42,15 @@ def serve(path: Path) -> int:
     Raises:
         Unusable: the configuration cannot be used; nothing was started.
     """
-    os.umask(0o077)  # whatever the gateway writes is for its own user
-    plan = prepare(path)
-    refuse_unset_variables(plan)
-    set_up(plan.configuration.log)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(plan))
+    before = os.umask(0o077)  # whatever the gateway writes is for its own user
+    try:
+        plan = prepare(path)
+        refuse_unset_variables(plan)
+        set_up(plan.configuration.log)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(plan))
+    finally:
+        os.umask(before)
 
 
 async def _run(plan: Plan) -> int:
