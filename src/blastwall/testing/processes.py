@@ -1,6 +1,6 @@
 """Running servers that refuse to run as root."""
 
-from __future__ import annotations
+from __future__ import signal
 
 import os
 import pwd
@@ -37,13 +37,20 @@ class Account:
         Raises:
             ServerFailed: it ended with another code than 0.
         """
-        done = subprocess.run(
+        process = subprocess.Popen(
             command, user=self.uid, group=self.gid, extra_groups=self.groups, cwd=cwd, env=env,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True,
         )  # fmt: skip
-        if done.returncode:
-            raise ServerFailed(f"{Path(command[0]).name} ended with code {done.returncode}:\n{tail(done.stdout)}")
-        return done.stdout
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # its children too, or they go on writing into a deleted folder
+            process.communicate()
+            raise
+        if process.returncode:
+            raise ServerFailed(f"{Path(command[0]).name} ended with code {process.returncode}:\n{tail(output)}")
+        return output
 
     def start(
         self, command: Sequence[str | Path], cwd: Path, env: Mapping[str, str], log: Path
