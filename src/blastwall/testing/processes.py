@@ -1,10 +1,11 @@
 """Running servers that refuse to run as root."""
 
-from __future__ import signal
+from __future__ import annotations
 
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
