@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +46,13 @@ def test_a_traceback_shows_no_local_variable(how: str) -> None:
     assert "broken" in said
     assert "not shown" not in said
     assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("how", ["json", "console"])
+def test_a_full_disk_under_the_log_breaks_nothing(how: str) -> None:
+    program = PROGRAM.replace("{format!r}", repr(how)) + "\nprint('went on')"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, text=True, check=False
+        )
+    assert done.stdout == "went on\n"
