@@ -39,7 +39,7 @@ from blastwall.protocols.postgres.messages import Parse, encode_parse, encode_qu
 from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Pipeline, Running
 from blastwall.protocols.postgres.results import ResultGuard
-from blastwall.sql.postgres import Classified, NameState, classify
+from blastwall.sql.postgres import Classified, NameState, classify, facts
 
 FAILING = "blastwall: this statement was refused by policy"
 """Text that PostgreSQL cannot parse, in any state of a transaction. It also tells whoever reads the server's log."""
@@ -104,7 +104,7 @@ class Conversation:
     def classify(self, text: str, state: NameState | None = None) -> tuple[Classified, ...]:
         """Classify a text under the names as they may be now, or as they were in `state`."""
         state, snapshot = state or self.names.state, self.snapshot
-        key = (text, state.search_paths, state.temp, state.user, state.users)
+        key = (text, *facts(state))
         found = snapshot.classified.get(key)
         if found is None:
             found = classify(text, snapshot.catalog, state)
@@ -210,6 +210,7 @@ class Conversation:
         self, running: Running, outputs: list[Output], affected: int | None = None, error: str | None = None
     ) -> None:
         """Close a statement's record, once."""
+        self.names.answered(running)
         if running.done:
             return
         running.done = True

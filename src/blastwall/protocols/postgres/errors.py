@@ -54,8 +54,14 @@ def decode_fields(body: bytes) -> dict[str, str]:
     return fields
 
 
-SILENT_CLASSES = ("08", "0A", "23", "25", "26", "34", "3D", "3F", "40", "42", "53", "54", "55", "57")
-"""Error classes whose primary message names objects and conditions, never a row's values."""
+SILENT_CLASSES = ("08", "23", "25", "26", "34", "40", "53", "55", "57", "42501")
+"""Errors whose primary message names objects and conditions, never a row's values."""
+
+ANALYSIS_CLASSES = ("0A", "3D", "3F", "42", "54")
+"""Errors that name what the text names, as long as they were found in the text: then they say where in it.
+
+Found at run time they name what a value names: `ssn::regclass` fails with `relation "219-09-9999" does not exist`.
+"""
 
 WITHHELD = "message withheld: it may quote masked values"
 
@@ -67,7 +73,8 @@ def without_values(fields: Mapping[str, str]) -> dict[str, str]:
     values of PL/pgSQL, and data exceptions (class 22) quote the value that they stumble over.
     """
     kept = {kind: value for kind, value in fields.items() if kind not in "DWqpH"}
-    if not fields["C"].startswith(SILENT_CLASSES):
+    in_the_text = "P" in fields and fields["C"].startswith(ANALYSIS_CLASSES)
+    if not (in_the_text or fields["C"].startswith(SILENT_CLASSES)):
         kept["M"] = WITHHELD
     return kept
 

@@ -1,9 +1,10 @@
 """What names mean in a session: prepared statements, portals, and the state that classification depends on.
 
-A name's meaning is settled by the server's answers. Between a request and its answer it is pending; within a segment
-the pending meaning holds (a failure makes the server ignore the rest of the segment), across segments the client's
-next request waits until it is settled. Without that, `Close s; Parse s; Sync; Bind s` behind a failing statement would
-bind the old `s` under the ruling for the new one.
+A name's meaning is settled by the server's answers, each at its own: PREPARE, DECLARE and their ends in SQL share their
+names with Parse, Bind and Close, and are not undone by a rollback. Between a request and its answer a name is pending;
+within a segment the pending meaning holds (a failure makes the server ignore the rest of the segment), across segments
+the client's next request waits until it is settled, and a failed request leaves nothing pending. Without that,
+`Close s; Parse s; Sync; Bind s` behind a failing statement would bind the old `s` under the ruling for the new one.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from blastwall.protocols.postgres.pipeline import Portal, Prepared, Running
-from blastwall.sql.postgres import Classified, NameState, before, settled
+from blastwall.sql.postgres import Classified, NameState, before, named, settled
 
 _ROLLED_BACK = Classified(start=0, end=0, operation="ROLLBACK", effects=(), transaction="rollback")
+_NAMELESS = Classified(start=0, end=0, operation="", effects=())
 
 
 class Names:
@@ -25,6 +27,7 @@ class Names:
         self._portals: dict[str, Portal] = {}
         self._pending_prepared: dict[str, Prepared] = {}
         self._pending_portals: dict[str, Portal] = {}
+        self._pending_by: dict[int, list[Prepared]] = {}
         self._settled = NameState((search_path,), user, default=search_path)
         self._ahead = self._settled
 
@@ -34,70 +37,105 @@ class Names:
         return self._ahead
 
     def prepared(self, name: str) -> Prepared | None:
-        return self._pending_prepared.get(name) or self._prepared.get(name)
+        found = self._pending_prepared.get(name) or self._prepared.get(name)
+        return None if found is None or found.gone else found
 
     def portal(self, name: str) -> Portal | None:
-        return self._pending_portals.get(name) or self._portals.get(name)
+        found = self._pending_portals.get(name) or self._portals.get(name)
+        return None if found is None or found.gone else found
 
     def portals(self) -> tuple[Portal, ...]:
         return (*self._portals.values(), *self._pending_portals.values())
 
     def sent_parse(self, prepared: Prepared) -> None:
         self._pending_prepared[prepared.name] = prepared
-        self._ahead = replace(self._ahead, prepared={**self._ahead.prepared, prepared.name: (prepared.classified,)})
+        self._ahead = before(self._ahead, _prepares(prepared))
 
     def parsed(self, prepared: Prepared) -> None:
         """The server has prepared it."""
         self._prepared[prepared.name] = prepared
+        self._settled = named(self._settled, _prepares(prepared))
+        self.failed_parse(prepared)
+
+    def failed_parse(self, prepared: Prepared) -> None:
+        """Nothing is pending of this Parse any more."""
         if self._pending_prepared.get(prepared.name) is prepared:
             del self._pending_prepared[prepared.name]
-        self._settled = replace(
-            self._settled, prepared={**self._settled.prepared, prepared.name: (prepared.classified,)}
-        )
 
     def sent_bind(self, portal: Portal) -> None:
         self._pending_portals[portal.name] = portal
+        self._ahead = before(self._ahead, _declares(portal))
 
     def bound(self, portal: Portal) -> None:
         self._portals[portal.name] = portal
+        self._settled = named(self._settled, _declares(portal))
+        self.failed_bind(portal)
+
+    def failed_bind(self, portal: Portal) -> None:
+        """Nothing is pending of this Bind any more."""
         if self._pending_portals.get(portal.name) is portal:
             del self._pending_portals[portal.name]
 
-    def closed(self, named: str) -> None:
+    def closed(self, named_: str) -> None:
         """The server closed "S…" or "P…"."""
-        kind, name = named[0], named[1:]
+        kind, name = named_[0], named_[1:]
         if kind == "P":
             self._portals.pop(name, None)
-        elif self._prepared.pop(name, None) is not None:
-            remaining = {key: value for key, value in self._settled.prepared.items() if key != name}
-            self._settled = replace(self._settled, prepared=remaining)
+        elif self._prepared.pop(name, None) is not None and name:
+            self._settled = named(self._settled, _deallocates(name))
+
+    def completed(self, running: Running) -> None:
+        """This statement succeeded: what it prepared, declared, deallocated or closed holds, whatever comes after."""
+        classified = running.classified
+        self._settled = named(self._settled, classified)
+        if classified.prepares is not None:
+            one = _of_sql(running)
+            self._prepared[one.name] = one
+        if classified.deallocates:
+            self._prepared.pop(classified.deallocates, None)
+        elif classified.deallocates is not None:
+            self._prepared.clear()
 
     def ran(self, statements: Sequence[Running], *, transaction_open: bool, failed: bool) -> None:
         """These succeeded up to a ReadyForQuery: what they change holds, unless a failure among them undid it."""
         for position, running in enumerate(statements):
-            classified = running.classified
             inside = transaction_open or failed or position + 1 < len(statements)
-            self._settled = settled(self._settled, classified, inside)
-            if classified.prepares is not None:
-                name, prepared = classified.prepares
-                inner = replace(prepared[0], start=classified.start, end=classified.end)
-                self._prepared[name] = Prepared(name, running.text, inner)
-            if classified.deallocates is not None:
-                self._forget(classified.deallocates)
+            self._settled = settled(self._settled, _nameless(running.classified), inside)
         if failed and not transaction_open:
             self._settled = settled(self._settled, _ROLLED_BACK, in_transaction=False)
 
-    def sent(self, classified: Classified) -> None:
+    def sent(self, running: Running) -> None:
         """A statement was sent: what it changes may hold for the next one."""
+        classified = running.classified
         self._ahead = before(self._ahead, classified)
+        pending = [_of_sql(running)] if classified.prepares is not None else []
+        if classified.deallocates is not None:
+            names = [classified.deallocates] if classified.deallocates else {*self._prepared, *self._pending_prepared}
+            pending = [Prepared(name, "", classified, gone=True) for name in names]
+        self._pending_prepared.update((one.name, one) for one in pending)
+        if pending:
+            self._pending_by[running.number] = pending
+        ended = classified.closes if classified.declares is None else classified.declares[0]
+        if ended is not None:
+            for portal in self.portals():
+                portal.gone = portal.gone or ended in ("", portal.name)
+
+    def answered(self, running: Running) -> None:
+        """The server has answered this statement, well or not: nothing is pending of it any more."""
+        for one in self._pending_by.pop(running.number, ()):
+            self.failed_parse(one)
 
     def settle(self, *, transaction_open: bool) -> None:
         """The server is ready and owes nothing: nothing is pending any more."""
         self._pending_prepared.clear()
         self._pending_portals.clear()
-        self._ahead = self._settled
+        self._pending_by.clear()
         if not transaction_open:
+            ended = {portal.name for portal in self._portals.values() if not portal.gone}
+            kept = {name: one for name, one in self._settled.cursors.items() if name not in ended}
+            self._settled = replace(self._settled, cursors=kept)
             self._portals.clear()
+        self._ahead = self._settled
 
     def follow_search_path(self, path: tuple[str, ...]) -> None:
         """The server itself reports what is in force (PostgreSQL 18 and later)."""
@@ -108,8 +146,30 @@ class Names:
         self._prepared.pop("", None)
         self._portals.pop("", None)
 
-    def _forget(self, name: str) -> None:
-        if name:
-            self._prepared.pop(name, None)
-        else:
-            self._prepared.clear()
+
+def _prepares(prepared: Prepared) -> Classified:
+    """A Parse as the PREPARE that it amounts to. The unnamed statement has no name in SQL."""
+    return replace(_NAMELESS, prepares=(prepared.name, (prepared.classified,))) if prepared.name else _NAMELESS
+
+
+def _declares(portal: Portal) -> Classified:
+    """A Bind as the DECLARE that it amounts to."""
+    return replace(_NAMELESS, declares=(portal.name, (portal.running.classified,))) if portal.name else _NAMELESS
+
+
+def _deallocates(name: str) -> Classified:
+    return replace(_NAMELESS, deallocates=name)
+
+
+def _nameless(classified: Classified) -> Classified:
+    named_ = (classified.prepares, classified.declares, classified.deallocates, classified.closes)
+    if all(one is None for one in named_):
+        return classified
+    return replace(classified, prepares=None, declares=None, deallocates=None, closes=None)
+
+
+def _of_sql(running: Running) -> Prepared:
+    """What a PREPARE of SQL's prepared."""
+    classified = running.classified
+    name, inside = classified.prepares or ("", (classified,))
+    return Prepared(name, running.text, replace(inside[0], start=classified.start, end=classified.end))

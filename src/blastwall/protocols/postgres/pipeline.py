@@ -45,7 +45,8 @@ class Running:
 class Prepared:
     """A prepared statement. `fields` is its described result: None while unknown, empty where it has none.
 
-    `state` is what names meant when it was parsed; where the catalog has changed since, it is classified anew with it.
+    `state` is what names meant when it was last judged, None for one of SQL's own PREPARE; where names or the catalog
+    have changed since, it is judged anew, and `version` counts how often. `gone` marks a name that was deallocated.
     """
 
     name: str
@@ -55,11 +56,13 @@ class Prepared:
     state: NameState | None = None
     catalog: Catalog | None = None
     fields: tuple[Field, ...] | None = None
+    version: int = 0
+    gone: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Portal:
-    """A bound statement. `described` is set once a Describe of it or of its statement was sent."""
+    """A bound statement. `described` is set once a Describe of it was sent, `gone` once SQL closed or replaced it."""
 
     name: str
     prepared: Prepared
@@ -70,6 +73,7 @@ class Portal:
     fields: tuple[Field, ...] | None = None
     described: bool = False
     stale: bool = False
+    gone: bool = False
 
 
 class Owed(Enum):
@@ -90,7 +94,8 @@ class Entry:
     """One owed answer.
 
     `refusal` is the error to put in the place of the server's for a statement of the gateway's own; `own` marks a
-    Describe that the client did not ask for; `running` are the statements of a Query, in order.
+    Describe that the client did not ask for; `running` are the statements of a Query, in order; `version` is that of
+    the prepared statement when its Describe was sent.
     """
 
     owed: Owed
@@ -101,6 +106,7 @@ class Entry:
     refusal: bytes = b""
     own: bool = False
     closes: str = ""
+    version: int = 0
 
 
 class Pipeline:

@@ -10,6 +10,7 @@ FunctionCall    refused: it names a function by OID, past every text
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.statement import Parameter, Stage, Statement
@@ -28,7 +29,7 @@ from blastwall.protocols.postgres.messages import (
 )
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Prepared, Running
 from blastwall.protocols.postgres.values import recorded_value
-from blastwall.sql.postgres import Classified, NameState
+from blastwall.sql.postgres import Classified, NameState, either, same_names
 from blastwall.wire.inbox import HEADER, Frame, Inbox
 from blastwall.wire.reader import Malformed
 
@@ -122,7 +123,7 @@ class Requests:
             out.append(Send(UPSTREAM, message))
             shared.pipeline.push(Entry(Owed.QUERY, shared.pipeline.segment, running=list(running)))
             for one in running:
-                shared.names.sent(one.classified)
+                shared.names.sent(one)
 
         shared.ask(outputs, asked, release, extended=False, text=text)
 
@@ -181,9 +182,7 @@ class Requests:
             text = f'prepared statement "{bind.statement}" does not exist'
             shared.refuse_unasked(errors.UNDEFINED_STATEMENT, text, outputs)
             return
-        if prepared.state is not None and prepared.catalog is not shared.snapshot.catalog:
-            prepared.classified = self._one(prepared.text, prepared.state)
-            prepared.catalog = shared.snapshot.catalog
+        self._judge_anew(prepared)
 
         def release(running: tuple[Running, ...], out: list[Output]) -> None:
             portal = Portal(bind.portal, prepared, running[0], bind.values, bind.formats, bind.results)
@@ -193,6 +192,29 @@ class Requests:
 
         statement = self._bound_statement(prepared, bind.values, bind.formats)
         shared.ask(outputs, [(statement, prepared.classified)], release, extended=True, text=prepared.text)
+
+    def _judge_anew(self, prepared: Prepared) -> None:
+        """PostgreSQL analyses a prepared statement anew where its names mean something else by now; so do we.
+
+        It does so under the search_path of the moment, and keeps the old meaning where nothing that it watches has
+        changed (a temporary table that came since): so both count.
+        """
+        shared = self._shared
+        now, then, catalog = shared.names.state, prepared.state, shared.snapshot.catalog
+        if then is None:
+            name = prepared.name.replace('"', '""')
+            inner, (fresh,) = prepared.classified, shared.classify(f'EXECUTE "{name}"')
+            prepared.classified = replace(
+                fresh, start=inner.start, end=inner.end, operation=inner.operation, literals=inner.literals,
+                parameters=inner.parameters, executes=None,
+            )  # fmt: skip
+        elif prepared.catalog is not catalog or not same_names(then, now):
+            prepared.state = either(then, now)
+            prepared.classified, prepared.catalog = self._one(prepared.text, prepared.state), catalog
+        else:
+            return
+        prepared.fields = None
+        prepared.version += 1
 
     def _bound_statement(
         self, prepared: Prepared, values: tuple[bytes | None, ...], formats: tuple[int, ...]
@@ -214,6 +236,7 @@ class Requests:
         entry = Entry(Owed.DESCRIBE, self._shared.pipeline.segment)
         if named.kind == "S":
             entry.prepared = self._shared.names.prepared(named.name)
+            entry.version = entry.prepared.version if entry.prepared is not None else 0
         else:
             entry.portal = self._shared.names.portal(named.name)
         if entry.portal is not None:
@@ -252,7 +275,7 @@ class Requests:
             shared.pipeline.push(Entry(Owed.DESCRIBE, segment, portal=portal, own=True))
         outputs.append(Send(UPSTREAM, message))
         shared.pipeline.push(Entry(Owed.EXECUTE, segment, running=[portal.running], portal=portal))
-        shared.names.sent(portal.prepared.classified)
+        shared.names.sent(portal.running)
 
     def _close(self, message: bytes, outputs: list[Output]) -> None:
         named = decode_named(message[HEADER:])

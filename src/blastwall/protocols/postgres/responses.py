@@ -242,7 +242,7 @@ class Responses:
         self._pop()
         if entry.portal is not None:
             entry.portal.fields = fields
-        elif entry.prepared is not None:
+        elif entry.prepared is not None and entry.prepared.version == entry.version:
             entry.prepared.fields = fields
         return SWALLOW if entry.own else PASS
 
@@ -263,6 +263,7 @@ class Responses:
 
     def _completed(self, running: Running) -> None:
         self._ran.append(running)
+        self._shared.names.completed(running)
         if any(effect.action in _CHANGES_CATALOG for effect in running.classified.effects):
             self._catalog_changed = True
 
@@ -298,6 +299,10 @@ class Responses:
         """The server ignores the rest of the segment: close its records, and ignore it likewise."""
         dropped, found = self._shared.pipeline.drop_to_sync()
         for position, entry in enumerate(dropped):
+            if entry.owed is Owed.PARSE and entry.prepared is not None:
+                self._shared.names.failed_parse(entry.prepared)
+            elif entry.owed is Owed.BIND and entry.portal is not None:
+                self._shared.names.failed_bind(entry.portal)
             for running in entry.running:
                 self._shared.finish(running, after, error=_SKIPPED if position else reason)
         if not found:

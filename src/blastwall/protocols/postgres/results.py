@@ -22,6 +22,9 @@ from blastwall.protocols.postgres.values import value_kind
 from blastwall.sql.postgres import Classified, Copy, OutputColumn
 
 _RUNS_CODE = frozenset({Action.EXECUTE, Action.UNCLASSIFIED})
+_STATISTICS = frozenset({"pg_statistic", "pg_stats", "pg_statistic_ext_data", "pg_stats_ext", "pg_stats_ext_exprs"})
+"""Relations of pg_catalog that hold samples of every table's values."""
+_SAMPLED = frozenset(("pg_catalog", name) for name in _STATISTICS)
 _TOLD = "MDHWq"
 """Error fields that are prose: message, detail, hint, context, internal query."""
 
@@ -42,12 +45,19 @@ class ResultGuard:
             return False
         objects = (effect.object.path for effect in classified.effects)
         named = {(path[1], path[2]) for path in objects if len(path) == 3} | classified.reads
+        if any(self._hides(*one) for one in classified.renames):
+            return True
         return self._runs_code(classified) or any(self._protects(schema, table) for schema, table in named)
 
     def refusal(self, classified: Classified) -> str | None:
         """Why the statement cannot be sent under these rules; None where it can."""
         if not self.touches(classified):
             return None
+        renamed = sorted(".".join(one) for one in classified.renames if self._hides(*one))
+        if renamed:
+            return (
+                f"masking rules go by names, and it would show masked columns of {renamed[0].strip('.')} by other names"
+            )
         if classified.copies is None:
             return "it would store or send on values of masked columns, as far as can be told"
         hidden = sorted({_dotted(c) for c in self.snapshot.widen(classified.copies) if self._protected.rule(c)})
@@ -107,7 +117,7 @@ class ResultGuard:
         kind = value_kind(field.type_, format_, self.snapshot.text_types)
         if not self.rules.columns:
             return ResultColumn(field.name, kind, frozenset(), exact=False)
-        if field.table and field.attribute > 0:
+        if field.table and field.attribute > 0 and not self._samples(field.table):
             sources = self.snapshot.origin(field.table, field.attribute)
             if sources is not None:
                 return ResultColumn(field.name, kind, sources, exact=self._is_table(field.table))
@@ -137,7 +147,19 @@ class ResultGuard:
         relation = self.snapshot.catalog.by_oid(oid)
         return relation is not None and relation.kind not in ("v", "m")
 
+    def _samples(self, oid: int) -> bool:
+        relation = self.snapshot.catalog.by_oid(oid)
+        return relation is not None and (relation.schema, relation.name) in _SAMPLED
+
+    def _hides(self, schema: str, table: str) -> bool:
+        """Whether a table, or any table of the schema where none is named, holds masked columns."""
+        if table:
+            return self._protects(schema, table)
+        return any(self._protects(schema, one) for one in self.snapshot.catalog.tables_of(schema))
+
     def _protects(self, schema: str, table: str) -> bool:
+        if (schema, table) in _SAMPLED:
+            return True
         if self._protected.protects_table(self._database, schema, table):
             return True
         relation = self.snapshot.catalog.relation(schema, table)

@@ -3,7 +3,7 @@
 from blastwall.sql.postgres.catalog import Catalog, Function, Relation
 from blastwall.sql.postgres.classify import classify
 from blastwall.sql.postgres.guard import Limits
-from blastwall.sql.postgres.state import NameState, before, settled
+from blastwall.sql.postgres.state import NameState, before, either, facts, named, same_names, settled
 from blastwall.sql.postgres.statement import Changes, Classified, Copy, OutputColumn
 
 __all__ = [
@@ -18,5 +18,9 @@ __all__ = [
     "Relation",
     "before",
     "classify",
+    "either",
+    "facts",
+    "named",
+    "same_names",
     "settled",
 ]

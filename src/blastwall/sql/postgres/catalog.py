@@ -78,6 +78,10 @@ class Catalog:
         """Return the relation with that OID."""
         return self._by_oid.get(oid)
 
+    def tables_of(self, schema: str) -> tuple[str, ...]:
+        """Return the names of a schema's relations."""
+        return tuple(name for holder, name in self._relations if holder == schema)
+
     def functions(self, schema: str, name: str) -> tuple[Function, ...]:
         """Return every function of that exact name."""
         return self._functions.get((schema, name), ())

@@ -18,6 +18,15 @@ _EXPRESSIONS = frozenset(
 _STRUCTURE = frozenset({"DefElem", "List", "IndexElem", "PartitionElem", "StatsElem", "PartitionBoundSpec"})
 _ENTITLING = ("Trig", "Rule", "RowSecurity", "ChangeOwner")
 _LOSING = frozenset({"AT_DropColumn", "AT_DetachPartition", "AT_DetachPartitionFinalize"})
+_RELATING = frozenset(
+    {"AT_AddInherit", "AT_DropInherit", "AT_AttachPartition", "AT_DetachPartition", "AT_DetachPartitionFinalize"}
+)
+"""What lets a table's rows be read by another table's name, or no longer so."""
+_COLUMNS: frozenset[str] = frozenset({"OBJECT_COLUMN", "OBJECT_ATTRIBUTE"})
+_IN_RELATIONS = _COLUMNS | {"OBJECT_TABCONSTRAINT", "OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_POLICY"}
+_ROUTINE_KINDS = frozenset({"OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE", "OBJECT_AGGREGATE"})
+_CALLS = frozenset({"OBJECT_OPERATOR", "CreateOpClassStmt", "AlterOpFamilyStmt", "CreateRangeStmt"})
+"""Definitions after which ordinary statements call a function without naming it."""
 _DROPS_ENTITLE = frozenset({"OBJECT_POLICY", "OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_EVENT_TRIGGER", "OBJECT_ROLE"})
 
 DEFINES: dict[str, tuple[str, str]] = {
@@ -79,7 +88,7 @@ class Definitions(Objects):
         if reader is not None:
             reader(self, node)
         elif tag in DEFINES:
-            self._each((Action.DEFINE,), self._defined(node, *DEFINES[tag]))
+            self._define(tag, node)
         elif tag in NAMED:
             actions, field, folder, kind = NAMED[tag]
             self._each(actions, [self.pseudo(folder, text(node, field), kind)])
@@ -104,6 +113,13 @@ class Definitions(Objects):
             table = sub(inner, "pubtable") if tag == "PublicationObjSpec" else {}
             if table:
                 self._each((Action.EXPORT,), self.relation(table))
+
+    def _define(self, tag: str, node: Node) -> None:
+        targets = self._defined(node, *DEFINES[tag])
+        aggregate = text(node, "kind") == "OBJECT_AGGREGATE"
+        name = words(items(node, "defnames"))[-1:]
+        hidden = tag in _CALLS or text(node, "kind") in _CALLS or (aggregate and self.stands_in("".join(name)))
+        self._each((Action.DEFINE, Action.ENTITLE) if hidden else (Action.DEFINE,), targets)
 
     def _defined(self, node: Node, field: str, kind: str) -> list[Object]:
         if text(node, "kind") in {"OBJECT_AGGREGATE", "OBJECT_OPERATOR"}:
@@ -172,11 +188,41 @@ class Definitions(Objects):
                 self._each((Action.ENTITLE,), targets)
             if kind in _LOSING:
                 self._each((Action.DROP,), targets)
+            self._stored_by(kind, inner, node)
             tag, definition = unwrap(sub(inner, "def"))
             other = definition if tag == "RangeVar" else sub(definition, "name")
             if text(other, "relname"):
                 self._each((Action.DEFINE,), self.relation_objects({"RangeVar": other}, (), "table"))
+            if kind in _RELATING:
+                self._renamed(other if "Partition" in kind else sub(node, "relation"))
         self._mentioned(node)
+
+    def _renamed(self, relation: Node) -> None:
+        """Policies and masking rules go by names: whoever changes what they mean decides who may do what."""
+        targets = self.targets(relation)
+        self.renames.update((target.schema, target.name) for target in targets)
+        self._each((Action.ENTITLE,), [self.object(target) for target in targets])
+
+    def _stored_by(self, kind: str, command: Node, node: Node) -> None:
+        """USING and GENERATED store what they compute from other columns of the row."""
+        definition = sub(command, "def")
+        column = body(definition, "ColumnDef")
+        match kind:
+            case "AT_AlterColumnType":
+                computed: list[object] = [column.get("raw_default")]
+            case "AT_AddColumn":
+                computed = [body(item, "Constraint").get("raw_expr") for item in items(column, "constraints")]
+            case "AT_SetExpression":
+                computed = [definition]
+            case _:
+                return
+        row = self.table(sub(node, "relation"), None, reading=False)
+        own = row.find(text(command, "name")) if row.columns is not None else None
+        found = union([self.expr(one, Scope(None, [row])) for one in computed if one])
+        if found.sources is None or own is None or own.sources is None:
+            self.send_on(found.sources)
+        else:
+            self.send_on(found.sources - own.sources)
 
     def sequence(self, node: Node) -> None:
         """Read CREATE SEQUENCE and ALTER SEQUENCE."""
@@ -257,21 +303,39 @@ class Definitions(Objects):
         self._each((Action.ENTITLE,), self.named(text(node, "objtype"), sub(node, "object")))
 
     def rename(self, node: Node) -> None:
-        """Read ALTER … RENAME: a name that policy rules on will mean another thing."""
+        """Read ALTER … RENAME: a name that policy or masking rules on will mean another thing."""
         kind = text(node, "renameType")
         if "relation" in node:
             targets = self.relation(node)
+            if kind in _COLUMNS:
+                self.renames.update((target.schema, target.name) for target in self.targets(sub(node, "relation")))
+            elif kind not in _IN_RELATIONS:
+                self._renamed(sub(node, "relation"))
         elif kind in {"OBJECT_SCHEMA", "OBJECT_DATABASE", "OBJECT_ROLE", "OBJECT_TABLESPACE"}:
             targets = self.named(kind, {"String": {"sval": text(node, "subname")}})
         else:
             targets = self.named(kind, sub(node, "object"))
+        if kind == "OBJECT_SCHEMA":
+            self.renames.add((text(node, "subname"), ""))
+            self._each((Action.ENTITLE,), targets)
         self._each((Action.ENTITLE,) if kind == "OBJECT_ROLE" else (Action.DEFINE,), targets)
+        if kind in _ROUTINE_KINDS:
+            self._routine_named(text(node, "newname"), targets)
+
+    def _routine_named(self, name: str, targets: list[Object]) -> None:
+        self.function_made(name)
+        if self.stands_in(name):
+            self._each((Action.ENTITLE,), targets)
 
     def move(self, node: Node) -> None:
         """Read ALTER … SET SCHEMA and … DEPENDS ON EXTENSION."""
         kind = text(node, "objectType")
         targets = self.relation(node) if "relation" in node else self.named(kind, sub(node, "object"))
         self._each((Action.DEFINE,), targets)
+        if "relation" in node and "newschema" in node:
+            self._renamed(sub(node, "relation"))
+        elif kind in _ROUTINE_KINDS and targets:
+            self._routine_named(targets[0].path[-1], targets)
         if "newschema" in node:
             self.effect(Action.DEFINE, Object((self.catalog.database, text(node, "newschema")), "schema"))
 

@@ -139,11 +139,11 @@ class Expressions(Functions):
         schema = fields[-3] if len(fields) > 2 else ""
         row = scope.range(fields[-2], schema) or scope.range(fields[-2])
         if row is None:
-            self.attribute(fields[-1])
+            self.attribute(fields[-1], None)
             return UNKNOWN
         found = row.find(fields[-1])
         if found is None or row.columns is None:
-            self.attribute(fields[-1])
+            self.attribute(fields[-1], row.whole().sources)
         if found is None:
             return CONSTANT if fields[-1] in SYSTEM_COLUMNS else row.whole()
         return found
@@ -159,7 +159,7 @@ class Expressions(Functions):
         for step in items(inner, "indirection"):
             tag, body = unwrap(step)
             if tag == "String":
-                self.attribute(text(body, "sval"))
+                self.attribute(text(body, "sval"), found[0].sources)
             else:
                 found.append(self.expr(step, scope))
         return union(found)

@@ -26,6 +26,7 @@ class Findings:
         self.effects: dict[Effect, None] = {}
         self.doubts: dict[str, None] = {}
         self.reads: set[tuple[str, str]] = set()
+        self.renames: set[tuple[str, str]] = set()
         self.copies: Sources = frozenset()
         self.filters: set[Column] = set()
         self.literals: dict[int, Column | None] = {}

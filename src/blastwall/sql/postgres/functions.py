@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from blastwall.model.effects import Action, Object
 from blastwall.sql.postgres.builtin_names import HARMLESS_FUNCTIONS, OPERATORS
 from blastwall.sql.postgres.names import Names
+from blastwall.sql.postgres.statement import Sources
 from blastwall.sql.postgres.tree import Node, body, items, scalar, words
 
 
@@ -60,6 +61,13 @@ _DERIVING = re.compile(
 )
 
 
+_KEYWORD_FUNCTIONS = frozenset(
+    {"json_array", "json_arrayagg", "json_exists", "json_objectagg", "json_query", "json_serialize", "json_table",
+     "json_value", "set_config", "current_setting", "nextval", "setval", "xmltable"}
+)  # fmt: skip
+"""Names that the newest grammar takes for its own, and an older server for a function's."""
+
+
 def danger(name: str) -> Danger | None:
     """Return what is known of a dangerous function, by its name in lower-case."""
     match = _DANGER.fullmatch(name)
@@ -86,7 +94,7 @@ class Functions(Names, ABC):
         if name in {"set_config", "current_setting", "nextval", "setval"}:
             return self._special(name, arguments)
         if name in HARMLESS_FUNCTIONS:
-            return not users or self._pure(users)
+            return name != "setseed" and (not users or self._pure(users))
         if self._dangerous(name, "pg_catalog", arguments):
             return False
         if not users:
@@ -124,7 +132,7 @@ class Functions(Names, ABC):
         first = scalar(arguments[0]) if arguments else None
         if name in {"nextval", "setval"}:
             self._sequence(name, first if first is not None or not arguments else _serial(arguments[0]))
-            return True
+            return name == "nextval"
         if first is None:
             self.concede(f"{name} names its setting by an expression: write the setting's name as a constant")
         elif name == "current_setting":
@@ -155,10 +163,15 @@ class Functions(Names, ABC):
     def set_config(self, name: str, arguments: list[Node]) -> None:
         """Add the effect of set_config; the reader of settings overrides it."""
 
-    def attribute(self, name: str) -> None:
+    def attribute(self, name: str, given: Sources) -> None:
         """Add what `value.name` does where `name` is no column: PostgreSQL calls the function of that name."""
-        if self.functions((name,)) or danger(name.lower()) is not None:
-            self.call((name,), [])
+        known = name in self.state.functions or danger(name.lower()) is not None or self.functions((name,))
+        if known and not self.call((name,), []):
+            self.send_on(given)
+
+    def stands_in(self, name: str) -> bool:
+        """Whether a function of this name would be called by statements that are judged as calling a harmless one."""
+        return name in HARMLESS_FUNCTIONS or name in _KEYWORD_FUNCTIONS
 
     def operator(self, parts: tuple[str, ...]) -> bool:
         """Add what an operator does; return whether its result depends on its operands alone."""

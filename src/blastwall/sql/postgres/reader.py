@@ -208,6 +208,7 @@ class Reader(Definitions):
             outputs=self.outputs if returns else None,
             returns_rows=returns,
             reads=frozenset(self.reads),
+            renames=frozenset(self.renames),
             copies=self.copies,
             filters=frozenset(self.filters),
             copy=self.copy,

@@ -55,10 +55,12 @@ class Routines(Copying):
         """Read CREATE FUNCTION: `define`, `entitle` where it runs as its owner, and the effects of its body."""
         given = list(options(items(node, "options")))
         by_name = dict(given)
-        for created in self.created(words(items(node, "funcname")), "function"):
+        parts = words(items(node, "funcname"))
+        for created in self.created(parts, "function"):
             self.effect(Action.DEFINE, created)
-            if scalar(by_name.get("security", {})) == "true":
+            if scalar(by_name.get("security", {})) == "true" or self.stands_in(parts[-1]):
                 self.effect(Action.ENTITLE, created)
+        self.function_made(parts[-1])
         for parameter in items(node, "parameters"):
             self.expr(sub(body(parameter, "FunctionParameter"), "defexpr"), Scope())
         before = self.state
@@ -67,6 +69,10 @@ class Routines(Copying):
                 self._function_setting(body(argument, "VariableSetStmt"))
         self._function_body(node, by_name)
         self.state = before
+
+    def function_made(self, name: str) -> None:
+        """Note a name by which a function may be called from now on."""
+        self.changes = replace(self.changes, functions=self.changes.functions | {name})
 
     def _function_setting(self, node: Node) -> None:
         kept, self.changes = self.changes, NO_CHANGES
@@ -145,8 +151,11 @@ class Routines(Copying):
         if inside.paths is not None or inside.reset:
             self.concede("code changes the search_path, so the names after it cannot be known: qualify them instead")
             self.changes = replace(self.changes, paths=())
-        if inside.user or inside.temp:
-            self.changes = replace(self.changes, user=inside.user, temp=self.changes.temp | inside.temp)
+        if inside.user or inside.temp or inside.functions:
+            self.changes = replace(
+                self.changes, user=inside.user, temp=self.changes.temp | inside.temp,
+                functions=self.changes.functions | inside.functions,
+            )  # fmt: skip
         if self.reads:
             self.send_on(None)
 

@@ -22,7 +22,8 @@ MAX_CANDIDATES = 4
 class NameState:
     """`search_paths` may each be in force; `users` are roles that "$user" may mean besides `user`.
 
-    `temp` are names ever created as temporary. `prepared` are statements prepared by PREPARE or by the protocol,
+    `temp` are names ever created as temporary, `functions` those of functions that the session made: the
+    catalog does not have a transaction's own yet. `prepared` are statements prepared by PREPARE or by the protocol,
     `cursors` those behind cursors; several under a name are alternatives. `default` is what RESET goes back to.
     `start` and `lasting` are kept while a transaction is open: the paths if it rolls back, and if it commits.
     """
@@ -33,6 +34,7 @@ class NameState:
     prepared: Named = field(default_factory=dict)
     cursors: Named = field(default_factory=dict)
     users: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
     default: Path = ("$user", "public")
     start: Paths | None = None
     lasting: Paths = ()
@@ -50,14 +52,18 @@ def before(state: NameState, classified: Classified) -> NameState:
         lasting=_union(state.lasting or state.search_paths, after.lasting or after.search_paths),
         users=after.users | {state.user, after.user},
         temp=state.temp | after.temp,
+        functions=state.functions | after.functions,
         prepared=_both(state.prepared, after.prepared),
         cursors=_both(state.cursors, after.cursors),
     )
 
 
 def _matters(one: Classified) -> bool:
-    named = (one.prepares, one.declares, one.deallocates, one.closes)
-    return bool(one.changes) or bool(one.transaction) or any(item is not None for item in named)
+    return bool(one.changes) or bool(one.transaction) or any(item is not None for item in _named(one))
+
+
+def _named(one: Classified) -> tuple[object, ...]:
+    return (one.prepares, one.declares, one.deallocates, one.closes)
 
 
 def settled(state: NameState, classified: Classified, in_transaction: bool) -> NameState:
@@ -71,6 +77,37 @@ def settled(state: NameState, classified: Classified, in_transaction: bool) -> N
     if classified.changes:
         state = _changed(state, classified.changes, in_transaction)
     return state
+
+
+def either(one: NameState, other: NameState) -> NameState:
+    """Return the state of a statement that may run under the one or the other."""
+    return replace(
+        one,
+        search_paths=_union(one.search_paths, other.search_paths),
+        users=one.users | other.users | {other.user},
+        temp=one.temp | other.temp,
+        functions=one.functions | other.functions,
+        prepared=_both(one.prepared, other.prepared),
+        cursors=_both(one.cursors, other.cursors),
+    )
+
+
+def same_names(one: NameState, other: NameState) -> bool:
+    """Whether every name of a relation or function means the same in both."""
+    return facts(one) == facts(other)
+
+
+def facts(state: NameState) -> tuple[object, ...]:
+    """Return what the meaning of relations and functions depends on, besides the catalog."""
+    return (state.search_paths, state.temp, state.functions, state.users | {state.user})
+
+
+def named(state: NameState, classified: Classified) -> NameState:
+    """Return the state with what the statement prepared, declared, deallocated or closed.
+
+    A rollback undoes none of these; the cursors of a transaction that failed are gone, so their names mean nothing.
+    """
+    return _names(state, classified)
 
 
 def _transaction(state: NameState, classified: Classified, in_transaction: bool) -> NameState:
@@ -89,6 +126,8 @@ def _transaction(state: NameState, classified: Classified, in_transaction: bool)
 
 
 def _names(state: NameState, classified: Classified) -> NameState:
+    if all(one is None for one in _named(classified)):
+        return state
     prepared, cursors = dict(state.prepared), dict(state.cursors)
     if classified.prepares is not None:
         prepared[classified.prepares[0]] = classified.prepares[1]
@@ -107,6 +146,8 @@ def _names(state: NameState, classified: Classified) -> NameState:
 def _changed(state: NameState, changes: Changes, in_transaction: bool) -> NameState:
     if changes.temp:
         state = replace(state, temp=state.temp | changes.temp)
+    if changes.functions:
+        state = replace(state, functions=state.functions | changes.functions)
     if changes.user and changes.user != state.user:
         state = replace(state, user=changes.user, users=state.users | {state.user})
     paths: Paths | None = (state.default,) if changes.reset else changes.paths

@@ -47,7 +47,7 @@ class Changes:
     `paths` are the search paths that may be in force afterwards: None unchanged, () unknown. `reset` means back to the
     session's default. `local` ends with the transaction. `certain` is false where the change may not happen
     (set_config in an expression, a statement that is only prepared). `user` is a role taken, `temp` names made
-    temporary.
+    temporary, `functions` names of functions made.
     """
 
     paths: tuple[tuple[str, ...], ...] | None = None
@@ -56,9 +56,10 @@ class Changes:
     certain: bool = True
     user: str = ""
     temp: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return self.paths is not None or self.reset or bool(self.user) or bool(self.temp)
+        return self.paths is not None or self.reset or bool(self.user or self.temp or self.functions)
 
 
 NO_CHANGES = Changes()
@@ -71,7 +72,8 @@ class Classified:
     `start` and `end` are character offsets in the text; literals' offsets are relative to the whole text. `parameters`
     maps $n to the column that it is stored into or compared with. `copies` are the columns whose values the statement
     would store elsewhere or send on: None if that cannot be traced. `filters` are the columns that WHERE, JOIN, ORDER
-    BY, GROUP BY and HAVING name. `reads` are (schema, relation), tables behind views included. `tree` is the parsed
+    BY, GROUP BY and HAVING name. `reads` are (schema, relation), tables behind views included. `renames` are those
+    whose rows or columns another name will show: renamed, moved, attached to a table or detached. `tree` is the parsed
     statement, kept so that EXECUTE can judge a prepared statement again where names have changed their meaning.
     """
 
@@ -87,6 +89,7 @@ class Classified:
     outputs: tuple[OutputColumn, ...] | None = None
     returns_rows: bool = False
     reads: frozenset[tuple[str, str]] = frozenset()
+    renames: frozenset[tuple[str, str]] = frozenset()
     copies: frozenset[Column] | None = frozenset()
     filters: frozenset[Column] = frozenset()
     copy: Copy | None = None

@@ -114,7 +114,9 @@ def test_affected_rows(tag: str, affected: int | None) -> None:
 @pytest.mark.parametrize(
     ("code", "message", "told"),
     [
-        ("42P01", 'relation "x" does not exist', 'relation "x" does not exist'),
+        ("42501", "permission denied for table x", "permission denied for table x"),
+        ("42P01", 'relation "219-09-9999" does not exist', "withheld"),
+        ("3D000", 'database "219-09-9999" does not exist', "withheld"),
         ("22P02", 'invalid input syntax for type integer: "ana@example.com"', "withheld"),
         ("P0001", "ana@example.com", "withheld"),
         ("23505", 'duplicate key value violates unique constraint "k"', "duplicate key value violates"),
