@@ -20,8 +20,11 @@ from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.limits import RelayLimits
 
 _log = structlog.get_logger(__name__)
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-"""After a failure look-ups are refused for so many seconds, twice as many after each further one."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
+"""After a failure look-ups are refused for so many seconds, twice as many after each further one.
+
+The longest is also how long a resource that came back may still seem gone, so it is short.
+"""
 
 
 class LookupFailed(Exception):  # noqa: N818 - says what happened
@@ -107,6 +110,8 @@ class SideConnection:
         self._numbers = count(1)
         self._waiting: dict[int, _Waiting] = {}
         self._carrier: CompanionCarrier | None = None
+        self._answers = False
+        """Whether the present connection has answered: one that did and is lost idle was closed, it has not failed."""
         self._opening: asyncio.Task[None] | None = None
         self._failures = 0
         self._not_before = 0.0
@@ -145,7 +150,7 @@ class SideConnection:
             self._fail("a fault of the gateway's own")
         else:
             self._opening = None
-            self._carrier = carrier
+            self._carrier, self._answers = carrier, False
             self._idle = self._loop.call_later(self._setting.limits.companion_idle, self._check_idle)
             carrier.start()
             for number, waiting in tuple(self._waiting.items()):
@@ -162,7 +167,7 @@ class SideConnection:
 
     def _answered(self, number: int, reply: object) -> None:
         if not isinstance(reply, Exception):
-            self._failures = 0
+            self._failures, self._answers = 0, True
         self._settle(number, reply)
 
     def _settle(self, number: int, reply: object) -> None:
@@ -183,7 +188,10 @@ class SideConnection:
             self._carrier = None
             if self._idle is not None:
                 self._idle.cancel()
-            self._fail(reason)
+            if self._answers and not self._waiting:
+                _log.info("companion_lost", companion=self._name, resource=self._setting.resource.name, reason=reason)
+            else:
+                self._fail(reason)
 
     def _fail(self, reason: str) -> None:
         self._failures += 1
