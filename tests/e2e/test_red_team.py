@@ -269,6 +269,25 @@ DIALOGUES: dict[str, list[list[bytes]]] = {
         [run(f"PREPARE s AS {NAME}"), close("S", "s"), parse(SSN, "s"), SYNC], [bind("s"), execute(), SYNC],
         [query("EXECUTE s")],
     ],
+    "an EXECUTE in a Parse, of what was replaced since": [
+        [query(f"PREPARE s AS {NAME}")], [parse("EXECUTE s", "e"), describe("S", "e"), SYNC], [query("DEALLOCATE s")],
+        [query(f"PREPARE s AS {SSN}")], [bind("e"), execute(), SYNC],
+    ],
+    "an EXECUTE in a portal, of what was replaced since": [
+        [query("BEGIN")], [query(f"PREPARE s AS {NAME}")], [parse("EXECUTE s"), bind("", "p"), describe("P", "p"), SYNC],
+        [run("DEALLOCATE s"), run(f"PREPARE s AS {SSN}"), execute("p"), SYNC],
+    ],
+    "a FETCH in a portal, from what was replaced since": [
+        [query("BEGIN")], [query(f"DECLARE c CURSOR FOR {NAME}")], [parse("FETCH ALL c"), bind("", "p"), describe("P", "p"), SYNC],
+        [run("CLOSE c"), run(f"DECLARE c CURSOR FOR {SSN}"), execute("p"), SYNC],
+    ],
+    "a COPY in a portal, run under another search_path": [
+        [query("BEGIN")], [parse("COPY archive TO STDOUT"), bind("", "p"), SYNC], [run("SET search_path TO hr"), execute("p"), SYNC],
+    ],
+    "the same, of a query": [
+        [query("BEGIN")], [parse("COPY (SELECT * FROM archive) TO STDOUT"), bind("", "p"), SYNC], [query("SET search_path TO hr")],
+        [execute("p"), SYNC],
+    ],
     "portals bound twice": [
         [query("BEGIN")], [parse(NAME, "a"), parse(SSN, "b"), bind("a", ""), describe("P"), bind("b", ""), execute(), SYNC],
     ],
@@ -295,6 +314,7 @@ def test_names(thief: HostileClient, dialogue: str) -> None:
         ([run("PREPARE s AS SELECT 1 WHERE $1 = 3"), close("S", "s"), parse(HELD, "s"), SYNC, query("EXECUTE s(3)")], 2),
         ([parse(HELD, "s"), SYNC, parse(HARMLESS, "s"), SYNC, SYNC, bind("s", "", b"3"), execute(), SYNC], 4),
         ([parse(HELD, "s"), SYNC, parse(HARMLESS, "s"), SYNC, SYNC, query("EXECUTE s(3)")], 4),
+        ([query("PREPARE s AS SELECT 1 WHERE 1 = 3"), parse("EXECUTE s"), bind("", "p"), run("DEALLOCATE s"), parse("PREPARE s AS DELETE FROM orders WHERE id = 3"), bind(), execute(), execute("p"), SYNC], 2),
         ([parse(HELD, "s"), SYNC, run("SELECT 1/0"), close("S", "s"), parse(HARMLESS, "s"), SYNC, SYNC, bind("s", "", b"3"), execute(), SYNC], 4),
         ([parse(HELD, "s"), SYNC, query("SELECT 1/0; DEALLOCATE s; PREPARE s AS SELECT 1 WHERE $1 = 3"), SYNC, query("EXECUTE s(3)")], 4),
         ([parse(HELD, "s"), SYNC, query("BEGIN; DEALLOCATE s; PREPARE s AS SELECT 1 WHERE $1 = 3; DEALLOCATE s; ROLLBACK"),

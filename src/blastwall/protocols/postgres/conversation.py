@@ -39,7 +39,7 @@ from blastwall.protocols.postgres.messages import Parse, encode_parse, encode_qu
 from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Pipeline, Running
 from blastwall.protocols.postgres.results import ResultGuard
-from blastwall.sql.postgres import Classified, NameState, classify, facts
+from blastwall.sql.postgres import Classified, NameState, classify, facts, goes_by_names
 
 FAILING = "blastwall: this statement was refused by policy"
 """Text that PostgreSQL cannot parse, in any state of a transaction. It also tells whoever reads the server's log."""
@@ -108,7 +108,7 @@ class Conversation:
         found = snapshot.classified.get(key)
         if found is None:
             found = classify(text, snapshot.catalog, state)
-            if not any(one.executes is not None or one.operation in ("FETCH", "MOVE") for one in found):
+            if not any(goes_by_names(one) for one in found):
                 snapshot.remember(key, len(text), found)
         return found
 

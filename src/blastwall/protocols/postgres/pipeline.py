@@ -171,6 +171,16 @@ class Pipeline:
             for one in entry.running
         )
 
+    @property
+    def copy_is_open(self) -> bool:
+        """Whether the server waits for data of a COPY whose end was not sent yet."""
+        entry = self.head
+        if entry is None or entry.owed not in (Owed.QUERY, Owed.EXECUTE):
+            return False
+        one = next((one for one in entry.running if not one.done), None)
+        copy = one.classified.copy if one is not None and one.planned else None
+        return copy is not None and copy.direction == "in" and all(e.owed is not Owed.COPY_END for e in self._entries)
+
     def unsettled(self) -> bool:
         """Whether the outcome of an earlier segment is open that may change what names mean."""
         return any(entry.segment < self.segment and entry.owed is not Owed.SYNC for entry in self._entries)

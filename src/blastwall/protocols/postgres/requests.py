@@ -29,7 +29,7 @@ from blastwall.protocols.postgres.messages import (
 )
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Prepared, Running
 from blastwall.protocols.postgres.values import recorded_value
-from blastwall.sql.postgres import Classified, NameState, either, same_names
+from blastwall.sql.postgres import Classified, NameState, either, goes_by_names, same_names
 from blastwall.wire.inbox import HEADER, Frame, Inbox
 from blastwall.wire.reader import Malformed
 
@@ -95,6 +95,8 @@ class Requests:
         if kind not in _WAITING or self._shared.discarding:
             return False
         pipeline = self._shared.pipeline
+        if pipeline.copy_is_open:
+            raise Malformed(f"a message of the type {chr(kind)!r} in the middle of a COPY FROM STDIN")
         return self._shared.refreshing is not None or pipeline.unsettled() or pipeline.copies_in
 
     def _handle(self, frame: Frame, outputs: list[Output]) -> None:
@@ -160,7 +162,9 @@ class Requests:
         shared = self._shared
         state = shared.names.state
         classified = self._one(parse.query, state)
-        prepared = Prepared(parse.name, parse.query, classified, parse.types, state, shared.snapshot.catalog)
+        prepared = Prepared(
+            parse.name, parse.query, classified, parse.types, _names_only(state), shared.snapshot.catalog
+        )
 
         def release(running: tuple[Running, ...], out: list[Output]) -> None:
             out.append(Send(UPSTREAM, message))
@@ -179,7 +183,8 @@ class Requests:
         shared = self._shared
         prepared = shared.names.prepared(bind.statement)
         if prepared is None:
-            text = f'prepared statement "{bind.statement}" does not exist'
+            called = f'prepared statement "{bind.statement}"' if bind.statement else "unnamed prepared statement"
+            text = f"{called} does not exist"
             shared.refuse_unasked(errors.UNDEFINED_STATEMENT, text, outputs)
             return
         self._judge_anew(prepared)
@@ -197,7 +202,8 @@ class Requests:
         """PostgreSQL analyses a prepared statement anew where its names mean something else by now; so do we.
 
         It does so under the search_path of the moment, and keeps the old meaning where nothing that it watches has
-        changed (a temporary table that came since): so both count.
+        changed (a temporary table that came since): so both count. A utility statement is analysed when it is run, and
+        an EXECUTE or FETCH means whatever has the name then.
         """
         shared = self._shared
         now, then, catalog = shared.names.state, prepared.state, shared.snapshot.catalog
@@ -208,9 +214,10 @@ class Requests:
                 fresh, start=inner.start, end=inner.end, operation=inner.operation, literals=inner.literals,
                 parameters=inner.parameters, executes=None,
             )  # fmt: skip
-        elif prepared.catalog is not catalog or not same_names(then, now):
-            prepared.state = either(then, now)
-            prepared.classified, prepared.catalog = self._one(prepared.text, prepared.state), catalog
+        elif prepared.catalog is not catalog or goes_by_names(prepared.classified) or not same_names(then, now):
+            both = either(now, then)
+            prepared.state = _names_only(both)
+            prepared.classified, prepared.catalog = self._one(prepared.text, both), catalog
         else:
             return
         prepared.fields = None
@@ -252,6 +259,10 @@ class Requests:
             text = f'portal "{execute.portal}" does not exist'
             shared.refuse_unasked(errors.UNDEFINED_CURSOR, text, outputs)
             return
+        self._judge_anew(portal.prepared)
+        then, now = portal.running.classified, portal.prepared.classified
+        if now is not then and now != then:
+            portal.stale, portal.described, portal.fields = True, False, None
         if not portal.stale:
             self._run(portal, message, outputs)
             return
@@ -300,6 +311,11 @@ class Requests:
     def _terminate(self, message: bytes, outputs: list[Output]) -> None:
         self.ended = True
         outputs += [Send(UPSTREAM, message), Close("the client ended the session")]
+
+
+def _names_only(state: NameState) -> NameState:
+    """What relations and functions mean in a state, without all that is prepared in it."""
+    return replace(state, prepared={}, cursors={})
 
 
 def nothing(database: str, text: str) -> Classified:

@@ -3,7 +3,7 @@
 from blastwall.sql.postgres.catalog import Catalog, Function, Relation
 from blastwall.sql.postgres.classify import classify
 from blastwall.sql.postgres.guard import Limits
-from blastwall.sql.postgres.state import NameState, before, either, facts, named, same_names, settled
+from blastwall.sql.postgres.state import NameState, before, either, facts, goes_by_names, named, same_names, settled
 from blastwall.sql.postgres.statement import Changes, Classified, Copy, OutputColumn
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "classify",
     "either",
     "facts",
+    "goes_by_names",
     "named",
     "same_names",
     "settled",

@@ -102,6 +102,11 @@ def facts(state: NameState) -> tuple[object, ...]:
     return (state.search_paths, state.temp, state.functions, state.users | {state.user})
 
 
+def goes_by_names(classified: Classified) -> bool:
+    """Whether the statement means what something prepared or declared means when it is run."""
+    return classified.executes is not None or classified.operation in ("FETCH", "MOVE")
+
+
 def named(state: NameState, classified: Classified) -> NameState:
     """Return the state with what the statement prepared, declared, deallocated or closed.
 

@@ -388,14 +388,20 @@ class TestCopyIn:
     def test_nothing_else_is_asked_until_it_has_ended(self) -> None:
         book = self.begin(query(self.COPY))
         book.from_server(frame(b"G", b"\0\0\0"))
-        book.client(frame(b"d", b"1\t1\t1\n") + query("SELECT 'sneaked in'"))
-        assert b"sneaked in" not in book.to_server
-        book.client(frame(b"c", b""))
+        book.client(frame(b"d", b"1\t1\t1\n") + frame(b"c", b"") + query("SELECT 'sneaked in'"))
         assert b"sneaked in" not in book.to_server
         book.from_server(frame(b"C", cstring("COPY 1")) + encode_ready(b"I"))
         assert b"sneaked in" in book.to_server
         finished = [event for event in book.events if isinstance(event, Finished)]
         assert finished[-1].affected == 1
+
+    def test_a_question_in_the_middle_of_the_data_closes(self) -> None:
+        book = self.begin(query(self.COPY))
+        book.client(query("SELECT 'sneaked in'"))
+        assert book.closed is None
+        book.from_server(frame(b"G", b"\0\0\0"))
+        assert book.closed is not None
+        assert b"sneaked in" not in book.to_server
 
     def test_the_sync_that_a_server_ignores_while_copying_is_not_owed(self) -> None:
         book = self.begin(
