@@ -307,7 +307,7 @@ def settled(shop: Shop) -> None:
 
 
 def open_files(shop: Shop) -> int:
-    return len(os.listdir(f"/proc/{shop.gateway.pid}/fd"))
+    return len(list(Path(f"/proc/{shop.gateway.pid}/fd").iterdir()))
 
 
 def leave_abruptly(shop: Shop, times: int) -> None:

@@ -22,7 +22,7 @@ import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.e2e.conftest import EMAILS, SSNS, Shop
-from tests.e2e.opening import backends, eventually, events, opened
+from tests.e2e.opening import backends, events, eventually, opened
 from typer.testing import CliRunner
 
 from blastwall.cli.main import build

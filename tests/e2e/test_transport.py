@@ -351,7 +351,7 @@ def test_a_server_that_restarts(tmp_path: Path) -> None:
                 with pytest.raises(psycopg.OperationalError) as caught:
                     agent.execute("SELECT 1")
                 assert "terminat" in str(caught.value) or "pg-prod cannot be reached" in str(caught.value)
-            with pytest.raises(psycopg.OperationalError, match="blastwall: .*cannot be"):
+            with pytest.raises(psycopg.OperationalError, match=r"blastwall: .*cannot be"):
                 shop.connect()
             server.run()
             eventually(lambda: lets_in(shop), "agents are let in again", 3)

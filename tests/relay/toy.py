@@ -187,7 +187,7 @@ class ToySession:
         self._waiting = None
         return [Send(CLIENT, f"{type(reply).__name__} {reply}\n".encode()), *self._lines()]
 
-    def interrupted(self) -> Sequence[Output]:
+    def interrupted(self, reason: str = "") -> Sequence[Output]:
         return [] if self._running is None else [Send(UPSTREAM, b"!\n")]
 
     def reconsider(self) -> Sequence[Output]:

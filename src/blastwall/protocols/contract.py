@@ -286,8 +286,12 @@ class ProtocolSession(Protocol):
 
     def looked_up(self, number: int, reply: object) -> Sequence[Output]: ...
 
-    def interrupted(self) -> Sequence[Output]:
-        """Another connection presented the handle that this session claimed."""
+    def interrupted(self, reason: str = "") -> Sequence[Output]:
+        """Stop the statement under way; the session goes on.
+
+        Without a `reason` another connection presented the handle that this session claimed; with one the gateway
+        stops it, and the client hears why.
+        """
 
     def reconsider(self) -> Sequence[Output]:
         """Policy changed: what was allowed but not yet executed must be asked again."""

@@ -182,7 +182,8 @@ class Pump(Carrier):
             self.terminate(f"the session was idle for {limits.idle:g} seconds")
         elif self._stopwatch.overdue(now):
             _log.info("statement_overdue", session=self._name, resource=self._resource)
-            self._interrupted()
+            told = f"the statement ran longer than {limits.statement:g} seconds, the most that it may; it was cancelled"
+            self.call(partial(self._session.interrupted, told))
         elif CLIENT in self._streams and not self._blocked:
             self._streams[CLIENT].check_left()
 

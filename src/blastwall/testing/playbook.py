@@ -74,9 +74,9 @@ class Playbook:
         """The client goes."""
         self._run(self.session.receive_eof(CLIENT))
 
-    def interrupt(self) -> None:
-        """Another connection presents the session's handle."""
-        self._run(self.session.interrupted())
+    def interrupt(self, reason: str = "") -> None:
+        """Another connection presents the session's handle; with a reason, the gateway stops the statement."""
+        self._run(self.session.interrupted(reason))
 
     def terminate(self, reason: str) -> None:
         """The gateway ends the session."""

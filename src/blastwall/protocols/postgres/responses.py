@@ -15,7 +15,7 @@ from blastwall.model.effects import Action
 from blastwall.protocols.contract import CLIENT, Output, Send
 from blastwall.protocols.postgres.catalog import split_path
 from blastwall.protocols.postgres.conversation import Conversation
-from blastwall.protocols.postgres.errors import decode_fields, summary
+from blastwall.protocols.postgres.errors import QUERY_CANCELED, decode_fields, encode_error, summary
 from blastwall.protocols.postgres.messages import (
     Field,
     affected_rows,
@@ -71,6 +71,7 @@ class Responses:
         self._catalog_changed = False
         self._paused = False
         self.farewell = False
+        self._cancelled: tuple[Entry | None, str] = (None, "")
         self._handlers: dict[int, Callable[[bytes], Handled]] = {
             ord("1"): self._parse_complete,
             ord("2"): self._bind_complete,
@@ -283,7 +284,7 @@ class Responses:
         self._failed = True
         if entry.owed is Owed.SYNC:
             return Handled(self._told(body, b"E", entry))
-        shown = entry.refusal or self._told(body, b"E", entry)
+        shown = entry.refusal or self._explained(entry, fields) or self._told(body, b"E", entry)
         after: list[Output] = []
         reason = summary(fields)
         if entry.owed is Owed.QUERY:
@@ -294,6 +295,17 @@ class Responses:
         else:
             self._fail_segment(reason, after)
         return Handled(shown, after)
+
+    def explain_cancel(self, reason: str) -> None:
+        """The gateway cancels the statement under way: its client hears why, and not that it asked for it itself."""
+        self._cancelled = (self._shared.pipeline.head, reason)
+
+    def _explained(self, entry: Entry, fields: dict[str, str]) -> bytes | None:
+        cancelled, reason = self._cancelled
+        if cancelled is not entry or fields["C"] != QUERY_CANCELED:
+            return None
+        fields["M"] = reason
+        return encode_error(QUERY_CANCELED, f"blastwall: {reason}")
 
     def _fail_segment(self, reason: str, after: list[Output]) -> None:
         """The server ignores the rest of the segment: close its records, and ignore it likewise."""

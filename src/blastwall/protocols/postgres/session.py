@@ -183,12 +183,15 @@ class PostgresSession:
         except DetectorFailed as error:
             return self._fatal(errors.SYSTEM_ERROR, f"the result is closed, since it cannot be masked: {error}")
 
-    def interrupted(self) -> Sequence[Output]:
+    def interrupted(self, reason: str = "") -> Sequence[Output]:
         talk = self._conversation
-        if talk is None or self._requests is None or self._phase is not _Phase.TALKING:
+        if talk is None or self._requests is None or self._responses is None or self._phase is not _Phase.TALKING:
             return []
+        if reason and talk.pipeline:
+            self._responses.explain_cancel(reason)
+            return self._cancel()
         if talk.waiting is not None:
-            outputs = talk.withdraw(errors.QUERY_CANCELED, "canceling statement due to user request")
+            outputs = talk.withdraw(errors.QUERY_CANCELED, reason or "canceling statement due to user request")
             return self._ended(outputs + self._requests.go_on())
         return self._cancel() if talk.pipeline else []
 

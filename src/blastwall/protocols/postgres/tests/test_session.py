@@ -36,6 +36,7 @@ from blastwall.protocols.contract import (
     Withdraw,
 )
 from blastwall.protocols.postgres.conversation import FAILING
+from blastwall.protocols.postgres.errors import encode_error
 from blastwall.protocols.postgres.messages import (
     FLUSH,
     SYNC,
@@ -511,6 +512,22 @@ class TestStart:
         book.client(SPECIMENS.login)
         assert book.closed is not None
         assert b"cannot be judged" in book.to_client
+
+
+class TestLimit:
+    @pytest.mark.parametrize("code", ["57014", "22012"])
+    def test_a_statement_that_the_gateway_cancels_is_told_why(self, code: str) -> None:
+        server = TinyServer()
+        book = play(allow, server)
+        server.slow = True
+        book.client(query("SELECT 'long'"))
+        book.interrupt("it ran too long")
+        assert server.cancels
+        book.from_server(encode_error(code, "as the server says it") + encode_ready(b"I"))
+        assert (b"it ran too long" in book.to_client) is (code == "57014")
+        assert (b"as the server says it" in book.to_client) is (code != "57014")
+        (finished,) = [event for event in book.events if isinstance(event, Finished)]
+        assert (finished.error == "57014: it ran too long") is (code == "57014")
 
 
 class TestEnd:
