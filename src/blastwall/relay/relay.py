@@ -62,23 +62,30 @@ class Relay:
             ListenFailed: a port cannot be listened on; everything stays as it was.
         """
         limits = limits if limits is not None else self._limits
-        wanted = {each.resource.name: each for each in served}
-        fresh = await self._open([each for each in served if not self._listens(each)], limits)
-        for name, listener in tuple(self._listeners.items()):
-            if name not in wanted or name in fresh:
-                listener.close()
-                del self._listeners[name]
-            elif listener.served != wanted[name] or limits != self._limits:
-                listener.served = wanted[name]
-                listener.around = self._surroundings(wanted[name], limits)
-        self._listeners |= fresh
+        kept = self._kept(served)
+        fresh = await self._open([each for each in served if each.resource.name not in kept], limits)
+        for listener in set(self._listeners.values()) - set(kept.values()):
+            listener.close()
+        for each in served:
+            stays = kept.get(each.resource.name)
+            if stays is not None and (stays.served != each or limits != self._limits):
+                stays.served = each
+                stays.around = self._surroundings(each, limits)
+        self._listeners = kept | fresh
         self._limits = limits
         if self._ticking is None and not self._draining:
             self._tick()
 
-    def _listens(self, served: Served) -> bool:
-        listener = self._listeners.get(served.resource.name)
-        return listener is not None and listener.served.place == served.place
+    def _kept(self, served: Sequence[Served]) -> dict[str, Listener]:
+        """Return the listeners that stay, by what they serve from now on: a place may get another resource."""
+        places = {listener.served.place: listener for listener in self._listeners.values() if listener.served.port}
+        kept = {}
+        for each in served:
+            own = self._listeners.get(each.resource.name)
+            found = own if own is not None and own.served.place == each.place else places.get(each.place)
+            if found is not None:
+                kept[each.resource.name] = found
+        return kept
 
     async def _open(self, served: Sequence[Served], limits: RelayLimits) -> dict[str, Listener]:
         opened: dict[str, Listener] = {}
