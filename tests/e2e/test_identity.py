@@ -303,7 +303,7 @@ class TestIssuerOutage:
 
 def token_ended(token: str) -> bool:
     claims = jwt.decode(token, options={"verify_signature": False})
-    return time.time() > claims["exp"]
+    return time.time() > float(claims["exp"])
 
 
 def running(shop: Shop, words: str, user: str = "scram_user", label: str = "") -> list[tuple[object, ...]]:

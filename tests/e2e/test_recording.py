@@ -370,7 +370,7 @@ class TestNothingRunsUnrecorded:
                 for agent in (simple, extended):
                     with pytest.raises(psycopg.Error):
                         agent.execute(b"INSERT INTO archive VALUES (2, 'unrecorded')")
-                with pytest.raises(psycopg.OperationalError):
+                with pytest.raises(psycopg.OperationalError, match=r"cannot be recorded.*operator must repair"):
                     shop.connect()
                 _, body = shop.gateway.get("/metrics")
                 assert re.search(r"blastwall_recording_failures_total.* [1-9]", body)

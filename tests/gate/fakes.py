@@ -271,7 +271,7 @@ class Conversation:
         self.reconsidered = 0
         self.answers: dict[int, list[Answer]] = {}
         self.gate = world.gate.open(session, resource, SOURCE, self.ended.append, self._reconsider)
-        self.record = world.recorder.records[session]
+        self.record = world.recorder.records.get(session) or FakeRecord(world.recorder)
 
     def _reconsider(self) -> None:
         self.reconsidered += 1

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from tests.gate.fakes import ALLOW, DENY, HOLD, World, a_login, a_statement, an_agent, settle
 
-from blastwall.gate.ports import CredentialUnavailable, Identified, RecordingFailed
+from blastwall.gate.ports import CredentialUnavailable, Identified
 from blastwall.model.events import LoginAdmitted, LoginAsked, LoginRefused
 from blastwall.protocols.contract import Admit, Allow, Deny, Withdraw
 
@@ -149,14 +149,15 @@ async def test_a_fault_in_a_port_refuses() -> None:
     assert "secret detail" not in answer.reason
 
 
-async def test_an_unwritable_recording_refuses_the_connection() -> None:
+@pytest.mark.parametrize("how", ["refusing", "failing"])
+async def test_a_recording_that_cannot_be_begun_refuses_the_login(how: str) -> None:
     world = World()
-    world.recorder.refusing = True
-    with pytest.raises(RecordingFailed):
-        world.open()
-    world.recorder.refusing, world.recorder.failing = False, True
-    with pytest.raises(RecordingFailed):
-        world.open()
+    setattr(world.recorder, how, True)
+    talk = world.open()
+    answer = await talk.log_in()
+    assert isinstance(answer, Deny)
+    assert "cannot be recorded" in answer.reason
+    talk.gate.closed("the client left")
     assert world.gate.sessions == 0
     assert world.meter.counts["open"] == 0
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from blastwall.gate.faults import described
-from blastwall.gate.journal import Journal
+from blastwall.gate.journal import Journal, Unrecorded
 from blastwall.gate.ports import (
     Approvals,
     Containment,
@@ -19,6 +19,7 @@ from blastwall.gate.ports import (
     Policy,
     Recorder,
     RecordingFailed,
+    SessionRecord,
     Vault,
 )
 from blastwall.gate.session import SessionGate
@@ -101,30 +102,31 @@ class Gate:
     ) -> SessionGate:
         """Begin a session's record and return its gate.
 
+        Where the record cannot be begun the gate refuses the login, so that the client hears why.
+
         Args:
             session: the session's id.
             resource: what the client connected to.
             source: where the client is.
             end: ends the session at once; called with what the client is told. May be called repeatedly.
             reconsider: called when policy has changed.
-
-        Raises:
-            RecordingFailed: the recording cannot be begun; the connection must be refused.
         """
         meter = self._meter.of(resource.name)
         facts = Facts(session, resource, source, end, reconsider)
         now = self._shared.clock()
         opened = SessionOpened(now, session, resource.name, resource.kind, resource.azure, str(source))
-        try:
-            journal = Journal(self._recorder.open(session), session, meter)
-            journal.begin(opened)
-        except RecordingFailed:
-            meter.recording_failed()
-            raise
+        journal = Journal(self._record(session), session, meter)
+        journal.begin(opened)
         gate = SessionGate(self._shared, facts, journal, meter, self._forget)
         self._open[session] = gate
         meter.opened()
         return gate
+
+    def _record(self, session: str) -> SessionRecord:
+        try:
+            return self._recorder.open(session)
+        except RecordingFailed as failure:
+            return Unrecorded(failure)
 
     def policy_changed(self) -> None:
         """Have every session ask again for what was allowed and not yet executed."""

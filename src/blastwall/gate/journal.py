@@ -16,6 +16,20 @@ _log = structlog.get_logger(__name__)
 Durable = Callable[[RecordingFailed | None], None]
 
 
+class Unrecorded:
+    """The record of a session whose recording could not even be begun."""
+
+    def __init__(self, failure: RecordingFailed) -> None:
+        self._failure = failure
+
+    def write(self, events: Sequence[Event], durable: Durable) -> None:
+        """See `ports.SessionRecord`."""
+        durable(self._failure)
+
+    def close(self) -> None:
+        """See `ports.SessionRecord`."""
+
+
 class Journal:
     """Writes one session's events. A failure is counted and logged once: after it every write fails."""
 
@@ -28,16 +42,8 @@ class Journal:
         self.failed = False
 
     def begin(self, event: Event) -> None:
-        """Write the first event.
-
-        Raises:
-            RecordingFailed: it is known at once that it cannot be written.
-        """
-        failures: list[RecordingFailed] = []
-        self.write([event], lambda failure: None if failure is None else failures.append(failure))
-        if failures:
-            self._record.close()
-            raise failures[0]
+        """Write the first event. Where that fails everything after it does, the login above all."""
+        self.write([event], lambda failure: None if failure is None else self.fail(failure))
 
     def write(self, events: Sequence[Event], durable: Durable) -> None:
         """Append events; `durable` is called once they are durable, or with the failure. Never raises."""

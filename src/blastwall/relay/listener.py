@@ -13,7 +13,7 @@ import structlog
 
 from blastwall.gate import Gate
 from blastwall.gate.faults import described
-from blastwall.gate.ports import IPAddress, RecordingFailed
+from blastwall.gate.ports import IPAddress
 from blastwall.model.resource import Resource
 from blastwall.protocols.contract import CLIENT, Limits, Opening, ProtocolKind, Side
 from blastwall.relay.pump import Pump, Surroundings
@@ -107,9 +107,6 @@ class Listener:
         try:
             pump = Pump(session_id, self.served.kind.session(opening), self.around)
             gate = self._gate.open(session_id, resource, source, pump.terminate, pump.reconsider)
-        except RecordingFailed as failure:
-            _log.error("connection_refused", resource=resource.name, source=str(source), reason=str(failure))
-            client.abort()
         except Exception as fault:  # noqa: BLE001 - a fault turns this client away and nobody else
             _log.error("connection_refused", resource=resource.name, source=str(source), fault=described(fault))
             client.abort()
