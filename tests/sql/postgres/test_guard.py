@@ -3,8 +3,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import time
 
-from tests.sql.postgres.shop import CATALOG, STATE, effects, one
+import pytest
+from tests.sql.postgres.shop import CATALOG, STATE, effects, one, read
 
 from blastwall.sql.postgres import Limits, classify
 
@@ -109,3 +111,39 @@ def test_nested_recursive_ctes_do_not_explode() -> None:
             f"with recursive t{depth}(a) as (select 1 union select a from t{depth}, ({text}) s) select a from t{depth}"
         )
     assert effects(text) == ["connect shop"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/*" * 100_000,
+        "*/" * 100_000,
+        "SELECT 1 " + "+" * 100_000 + " 1",
+        "SELECT 1 " + "+-" * 100_000 + " 1",
+        "SELECT '/*" + "/*" * 100_000,
+        "DO $$ BEGIN x := " + "/*" * 100_000 + " END $$",
+        "SELECT " + ",".join(["- 1"] * 10_000),
+        "SELECT " + ",".join(["'a'\n'b'"] * 10_000),
+        "SELECT 'é'," + ",".join(["'a'"] * 10_000),
+        "ALTER ROLE r SET a = " + ",".join(["'é'"] * 10_000),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_no_text_takes_quadratic_time(text: str) -> None:
+    """Each of these took minutes once, and the gateway's other sessions waited for it."""
+    began = time.monotonic()
+    assert read(text)
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT '" + "=" * 2000 + "'",
+        "-" * 2000 + "\nSELECT 1",
+        "/" + "*" * 2000 + "/ SELECT 1",
+        "SELECT '+" + "-" * 400 + "'",
+    ],
+)
+def test_lines_of_signs_are_read(text: str) -> None:
+    assert not one(text).doubt

@@ -10,7 +10,7 @@ from blastwall.model.statement import Literal
 from blastwall.sql.postgres.catalog import Catalog
 from blastwall.sql.postgres.findings import TooComplexError
 from blastwall.sql.postgres.guard import Limits, refusal
-from blastwall.sql.postgres.literals import character_offsets, spans, strings
+from blastwall.sql.postgres.literals import Tokens, character_offsets, spans, strings
 from blastwall.sql.postgres.parse import UnparsedError, parse
 from blastwall.sql.postgres.reader import Reader, operation_of
 from blastwall.sql.postgres.state import NameState, before
@@ -50,7 +50,7 @@ def classify(
         return (_unparsed(text, data, catalog, str(error)),)
     if len(trees) > limits.statements:
         return (_unparsed(text, data, catalog, f"the text holds more than {limits.statements} statements"),)
-    place = _Place(data, character_offsets(text, data))
+    place = _Place(data, character_offsets(text, data), Tokens(data))
     found = []
     for tree in trees:
         one = _statement(tree, place, catalog, state, limits)
@@ -62,10 +62,11 @@ def classify(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """The text as bytes, and its character offsets."""
+    """The text as bytes, its character offsets, and its tokens."""
 
     data: bytes
     character: Callable[[int], int]
+    tokens: Tokens
 
 
 def _statement(tree: Node, place: _Place, catalog: Catalog, state: NameState, limits: Limits) -> Classified:
@@ -87,7 +88,7 @@ def _statement(tree: Node, place: _Place, catalog: Catalog, state: NameState, li
         reader.concede(reason)
         reader.copies, reader.returns_rows = None, True
     found = reader.classified(place.character(start), place.character(end), operation_of(tag, inner), node)
-    literals = spans(place.data, reader.literals, reader.secrets, place.character)
+    literals = spans(place.data, reader.literals, reader.secrets, place.character, place.tokens)
     return replace(found, literals=_with_secrets(literals, tag, place, start, end))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,12 @@ from blastwall.sql.postgres.tree import Node, items
 
 _NAMES: dict[int, str] = dict(zip(Token.values(), Token.keys(), strict=True))
 _COMMENTS = frozenset({Token.SQL_COMMENT, Token.C_COMMENT})
+
+
+_SIGNS = re.compile(rb"[-+*/<>=~!@#%^&|`?]{500,}")
+_MARKS = re.compile(rb"/\*|\*/")
+_TAIL = re.compile(rb"[-+]{500,}")
+_MOST_MARKS = 20
 
 
 class UnparsedError(Exception):
@@ -30,8 +37,24 @@ class Lexeme:
     keyword: bool
 
 
+def _check(data: bytes) -> None:
+    """Keep from PostgreSQL's scanner what takes it quadratic time (`scan.l`, `operator` and `xcstart`).
+
+    It reads a whole run of operator signs before it finds the comment in it, again for each comment; and it takes
+    trailing signs off an operator one by one. The longest operator has 63 signs.
+
+    Raises:
+        UnparsedError: the text holds such a run.
+    """
+    for run in _SIGNS.finditer(data):
+        tail = _TAIL.search(run[0])
+        if len(_MARKS.findall(run[0])) > _MOST_MARKS or (tail is not None and b"+" in tail[0]):
+            raise UnparsedError("it holds a run of more than 500 operator signs: break it up")
+
+
 def parse(data: bytes) -> list[Node]:
     """Return the RawStmt bodies of a text that passed the guard. Raises UnparsedError."""
+    _check(data)
     result = lib.pg_query_parse(data)
     try:
         if result.error:
@@ -44,6 +67,7 @@ def parse(data: bytes) -> list[Node]:
 
 def parse_plpgsql(data: bytes) -> list[Node]:
     """Return the functions of a DO or CREATE FUNCTION text in PL/pgSQL. Raises UnparsedError."""
+    _check(data)
     result = lib.pg_query_parse_plpgsql(data)
     try:
         if result.error:
@@ -57,6 +81,7 @@ def parse_plpgsql(data: bytes) -> list[Node]:
 
 def lexemes(data: bytes) -> list[Lexeme]:
     """Return PostgreSQL's own tokens of a text. Raises UnparsedError."""
+    _check(data)
     try:
         found = scan(data.decode()).tokens
     except (PgQueryError, ValueError) as error:
@@ -70,6 +95,7 @@ def lexemes(data: bytes) -> list[Lexeme]:
 
 def token_names(data: bytes) -> Iterator[str]:
     """Return the names of PostgreSQL's tokens, one after another. Raises UnparsedError."""
+    _check(data)
     try:
         found = scan(data.decode()).tokens
     except (PgQueryError, ValueError) as error:
