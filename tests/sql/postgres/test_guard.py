@@ -125,6 +125,15 @@ def test_nested_recursive_ctes_do_not_explode() -> None:
         "SELECT " + ",".join(["- 1"] * 10_000),
         "SELECT " + ",".join(["'a'\n'b'"] * 10_000),
         "SELECT 'é'," + ",".join(["'a'"] * 10_000),
+        "WITH c0 AS (SELECT * FROM customers)"
+        + "".join(f", c{n} AS (SELECT a.*, b.* FROM c{n - 1} a, c{n - 1} b)" for n in range(1, 40))
+        + " SELECT 1 FROM c39",
+        "WITH c0 AS (SELECT * FROM customers)"
+        + "".join(f", c{n} AS (SELECT * FROM c{n - 1} a JOIN c{n - 1} b ON true)" for n in range(1, 40))
+        + " SELECT 1 FROM c39",
+        "WITH c0 AS (SELECT * FROM customers)"
+        + "".join(f", c{n} AS (SELECT * FROM c{n - 1} a, c{n - 1} b)" for n in range(1, 40))
+        + " SELECT 1 FROM c39",
         "ALTER ROLE r SET a = " + ",".join(["'é'"] * 10_000),
     ],
     ids=lambda text: text[:20],

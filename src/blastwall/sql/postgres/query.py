@@ -9,7 +9,7 @@ from blastwall.model.statement import Column
 from blastwall.sql.postgres.expressions import Expressions
 from blastwall.sql.postgres.names import Target, harmless
 from blastwall.sql.postgres.predicates import narrows
-from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, renamed, union
+from blastwall.sql.postgres.scope import MAX_COLUMNS, Columns, Lineage, Range, Scope, renamed, union
 from blastwall.sql.postgres.statement import OutputColumn, Sources
 from blastwall.sql.postgres.tree import Node, body, flag, items, sub, text, unwrap, words
 
@@ -280,6 +280,10 @@ class Queries(Expressions):
             expanded = self._expanded(value, scope)
             if expanded is not None:
                 found.extend(expanded)
+                if len(found) > MAX_COLUMNS:
+                    # PostgreSQL refuses such a result; to follow it, CTEs could double it over and over.
+                    self.concede(f"a result has more than {MAX_COLUMNS} columns")
+                    return None
                 continue
             lineage = self.expr(value, scope)
             if _ends_in_star(value):
@@ -332,6 +336,8 @@ def _common(left: Columns | None, right: Columns | None) -> tuple[str, ...]:
 
 def _joined(left: Columns | None, right: Columns | None, merged: tuple[str, ...]) -> Columns | None:
     if left is None or right is None:
+        return None
+    if len(left) + len(right) > MAX_COLUMNS:
         return None
     both = (*left, *right)
     first = []

@@ -10,6 +10,8 @@ from blastwall.sql.postgres.statement import OutputColumn, Sources
 
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "oid"})
 Columns = tuple[OutputColumn, ...]
+MAX_COLUMNS = 1664
+"""The most columns that a result can have (`MaxTupleAttributeNumber`); a name for more is not followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class Scope:
             if columns is None:
                 return None
             found.extend(columns)
+            if len(found) > MAX_COLUMNS:
+                return None
         return tuple(found)
 
     def cte(self, name: str) -> Scope | None:
