@@ -177,6 +177,7 @@ class TestHolds:
             eventually(lambda: metrics(shop)[held] > before[held], "the delete is held")
             assert backends(shop) == 1
             client.shutdown(socket.SHUT_RDWR)
+        _kept.pop().close()
         eventually(lambda: metrics(shop)[held] == before[held], "the hold ends", 3)
         eventually(lambda: backends(shop) == 0, "the upstream connection, its transaction and locks are gone", 3)
         assert len(recorded_of(shop, StatementWithdrawn)) + len(recorded_of(shop, HoldEnded)) > withdrawn
