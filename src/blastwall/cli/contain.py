@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
+from blastwall.cli.sessions import commands as sessions
 
 if TYPE_CHECKING:
     from blastwall.config.model import Configuration
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     contain.command("pass")(pass_)
     contain.command("list")(list_)
     app.add_typer(contain, name="contain")
+    sessions.command("kill")(session)
 
 
 def agent(

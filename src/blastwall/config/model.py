@@ -367,7 +367,7 @@ class LimitSettings(Strict):
     idle: Period = Field(timedelta(hours=8), description="A session without traffic is ended after this time.")
     statement: Period | None = Field(None, description="A statement that runs longer is cancelled; default: no limit.")
     statement_size: Size = Field(
-        1 << 20, description="A longer statement is refused, since it could not be classified."
+        256 << 10, description="A longer statement is refused, since it could not be classified."
     )
     drain: Duration = Field(timedelta(seconds=30), description="On SIGTERM, how long sessions may finish their work.")
 

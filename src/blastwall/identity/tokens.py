@@ -93,7 +93,8 @@ class TokenVerifier:
         if not named:
             text = shown(str(claims.get("iss")))
             raise Refusal(
-                f"token of an unknown issuer: {text}", f"the token is refused: its issuer '{text}' is not configured here"
+                f"token of an unknown issuer: {text}",
+                f"the token is refused: its issuer '{text}' is not configured here",
             )
         fitting = [issuer for issuer in named if claims.get("aud") in (issuer.audience, [issuer.audience])]
         if len(fitting) != 1:

@@ -49,6 +49,8 @@ def test_what_drivers_send_harms_nothing(text: str) -> None:
         ("delete from orders using customers c where c.id = 1", False),
         ("delete from orders where exists (select 1)", False),
         ("with x as (delete from orders) delete from customers where id = 1", False),
+        ("select id from orders for update skip locked limit 1", True),
+        ("with gone as (delete from orders) select id from orders for update", False),
     ],
 )
 def test_filtered_needs_a_column_of_the_target(text: str, expected: object) -> None:

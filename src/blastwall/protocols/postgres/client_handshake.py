@@ -172,6 +172,6 @@ class ClientHandshake:
         return False
 
 
-def refuse_start(code: str, message: str) -> list[Output]:
-    """A fatal error as PostgreSQL sends it before a session is ready, and the end."""
-    return [Send(CLIENT, encode_error(code, f"blastwall: {message}", severity="FATAL")), Close(message)]
+def refuse_start(code: str, message: str, reason: str = "") -> list[Output]:
+    """A fatal error as PostgreSQL sends it before a session is ready, and the end, for a `reason` of the operator's."""
+    return [Send(CLIENT, encode_error(code, f"blastwall: {message}", severity="FATAL")), Close(reason or message)]

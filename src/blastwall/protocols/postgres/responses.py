@@ -260,6 +260,9 @@ class Responses:
         self._completed(running)
         after: list[Output] = []
         self._shared.finish(running, after, affected)
+        if running.classified.transaction == "commit" and self._catalog_changed:
+            # Others see the new definitions now, although this client may never take its ReadyForQuery.
+            self._shared.refresh(after)
         return Handled(None, after)
 
     def _completed(self, running: Running) -> None:

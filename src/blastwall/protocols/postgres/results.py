@@ -22,9 +22,10 @@ from blastwall.protocols.postgres.values import value_kind
 from blastwall.sql.postgres import Classified, Copy, OutputColumn
 
 _RUNS_CODE = frozenset({Action.EXECUTE, Action.UNCLASSIFIED})
-_STATISTICS = frozenset({"pg_statistic", "pg_stats", "pg_statistic_ext_data", "pg_stats_ext", "pg_stats_ext_exprs"})
-"""Relations of pg_catalog that hold samples of every table's values."""
-_SAMPLED = frozenset(("pg_catalog", name) for name in _STATISTICS)
+_STATISTICS = ("pg_statistic", "pg_stats", "pg_statistic_ext_data", "pg_stats_ext", "pg_stats_ext_exprs")
+_ACTIVITY = ("pg_stat_activity", "pg_stat_statements", "pg_prepared_statements", "pg_cursors", "pg_prepared_xacts")
+_SAMPLED = frozenset(("pg_catalog", name) for name in (*_STATISTICS, *_ACTIVITY))
+"""Relations of pg_catalog that hold samples of every table's values, or other sessions' statements with theirs."""
 _TOLD = "MDHWq"
 """Error fields that are prose: message, detail, hint, context, internal query."""
 

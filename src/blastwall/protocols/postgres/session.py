@@ -121,7 +121,7 @@ class PostgresSession:
                 errors.PROTOCOL_VIOLATION, f"{'the client' if side == CLIENT else 'the server'} sent {error}"
             )
         except HandshakeFailed as error:
-            return self._unreachable(str(error))
+            return self._unreachable(str(error), "the gateway could not log in there; its log says why")
         except DetectorFailed as error:
             return self._fatal(errors.SYSTEM_ERROR, f"the result is closed, since it cannot be masked: {error}")
 
@@ -168,7 +168,9 @@ class PostgresSession:
         if self._phase in _OVER:
             return []
         if isinstance(reply, Exception) or not isinstance(reply, View):
-            return self._fatal(errors.SYSTEM_ERROR, f"statements cannot be judged: {reply}")
+            told = f"the catalog of {self._opening.resource.name} cannot be read, so nothing can be judged"
+            reason = f"statements cannot be judged: {reply}"
+            return self._fatal(errors.SYSTEM_ERROR, reason, told=f"{told}; the gateway's log says why")
         if number == self._look_up:
             self._view = reply
             return self._enter([])
@@ -190,10 +192,11 @@ class PostgresSession:
         if reason and talk.pipeline:
             self._responses.explain_cancel(reason)
             return self._cancel()
+        outputs = self._cancel() if talk.pipeline else []
         if talk.waiting is not None:
-            outputs = talk.withdraw(errors.QUERY_CANCELED, reason or "canceling statement due to user request")
-            return self._ended(outputs + self._requests.go_on())
-        return self._cancel() if talk.pipeline else []
+            outputs += talk.withdraw(errors.QUERY_CANCELED, reason or "canceling statement due to user request")
+            outputs += self._requests.go_on()
+        return self._ended(outputs)
 
     def reconsider(self) -> Sequence[Output]:
         if self._conversation is not None:
@@ -309,7 +312,7 @@ class PostgresSession:
             return [Withdraw(self._login)]
         return self._conversation.withdrawn() if self._conversation is not None else []
 
-    def _fatal(self, code: str, reason: str, *, reachable: bool = True) -> list[Output]:
+    def _fatal(self, code: str, reason: str, *, told: str = "", reachable: bool = True) -> list[Output]:
         """Tell the client why its session ends, stop what runs for it, and end.
 
         A server does not notice that its client has left while it computes, so what runs must be cancelled.
@@ -318,10 +321,12 @@ class PostgresSession:
         talk = self._conversation
         if talk is None:
             return self._ended(
-                [*outputs, *refuse_start(code, reason)] if self._client.startup else [*outputs, Close(reason)]
+                [*outputs, *refuse_start(code, told or reason, reason)]
+                if self._client.startup
+                else [*outputs, Close(reason)]
             )
         if self._responses is not None and self._responses.between_messages:
-            outputs.append(Send(CLIENT, encode_error(code, f"blastwall: {reason}", severity="FATAL")))
+            outputs.append(Send(CLIENT, encode_error(code, f"blastwall: {told or reason}", severity="FATAL")))
         outputs.append(Send(UPSTREAM, TERMINATE))
         cancel = self._cancel() if talk.pipeline and reachable else []
         if not cancel:
@@ -329,9 +334,10 @@ class PostgresSession:
         self._phase, self._last = _Phase.ENDING, Close(reason)
         return [*outputs, Hangup(CLIENT), *cancel]
 
-    def _unreachable(self, reason: str) -> list[Output]:
-        resource = self._opening.resource.name
-        return self._fatal(errors.CONNECTION_FAILURE, f"{resource} cannot be reached: {reason}", reachable=False)
+    def _unreachable(self, reason: str, told: str = "") -> list[Output]:
+        """End the session; `told` is what the client hears where the reason names the credential's user."""
+        where = f"{self._opening.resource.name} cannot be reached: "
+        return self._fatal(errors.CONNECTION_FAILURE, where + reason, told=told and where + told, reachable=False)
 
     def _server_left(self) -> list[Output]:
         if self._responses is not None and self._responses.farewell:

@@ -101,7 +101,7 @@ class Queries(Expressions):
             for target in self._locked(item, named, scope):
                 if not harmless(target):
                     self.effect(Action.UPDATE, self.object(target))
-        self.predicates.append(self.narrowing(node.get("whereClause"), scope))
+        self.predicates.append(True)  # a lock changes no row: queue workers take theirs without a predicate
 
     def _locked(self, item: Node, named: set[str], scope: Scope) -> list[Target]:
         tag, inner = unwrap(item)

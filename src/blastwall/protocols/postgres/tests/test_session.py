@@ -32,6 +32,7 @@ from blastwall.protocols.contract import (
     Lookup,
     Refused,
     Send,
+    Side,
     StartTls,
     Withdraw,
 )
@@ -212,6 +213,16 @@ class TestRefusal:
         assert answers(book) == ["refused"]
         assert [type(e) for e in book.events if isinstance(e, Refused | Withdraw)] == [Refused, Withdraw]
 
+    def test_a_cancel_reaches_what_runs_and_what_waits(self) -> None:
+        server = TinyServer()
+        book = play(lambda ask: Held("waits for dba") if "held" in repr(ask) else Allow(), server)
+        server.slow = True
+        book.client(extended("SELECT 'runs'", sync=False) + extended("SELECT 'held'"))
+        book.interrupt()
+        assert server.cancels
+        assert any(isinstance(event, Withdraw) for event in book.events)
+        assert b"held" not in book.to_server
+
     def test_the_function_call_message_is_refused_even_where_policy_allows_all(self) -> None:
         book = play()
         book.client(frame(b"F", b"\0\0\0\1\0\0\0\0\0\0"))
@@ -246,6 +257,31 @@ class TestRefusal:
         book = play(lambda _ask: Deny("no"))
         book.client(query("DROP TABLE orders"))
         assert [event.text for event in book.events if isinstance(event, Injected)] == [FAILING]
+
+
+class TestCatalog:
+    def test_definitions_are_read_anew_at_commit_even_if_the_client_takes_no_more_answers(self) -> None:
+        server = TinyServer()
+        book = play(allow, server)
+        server.slow = True
+        book.client(query("BEGIN; CREATE TABLE fresh (n int); COMMIT; SELECT 'endless'"))
+        looked_up = [event for event in book.events if isinstance(event, Lookup)]
+        book.from_server(b"".join(frame(b"C", cstring(tag)) for tag in ("BEGIN", "CREATE TABLE", "COMMIT")))
+        assert len([event for event in book.events if isinstance(event, Lookup)]) == len(looked_up) + 1
+
+    def test_the_client_is_not_told_who_the_gateway_logs_in_as(self) -> None:
+        failing = frame(b"E", b'SFATAL\0C28P01\0Mpassword authentication failed for user "app"\0\0')
+
+        class Refusing(TinyServer):
+            def receive(self, side: Side, data: bytes) -> bytes:
+                return failing
+
+        book = Playbook(PostgresSession(opening()), lambda _ask: SPECIMENS.admit, Refusing(), SPECIMENS.look_up)
+        book.client(SPECIMENS.login)
+        assert b"could not log in" in book.to_client
+        assert b"app" not in book.to_client
+        assert book.closed is not None
+        assert "password authentication failed" in book.closed
 
 
 class TestMasking:
@@ -511,7 +547,9 @@ class TestStart:
         book = Playbook(PostgresSession(opening()), lambda _ask: SPECIMENS.admit, TinyServer(), broken)
         book.client(SPECIMENS.login)
         assert book.closed is not None
-        assert b"cannot be judged" in book.to_client
+        assert b"nothing can be judged" in book.to_client
+        assert b"refused" not in book.to_client
+        assert book.closed.endswith("refused")
 
 
 class TestLimit:
