@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.e2e.conftest import Shop
-from tests.e2e.opening import backends, ends, events, eventually, metrics, opened
+from tests.e2e.opening import backends, ends, events, eventually, lets_in, metrics, opened
 
 from blastwall.model.events import Event, HoldEnded, HoldStarted, SessionClosed, StatementWithdrawn
 from blastwall.testing.postgres import PostgresServer
@@ -128,6 +128,7 @@ class TestContainment:
 
     def test_nothing_new_is_let_in_until_it_is_lifted(self, shop: Shop) -> None:
         self.contain(shop)
+        eventually(lambda: not lets_in(shop), "the agent is let in no more", 1)
         with pytest.raises(psycopg.OperationalError, match="agent shop-ci is contained") as caught:
             shop.connect()
         assert "bus" not in str(caught.value)
@@ -147,6 +148,7 @@ class TestContainment:
             try:
                 said, _ = ends(agent, 2)
                 assert "resource pg-prod is contained" in said
+                eventually(lambda: not lets_in(shop), "nobody is let in any more", 1)
                 with pytest.raises(psycopg.OperationalError, match="resource pg-prod is contained"):
                     shop.connect(repository_id="43")
             finally:
@@ -159,14 +161,6 @@ class TestContainment:
         draining.gateway.start()
         with pytest.raises(psycopg.OperationalError, match="agent shop-ci is contained"):
             draining.connect()
-
-
-def lets_in(shop: Shop) -> bool:
-    try:
-        shop.connect().close()
-    except psycopg.OperationalError:
-        return False
-    return True
 
 
 class TestHolds:

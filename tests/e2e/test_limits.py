@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.e2e.conftest import Shop
-from tests.e2e.opening import backends, ends, eventually, metrics, opened
+from tests.e2e.opening import backends, ends, eventually, lets_in, metrics, opened
 
 from blastwall.testing.postgres import PostgresServer
 
@@ -72,14 +72,6 @@ class TestConnections:
                 assert other.execute("SELECT 1").fetchone() == (1,)
             first.close()
             eventually(lambda: lets_in(shop, "43"), "a place that was given back is taken again")
-
-
-def lets_in(shop: Shop, repository: str = "42") -> bool:
-    try:
-        shop.connect(repository_id=repository).close()
-    except psycopg.OperationalError:
-        return False
-    return True
 
 
 class TestTime:

@@ -34,7 +34,14 @@ CURRENT = "current"
 
 
 class CatalogUnavailable(Exception):  # noqa: N818 - says what happened
-    """The catalog cannot be read: nothing can be classified on this database."""
+    """The catalog cannot be read: nothing can be classified on this database.
+
+    `told` is what of the reason a client may hear: nothing that names the credential.
+    """
+
+    def __init__(self, reason: str, told: str = "") -> None:
+        super().__init__(reason)
+        self.told = told
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,7 @@ class PostgresCompanion:
         return self._fail(f"the connection for the catalog of {self._database} was lost")
 
     def dial_failed(self, side: Side, reason: str) -> list[Output]:
-        return self._fail(reason)
+        return self._fail(reason, told=reason)
 
     def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> list[Output]:
         return self._handshake.tls_started(certificate) if self._handshake else []
@@ -231,10 +238,10 @@ class PostgresCompanion:
             ancestors[int(child or 0)] = (*ancestors.get(int(child or 0), ()), int(parent or 0))
         return Snapshot(catalog, ancestors, frozenset(int(row[0] or 0) for row in types), self._path)
 
-    def _fail(self, reason: str) -> list[Output]:
+    def _fail(self, reason: str, told: str = "") -> list[Output]:
         waiting = [*self._reading, *self._asked]
         self._reading, self._asked = [], []
-        failed: list[Output] = [Answered(number, CatalogUnavailable(reason)) for number in waiting]
+        failed: list[Output] = [Answered(number, CatalogUnavailable(reason, told)) for number in waiting]
         return [*failed, Close(reason)]
 
 

@@ -38,7 +38,7 @@ from blastwall.protocols.contract import (
 )
 from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.cancel import CancelRequest
-from blastwall.protocols.postgres.catalog import CURRENT, View
+from blastwall.protocols.postgres.catalog import CURRENT, CatalogUnavailable, View
 from blastwall.protocols.postgres.client_handshake import ClientHandshake, refuse_start
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.errors import encode_error
@@ -168,9 +168,10 @@ class PostgresSession:
         if self._phase in _OVER:
             return []
         if isinstance(reply, Exception) or not isinstance(reply, View):
-            told = f"the catalog of {self._opening.resource.name} cannot be read, so nothing can be judged"
+            why = reply.told if isinstance(reply, CatalogUnavailable) else ""
+            told = f"nothing can be judged at {self._opening.resource.name}: its catalog cannot be read; "
             reason = f"statements cannot be judged: {reply}"
-            return self._fatal(errors.SYSTEM_ERROR, reason, told=f"{told}; the gateway's log says why")
+            return self._fatal(errors.SYSTEM_ERROR, reason, told=told + (why or "the gateway's log says why"))
         if number == self._look_up:
             self._view = reply
             return self._enter([])
