@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from struct import pack
+from struct import Struct, pack
 
 from blastwall.wire.reader import Malformed, Reader
+
+_COUNT = Struct("!H")
+_LENGTH = Struct("!i")
+_NULL = _LENGTH.pack(-1)
 
 
 def frame(kind: bytes, body: bytes) -> bytes:
@@ -192,28 +196,40 @@ def encode_row_description(fields: Iterable[Field]) -> bytes:
 
 
 def decode_data_row(body: bytes) -> list[bytes | None]:
-    reader = Reader(body)
+    """Read a row's values, None for NULL. Written out, since it runs for every row under a mask plan."""
+    size = len(body)
+    if size < _COUNT.size:
+        raise Malformed("it ends too early")
     row: list[bytes | None] = []
-    for _ in range(_count(reader)):
-        length = reader.int32()
-        row.append(None if length == -1 else reader.take(length))
-    reader.finish()
+    position = _COUNT.size
+    for _ in range(_COUNT.unpack_from(body)[0]):
+        start = position + _LENGTH.size
+        if start > size:
+            raise Malformed("it ends too early")
+        length = _LENGTH.unpack_from(body, position)[0]
+        if length == -1:
+            row.append(None)
+            position = start
+            continue
+        position = start + length
+        if length < 0 or position > size:
+            raise Malformed("it ends too early")
+        row.append(body[start:position])
+    if position != size:
+        raise Malformed(f"{size - position} bytes after its end")
     return row
 
 
 def encode_data_row(row: Sequence[bytes | None]) -> bytes:
-    parts = [b"", pack("!h", len(row))]
-    size = 6
+    """Write a row's values. Written out, for the same reason."""
+    parts = [_COUNT.pack(len(row))]
     for value in row:
         if value is None:
-            parts.append(b"\xff\xff\xff\xff")
-            size += 4
+            parts.append(_NULL)
         else:
-            parts.append(pack("!i", len(value)))
+            parts.append(_LENGTH.pack(len(value)))
             parts.append(value)
-            size += 4 + len(value)
-    parts[0] = b"D" + pack("!i", size)
-    return b"".join(parts)
+    return frame(b"D", b"".join(parts))
 
 
 def decode_parameter_types(body: bytes) -> tuple[int, ...]:
