@@ -32,7 +32,7 @@ SELECT n, 'Person ' || n, 'person' || n || '@example.org', 'City ' || n % 50 FRO
 """
 
 
-class BenchmarkFailed(Exception):  # noqa: N818 - says what happened
+class BenchmarkFailed(Exception):
     """A workload did not run to its end; the text holds what its client said."""
 
 

@@ -106,7 +106,7 @@ async def test_an_error_never_shows_what_was_being_stored(store: Store) -> None:
 
 
 async def test_a_failed_write_leaves_nothing(store: Store) -> None:
-    class Mistake(Exception):  # noqa: N818 - a test's own
+    class Mistake(Exception):
         pass
 
     async def write() -> None:

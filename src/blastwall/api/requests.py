@@ -16,7 +16,7 @@ _MOST_FIELDS = 32
 _FORM = "application/x-www-form-urlencoded"
 
 
-class BadRequest(Exception):  # noqa: N818 - HTTP's word
+class BadRequest(Exception):
     """The request cannot be read; the text says what is wrong with it, and repeats none of it."""
 
 

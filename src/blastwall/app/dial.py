@@ -25,7 +25,7 @@ _QUESTION = "check"
 """Whatever a companion makes of it: it must be logged in to answer at all."""
 
 
-class NotReached(Exception):  # noqa: N818 - says what happened
+class NotReached(Exception):
     """Something did not answer as it must; the text says what it did."""
 
 

@@ -15,7 +15,7 @@ _KEY_BYTES = 32
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-class KeyFileUnusable(Exception):  # noqa: N818 - says what happened
+class KeyFileUnusable(Exception):
     """A key that the gateway made for itself cannot be read or written; the text names the file and what to do."""
 
 

@@ -26,7 +26,7 @@ from blastwall.protocols.contract import ProtocolKind
 from blastwall.protocols.discover import discover
 
 
-class Unusable(Exception):  # noqa: N818 - says what the files are
+class Unusable(Exception):
     """The configuration or what it names cannot be used; the text is every problem, one a line, with its file."""
 
 

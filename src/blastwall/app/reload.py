@@ -16,7 +16,7 @@ NEEDS_RESTART: Mapping[str, str] = {
 """Keys that a reload refuses to change, each with the reason."""
 
 
-class NeedsRestart(Exception):  # noqa: N818 - says what to do
+class NeedsRestart(Exception):
     """The new configuration changes what a running gateway cannot change; the text names the keys."""
 
 

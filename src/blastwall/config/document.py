@@ -53,7 +53,7 @@ class Problem:
         return f"{name}:{self.line}: {where}{self.message}"
 
 
-class Unreadable(Exception):  # noqa: N818 - says what the file is
+class Unreadable(Exception):
     """The text is not YAML that can be read; holds every problem that was found."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:

@@ -51,7 +51,7 @@ class Operator:
 Caller = Remote | Operator
 
 
-class Forbidden(Exception):  # noqa: N818 - says what happened
+class Forbidden(Exception):
     """The caller may not do this. `known` says whether they proved who they are."""
 
     def __init__(self, message: str, *, known: bool) -> None:

@@ -12,7 +12,7 @@ _LONGEST_NAME = 63
 _LONGEST_REASON = 1000
 
 
-class CannotContain(Exception):  # noqa: N818 - says what happened
+class CannotContain(Exception):
     """The request makes no sense; the text says why."""
 
 

@@ -13,7 +13,7 @@ SECONDS_EACH = 3.0
 _MOST_SOURCES = 10_000
 
 
-class TooManyFailures(Exception):  # noqa: N818 - says what happened
+class TooManyFailures(Exception):
     """The source has failed too often; `wait` is in seconds."""
 
     def __init__(self, wait: float) -> None:

@@ -17,7 +17,7 @@ from blastwall.model.ruling import Decision
 _log = structlog.get_logger("blastwall.control")
 
 
-class NoSuchTarget(Exception):  # noqa: N818 - says what was found
+class NoSuchTarget(Exception):
     """There is no such resource, or none for this caller: the two look alike, so names cannot be probed for."""
 
 

@@ -18,7 +18,7 @@ from blastwall.protocols.contract import ProtocolKind
 LOOPBACK: IPAddress = ip_address("127.0.0.1")
 
 
-class Unknown(Exception):  # noqa: N818 - says what is wrong
+class Unknown(Exception):
     """The question names something that the configuration does not have, or that cannot be read."""
 
 

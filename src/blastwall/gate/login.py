@@ -18,7 +18,7 @@ _LABEL = 63
 """Longest application_name of PostgreSQL (NAMEDATALEN - 1), the shortest of its like."""
 
 
-class Refused(Exception):  # noqa: N818 - the field's word
+class Refused(Exception):
     """The login is refused: `str()` for the operator, `told` for the client; `principal` where one was identified."""
 
     def __init__(self, reason: str, told: str, principal: str = "") -> None:

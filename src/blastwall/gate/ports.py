@@ -19,7 +19,7 @@ from blastwall.model.statement import RedactedStatement, Statement
 IPAddress = IPv4Address | IPv6Address
 
 
-class Refusal(Exception):  # noqa: N818 - the field's word
+class Refusal(Exception):
     """A login cannot be admitted.
 
     `told` is what the client hears: enough for an honest agent's owner to act on, nothing that helps a thief. The
@@ -31,11 +31,11 @@ class Refusal(Exception):  # noqa: N818 - the field's word
         self.told = told
 
 
-class RecordingFailed(Exception):  # noqa: N818 - says what happened
+class RecordingFailed(Exception):
     """The recording cannot be written: the statement must not be sent."""
 
 
-class CredentialUnavailable(Exception):  # noqa: N818 - says what happened
+class CredentialUnavailable(Exception):
     """The vault has no credential for this resource and principal now; the text names the source, never the value."""
 
 

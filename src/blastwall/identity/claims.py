@@ -108,7 +108,7 @@ _ENTRA_HOSTS = frozenset(
 _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
-class ForeignTenant(ValueError):  # noqa: N818 - says what was found
+class ForeignTenant(ValueError):
     """An Entra token's `tid` is not the tenant in its `iss`."""
 
 

@@ -24,7 +24,7 @@ _RSA_BITS = range(2048, 8193)
 """RFC 7518 3.3 asks for 2048 bits or more; above 8192 a verification costs milliseconds."""
 
 
-class KeysUnavailable(Exception):  # noqa: N818 - says what happened
+class KeysUnavailable(Exception):
     """The issuer's keys cannot be had; the text says from where and why."""
 
 

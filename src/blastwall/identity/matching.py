@@ -17,7 +17,7 @@ from blastwall.identity.claims import MUTABLE, Flat
 _MEMORY = 1 << 20
 
 
-class UnusableMatch(ValueError):  # noqa: N818 - says what was found
+class UnusableMatch(ValueError):
     """A `match:` of the configuration cannot be used; the text names its owner and the claim."""
 
 

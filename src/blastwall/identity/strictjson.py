@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 
-class Malformed(ValueError):  # noqa: N818 - says what was found
+class Malformed(ValueError):
     """Not the JSON object that was expected; the text holds nothing of the input."""
 
 

@@ -19,7 +19,7 @@ _HEX = re.compile(rb"\\x((?:[0-9A-Fa-f]{2}){6,})")
 """Bytes shown in hexadecimal; in fewer than six no detector finds anything."""
 
 
-class Vanish(Exception):  # noqa: N818 - says what must happen
+class Vanish(Exception):
     """A hit under style `null`: the whole value becomes NULL."""
 
 

@@ -13,7 +13,7 @@ _TOKEN = re.compile(
 )
 
 
-class NotJson(Exception):  # noqa: N818 - says what was found
+class NotJson(Exception):
     """The text does not consist of JSON's tokens."""
 
 

@@ -57,7 +57,7 @@ class ResultColumn:
     exact: bool
 
 
-class DetectorFailed(Exception):  # noqa: N818 - says what happened
+class DetectorFailed(Exception):
     """A detector failed: nothing more of the result may be shown. The text names the failure, never a value."""
 
 

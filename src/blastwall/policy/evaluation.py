@@ -25,7 +25,7 @@ from blastwall.policy.schema import schema
 _ERRING = re.compile(r"^error while evaluating policy `([^`]+)`")
 
 
-class Undecidable(Exception):  # noqa: N818 - says what happened
+class Undecidable(Exception):
     """Cedar could not be asked: the request does not fit the schema."""
 
 

@@ -23,7 +23,7 @@ _MOST_DEEPENING = 500
 _LIMITS = ("limit_rows", "limit_affected")
 
 
-class Unfit(Exception):  # noqa: N818 - says what it is
+class Unfit(Exception):
     """A policy that cannot be used; the text is `file:line: message`."""
 
 

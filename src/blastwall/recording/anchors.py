@@ -27,7 +27,7 @@ _SUFFIX = ".checkpoint"
 _log = structlog.get_logger(__name__)
 
 
-class AnchorFailed(Exception):  # noqa: N818 - says what happened
+class AnchorFailed(Exception):
     """A checkpoint could not be copied; the text names the place without any secret in its address."""
 
 

@@ -47,7 +47,7 @@ def _plain(value: object) -> object:
 _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
-class UnreadableEvent(ValueError):  # noqa: N818 - says what it is
+class UnreadableEvent(ValueError):
     """A record holds no event that this version knows; the text says which and why."""
 
 

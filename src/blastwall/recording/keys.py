@@ -15,7 +15,7 @@ _CONTEXT = b"blastwall recording 1\n"
 """Signed before each statement, so that no other signature made with this key can pass for one."""
 
 
-class KeyUnusable(Exception):  # noqa: N818 - says what happened
+class KeyUnusable(Exception):
     """A key file cannot be used; the text names the file and what to do, never the key."""
 
 

@@ -25,7 +25,7 @@ from blastwall.recording.segments import content_of, index_of, scan
 from blastwall.recording.summary import Portion, Summary, pair_of, summarise
 
 
-class NoRecordings(Exception):  # noqa: N818 - says what is missing
+class NoRecordings(Exception):
     """There is nothing to read, or no such session, or several; the text says which."""
 
 

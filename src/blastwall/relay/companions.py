@@ -27,7 +27,7 @@ The longest is also how long a resource that came back may still seem gone, so i
 """
 
 
-class LookupFailed(Exception):  # noqa: N818 - says what happened
+class LookupFailed(Exception):
     """A companion's reply cannot be had; the text says why."""
 
 

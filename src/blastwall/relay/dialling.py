@@ -13,7 +13,7 @@ from blastwall.relay.stream import Stream
 _log = structlog.get_logger(__name__)
 
 
-class DialFailed(Exception):  # noqa: N818 - says what happened
+class DialFailed(Exception):
     """A resource cannot be reached. The text names the resource and not its address, which is no client's business."""
 
 

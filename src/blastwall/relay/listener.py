@@ -25,7 +25,7 @@ _LOOPBACK_NAMES = frozenset({"localhost"})
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
-class ListenFailed(Exception):  # noqa: N818 - says what happened
+class ListenFailed(Exception):
     """A port cannot be listened on; the text names resource, address and port."""
 
 

@@ -22,7 +22,7 @@ _CERTIFICATE_FAULTS = {
 """What is wrong, by OpenSSL's X509_V_ERR_* numbers (openssl/x509_vfy.h)."""
 
 
-class TlsFailed(Exception):  # noqa: N818 - says what happened
+class TlsFailed(Exception):
     """TLS with a peer cannot be had or cannot go on; the text says whose fault it is."""
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 MIGRATION_LOCK = 0x626C617374  # an arbitrary constant: nodes that start together migrate one after the other
 
 
-class NewerState(Exception):  # noqa: N818 - says what was found
+class NewerState(Exception):
     """The database is at a revision that this version does not know."""
 
     def __init__(self, revision: str) -> None:

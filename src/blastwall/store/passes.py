@@ -32,7 +32,7 @@ class StoredPass:
     revoked: float | None = None
 
 
-class AlreadyExchanged(Exception):  # noqa: N818 - says what was found
+class AlreadyExchanged(Exception):
     """The token was exchanged before: from another address, or for a pass to the same resource that still works.
 
     `ends` is when that pass ends; None where the address differs.

@@ -15,7 +15,7 @@ from pathlib import Path
 from blastwall.testing.servers import ServerMissing, belongings, environment
 
 
-class ServerFailed(Exception):  # noqa: N818 - says what happened
+class ServerFailed(Exception):
     """A throw-away server did not start or stop; the text holds the end of its log."""
 
 

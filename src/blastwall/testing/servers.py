@@ -33,7 +33,7 @@ _DEBIAN = (Path("/usr/lib/postgresql"), _UNPACKED / "usr/lib/postgresql")
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
 
-class ServerMissing(Exception):  # noqa: N818 - says what happened
+class ServerMissing(Exception):
     """A server or client program is not installed; the text says what installs it."""
 
 

@@ -31,7 +31,7 @@ Install = Callable[[], None]
 _TOOLS = CHECKOUT / "tools"
 
 
-class SetUpFailed(Exception):  # noqa: N818 - says what happened
+class SetUpFailed(Exception):
     """Something could not be installed; the text lists what was tried and what to do."""
 
 

@@ -14,7 +14,7 @@ MAX_SECRET = 64 << 10
 _log = structlog.get_logger("blastwall.vault")
 
 
-class SecretUnavailable(Exception):  # noqa: N818 - says what happened
+class SecretUnavailable(Exception):
     """A source has no secret now; the text names the source, never the value."""
 
 

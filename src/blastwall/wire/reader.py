@@ -9,7 +9,7 @@ _INT32 = Struct("!i")
 _UINT32 = Struct("!I")
 
 
-class Malformed(Exception):  # noqa: N818 - says what the bytes are
+class Malformed(Exception):
     """The peer broke the protocol: its connection must be closed. The text names the message and the fault."""
 
 

@@ -33,7 +33,7 @@ CURRENT = "current"
 """The question: the catalog as it is now."""
 
 
-class CatalogUnavailable(Exception):  # noqa: N818 - says what happened
+class CatalogUnavailable(Exception):
     """The catalog cannot be read: nothing can be classified on this database.
 
     `told` is what of the reason a client may hear: nothing that names the credential.

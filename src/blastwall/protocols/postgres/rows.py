@@ -18,7 +18,7 @@ DATA_ROW, COPY_DATA = ord("D"), ord("d")
 LENGTH_FIELD = 4
 
 
-class CatalogTooOld(Exception):  # noqa: N818 - says what it is
+class CatalogTooOld(Exception):
     """A result comes from a table that the snapshot does not know: its rows wait for a new one."""
 
 

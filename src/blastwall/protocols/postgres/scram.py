@@ -19,7 +19,7 @@ MAX_ITERATIONS = 1_000_000
 """A hostile server may ask for endless hashing; PostgreSQL's default is 4,096."""
 
 
-class ScramFailed(Exception):  # noqa: N818 - says what happened
+class ScramFailed(Exception):
     """The exchange cannot go on, or the server could not prove that it knows the password."""
 
 

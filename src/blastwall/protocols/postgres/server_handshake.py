@@ -50,7 +50,7 @@ MAX_MESSAGE = 64 * 1024
 """No message before ReadyForQuery is longer in any version of PostgreSQL."""
 
 
-class HandshakeFailed(Exception):  # noqa: N818 - says what happened
+class HandshakeFailed(Exception):
     """The resource cannot be logged in to. The text names neither credential nor secret."""
 
 

@@ -32,7 +32,7 @@ class PostgresSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class StartupRefused(Exception):  # noqa: N818 - says what happened
+class StartupRefused(Exception):
     """The startup packet asks for what is not given; `code` is its SQLSTATE."""
 
     def __init__(self, code: str, message: str) -> None:

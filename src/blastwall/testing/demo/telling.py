@@ -11,7 +11,7 @@ _WIDTH = 100
 _LONGEST = 48
 
 
-class NotAsTold(Exception):  # noqa: N818 - says what happened
+class NotAsTold(Exception):
     """A step did not go as the story says."""
 
 
