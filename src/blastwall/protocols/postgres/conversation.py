@@ -116,22 +116,7 @@ class Conversation:
         self, text: str, classified: Classified, stage: Stage, parameters: tuple[Parameter, ...] = ()
     ) -> Statement:
         """Put a classified text, or its part, in the gate's words."""
-        start, end = classified.start, classified.end
-        literals = classified.literals
-        if start:
-            literals = tuple(Literal(one.start - start, one.end - start, one.column, one.secret) for one in literals)
-        return Statement(
-            text=text[start:end],
-            effects=classified.effects,
-            operation=classified.operation,
-            database=self.database,
-            parameters=parameters,
-            literals=literals,
-            stage=stage,
-            filtered=classified.filtered,
-            in_transaction=self.in_transaction,
-            doubt=classified.doubt,
-        )
+        return stated(text, classified, self.database, stage, parameters, in_transaction=self.in_transaction)
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -251,3 +236,31 @@ class Conversation:
                 outputs.append(Withdraw(other.number))
         message = reason if len(waiting.running) == 1 else f"{reason} (the whole query was not run)"
         self.deny(one.number, encode_error(code, f"blastwall: {message}"), outputs, extended=waiting.extended)
+
+
+def stated(
+    text: str,
+    classified: Classified,
+    database: str,
+    stage: Stage = Stage.EXECUTE,
+    parameters: tuple[Parameter, ...] = (),
+    *,
+    in_transaction: bool = False,
+) -> Statement:
+    """Put a classified text, or its part, in the gate's words: offsets count from the part's own start."""
+    start, end = classified.start, classified.end
+    literals = classified.literals
+    if start:
+        literals = tuple(Literal(one.start - start, one.end - start, one.column, one.secret) for one in literals)
+    return Statement(
+        text=text[start:end],
+        effects=classified.effects,
+        operation=classified.operation,
+        database=database,
+        parameters=parameters,
+        literals=literals,
+        stage=stage,
+        filtered=classified.filtered,
+        in_transaction=in_transaction,
+        doubt=classified.doubt,
+    )

@@ -9,9 +9,10 @@ from importlib.resources.abc import Traversable
 from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
-from blastwall.model.statement import Literal, Statement
+from blastwall.model.statement import Statement
 from blastwall.protocols.contract import ClientAddress, Opening
 from blastwall.protocols.postgres.catalog import PostgresCompanion
+from blastwall.protocols.postgres.conversation import stated
 from blastwall.protocols.postgres.session import PostgresSession
 from blastwall.protocols.postgres.settings import PostgresSettings
 from blastwall.sql.postgres import Catalog, NameState, classify
@@ -45,21 +46,7 @@ class PostgresKind:
     def classify(self, text: str, database: str) -> Sequence[Statement]:
         catalog = Catalog(database, 0, (), (), ("pg_catalog", "information_schema", "public"))
         state = NameState((("public",),), "")
-        return tuple(
-            Statement(
-                text=text[one.start : one.end],
-                effects=one.effects,
-                operation=one.operation,
-                database=database,
-                literals=tuple(
-                    Literal(literal.start - one.start, literal.end - one.start, literal.column, literal.secret)
-                    for literal in one.literals
-                ),
-                filtered=one.filtered,
-                doubt=one.doubt,
-            )
-            for one in classify(text, catalog, state)
-        )
+        return tuple(stated(text, one, database) for one in classify(text, catalog, state))
 
     def environment(self, address: ClientAddress) -> Mapping[str, str]:
         """Libpq's variables: psql, psycopg, pgbench and most other clients read them."""

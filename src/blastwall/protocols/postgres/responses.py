@@ -262,8 +262,14 @@ class Responses:
         self._shared.finish(running, after, affected)
         if running.classified.transaction == "commit" and self._catalog_changed:
             # Others see the new definitions now, although this client may never take its ReadyForQuery.
-            self._shared.refresh(after)
+            self._read_catalog(after)
         return Handled(None, after)
+
+    def _read_catalog(self, after: list[Output]) -> None:
+        """What was defined is committed: the catalog is read anew, once."""
+        self._catalog_changed = False
+        self._rows.forget_unknown()
+        self._shared.refresh(after)
 
     def _completed(self, running: Running) -> None:
         self._ran.append(running)
@@ -396,9 +402,7 @@ class Responses:
         if not len(shared.pipeline):
             shared.names.settle(transaction_open=status != b"I")
         if self._catalog_changed and status == b"I":
-            self._catalog_changed = False
-            self._rows.forget_unknown()
-            shared.refresh(after)
+            self._read_catalog(after)
         return Handled(None, after) if after else PASS
 
     def _close_portals(self, after: list[Output]) -> None:

@@ -269,6 +269,16 @@ class TestCatalog:
         book.from_server(b"".join(frame(b"C", cstring(tag)) for tag in ("BEGIN", "CREATE TABLE", "COMMIT")))
         assert len([event for event in book.events if isinstance(event, Lookup)]) == len(looked_up) + 1
 
+    def test_a_commit_reads_them_once(self) -> None:
+        server = TinyServer()
+        book = play(allow, server)
+        server.slow = True
+        before = sum(isinstance(event, Lookup) for event in book.events)
+        book.client(query("BEGIN; CREATE TABLE fresh (n int); COMMIT"))
+        tags = b"".join(frame(b"C", cstring(tag)) for tag in ("BEGIN", "CREATE TABLE", "COMMIT"))
+        book.from_server(tags + encode_ready(b"I"))
+        assert sum(isinstance(event, Lookup) for event in book.events) == before + 1
+
     def test_the_client_is_not_told_who_the_gateway_logs_in_as(self) -> None:
         failing = frame(b"E", b'SFATAL\0C28P01\0Mpassword authentication failed for user "app"\0\0')
 
