@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from blastwall.config.checks import is_loopback
 from blastwall.config.model import Configuration
+from blastwall.model.resource import is_loopback
 
 Refused = Callable[[str], list[str]]
 Accepted = Callable[[str], Configuration]

@@ -12,6 +12,7 @@ import re2
 from blastwall.config.document import Path
 from blastwall.config.model import Agent, Configuration, CredentialSource, Issuer, ResourceSettings, User
 from blastwall.config.wording import did_you_mean
+from blastwall.model.resource import is_loopback
 from blastwall.protocols.contract import ProtocolKind
 from blastwall.store.address import StateError, parse_address
 
@@ -27,11 +28,6 @@ def cross_check(configuration: Configuration, kinds: Mapping[str, ProtocolKind])
         yield from check(configuration)
     yield from _known_kinds(configuration, kinds)
     yield from _known_packs(configuration, kinds)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether only this machine can reach `address`."""
-    return address == "localhost" or (_is_address(address) and ip_address(address).is_loopback)
 
 
 def groups_of(configuration: Configuration) -> frozenset[str]:

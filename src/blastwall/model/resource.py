@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import ip_address
 
 from pydantic import BaseModel
 
@@ -42,3 +43,13 @@ class Resource:
     azure: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     settings: BaseModel | None = None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only mean this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

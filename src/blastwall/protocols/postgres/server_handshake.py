@@ -15,10 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from hashlib import md5
-from ipaddress import ip_address
 
 from blastwall.model.credential import Credential
-from blastwall.model.resource import Address, TlsMode
+from blastwall.model.resource import Address, TlsMode, is_loopback
 from blastwall.protocols.contract import Dial, Output, Send, Side, StartTls
 from blastwall.protocols.postgres.errors import decode_fields
 from blastwall.protocols.postgres.messages import decode_parameter_status, decode_ready
@@ -216,13 +215,3 @@ class ServerHandshake:
             raise HandshakeFailed(str(error)) from None
         self._state = _State.SCRAM_PROVED
         return []
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only mean this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
