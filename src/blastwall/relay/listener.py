@@ -14,14 +14,13 @@ import structlog
 from blastwall.gate import Gate
 from blastwall.gate.faults import described
 from blastwall.gate.ports import IPAddress
-from blastwall.model.resource import Resource
+from blastwall.model.resource import Resource, is_loopback
 from blastwall.protocols.contract import CLIENT, Limits, Opening, ProtocolKind, Side
 from blastwall.relay.pump import Pump, Surroundings
 from blastwall.relay.stream import Stream
 
 _log = structlog.get_logger(__name__)
 _BACKLOG = 1024
-_LOOPBACK_NAMES = frozenset({"localhost"})
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -41,7 +40,7 @@ class Served:
     sizes: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        if self.plain_text and not _is_loopback(self.address):
+        if self.plain_text and not is_loopback(self.address):
             raise ValueError(f"{self.resource.name}: `plain_text` needs a loopback address, not {self.address}")
 
     @property
@@ -157,10 +156,3 @@ def _source(client: Stream) -> IPAddress | None:
         return None
     address = ip_address(str(peer[0]).partition("%")[0])
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return address in _LOOPBACK_NAMES

@@ -121,7 +121,7 @@ class PostgresSession:
                 errors.PROTOCOL_VIOLATION, f"{'the client' if side == CLIENT else 'the server'} sent {error}"
             )
         except HandshakeFailed as error:
-            return self._unreachable(str(error), "the gateway could not log in there; its log says why")
+            return self._unreachable(str(error), "the gateway could not log in there; the gateway's log says why")
         except DetectorFailed as error:
             return self._fatal(errors.SYSTEM_ERROR, f"the result is closed, since it cannot be masked: {error}")
 
