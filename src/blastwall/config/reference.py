@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from blastwall.config import model
+from blastwall.config import model, types
 from blastwall.config.shape import keys, models_in
 from blastwall.protocols.contract import ProtocolKind
 from blastwall.protocols.discover import discover
@@ -43,13 +43,13 @@ example: [blastwall.yaml](../examples/blastwall.yaml).
 """
 
 _WORDS: tuple[tuple[object, str], ...] = (
-    (model.Duration, "duration"),
-    (model.Period, "duration"),
-    (model.Size, "size"),
-    (model.Port, "port"),
-    (model.Name, "name"),
-    (model.File, "file"),
-    (model.Network, "network"),
+    (types.Duration, "duration"),
+    (types.Period, "duration"),
+    (types.Size, "size"),
+    (types.Port, "port"),
+    (types.Name, "name"),
+    (types.File, "file"),
+    (types.Network, "network"),
     (timedelta, "duration"),
     (str, "text"),
     (int, "whole number"),

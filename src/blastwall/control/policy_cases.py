@@ -12,7 +12,8 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import to_json
 
 from blastwall.config.document import MAX_BYTES, Document, Unreadable, read
-from blastwall.config.model import Configuration, NonEmpty, Strict
+from blastwall.config.model import Configuration
+from blastwall.config.types import NonEmpty, Strict
 from blastwall.config.wording import problems
 from blastwall.control.policy_explain import classified
 from blastwall.control.policy_subject import LOOPBACK, Unknown, Who, read_effect, subject_of
