@@ -20,14 +20,11 @@ from blastwall.protocols.postgres.catalog_queries import FINGERPRINT, QUERIES, S
 from blastwall.protocols.postgres.errors import decode_fields
 from blastwall.protocols.postgres.messages import decode_data_row, encode_query
 from blastwall.protocols.postgres.server_handshake import HandshakeFailed, ServerHandshake
-from blastwall.sql.postgres import Catalog, Classified, Function, Relation
+from blastwall.sql.postgres import Catalog, Function, Relation, Texts
 from blastwall.wire.reader import Malformed
 
 _PATH_NAME = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^\s,"]*))\s*(?:,|$)')
 MAX_MESSAGE = 64 << 20
-CACHED_TEXTS = 10_000
-CACHED_TEXT_SIZE = 8 * 1024
-
 
 CURRENT = "current"
 """The question: the catalog as it is now."""
@@ -49,22 +46,14 @@ class Snapshot:
     """One reading of a database's catalog.
 
     `parents` maps a partition or inheriting table to its ancestors; `text_types` are the database's own text-like
-    types. `classified` caches what texts mean under this snapshot, keyed by everything else that it depends on.
+    types. `texts` remembers what texts mean under this snapshot.
     """
 
     catalog: Catalog
     parents: dict[int, tuple[int, ...]]
     text_types: frozenset[int]
     search_path: tuple[str, ...]
-    classified: dict[Hashable, tuple[Classified, ...]] = field(default_factory=dict)
-
-    def remember(self, key: Hashable, size: int, classified: tuple[Classified, ...]) -> None:
-        """Cache a classification; the oldest goes where there are too many."""
-        if size > CACHED_TEXT_SIZE:
-            return
-        if len(self.classified) >= CACHED_TEXTS:
-            del self.classified[next(iter(self.classified))]
-        self.classified[key] = classified
+    texts: Texts = field(default_factory=Texts)
 
     def origin(self, table: int, attribute: int) -> frozenset[Column] | None:
         """The columns that a result column with this origin shows; None for an unknown table or a whole row."""

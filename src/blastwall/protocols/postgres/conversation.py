@@ -39,7 +39,7 @@ from blastwall.protocols.postgres.messages import Parse, encode_parse, encode_qu
 from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Pipeline, Running
 from blastwall.protocols.postgres.results import ResultGuard
-from blastwall.sql.postgres import Classified, NameState, classify, facts, goes_by_names
+from blastwall.sql.postgres import Classified, NameState, facts
 
 FAILING = "blastwall: this statement was refused by policy"
 """Text that PostgreSQL cannot parse, in any state of a transaction. It also tells whoever reads the server's log."""
@@ -79,6 +79,8 @@ class Conversation:
         self._view = view
         self._numbers = numbers
         self._guard: ResultGuard | None = None
+        self._read_under: NameState | None = None
+        self._facts: tuple[object, ...] = ()
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -103,14 +105,11 @@ class Conversation:
 
     def classify(self, text: str, state: NameState | None = None) -> tuple[Classified, ...]:
         """Classify a text under the names as they may be now, or as they were in `state`."""
-        state, snapshot = state or self.names.state, self.snapshot
-        key = (text, *facts(state))
-        found = snapshot.classified.get(key)
-        if found is None:
-            found = classify(text, snapshot.catalog, state)
-            if not any(goes_by_names(one) for one in found):
-                snapshot.remember(key, len(text), found)
-        return found
+        state, texts = state or self.names.state, self.snapshot.texts
+        if state is not self._read_under:
+            self._read_under, self._facts = state, facts(state)
+        found = texts.find(text, self._facts)
+        return texts.classify(text, self.snapshot.catalog, state, self._facts) if found is None else found
 
     def statement(
         self, text: str, classified: Classified, stage: Stage, parameters: tuple[Parameter, ...] = ()

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from blastwall.protocols.postgres.pipeline import Portal, Prepared, Running
-from blastwall.sql.postgres import Classified, NameState, before, named, settled
+from blastwall.sql.postgres import Classified, NameState, Source, before, named, settled
 
 _ROLLED_BACK = Classified(start=0, end=0, operation="ROLLBACK", effects=(), transaction="rollback")
 _NAMELESS = Classified(start=0, end=0, operation="", effects=())
@@ -149,12 +149,22 @@ class Names:
 
 def _prepares(prepared: Prepared) -> Classified:
     """A Parse as the PREPARE that it amounts to. The unnamed statement has no name in SQL."""
-    return replace(_NAMELESS, prepares=(prepared.name, (prepared.classified,))) if prepared.name else _NAMELESS
+    if not prepared.name:
+        return _NAMELESS
+    return replace(_NAMELESS, prepares=(prepared.name, (_with_source(prepared.classified, prepared.text),)))
 
 
 def _declares(portal: Portal) -> Classified:
     """A Bind as the DECLARE that it amounts to."""
-    return replace(_NAMELESS, declares=(portal.name, (portal.running.classified,))) if portal.name else _NAMELESS
+    if not portal.name:
+        return _NAMELESS
+    inside = _with_source(portal.running.classified, portal.prepared.text)
+    return replace(_NAMELESS, declares=(portal.name, (inside,)))
+
+
+def _with_source(classified: Classified, text: str) -> Classified:
+    """What has a name may be read again under other names, for which its text is needed."""
+    return replace(classified, tree=Source(text)) if classified.tree is None else classified
 
 
 def _deallocates(name: str) -> Classified:

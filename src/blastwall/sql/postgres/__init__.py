@@ -3,6 +3,8 @@
 from blastwall.sql.postgres.catalog import Catalog, Function, Relation
 from blastwall.sql.postgres.classify import classify
 from blastwall.sql.postgres.guard import Limits
+from blastwall.sql.postgres.parse import Source
+from blastwall.sql.postgres.recall import Texts
 from blastwall.sql.postgres.state import NameState, before, either, facts, goes_by_names, named, same_names, settled
 from blastwall.sql.postgres.statement import Changes, Classified, Copy, OutputColumn
 
@@ -16,6 +18,8 @@ __all__ = [
     "NameState",
     "OutputColumn",
     "Relation",
+    "Source",
+    "Texts",
     "before",
     "classify",
     "either",

@@ -16,6 +16,7 @@ from blastwall.sql.postgres.reader import Reader, operation_of
 from blastwall.sql.postgres.state import NameState, before
 from blastwall.sql.postgres.statement import Classified
 from blastwall.sql.postgres.tree import Node, number, sub, unwrap
+from blastwall.sql.postgres.watched import Looks
 
 UNPARSED = "UNPARSED"
 _DEFAULT_LIMITS = Limits()
@@ -30,12 +31,13 @@ _CODE_SECRETS = ("password", "user mapping", "connection", "dblink", "pgp_", "cr
 
 
 def classify(
-    text: str, catalog: Catalog, state: NameState, *, limits: Limits = _DEFAULT_LIMITS
+    text: str, catalog: Catalog, state: NameState, *, limits: Limits = _DEFAULT_LIMITS, looks: Looks | None = None
 ) -> tuple[Classified, ...]:
     """Return the statements of a text with their effects; () where it is empty or holds comments only.
 
     Never raises: what cannot be read gives one statement whose effect is `unclassified` and whose doubt says why.
-    Statements of one text are read one after another, each in the states that those before it may have left.
+    Statements of one text are read one after another, each in the states that those before it may have left. `looks`
+    is told which of the text's constants were looked at.
     """
     try:
         data = text.encode()
@@ -50,6 +52,8 @@ def classify(
         return (_unparsed(text, data, catalog, str(error)),)
     if len(trees) > limits.statements:
         return (_unparsed(text, data, catalog, f"the text holds more than {limits.statements} statements"),)
+    if looks is not None:
+        looks.watch(trees)
     place = _Place(data, character_offsets(text, data), Tokens(data))
     found = []
     for tree in trees:

@@ -11,7 +11,7 @@ from postgast import PgQueryError, scan
 from postgast.native import lib
 from postgast.pg_query_pb2 import KeywordKind, Token
 
-from blastwall.sql.postgres.tree import Node, items
+from blastwall.sql.postgres.tree import EMPTY, Node, items, sub
 
 _NAMES: dict[int, str] = dict(zip(Token.values(), Token.keys(), strict=True))
 _COMMENTS = frozenset({Token.SQL_COMMENT, Token.C_COMMENT})
@@ -63,6 +63,21 @@ def parse(data: bytes) -> list[Node]:
     finally:
         lib.pg_query_free_parse_result(result)
     return items(tree, "stmts") if isinstance(tree, dict) else []
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text of one statement in the place of its tree, which is made again when it is wanted."""
+
+    text: str
+
+    def tree(self) -> Node:
+        """Return the statement's node, an empty one where there is none."""
+        try:
+            found = parse(self.text.encode())
+        except (UnparsedError, UnicodeEncodeError):
+            return EMPTY
+        return sub(found[0], "stmt") if len(found) == 1 else EMPTY
 
 
 def parse_plpgsql(data: bytes) -> list[Node]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from blastwall.sql.postgres.tree import Node, descendants, items, scalar, sub, text, unwrap
+from blastwall.sql.postgres.tree import Node, descendants, items, same, scalar, sub, text, unwrap
 
 NamesColumn = Callable[[Node], bool]
 
@@ -41,7 +41,7 @@ def _names(node: object, names_column: NamesColumn) -> bool:
 
 
 def _same(inner: Node) -> bool:
-    return bare(inner.get("lexpr")) == bare(inner.get("rexpr"))
+    return same(inner.get("lexpr"), inner.get("rexpr"))
 
 
 def _never(node: Node) -> bool:
@@ -51,14 +51,7 @@ def _never(node: Node) -> bool:
 
 
 def _matches_all(inner: Node) -> bool:
-    kind, pattern = text(inner, "kind"), scalar(sub(inner, "rexpr"))
-    return kind in {"AEXPR_LIKE", "AEXPR_ILIKE"} and pattern is not None and set(pattern) <= {"%"}
-
-
-def bare(node: object) -> object:
-    """Return a tree without its locations, so that two can be compared."""
-    if isinstance(node, dict):
-        return {key: bare(value) for key, value in node.items() if key != "location"}
-    if isinstance(node, list):
-        return [bare(item) for item in node]
-    return node
+    if text(inner, "kind") not in {"AEXPR_LIKE", "AEXPR_ILIKE"}:
+        return False  # it must not even look at the value: see `recall`
+    pattern = scalar(sub(inner, "rexpr"))
+    return pattern is not None and set(pattern) <= {"%"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from blastwall.sql.postgres.definitions import Definitions
+from blastwall.sql.postgres.parse import Source
 from blastwall.sql.postgres.scope import Columns, Scope
 from blastwall.sql.postgres.statement import Classified, OutputColumn
 from blastwall.sql.postgres.tree import Node, flag, sub, text, unwrap
@@ -163,7 +164,7 @@ class Reader(Definitions):
         outputs: list[Columns | None] = []
         rows = False
         for one in known:
-            tag, inner = unwrap(one.tree if isinstance(one.tree, dict) else {})
+            tag, inner = unwrap(_tree_of(one))
             self.outputs, self.returns_rows = None, False
             kept = (dict(self.literals), set(self.secrets), dict(self.parameters), set(self.secret_parameters))
             self.statement(tag, inner)
@@ -221,6 +222,11 @@ class Reader(Definitions):
             changes=self.changes,
             tree=tree,
         )
+
+
+def _tree_of(one: Classified) -> Node:
+    tree = one.tree.tree() if isinstance(one.tree, Source) else one.tree
+    return tree if isinstance(tree, dict) else {}
 
 
 def _has_into(node: Node) -> bool:

@@ -74,7 +74,8 @@ class Classified:
     would store elsewhere or send on: None if that cannot be traced. `filters` are the columns that WHERE, JOIN, ORDER
     BY, GROUP BY and HAVING name. `reads` are (schema, relation), tables behind views included. `renames` are those
     whose rows or columns another name will show: renamed, moved, attached to a table or detached. `tree` is the parsed
-    statement, kept so that EXECUTE can judge a prepared statement again where names have changed their meaning.
+    statement, or its `Source`, kept so that EXECUTE can judge a prepared statement again where names have changed
+    their meaning; what is remembered has none (`recall`).
     """
 
     start: int

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from blastwall.sql.postgres.watched import Watched
+
 Node = Mapping[str, object]
 EMPTY: Node = {}
 
@@ -115,7 +117,28 @@ def descendants(node: object) -> Iterator[tuple[str, Node]]:
         if isinstance(current, list):
             stack.extend(reversed(current))
         elif isinstance(current, dict):
+            if type(current) is Watched:
+                continue
             for key, value in current.items():
                 if key[:1].isupper() and isinstance(value, dict):
                     yield key, value
             stack.extend(reversed(list(current.values())))
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two trees are equal but for their locations; what tells them apart soonest is looked at first."""
+    if type(one) is not type(other):
+        return False
+    if type(one) is Watched or not isinstance(one, dict):
+        return one == other if not isinstance(one, list) else _all_same(one, other)
+    if not isinstance(other, dict) or one.keys() - {"location"} != other.keys() - {"location"}:
+        return False
+    return all(same(value, other[key]) for key, value in one.items() if key != "location")
+
+
+def _all_same(one: list[object], other: object) -> bool:
+    return (
+        isinstance(other, list)
+        and len(one) == len(other)
+        and all(same(left, right) for left, right in zip(one, other, strict=True))
+    )
