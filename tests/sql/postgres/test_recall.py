@@ -47,7 +47,8 @@ def marks(shape: str) -> list[str]:
 
 
 def filled(shape: str, values: list[str]) -> str:
-    pieces, at = [], 0
+    pieces: list[str] = []
+    at = 0
     for value in values:
         mark = shape.index("\0", at)
         pieces += (shape[at:mark], value)
