@@ -57,7 +57,9 @@ def test_relative_paths_are_read_against_the_files_folder(
         + "policies: [rules/b*.cedar, 'rules/*.cedar']\nrecordings: {to: here}\nstate: sqlite:///s.db\n"
     )
     assert found.issuers[0].jwks == f"file:{tmp_path}/keys.json"
-    assert found.resources[0].credentials[0].password.file == tmp_path / "secret"
+    password = found.resources[0].credentials[0].password
+    assert password is not None
+    assert password.file == tmp_path / "secret"
     assert [file.name for file in policy_files(found)] == ["b.cedar", "a.cedar"]
     assert found.recordings.to == tmp_path / "here"
     assert found.state == f"sqlite:///{tmp_path}/s.db"
@@ -136,7 +138,7 @@ MISTAKES = [
         "{env: SHOP_PASSWORD}",
         "{env: A, file: b}",
         "10: resources[0].credential.password",
-        "give either `env` or `file`",
+        "give one of `env`, `file` and `keyvault`",
     ),
     ("kind: tape", "kind: tap", "7: resources[0].kind", "no protocol of the kind 'tap'; did you mean 'tape'?"),
     (

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blastwall.app.plan import Plan
-from blastwall.config.model import Configuration, SecretSource
+from blastwall.config.credentials import CredentialSource, SecretSource
+from blastwall.config.model import Configuration
 from blastwall.model.resource import Resource, TlsMode
 
 _VARIABLE = "environment variable "
@@ -27,7 +28,7 @@ def secrets(configuration: Configuration) -> Iterator[SecretState]:
     """Yield the state of every secret: the credentials' and the masking key's."""
     for resource in configuration.resources:
         for credential in resource.credentials:
-            yield _state(f"{resource.name}: {credential.user}", credential.password)
+            yield _credential_state(f"{resource.name}: {credential.user}", credential)
     if configuration.masking_key is not None:
         yield _state("masking_key", configuration.masking_key)
 
@@ -37,12 +38,18 @@ def unset_variables(configuration: Configuration) -> tuple[SecretState, ...]:
     return tuple(state for state in secrets(configuration) if state.problem and state.source.startswith(_VARIABLE))
 
 
+def _credential_state(owner: str, credential: CredentialSource) -> SecretState:
+    if credential.password is not None:
+        return _state(owner, credential.password)
+    return SecretState(owner, f"Entra token by {credential.entra.identity}" if credential.entra is not None else "")
+
+
 def _state(owner: str, source: SecretSource) -> SecretState:
     if source.env is not None:
         return SecretState(owner, _VARIABLE + source.env, "" if os.environ.get(source.env) else "not set, or empty")
-    if source.file is None:
-        raise ValueError("the configuration's model lets no source without `env` or `file` pass")
-    return SecretState(owner, f"file {source.file}", _unreadable(source.file))
+    if source.file is not None:
+        return SecretState(owner, f"file {source.file}", _unreadable(source.file))
+    return SecretState(owner, f"Key Vault secret {source.keyvault}")
 
 
 def _unreadable(file: Path) -> str:

@@ -70,6 +70,7 @@ async def build(plan: Plan, stack: AsyncExitStack) -> Parts:
     policies, metrics = Policies(plan.policies), Metrics()
     masking = ConfiguredMasking(plan.masks, await masking_key(configuration))
     vault = CurrentVault(configuration.resources)
+    stack.push_async_callback(vault.close)
     certificate = certificate_of(configuration)
     gate = Gate(
         identity,

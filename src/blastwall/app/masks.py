@@ -8,7 +8,7 @@ from blastwall.app.places import key_once, state_folder
 from blastwall.config.model import Configuration, MaskingRule
 from blastwall.masking.configured import ConfiguredMasking, MaskEntry
 from blastwall.model.masks import ColumnRule, DetectRule
-from blastwall.vault.vault import reader_for
+from blastwall.vault import reader_for
 
 _ANY_KEY = bytes(range(32))
 

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 import re2
 
+from blastwall.config.credentials import CredentialSource
 from blastwall.config.document import Path
-from blastwall.config.model import Agent, Configuration, CredentialSource, Issuer, ResourceSettings, User
+from blastwall.config.model import Agent, Configuration, Issuer, ResourceSettings, User
 from blastwall.config.wording import did_you_mean
-from blastwall.model.resource import is_loopback
+from blastwall.model.resource import TlsMode, is_loopback
 from blastwall.protocols.contract import ProtocolKind
 from blastwall.store.address import StateError, parse_address
 
@@ -156,6 +157,16 @@ def _one_credential_each(configuration: Configuration) -> Iterator[Finding]:
             whom = f"the group {group!r}" if group else "everybody without a `for` of their own"
             problem = f"a second credential for {whom}; which one is meant cannot be known"
             yield _credential_path(resource, position, number), problem
+
+
+def _tokens_over_tls(configuration: Configuration) -> Iterator[Finding]:
+    """Report tokens that would be shown to whoever answers: the resource gets them in clear, inside TLS."""
+    for position, resource in enumerate(configuration.resources):
+        tls = resource.upstream.tls
+        for number, credential in enumerate(resource.credentials):
+            if credential.entra is not None and tls is not TlsMode.VERIFY_FULL:
+                problem = f"a token goes to a verified resource only, and this one's `tls` is {tls}; use verify-full"
+                yield (*_credential_path(resource, position, number), "entra"), problem
 
 
 def _doubled(credentials: Sequence[CredentialSource]) -> Iterator[tuple[int, str]]:
@@ -304,6 +315,7 @@ _CHECKS: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
     _readable_matches,
     _known_groups,
     _one_credential_each,
+    _tokens_over_tls,
     _masked_resources,
     _masked_columns,
     _listen_addresses,

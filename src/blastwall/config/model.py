@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from blastwall.config.azure import AzureSettings
+from blastwall.config.credentials import CredentialSource, SecretSource
 from blastwall.config.types import Duration, File, Name, Network, NonEmpty, Period, Port, Size, Strict, text_beside
 from blastwall.model.masks import MaskStyle
 from blastwall.model.resource import TlsMode
@@ -152,31 +154,6 @@ class User(Strict):
     issuer: Name = Field(description="The issuer of their tokens.")
     match: dict[str, NonEmpty] = Field(min_length=1, description="Claims that a token must carry, as for agents.")
     groups: list[Name] = Field(default_factory=list, description="Groups that policies and approvals name.")
-
-
-class SecretSource(Strict):
-    """Where a secret is read from, anew for each login."""
-
-    env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
-        None, description="Name of an environment variable."
-    )
-    file: File | None = Field(None, description="A file that holds the secret; one trailing newline is dropped.")
-
-    @model_validator(mode="after")
-    def _one(self) -> SecretSource:
-        if (self.env is None) == (self.file is None):
-            raise ValueError("give either `env` or `file`")
-        return self
-
-
-class CredentialSource(Strict):
-    """What Blastwall shows to the resource."""
-
-    user: NonEmpty = Field(description="Login name at the resource.")
-    password: SecretSource = Field(description="Where its password is read from.")
-    for_: list[Name] = Field(
-        default_factory=list, alias="for", description="Groups that use this credential; default: everybody else."
-    )
 
 
 class Upstream(Strict):
@@ -322,6 +299,7 @@ class Configuration(Strict):
     issuers: list[Issuer] = Field(min_length=1, description="The OIDC issuers whose tokens are accepted.")
     agents: list[Agent] = Field(min_length=1, description="The agents.")
     users: list[User] = Field(default_factory=list, description="The people who approve and operate.")
+    azure: AzureSettings | None = Field(None, description="What `check --dial` may ask Azure itself.")
     resources: list[ResourceSettings] = Field(min_length=1, description="What is behind the gateway.")
     policies: list[Annotated[NonEmpty, AfterValidator(_glob_beside)]] = Field(
         default_factory=list, description="Cedar files, as paths or globs."

@@ -1,22 +1,25 @@
-"""The gate's port Vault, from the configuration. Secrets are read anew for each login and kept nowhere."""
+"""The gate's port Vault, from the configuration: which credential a principal gets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from blastwall.config.model import CredentialSource, ResourceSettings, SecretSource
+from blastwall.config.credentials import CredentialSource
+from blastwall.config.model import ResourceSettings
 from blastwall.gate.ports import CredentialUnavailable
 from blastwall.model.credential import Credential
 from blastwall.model.principal import Principal
 from blastwall.model.resource import Resource
-from blastwall.vault.readers import EnvironmentReader, FileReader, SecretReader, SecretUnavailable
+from blastwall.vault.readers import SecretReader, SecretUnavailable
+from blastwall.vault.renewals import Renewals
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
     user: str
     reader: SecretReader
+    token: bool
     groups: frozenset[str]
 
     @property
@@ -29,11 +32,16 @@ class ConfiguredVault:
 
     A principal gets the credential whose `for` has one of its groups, else the one without `for`. Where several `for`
     fit and are not the same credential, it gets none: which one it had would depend on the order of the file.
+
+    Args:
+        resources: whose credentials.
+        renewals: has the readers of secrets that Azure has; shared, so that a reload asks for nothing anew.
     """
 
-    def __init__(self, resources: Iterable[ResourceSettings]) -> None:
+    def __init__(self, resources: Iterable[ResourceSettings], renewals: Renewals | None = None) -> None:
+        readers = renewals if renewals is not None else Renewals()
         self._choices = {
-            resource.name: tuple(_choice(source) for source in resource.credentials) for resource in resources
+            resource.name: tuple(_choice(source, readers) for source in resource.credentials) for resource in resources
         }
 
     async def credential(self, resource: Resource, principal: Principal | None) -> Credential:
@@ -46,7 +54,7 @@ class ConfiguredVault:
             secret = await chosen.reader.read()
         except SecretUnavailable as error:
             raise CredentialUnavailable(f"credential of resource {resource.name}: {error}") from None
-        return Credential(chosen.user, secret)
+        return Credential(chosen.user, secret, token=chosen.token)
 
 
 def _own(choices: tuple[_Choice, ...]) -> _Choice:
@@ -67,14 +75,5 @@ def _of(choices: tuple[_Choice, ...], resource: Resource, principal: Principal) 
     return fitting[0]
 
 
-def _choice(source: CredentialSource) -> _Choice:
-    return _Choice(source.user, reader_for(source.password), frozenset(source.for_))
-
-
-def reader_for(source: SecretSource) -> SecretReader:
-    """Return the reader of one configured source."""
-    if source.env is not None:
-        return EnvironmentReader(source.env)
-    if source.file is not None:
-        return FileReader(source.file)
-    raise ValueError("the configuration's model lets no source without `env` or `file` pass")
+def _choice(source: CredentialSource, readers: Renewals) -> _Choice:
+    return _Choice(source.user, readers.reader(source), source.entra is not None, frozenset(source.for_))

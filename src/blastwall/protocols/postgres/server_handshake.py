@@ -180,6 +180,8 @@ class ServerHandshake:
             return self._continue_scram(self._scram, kind, data)
         if self._state is not _State.AUTH or self._scram is not None:
             raise Malformed(f"the authentication request {kind} out of its order")
+        if self._credential.token and kind in (AUTH_SASL, AUTH_MD5):
+            raise HandshakeFailed("the server asks for a password, not a token: is the user one of Microsoft Entra's?")
         if kind == AUTH_SASL:
             return self._start_scram(data)
         if kind == AUTH_MD5:
@@ -189,6 +191,8 @@ class ServerHandshake:
         raise HandshakeFailed(f"the server asks for the authentication method {kind}, which is not supported")
 
     def _cleartext(self) -> bytes:
+        if self._credential.token and not (self._secure and self._address.tls is TlsMode.VERIFY_FULL):
+            raise HandshakeFailed("a token is shown to a verified server only: set tls: verify-full")
         if not self._secure and not is_loopback(self._address.host):
             raise HandshakeFailed("the server asks for the password in clear without TLS: set tls: verify-full")
         return self._credential.secret
