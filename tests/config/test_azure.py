@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -64,3 +65,26 @@ def test_what_cannot_be_meant(refused: Refused, small: str, credential: str, sai
     (problem,) = refused(with_credential(small, credential))
     assert said in problem
     assert "pw@" not in problem
+
+
+def test_several_hosts_in_their_order(accepted: Accepted, small: str) -> None:
+    upstream = accepted(with_hosts(small, "hosts: [a.example, 'b.example:5433', '[::1]:5434'], target: primary"))
+    assert upstream.resources[0].upstream.places == (("a.example", None), ("b.example", 5433), ("::1", 5434))
+
+
+@pytest.mark.parametrize(
+    ("upstream", "said"),
+    [
+        ("database: shop", "give either `host` or `hosts`"),
+        ("host: a, hosts: [b]", "give either `host` or `hosts`"),
+        ("hosts: ['a:99999']", "expects HOST or HOST:PORT"),
+        ("hosts: ['postgres://a']", "expects HOST or HOST:PORT"),
+        ("hosts: [a], target: standby", "target"),
+    ],
+)
+def test_hosts_that_cannot_be_meant(refused: Refused, small: str, upstream: str, said: str) -> None:
+    assert said in refused(with_hosts(small, upstream))[0]
+
+
+def with_hosts(small: str, upstream: str) -> str:
+    return re.sub(r"upstream: \{[^}]*\}", lambda _: f"upstream: {{{upstream}}}", small)

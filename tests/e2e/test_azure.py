@@ -57,7 +57,9 @@ def test_tokens_and_key_vault_secrets_log_in(
                 assert agent.execute("SELECT current_user").fetchone() == ("scram_user",)
             with pytest.raises(psycopg.OperationalError, match="the gateway's log says why"):
                 connect("wrong-user")
-            assert "is the user one of Microsoft Entra's?" in shop.gateway.log
+            eventually(
+                lambda: "is the user one of Microsoft Entra's?" in shop.gateway.log, "the log says what is wrong"
+            )
             with azure.outage("vault", "imds"):
                 eventually(lambda: "secret_not_renewed" in shop.gateway.log, "the outage is in the log")
                 connect("by-vault").close()

@@ -5,6 +5,7 @@ The file's keys are a promise to users: more may be added, with defaults; none i
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,7 +23,7 @@ from blastwall.config.azure import AzureSettings
 from blastwall.config.credentials import CredentialSource, SecretSource
 from blastwall.config.types import Duration, File, Name, Network, NonEmpty, Period, Port, Size, Strict, text_beside
 from blastwall.model.masks import MaskStyle
-from blastwall.model.resource import TlsMode
+from blastwall.model.resource import HostTarget, TlsMode
 
 _IN_TRANSACTION = timedelta(seconds=30)
 
@@ -156,15 +157,58 @@ class User(Strict):
     groups: list[Name] = Field(default_factory=list, description="Groups that policies and approvals name.")
 
 
+_PLACE = re.compile(r"(?P<host>[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?")
+
+
+def _host_and_port(text: str) -> str:
+    match = _PLACE.fullmatch(text)
+    if match is None or not 1 <= int(match["port"] or 1) <= 65535:
+        raise ValueError("expects HOST or HOST:PORT, an IPv6 address in brackets")
+    return text
+
+
+def _place(text: str, port: int | None) -> tuple[str, int | None]:
+    match = _PLACE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} was not checked")
+    return match["host"].strip("[]"), int(match["port"]) if match["port"] else port
+
+
+HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
+
+
 class Upstream(Strict):
     """The resource's own address."""
 
-    host: NonEmpty = Field(description="Host name or address; with `verify-full` the certificate must carry it.")
+    host: NonEmpty | None = Field(
+        None, description="Host name or address; with `verify-full` the certificate must carry it."
+    )
+    hosts: list[HostAndPort] = Field(
+        default_factory=list,
+        description="Instead of `host`, several as `HOST` or `HOST:PORT`, tried in their order at each login.",
+    )
+    target: HostTarget = Field(
+        HostTarget.ANY,
+        description="Which of them will do: `any` that lets the gateway in, or the `primary`, which takes writes "
+        "(PostgreSQL 14 or later).",
+    )
     port: Port | None = Field(None, description="Port; default: the protocol's own.")
     database: str | None = Field(None, description="The default database, where the protocol has databases.")
     databases: list[NonEmpty] = Field(default_factory=list, description="Further databases that clients may name.")
     tls: TlsMode = Field(TlsMode.VERIFY_FULL, description="How the connection to the resource is secured.")
     ca: File | None = Field(None, description="PEM file of the CA of its certificate; default: the system's.")
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Upstream:
+        if (self.host is None) == (not self.hosts):
+            raise ValueError("give either `host` or `hosts`")
+        return self
+
+    @property
+    def places(self) -> tuple[tuple[str, int | None], ...]:
+        """Hosts and their ports, in their order; no port stands for the protocol's own."""
+        given = [self.host] if self.host is not None else []
+        return (*((host, self.port) for host in given), *(_place(each, self.port) for each in self.hosts))
 
 
 def _one_or_several(value: object) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from blastwall.config.document import Document, Problem
-from blastwall.config.model import Configuration, ResourceSettings
+from blastwall.config.model import Configuration, ResourceSettings, Upstream
 from blastwall.config.wording import problems
 from blastwall.model.resource import Address, Resource
 from blastwall.protocols.contract import ProtocolKind
@@ -41,19 +41,26 @@ def check_settings(
 def _resource(settings: ResourceSettings, protocol: ProtocolKind) -> Resource:
     upstream = settings.upstream
     default = [upstream.database] if upstream.database is not None else []
+    first, *further = (_address(upstream, host, port, protocol) for host, port in upstream.places)
     return Resource(
         name=settings.name,
         kind=settings.kind,
-        upstream=Address(
-            host=upstream.host,
-            port=upstream.port if upstream.port is not None else protocol.port,
-            tls=upstream.tls,
-            ca=str(upstream.ca) if upstream.ca is not None else None,
-        ),
+        upstream=first,
         databases=tuple(dict.fromkeys([*default, *upstream.databases])),
         azure=settings.azure,
         tags=settings.tags,
         settings=_settings(settings, protocol),
+        standbys=tuple(further),
+        target=upstream.target,
+    )
+
+
+def _address(upstream: Upstream, host: str, port: int | None, protocol: ProtocolKind) -> Address:
+    return Address(
+        host=host,
+        port=port if port is not None else protocol.port,
+        tls=upstream.tls,
+        ca=str(upstream.ca) if upstream.ca is not None else None,
     )
 
 

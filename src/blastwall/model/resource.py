@@ -32,9 +32,19 @@ class Address:
         return f"{self.host}:{self.port}"
 
 
+class HostTarget(StrEnum):
+    """Which of several hosts will do: any that lets the gateway in, or the one that takes writes."""
+
+    ANY = "any"
+    PRIMARY = "primary"
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One thing behind the gateway. `databases` are the ones that a client may name; the first is the default."""
+    """One thing behind the gateway. `databases` are the ones that a client may name; the first is the default.
+
+    `standbys` are further hosts, tried in their order after `upstream`, of which one fits `target`.
+    """
 
     name: str
     kind: str
@@ -43,6 +53,13 @@ class Resource:
     azure: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     settings: BaseModel | None = None
+    standbys: tuple[Address, ...] = ()
+    target: HostTarget = HostTarget.ANY
+
+    @property
+    def hosts(self) -> tuple[Address, ...]:
+        """Every host, in the order in which they are tried."""
+        return (self.upstream, *self.standbys)
 
 
 def is_loopback(host: str) -> bool:

@@ -118,10 +118,15 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Connect `upstream` to `target`. Sends to it wait until then; `dial_failed` is called if it cannot be."""
+    """Connect `upstream` to `target`. Sends to it wait until then; `dial_failed` is called if it cannot be.
+
+    An `upstream` that is dialled already is hung up on first. `of` is how many targets are tried in turn: each gets its
+    share of the time.
+    """
 
     upstream: Side
     target: Address
+    of: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,13 +162,13 @@ class Carrier(ABC):
         self._hang_up(side)
         stream = self._streams[side] = Stream(side, self)
         self._targets[side] = order.target
-        work = self._connect(stream, order.target)
+        work = self._connect(stream, order.target, self._limits.dial / order.of)
         self._dials[side] = asyncio.get_running_loop().create_task(work, name=f"dial {self._name}")
 
-    async def _connect(self, stream: Stream, target: Address) -> None:
+    async def _connect(self, stream: Stream, target: Address, seconds: float) -> None:
         side = stream.side
         try:
-            await dial(stream, target, self._resource, self._limits.dial)
+            await dial(stream, target, self._resource, seconds)
         except DialFailed as failure:
             if self._streams.get(side) is stream:
                 del self._streams[side]

@@ -144,6 +144,17 @@ class PostgresServer:
         """Stop the server as an operator would (fast shutdown); `run` starts it again with its data."""
         self._end(signal.SIGINT)
 
+    def become_standby(self) -> None:
+        """Restart the server in recovery, as a standby whose primary is gone: it can be read and not written."""
+        self.stop()
+        with (self._data / "postgresql.conf").open("a") as file:
+            file.write("wal_level = replica\n")
+        self.run().stop()
+        signal_file = self._data / "standby.signal"
+        signal_file.touch()
+        self._account.own(signal_file)
+        self.run()
+
     def kill(self) -> None:
         """Crash the server (immediate shutdown, as after a power cut); `run` recovers it."""
         self._end(signal.SIGQUIT)
@@ -190,7 +201,7 @@ class PostgresServer:
             if process.poll() is not None:
                 break
             lines = state.read_text().splitlines() if state.exists() else []
-            if len(lines) >= 8 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
+            if len(lines) >= 8 and lines[0] == str(process.pid) and lines[7].strip() in {"ready", "standby"}:
                 return
             time.sleep(0.02)
         raise ServerFailed(f"PostgreSQL {self.major} did not start:\n{tail(self.log)}")

@@ -18,8 +18,9 @@ from blastwall.model.statement import Column
 from blastwall.protocols.contract import UPSTREAM, Answered, Close, Opening, Output, Send, Side
 from blastwall.protocols.postgres.catalog_queries import FINGERPRINT, QUERIES, SECURE
 from blastwall.protocols.postgres.errors import decode_fields
+from blastwall.protocols.postgres.hosts import ServerLogin, companion_place
 from blastwall.protocols.postgres.messages import decode_data_row, encode_query
-from blastwall.protocols.postgres.server_handshake import HandshakeFailed, ServerHandshake
+from blastwall.protocols.postgres.server_handshake import HandshakeFailed
 from blastwall.sql.postgres import Catalog, Function, Relation, Texts
 from blastwall.wire.reader import Malformed
 
@@ -91,16 +92,18 @@ class View:
 class PostgresCompanion:
     """The side connection of one resource and database. One query is under way at a time."""
 
-    def __init__(self, opening: Opening, credential: Credential, database: str) -> None:
+    def __init__(self, opening: Opening, credential: Credential, name: str) -> None:
+        database, hosts = companion_place(opening.resource, name)
         self._database = database
         self._user = credential.user
         parameters = {"user": credential.user, "database": database, "application_name": "blastwall catalog"}
-        self._handshake: ServerHandshake | None = ServerHandshake(
+        self._handshake: ServerLogin | None = ServerLogin(
             UPSTREAM,
-            opening.resource.upstream,
+            opening.resource,
             credential,
             {**parameters, "client_encoding": "UTF8", "options": "-c default_transaction_read_only=on"},
             opening.entropy,
+            hosts=hosts,
         )
         self._buffer = b""
         self._asked: list[int] = []
@@ -127,10 +130,20 @@ class PostgresCompanion:
             return self._fail(f"the catalog of {self._database} cannot be read: {error}")
 
     def receive_eof(self, side: Side) -> list[Output]:
-        return self._fail(f"the connection for the catalog of {self._database} was lost")
+        lost = f"the connection for the catalog of {self._database} was lost"
+        return self._fail(lost) if self._handshake is None else self._host_failed(self._handshake, lost, "")
 
     def dial_failed(self, side: Side, reason: str) -> list[Output]:
-        return self._fail(reason, told=reason)
+        if self._handshake is None:
+            return self._fail(reason, told=reason)
+        return self._host_failed(self._handshake, reason, reason)
+
+    def _host_failed(self, handshake: ServerLogin, reason: str, told: str) -> list[Output]:
+        """Go on to the next host, where there is one."""
+        try:
+            return handshake.failed(reason)
+        except HandshakeFailed as failure:
+            return self._fail(str(failure), told and failure.told)
 
     def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> list[Output]:
         return self._handshake.tls_started(certificate) if self._handshake else []
@@ -139,7 +152,7 @@ class PostgresCompanion:
         self._asked.append(number)
         return [] if self._busy else self._next()
 
-    def _log_in(self, handshake: ServerHandshake, data: bytes) -> list[Output]:
+    def _log_in(self, handshake: ServerLogin, data: bytes) -> list[Output]:
         outputs = handshake.receive(data)
         if handshake.ready:
             self._handshake = None

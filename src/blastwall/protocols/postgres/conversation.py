@@ -69,6 +69,7 @@ class Conversation:
     def __init__(self, opening: Opening, database: str, view: View, names: Names, numbers: Iterator[int]) -> None:
         self.opening = opening
         self.database = database
+        self.companion = database
         self.names = names
         self.pipeline = Pipeline()
         self.status = b"I"
@@ -188,7 +189,7 @@ class Conversation:
     def refresh(self, outputs: list[Output]) -> None:
         """Ask for the catalog as it is now; the client's next statements wait for it."""
         self.refreshing = next(self._numbers)
-        outputs.append(Lookup(self.refreshing, self.database, CURRENT))
+        outputs.append(Lookup(self.refreshing, self.companion, CURRENT))
 
     def finish(
         self, running: Running, outputs: list[Output], affected: int | None = None, error: str | None = None

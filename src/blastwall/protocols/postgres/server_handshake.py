@@ -45,12 +45,22 @@ from blastwall.protocols.postgres.startup import (
 )
 from blastwall.wire.reader import Malformed, Reader
 
+CANNOT_CONNECT_NOW = "57P03"
+"""The server starts, stops or recovers."""
 MAX_MESSAGE = 64 * 1024
 """No message before ReadyForQuery is longer in any version of PostgreSQL."""
 
 
 class HandshakeFailed(Exception):
-    """The resource cannot be logged in to. The text names neither credential nor secret."""
+    """The resource cannot be logged in to. The text names neither credential nor secret.
+
+    `told` is what of it a client may hear. `elsewhere` says whether another host of the resource's may let us in.
+    """
+
+    def __init__(self, reason: str, *, told: str = "", elsewhere: bool = True) -> None:
+        super().__init__(reason)
+        self.told = told
+        self.elsewhere = elsewhere
 
 
 class _State(Enum):
@@ -150,7 +160,10 @@ class ServerHandshake:
     def _handle(self, kind: bytes, body: bytes) -> list[Output]:
         if kind == b"E":
             fields = decode_fields(body)
-            raise HandshakeFailed(f"the server refuses the login: {fields['M']} ({fields['C']})")
+            raise HandshakeFailed(
+                f"the server refuses the login: {fields['M']} ({fields['C']})",
+                elsewhere=fields["C"] == CANNOT_CONNECT_NOW,
+            )
         if kind == b"N":
             self.notices.append(body)
             return []

@@ -42,11 +42,12 @@ from blastwall.protocols.postgres.catalog import CURRENT, CatalogUnavailable, Vi
 from blastwall.protocols.postgres.client_handshake import ClientHandshake, refuse_start
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.errors import encode_error
+from blastwall.protocols.postgres.hosts import ServerLogin, companion_name
 from blastwall.protocols.postgres.messages import TERMINATE, encode_parameter_status, encode_ready, frame
 from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.requests import Requests
 from blastwall.protocols.postgres.responses import Responses, check_parameter
-from blastwall.protocols.postgres.server_handshake import HandshakeFailed, ServerHandshake
+from blastwall.protocols.postgres.server_handshake import HandshakeFailed
 from blastwall.protocols.postgres.settings import search_path_setting, upstream_parameters
 from blastwall.protocols.postgres.startup import (
     AUTH_OK,
@@ -82,7 +83,7 @@ class PostgresSession:
         self._early = b""
         self._login = 0
         self._look_up = 0
-        self._server: ServerHandshake | None = None
+        self._server: ServerLogin | None = None
         self._view: View | None = None
         self._user = ""
         self._conversation: Conversation | None = None
@@ -121,7 +122,7 @@ class PostgresSession:
                 errors.PROTOCOL_VIOLATION, f"{'the client' if side == CLIENT else 'the server'} sent {error}"
             )
         except HandshakeFailed as error:
-            return self._unreachable(str(error), "the gateway could not log in there; the gateway's log says why")
+            return self._not_let_in(error)
         except DetectorFailed as error:
             return self._fatal(errors.SYSTEM_ERROR, f"the result is closed, since it cannot be masked: {error}")
 
@@ -140,7 +141,7 @@ class PostgresSession:
     def dial_failed(self, side: Side, reason: str) -> Sequence[Output]:
         if side in self._cancels:
             return self._cancelled(side)
-        return [] if self._phase in _OVER else self._unreachable(reason)
+        return [] if self._phase in _OVER else self._host_failed(reason)
 
     def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> Sequence[Output]:
         if self._phase is _Phase.CLOSED:
@@ -239,9 +240,14 @@ class PostgresSession:
         self._phase = _Phase.ENTERING
         self._user = answer.upstream.user
         parameters = upstream_parameters(startup, self._user, login.target, answer.label)
-        self._server = ServerHandshake(UPSTREAM, resource.upstream, answer.upstream, parameters, self._opening.entropy)
+        self._server = ServerLogin(UPSTREAM, resource, answer.upstream, parameters, self._opening.entropy)
+        dialled = self._server.start()
+        return dialled if len(resource.hosts) > 1 else [*dialled, self._first_look(login.target, self._server)]
+
+    def _first_look(self, database: str, server: ServerLogin) -> Lookup:
+        """Ask for the catalog: beside the login where there is one host, else once it is known which."""
         self._look_up = next(self._numbers)
-        return [*self._server.start(), Lookup(self._look_up, login.target, CURRENT)]
+        return Lookup(self._look_up, companion_name(self._opening.resource, database, server.host), CURRENT)
 
     def _receive_server(self, data: bytes) -> list[Output]:
         if self._responses is not None and self._requests is not None:
@@ -258,13 +264,16 @@ class PostgresSession:
     def _enter(self, outputs: list[Output]) -> list[Output]:
         """Let the client in once the server is ready and the catalog is known."""
         server, view, startup, login = self._server, self._view, self._client.startup, self._client.login
-        if server is None or not server.ready or view is None or startup is None or login is None:
+        if server is None or not server.ready or startup is None or login is None:
             return outputs
+        if view is None:
+            return outputs if self._look_up else [*outputs, self._first_look(login.target, server)]
         for name, value in server.status.items():
             check_parameter(name, value)
         path = search_path_setting(startup, server.status, view.snapshot.search_path)
         names = Names(self._user, path)
         self._conversation = Conversation(self._opening, login.target, view, names, self._numbers)
+        self._conversation.companion = companion_name(self._opening.resource, login.target, server.host)
         self._requests = Requests(self._conversation)
         self._responses = Responses(self._conversation)
         self._phase = _Phase.TALKING
@@ -272,7 +281,7 @@ class PostgresSession:
         early, self._early = self._early, b""
         return outputs + self._requests.receive(early)
 
-    def _welcome(self, server: ServerHandshake, startup: Startup) -> bytes:
+    def _welcome(self, server: ServerLogin, startup: Startup) -> bytes:
         status = {**server.status, "application_name": startup.parameters.get("application_name", "")}
         return b"".join(
             (
@@ -295,10 +304,10 @@ class PostgresSession:
 
     def _cancel(self) -> list[Output]:
         key = self._server.key if self._server is not None else None
-        if key is None:
+        if self._server is None or key is None:
             return []
         side = Side(next(self._sides))
-        self._cancels[side] = CancelRequest(side, self._opening.resource.upstream, key)
+        self._cancels[side] = CancelRequest(side, self._server.address, key)
         return self._cancels[side].start()
 
     def _cancelled(self, side: Side) -> list[Output]:
@@ -340,10 +349,23 @@ class PostgresSession:
         where = f"{self._opening.resource.name} cannot be reached: "
         return self._fatal(errors.CONNECTION_FAILURE, where + reason, told=told and where + told, reachable=False)
 
+    def _not_let_in(self, failure: HandshakeFailed) -> list[Output]:
+        told = failure.told or "the gateway could not log in there; the gateway's log says why"
+        return self._unreachable(str(failure), told)
+
+    def _host_failed(self, reason: str) -> list[Output]:
+        """Go on to the next host, where there is one and none was ready."""
+        if self._server is None or self._server.ready:
+            return self._unreachable(reason)
+        try:
+            return self._ended(self._server.failed(reason))
+        except HandshakeFailed as failure:
+            return self._not_let_in(failure)
+
     def _server_left(self) -> list[Output]:
         if self._responses is not None and self._responses.farewell:
             return self._ended([*self._withdrawals(), Close("the resource ended the session")])
-        return self._unreachable("the connection was lost")
+        return self._host_failed("the connection was lost")
 
     def _ended(self, outputs: list[Output]) -> list[Output]:
         """Cut after the first Close: nothing follows it."""
