@@ -32,8 +32,9 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, Post
         ca.write_bytes(b"".join(server.ca.read_bytes() for server in (primary, standby) if server.ca))
         dead = f"127.0.0.1:{free_port()}"
         listed = [dead, f"localhost:{standby.port}", f"localhost:{primary.port}"]
+        credential = {"user": "scram_user", "password": {"env": "PG_PASSWORD"}}
         resources = [
-            {"name": target, "kind": "postgres", "credential": {"user": "scram_user", "password": {"env": "PG_PASSWORD"}},
+            {"name": target, "kind": "postgres", "credential": credential,
              "upstream": {"hosts": listed, "target": target, "database": "shop", "ca": str(ca)}}
             for target in ("primary", "any")
         ]  # fmt: skip
