@@ -6,7 +6,7 @@ from blastwall.relay.interrupts import Interrupts
 
 
 def test_a_handle_reaches_the_first_that_claimed_it() -> None:
-    interrupts, called = Interrupts(), list[str]()
+    interrupts, called = Interrupts(lambda _: None), list[str]()
 
     def first() -> None:
         called.append("first")

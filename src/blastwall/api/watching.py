@@ -11,9 +11,10 @@ from blastwall.control.control import Control
 
 
 async def healthz(control: Control, request: Request) -> Response:
-    """The process answers."""
-    control.status.alive(Remote(source_of(request)))
-    return JSONResponse({"status": "ok"})
+    """The process answers; where the node has several workers, how many of them serve."""
+    workers = control.status.alive(Remote(source_of(request)))
+    several = {"workers": {"of": workers.of, "ready": workers.ready}} if workers.of > 1 else {}
+    return JSONResponse({"status": "ok", **several})
 
 
 async def readyz(control: Control, request: Request) -> Response:
@@ -25,4 +26,4 @@ async def readyz(control: Control, request: Request) -> Response:
 async def metrics(control: Control, request: Request) -> Response:
     """Metrics, to this machine and to users."""
     caller = await control.callers.remote(source_of(request), bearer_of(request))
-    return Response(control.status.metrics(caller), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(await control.status.metrics(caller), media_type="text/plain; version=0.0.4; charset=utf-8")

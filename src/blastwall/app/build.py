@@ -16,7 +16,7 @@ from blastwall.app.masks import masking_key
 from blastwall.app.places import node_name, signing_key_path
 from blastwall.app.plan import Plan
 from blastwall.approvals.unattended import Unattended
-from blastwall.config.model import Configuration, HoldSettings
+from blastwall.config.model import Configuration, HoldSettings, Recordings
 from blastwall.containment import StoredContainment
 from blastwall.control.control import Control, build_control
 from blastwall.gate import Gate, HoldTimes
@@ -24,12 +24,14 @@ from blastwall.identity import OidcIdentity
 from blastwall.masking.configured import ConfiguredMasking
 from blastwall.policy.policies import Policies
 from blastwall.protocols.contract import Limits
-from blastwall.recording.keys import load_or_create_key
+from blastwall.recording.keys import SigningKey, load_or_create_key
+from blastwall.recording.layout import chain_name, retired
 from blastwall.recording.recorder import Recorder
 from blastwall.relay import Metrics, Relay, RelayLimits, Served
 from blastwall.store import Store, open_store
 from blastwall.store.containments import ContainmentTable
 from blastwall.store.passes import PassTable
+from blastwall.workers import Member
 
 _BINDING_KEY_BYTES = 32
 
@@ -50,7 +52,7 @@ class Parts:
     metrics: Metrics
 
 
-async def build(plan: Plan, stack: AsyncExitStack) -> Parts:
+async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     """Construct everything but the faces and start what runs by itself; `stack` stops it, the recorder last.
 
     Raises:
@@ -60,7 +62,7 @@ async def build(plan: Plan, stack: AsyncExitStack) -> Parts:
         StateError: the state cannot be used.
     """
     configuration = plan.configuration
-    recorder = await _recorder(configuration, stack)
+    recorder = await _recorder(configuration, stack, member)
     store = await _store(configuration, stack)
     containment = StoredContainment(ContainmentTable(store), time.time)
     await containment.start()
@@ -84,17 +86,39 @@ async def build(plan: Plan, stack: AsyncExitStack) -> Parts:
         clock=time.time,
         binding_key=secrets.token_bytes(_BINDING_KEY_BYTES),
         meter=metrics,
+        counts=member.counts,
     )
-    relay = Relay(gate, vault, metrics, certificate.listeners, RelayLimits.of(configuration.limits))
+    limits = RelayLimits.of(configuration.limits)
+    relay = Relay(gate, vault, metrics, certificate.listeners, limits, member)
     return Parts(recorder, containment, identity, policies, masking, vault, gate, relay, certificate, metrics)
 
 
-async def _recorder(configuration: Configuration, stack: AsyncExitStack) -> Recorder:
+async def _recorder(configuration: Configuration, stack: AsyncExitStack, member: Member) -> Recorder:
+    """Start this worker's recorder; the first one also keeps what workers recorded that the node has no more."""
     key = load_or_create_key(signing_key_path(configuration))
-    recorder = Recorder(configuration.recordings, node_name(configuration), key)
+    node = node_name(configuration)
+    old = retired(configuration.recordings.to, node, member.of)
+    settings = share(configuration.recordings, member.of + len(old))
+    recorder = await _recording(settings, chain_name(node, member.number), key, stack, member)
+    for name in old if member.first else ():
+        await _recording(settings, name, key, stack, member)
+    return recorder
+
+
+async def _recording(
+    settings: Recordings, name: str, key: SigningKey, stack: AsyncExitStack, member: Member
+) -> Recorder:
+    recorder = Recorder(settings, name, key, workers=member.of)
     await recorder.start()
     stack.push_async_callback(recorder.stop)
     return recorder
+
+
+def share(settings: Recordings, chains: int) -> Recordings:
+    """Return the settings of one chain of several: `max_size` is the node's, each chain has an equal share of it."""
+    if settings.max_size is None or chains == 1:
+        return settings
+    return settings.model_copy(update={"max_size": max(1, settings.max_size // chains)})
 
 
 async def _store(configuration: Configuration, stack: AsyncExitStack) -> Store:
@@ -131,7 +155,9 @@ def served(plan: Plan) -> tuple[Served, ...]:
     )
 
 
-def control_of(parts: Parts, plan: Callable[[], Plan], waiting_for: Callable[[], Sequence[str]]) -> Control:
+def control_of(
+    parts: Parts, plan: Callable[[], Plan], waiting_for: Callable[[], Sequence[str]], member: Member
+) -> Control:
     """Join the use-cases of the control port; `plan` is the one in force at the time of a call."""
     return build_control(
         parts.identity,
@@ -141,6 +167,7 @@ def control_of(parts: Parts, plan: Callable[[], Plan], waiting_for: Callable[[],
         waiting_for=waiting_for,
         registry=parts.metrics.registry,
         now=time.monotonic,
+        member=member,
     )
 
 

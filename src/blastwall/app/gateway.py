@@ -17,8 +17,10 @@ from blastwall.app.metrics import GatewayMetrics
 from blastwall.app.places import KeyFileUnusable
 from blastwall.app.plan import Plan, Unusable, prepare
 from blastwall.app.reload import NeedsRestart, refuse_restarts
+from blastwall.control.status import READY, share_metrics
 from blastwall.relay import ListenFailed, RelayLimits
 from blastwall.vault import SecretUnavailable
+from blastwall.workers import Member
 
 _log = structlog.get_logger("blastwall.app")
 
@@ -26,8 +28,10 @@ _log = structlog.get_logger("blastwall.app")
 class Gateway:
     """One gateway. `start` makes it, `stop` ends it; both are called once, on one loop."""
 
-    def __init__(self, plan: Plan, parts: Parts, stack: AsyncExitStack) -> None:
+    def __init__(self, plan: Plan, parts: Parts, stack: AsyncExitStack, member: Member) -> None:
         self._plan = plan
+        self._member = member
+        self._complete = member.restarts > 0
         self._parts = parts
         self._stack = stack
         self._stage = "starting"
@@ -36,19 +40,21 @@ class Gateway:
         self.control_port = 0
 
     @classmethod
-    async def start(cls, plan: Plan) -> Gateway:
-        """Build and start everything: recordings, state, listeners, control port.
+    async def start(cls, plan: Plan, member: Member | None = None) -> Gateway:
+        """Build and start everything: recordings, state, listeners, and in the first worker the control port.
 
         Raises:
             RecordingFailed, StateError, ListenFailed, SecretUnavailable, KeyUnusable, KeyFileUnusable, OSError,
             ssl.SSLError: a part cannot start; whatever had started is stopped.
         """
+        member = member if member is not None else Member()
         async with AsyncExitStack() as stack:
-            parts = await build(plan, stack)
-            gateway = cls(plan, parts, stack)
+            parts = await build(plan, stack, member)
+            gateway = cls(plan, parts, stack, member)
             await gateway._open()
             gateway._stack = stack.pop_all()
         gateway._stage = ""
+        member.counts.add(READY, +1)
         return gateway
 
     async def _open(self) -> None:
@@ -57,7 +63,10 @@ class Gateway:
         parts.metrics.registry.register(self._metrics())
         self._stack.push_async_callback(parts.relay.drain, 0)
         await parts.relay.apply(served(self._plan))
-        control = control_of(parts, lambda: self._plan, lambda: tuple(self.waiting_for()))
+        share_metrics(parts.metrics.registry, self._member)
+        if not self._member.first:
+            return
+        control = control_of(parts, lambda: self._plan, lambda: tuple(self.waiting_for()), self._member)
         server = await serve_control(configuration, control, parts.certificate)
         self._stack.push_async_callback(server.stop)
         self.control_port = server.port
@@ -68,6 +77,7 @@ class Gateway:
             generation=lambda: self.generation,
             blind=lambda: self._parts.containment.blind,
             refused_reloads=lambda: self.refused_reloads,
+            restarts=self._member.restarts,
         )
 
     def waiting_for(self) -> Iterator[str]:
@@ -76,6 +86,13 @@ class Gateway:
             yield self._stage
         if self._parts.containment.blind:
             yield "the state cannot be read"
+        if not self._all_have_started():
+            yield "not every worker has started"
+
+    def _all_have_started(self) -> bool:
+        """Whether all workers have been ready once. Later one that crashes is replaced, and the others serve."""
+        self._complete = self._complete or self._member.counts.total(READY) >= self._member.of
+        return self._complete
 
     # ── reload ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -98,6 +115,10 @@ class Gateway:
         self.generation += 1
         _log.info("reloaded", generation=self.generation, policies=plan.policies.version)
         return True
+
+    def count_refused_reload(self) -> None:
+        """A reload was refused before it came here."""
+        self.refused_reloads += 1
 
     async def _put_in_force(self, plan: Plan) -> None:
         """Do first what can fail. From the listeners' switch on nothing is awaited, so nobody sees half of it."""
@@ -128,15 +149,21 @@ class Gateway:
 
     async def drain(self, seconds: float | None = None) -> None:
         """Take no new sessions, let open ones finish for `seconds` (default: `limits.drain`), end the rest."""
-        self._stage = "shutting down"
+        self._leave()
         patience = self._plan.configuration.limits.drain.total_seconds() if seconds is None else seconds
         _log.info("draining", sessions=self._parts.gate.sessions, seconds=patience)
         await self._parts.relay.drain(patience)
 
     async def stop(self) -> None:
         """Stop everything, the recordings last."""
-        self._stage = "shutting down"
+        self._leave()
         await self._stack.aclose()
+
+    def _leave(self) -> None:
+        """Take no new sessions any more."""
+        if not self._stage:
+            self._member.counts.add(READY, -1)
+        self._stage = "shutting down"
 
 
 def refuse_unset_variables(plan: Plan) -> None:

@@ -19,6 +19,7 @@ class GatewayMetrics(Collector):
         generation: how many configurations were put in force since the start.
         blind: whether the state cannot be read, so that everybody is refused.
         refused_reloads: how many reloads were refused.
+        restarts: how often this worker was started again after a crash.
     """
 
     def __init__(
@@ -27,11 +28,13 @@ class GatewayMetrics(Collector):
         generation: Callable[[], int],
         blind: Callable[[], bool],
         refused_reloads: Callable[[], int],
+        restarts: int = 0,
     ) -> None:
         self._counters = counters
         self._generation = generation
         self._blind = blind
         self._refused_reloads = refused_reloads
+        self._restarts = restarts
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
@@ -40,6 +43,7 @@ class GatewayMetrics(Collector):
         yield _gauge("blastwall_generation", "Configurations put in force since the start.", self._generation())
         yield _counter("blastwall_reloads_refused", "Reloads that were refused.", self._refused_reloads())
         yield _gauge("blastwall_state_unreadable", "1 while the state cannot be read: all are refused.", self._blind())
+        yield _counter("blastwall_worker_restarts", "Times that this worker ended by itself.", self._restarts)
         yield _counter("blastwall_recorded_events", "Events written to recordings.", of.events)
         yield _counter("blastwall_recording_errors", "Writes to recordings that failed.", of.failures)
         yield _counter("blastwall_checkpoints", "Signed checkpoints made.", of.checkpoints)

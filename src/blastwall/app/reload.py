@@ -10,6 +10,7 @@ NEEDS_RESTART: Mapping[str, str] = {
     "state": "the state database is opened once",
     "node": "the recordings' chain carries the node's name",
     "recordings": "the recordings' chain is written by one process from start to end",
+    "workers": "the processes are started once",
     "listen": "every listener is bound to it",
     "control": "its listener is bound at the start",
 }

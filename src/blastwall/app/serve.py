@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -21,8 +22,9 @@ from blastwall.recording.keys import KeyUnusable
 from blastwall.relay import ListenFailed
 from blastwall.store import StateError
 from blastwall.vault import SecretUnavailable
+from blastwall.workers import Member
 
-_CANNOT_START = (
+CANNOT_START = (
     RecordingFailed,
     StateError,
     ListenFailed,
@@ -36,8 +38,12 @@ _CANNOT_START = (
 _log = structlog.get_logger("blastwall.app")
 
 
-def serve(path: Path) -> int:
+def serve(path: Path, workers: int | None = None) -> int:
     """Run the gateway until SIGTERM or SIGINT; return the process's exit code.
+
+    Args:
+        path: the configuration.
+        workers: how many processes serve; where left out, as many as the configuration says.
 
     Raises:
         Unusable: the configuration cannot be used; nothing was started.
@@ -47,43 +53,68 @@ def serve(path: Path) -> int:
         plan = prepare(path)
         refuse_unset_variables(plan)
         set_up(plan.configuration.log)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_run(plan))
+        count = workers if workers is not None else plan.configuration.workers
+        if count == 1:
+            return run(plan, Signals, Member())
+        from blastwall.app.supervisor import Supervisor
+
+        return Supervisor(plan, count).run()
     finally:
         os.umask(before)
 
 
-async def _run(plan: Plan) -> int:
-    signals = Signals()
+def run(plan: Plan, orders: Callable[[], Orders], member: Member) -> int:
+    """Run one process of the gateway to its end; return its exit code. `orders` is called on its loop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(plan, orders, member))
+
+
+async def _run(plan: Plan, making: Callable[[], Orders], member: Member) -> int:
+    orders = making()
     try:
-        gateway = await Gateway.start(plan)
-    except _CANNOT_START as error:
+        gateway = await Gateway.start(plan, member)
+    except CANNOT_START as error:
         _log.error("not_started", reason=str(error))
         return 1
     _log.info(
         "ready",
         version=__version__,
         node=node_name(plan.configuration),
+        pid=os.getpid(),
         control_port=gateway.control_port,
         resources=sorted(plan.resources),
         policies=plan.policies.version,
     )
+    orders.ready(gateway)
     try:
-        await _until_told_to_end(gateway, signals)
-        await _drain(gateway, signals)
+        await _until_told_to_end(gateway, orders)
+        await _drain(gateway, orders)
     finally:
         await gateway.stop()
     _log.info("stopped")
     return 0
 
 
-class Signals:
-    """Signals as events, from its making on. Several SIGHUPs during a reload are one more reload."""
+class Orders:
+    """What the process is told to do, as events. Several orders to reload during a reload are one more reload."""
 
     def __init__(self) -> None:
         self.reload = asyncio.Event()
         self.end = asyncio.Event()
         self.end_now = asyncio.Event()
+
+    def ready(self, gateway: Gateway) -> None:
+        """The gateway has started."""
+
+    def reloaded(self, good: bool) -> None:
+        """What came of an order to reload."""
+
+
+class Signals(Orders):
+    """Orders by signals, from its making on."""
+
+    def __init__(self) -> None:
+        super().__init__()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self.reload.set)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -95,9 +126,9 @@ class Signals:
         self.end.set()
 
 
-async def _until_told_to_end(gateway: Gateway, signals: Signals) -> None:
-    reloading = asyncio.create_task(_reload_when_told(gateway, signals), name="reload")
-    ending = asyncio.create_task(signals.end.wait(), name="wait for the end")
+async def _until_told_to_end(gateway: Gateway, orders: Orders) -> None:
+    reloading = asyncio.create_task(_reload_when_told(gateway, orders), name="reload")
+    ending = asyncio.create_task(orders.end.wait(), name="wait for the end")
     try:
         await asyncio.wait({reloading, ending}, return_when=asyncio.FIRST_COMPLETED)
         if reloading.done():
@@ -108,17 +139,17 @@ async def _until_told_to_end(gateway: Gateway, signals: Signals) -> None:
         await asyncio.gather(reloading, ending, return_exceptions=True)
 
 
-async def _reload_when_told(gateway: Gateway, signals: Signals) -> None:
+async def _reload_when_told(gateway: Gateway, orders: Orders) -> None:
     while True:
-        await signals.reload.wait()
-        signals.reload.clear()
-        await gateway.reload()
+        await orders.reload.wait()
+        orders.reload.clear()
+        orders.reloaded(await gateway.reload())
 
 
-async def _drain(gateway: Gateway, signals: Signals) -> None:
-    """Drain; a second signal ends what is left at once."""
+async def _drain(gateway: Gateway, orders: Orders) -> None:
+    """Drain; a second order to end ends what is left at once."""
     draining = asyncio.create_task(gateway.drain(), name="drain")
-    hurrying = asyncio.create_task(signals.end_now.wait(), name="wait for a second signal")
+    hurrying = asyncio.create_task(orders.end_now.wait(), name="wait for a second signal")
     await asyncio.wait({draining, hurrying}, return_when=asyncio.FIRST_COMPLETED)
     hurrying.cancel()
     if not draining.done():

@@ -18,6 +18,9 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     config: Annotated[Path, typer.Option("-c", "--config", help="The configuration file.")] = Path("blastwall.yaml"),
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes that serve every port together; default: `workers`.")
+    ] = None,
 ) -> None:
     """Run the gateway. SIGHUP reloads the configuration, SIGTERM lets sessions finish and ends."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the gateway listens to it, it must not end the process
@@ -25,7 +28,7 @@ def serve(
     from blastwall.app.serve import serve as run
 
     try:
-        code = run(config)
+        code = run(config, workers)
     except Unusable as error:
         fail(f"the configuration cannot be used\n{error}", MISUSED)
     raise typer.Exit(code)

@@ -335,6 +335,9 @@ class Configuration(Strict):
         None, description="This node's name in recordings; default: the host's name. Give one where that changes."
     )
     recordings: Recordings = Field(default_factory=Recordings, description="Where sessions are recorded.")
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Processes that serve every port together; `serve --workers` overrides it."
+    )
     listen: str = Field("127.0.0.1", description="Address on which the resources' ports are opened.")
     tls: TlsFiles | None = Field(
         None, description="The gateway's certificate; left out, a development CA is made beside the state and said so."

@@ -14,6 +14,7 @@ from blastwall.control.status import Status
 from blastwall.gate.ports import Containment, IPAddress, Policy, Refusal
 from blastwall.identity import OidcIdentity, Unavailable
 from blastwall.model.resource import Resource
+from blastwall.workers import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def build_control(
     waiting_for: Callable[[], Sequence[str]],
     registry: CollectorRegistry,
     now: Callable[[], float],
+    member: Member | None = None,
 ) -> Control:
     """Join the use-cases of a running gateway.
 
@@ -72,6 +74,7 @@ def build_control(
         waiting_for: what keeps the gateway from taking new sessions, empty when nothing does.
         registry: the metrics that are shown; this adds its own.
         now: a clock in seconds.
+        member: which of the node's processes this is; where left out, the only one.
     """
     failures = FailureLimit(now)
     return Control(
@@ -84,5 +87,5 @@ def build_control(
             failures=failures,
             registry=registry,
         ),
-        Status(waiting_for, registry),
+        Status(waiting_for, registry, member),
     )

@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from blastwall.control.access import Access, Remote, UseCases, use_case
+from blastwall.control.exposition import merged
+from blastwall.workers import Member
+
+METRICS = "metrics"
+READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How many processes serve this node, and how many of them take new sessions now."""
+
+    of: int
+    ready: int
 
 
 class Status(UseCases):
-    """`waiting_for` names what keeps the gateway from taking new sessions; none when it is ready."""
+    """`waiting_for` names what keeps the gateway from taking new sessions; none when it is ready.
 
-    def __init__(self, waiting_for: Callable[[], Sequence[str]], registry: CollectorRegistry) -> None:
+    `member` is which of the node's processes this is: the answers are about all of them.
+    """
+
+    def __init__(
+        self, waiting_for: Callable[[], Sequence[str]], registry: CollectorRegistry, member: Member | None = None
+    ) -> None:
         self._waiting_for = waiting_for
         self._registry = registry
+        self._member = member if member is not None else Member()
 
     @use_case(Access.PUBLIC)
-    def alive(self, caller: Remote) -> None:
-        """Return at all."""
+    def alive(self, caller: Remote) -> Workers:
+        """Return at all, and how many workers there are."""
+        return Workers(self._member.of, self._member.counts.total(READY))
 
     @use_case(Access.PUBLIC)
     def ready(self, caller: Remote) -> bool:
@@ -26,6 +47,19 @@ class Status(UseCases):
         return not self._waiting_for()
 
     @use_case(Access.OBSERVER)
-    def metrics(self, caller: Remote) -> bytes:
-        """Return all metrics in Prometheus' text format. They name agents and resources, so they are not public."""
-        return generate_latest(self._registry)
+    async def metrics(self, caller: Remote) -> bytes:
+        """Return all metrics in Prometheus' text format. They name agents and resources, so they are not public.
+
+        Where the node has several workers, each of them is asked, and its metrics have the label `worker`.
+        """
+        own = generate_latest(self._registry)
+        if self._member.bus is None:
+            return own
+        replies = await self._member.bus.ask(METRICS)
+        return merged({self._member.number: own, **replies}, self._member.of)
+
+
+def share_metrics(registry: CollectorRegistry, member: Member) -> None:
+    """Let the worker that serves the control port have this one's metrics."""
+    if member.bus is not None:
+        member.bus.answer(METRICS, lambda _: generate_latest(registry))

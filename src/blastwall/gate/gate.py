@@ -26,6 +26,7 @@ from blastwall.gate.session import SessionGate
 from blastwall.gate.shared import Facts, HoldTimes, Scheduler, Shared, Slots, Timer
 from blastwall.model.events import SessionOpened
 from blastwall.model.resource import Resource
+from blastwall.workers import Counts, LocalCounts
 
 _log = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ class Gate:
         clock: the time, in epoch seconds.
         binding_key: keys the hash that an approval is bound by; at least 32 bytes.
         meter: where everything is counted.
+        counts: how many sessions each principal has, over the processes of the node; this one's where left out.
         later: calls back after some seconds; the running loop's `call_later` where left out.
     """
 
@@ -62,6 +64,7 @@ class Gate:
         clock: Callable[[], float],
         binding_key: bytes,
         meter: Meter,
+        counts: Counts | None = None,
         later: Scheduler | None = None,
     ) -> None:
         if len(binding_key) < 32:
@@ -77,7 +80,7 @@ class Gate:
             clock=clock,
             binding_key=binding_key,
             later=later if later is not None else _call_later,
-            slots=Slots(),
+            slots=Slots(counts if counts is not None else LocalCounts()),
         )
         self._recorder = recorder
         self._meter = meter

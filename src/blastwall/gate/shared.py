@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -10,6 +9,7 @@ from typing import Protocol
 from blastwall.gate.ports import Approvals, Containment, Identity, IPAddress, Masking, Policy, Vault
 from blastwall.model.principal import Principal
 from blastwall.model.resource import Resource
+from blastwall.workers import Counts
 
 
 class Timer(Protocol):
@@ -31,25 +31,27 @@ class HoldTimes:
 
 
 class Slots:
-    """How many sessions each principal has open on this node."""
+    """How many sessions each principal has open on this node, in all of its processes."""
 
-    def __init__(self) -> None:
-        self._taken: Counter[tuple[str, str]] = Counter()
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
 
     def take(self, principal: Principal, most: int | None) -> bool:
         """Count one more session, unless there are `most` already."""
-        who = (principal.kind.value, principal.name)
-        if most is not None and self._taken[who] >= most:
-            return False
-        self._taken[who] += 1
-        return True
+        who = _counted(principal)
+        taken = self._counts.add(who, +1)
+        if most is None or taken <= most:
+            return True
+        self._counts.add(who, -1)
+        return False
 
     def release(self, principal: Principal) -> None:
         """Count one less."""
-        who = (principal.kind.value, principal.name)
-        self._taken[who] -= 1
-        if self._taken[who] <= 0:
-            del self._taken[who]
+        self._counts.add(_counted(principal), -1)
+
+
+def _counted(principal: Principal) -> str:
+    return f"sessions of {principal.kind.value} {principal.name}"
 
 
 @dataclass(slots=True)

@@ -21,12 +21,16 @@ STREAM = 0
 
 
 class Started(msgspec.Struct, frozen=True, tag_field="entry", tag="started"):
-    """A gateway began to write; `key` is the fingerprint of its signing key."""
+    """A gateway began to write; `key` is the fingerprint of its signing key.
+
+    `workers` is how many chains the node has, so that one that is gone is missed.
+    """
 
     at: float
     node: str
     key: str
     format: int = FORMAT
+    workers: int = 1
 
 
 class Begun(msgspec.Struct, frozen=True, tag_field="entry", tag="segment_begun"):

@@ -7,6 +7,9 @@ lock                      held by the gateway that writes here
 segment-00000001.zst      a closed segment: records of many sessions, compressed
 segment-00000001.index    its sessions in short, so that lists need not read segments
 segment-00000002.log      the open segment
+
+The workers of a node write a chain each: the first one's is the node's own, the second one's NODE+2, and so on; a
+node's name holds no `+`.
 """
 
 from __future__ import annotations
@@ -57,6 +60,25 @@ class Folder:
         """The numbers of the segments that have a file here; `suffix` is "log", "zst", "index" or "" for any."""
         found = (_SEGMENT.fullmatch(path.name) for path in self.path.iterdir())
         return {int(match[1]) for match in found if match is not None and suffix in ("", match[2])}
+
+
+def chain_name(node: str, worker: int) -> str:
+    """Return the name under which a worker, counted from 1, records."""
+    return node if worker == 1 else f"{node}+{worker}"
+
+
+def worker_of(name: str) -> tuple[str, int]:
+    """Return the node and the worker that record under a name."""
+    node, plus, number = name.rpartition("+")
+    return (node, int(number)) if plus and number.isdecimal() else (name, 1)
+
+
+def retired(recordings: Path, node: str, workers: int) -> list[str]:
+    """Return the names of a node's chains that nobody writes any more: it has `workers` now, and once had more."""
+    if not recordings.is_dir():
+        return []
+    parts = [(worker_of(folder.node), folder.node) for folder in folders(recordings)]
+    return [name for (base, number), name in parts if base == node and number > workers]
 
 
 def folders(recordings: Path) -> Iterator[Folder]:

@@ -70,9 +70,15 @@ class Recorder:
     """Records the sessions of one node. Implements `gate.ports.Recorder`; everything is called on one loop."""
 
     def __init__(
-        self, settings: Recordings, node: str, key: SigningKey, clock: Callable[[], float] = time.time
+        self,
+        settings: Recordings,
+        node: str,
+        key: SigningKey,
+        clock: Callable[[], float] = time.time,
+        *,
+        workers: int = 1,
     ) -> None:
-        """Take the settings; nothing is touched until `start`.
+        """Take the settings; nothing is touched until `start`. `workers` is how many chains the node has.
 
         Raises:
             ValueError: an anchor's URL is not allowed.
@@ -82,6 +88,7 @@ class Recorder:
         self._folder = Folder(settings.to / node)
         self._key = key
         self._clock = clock
+        self._workers = workers
         self._anchors = anchors_of(settings.anchors)
         self._anchorings: list[Anchoring] = []
         self._records: dict[int, Record] = {}
@@ -102,7 +109,7 @@ class Recorder:
         try:
             self._folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = FolderLock(self._folder.lock)
-            recovery = await asyncio.to_thread(recover, self._folder, self._key, self._clock())
+            recovery = await asyncio.to_thread(recover, self._folder, self._key, self._clock(), self._workers)
             self._log = NodeLog(self._folder, self._key, recovery.position, self._settings.segment_size, self._clock)
         except BlockingIOError as error:
             raise RecordingFailed(

@@ -30,8 +30,8 @@ class Recovery:
     sealed: tuple[Sealed, ...]
 
 
-def recover(folder: Folder, key: SigningKey, at: float) -> Recovery:
-    """Bring a node's folder, whose lock is held, into order and say in its chain that a gateway started.
+def recover(folder: Folder, key: SigningKey, at: float, workers: int = 1) -> Recovery:
+    """Bring a node's folder, whose lock is held, into order and say in its chain that a gateway of `workers` started.
 
     Raises:
         RecordingFailed: the chain was changed, or belongs to another key or node.
@@ -44,7 +44,7 @@ def recover(folder: Folder, key: SigningKey, at: float) -> Recovery:
     writer = ChainWriter(folder.chain, chain.number, chain.head)
     try:
         sealed = _settle(folder, chain, writer, at, torn_chain)
-        writer.append(Started(at, folder.node, key.public.fingerprint))
+        writer.append(Started(at, folder.node, key.public.fingerprint, workers=workers))
         writer.file.sync()
         position = Position(
             stream=max(chain.opened, default=0) + 1,

@@ -46,10 +46,11 @@ class NodeReport:
     `anchored` is the sequence of the newest checkpoint found in the anchors, `anchored_at` its time, and `unanchored`
     the sessions with records after it (number of such records by session id): those alone could have been rewritten by
     somebody who holds the gateway. `key` is the fingerprint of the key that was used, `local` whether it came with the
-    recordings themselves.
+    recordings themselves. `workers` is the most chains that its node ever had.
     """
 
     node: str
+    workers: int = 1
     key: str = ""
     local: bool = True
     entries: int = 0

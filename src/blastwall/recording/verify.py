@@ -13,10 +13,11 @@ from pathlib import Path
 from blastwall.recording.anchors import AnchoredCopy, read_anchors
 from blastwall.recording.chain import Chain, Checkpoint, read_chain, statement_text
 from blastwall.recording.keys import PublicKey, Signed, public_key
-from blastwall.recording.layout import Folder, folders
+from blastwall.recording.layout import Folder, chain_name, folders, worker_of
 from blastwall.recording.report import Finding, Kind, NodeReport, Report, Torn
 from blastwall.recording.verify_segments import verify_segments
 
+_MOST_WORKERS = 1024
 _ATTEMPTS = 3
 """A gateway that writes meanwhile can make a segment change its form under the reader; then it is read again."""
 
@@ -39,7 +40,19 @@ def verify(recordings: Path, keys: Sequence[PublicKey] = (), anchors: Sequence[P
         known = {node.node for node in report.nodes}
         gone = {copy.checkpoint.node for copy in copies if copy.checkpoint is not None} - known
         report.findings += [_gone(node) for node in sorted(gone)]
+        report.findings += _missing_workers(report.nodes, [folder.node for folder in found])
     return report
+
+
+def _missing_workers(nodes: Sequence[NodeReport], names: Sequence[str]) -> list[Finding]:
+    """A node's workers have a chain each, and each chain says how many there are."""
+    most: dict[str, int] = {}
+    for name, node in zip(names, nodes, strict=True):
+        base, _ = worker_of(name)
+        most[base] = max(most.get(base, 1), node.workers)
+    wanted = [chain_name(base, number) for base, count in most.items() for number in range(1, count + 1)]
+    detail = "the node had more workers, but the recordings of this one are gone"
+    return [Finding(Kind.MISSING, name, detail) for name in wanted if name not in names]
 
 
 def _unreadable(copy: AnchoredCopy) -> Finding:
@@ -105,6 +118,7 @@ def _check_chain(chain: Chain, report: NodeReport) -> None:
         report.findings.append(Finding(Kind.CHANGED, "chain", detail, offset=broken.offset))
     if chain.started:
         report.node = chain.started[0].node
+        report.workers = min(_MOST_WORKERS, max(started.workers for started in chain.started))
     else:
         report.findings.append(Finding(Kind.MISSING, "chain", "the chain does not begin with a gateway's start"))
 

@@ -8,10 +8,11 @@ Interrupted = Callable[[], None]
 
 
 class Interrupts:
-    """The handles claimed by the sessions of one resource."""
+    """The handles claimed by the sessions of one resource; `elsewhere` is called with those that are not known here."""
 
-    def __init__(self) -> None:
+    def __init__(self, elsewhere: Callable[[bytes], None]) -> None:
         self._claims: dict[bytes, Interrupted] = {}
+        self._elsewhere = elsewhere
 
     def claim(self, handle: bytes, interrupted: Interrupted) -> bool:
         """Let `handle` reach a session; False where another session holds it, which keeps it."""
@@ -22,7 +23,14 @@ class Interrupts:
         self._claims.pop(handle, None)
 
     def interrupt(self, handle: bytes) -> None:
-        """Interrupt the session that claimed `handle`; nobody is told where there is none."""
+        """Interrupt the session that claimed `handle`, wherever it is; nobody is told where there is none."""
+        if not self.interrupt_here(handle):
+            self._elsewhere(handle)
+
+    def interrupt_here(self, handle: bytes) -> bool:
+        """Interrupt the session of this process that claimed `handle`; False where there is none."""
         interrupted = self._claims.get(handle)
-        if interrupted is not None:
-            interrupted()
+        if interrupted is None:
+            return False
+        interrupted()
+        return True

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
+from typing import Protocol
 
 import structlog
 
@@ -49,22 +50,39 @@ class Served:
         return (self.address, self.port)
 
 
+class Room(Protocol):
+    """Where there is room for so many clients."""
+
+    def enter(self) -> bool:
+        """Take a place; False where none is left."""
+
+    def leave(self) -> None:
+        """Give back the place of a client that did not get a pump."""
+
+    def admit(self, pump: Pump) -> None:
+        """Let a pump have the place that was taken; it gives it back when it is gone."""
+
+
 class Listener:
-    """Accepts clients of one resource. What it serves may be replaced; sessions that are open keep what they have."""
+    """Accepts clients of one resource. What it serves may be replaced; sessions that are open keep what they have.
+
+    `shared` lets other processes of this user listen on the same port; the kernel deals the clients out among them.
+    """
 
     def __init__(
         self,
         served: Served,
         around: Surroundings,
         gate: Gate,
-        admit: Callable[[Pump], None],
-        full: Callable[[], bool],
+        room: Room,
+        *,
+        shared: bool = False,
     ) -> None:
         self.served = served
         self.around = around
         self._gate = gate
-        self._admit = admit
-        self._full = full
+        self._room = room
+        self._shared = shared
         self._server: asyncio.Server | None = None
 
     @property
@@ -82,8 +100,9 @@ class Listener:
         address, port = self.served.place
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: Stream(CLIENT, _Door(self._accept)), address, port, backlog=_BACKLOG
-            )
+                lambda: Stream(CLIENT, _Door(self._accept)), address, port, backlog=_BACKLOG,
+                reuse_port=self._shared,
+            )  # fmt: skip
         except OSError as error:
             reason = error.strerror or str(error)
             name = self.served.resource.name
@@ -97,7 +116,7 @@ class Listener:
     def _accept(self, client: Stream) -> None:
         resource = self.served.resource
         source = _source(client)
-        if source is None or self._full():
+        if source is None or not self._room.enter():
             _log.warning("connection_refused", resource=resource.name, source=str(source), reason="too many")
             client.abort()
             return
@@ -108,10 +127,11 @@ class Listener:
             gate = self._gate.open(session_id, resource, source, pump.terminate, pump.reconsider)
         except Exception as fault:  # noqa: BLE001 - a fault turns this client away and nobody else
             _log.error("connection_refused", resource=resource.name, source=str(source), fault=described(fault))
+            self._room.leave()
             client.abort()
         else:
             pump.begin(client, gate)
-            self._admit(pump)
+            self._room.admit(pump)
             _log.info("session_opened", session=session_id, resource=resource.name, source=str(source))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
@@ -15,10 +16,13 @@ from blastwall.relay.interrupts import Interrupts
 from blastwall.relay.limits import RelayLimits
 from blastwall.relay.listener import Listener, Served
 from blastwall.relay.pump import Pump, Surroundings
+from blastwall.workers import Member
 
 _log = structlog.get_logger(__name__)
 _SHUTTING_DOWN = "the gateway is shutting down; connect again"
 _DRAIN_STEP = 0.05
+_INTERRUPT = "interrupt"
+_CONNECTIONS = "connections"
 
 
 class Relay:
@@ -30,14 +34,20 @@ class Relay:
         meter: where bytes and failures are counted.
         tls: the gateway's own certificate; `tls.renew` shows another one to new connections.
         limits: bounds; `apply` may replace them.
+        member: which of the node's processes this is: they share ports, the limit of connections and cancel requests.
     """
 
-    def __init__(self, gate: Gate, vault: Vault, meter: Meter, tls: ServerTls, limits: RelayLimits) -> None:
+    def __init__(  # noqa: PLR0917 - one place for each port
+        self, gate: Gate, vault: Vault, meter: Meter, tls: ServerTls, limits: RelayLimits, member: Member | None = None
+    ) -> None:
         self._gate = gate
         self._vault = vault
         self._meter = meter
         self._tls = tls
         self._limits = limits
+        self._member = member if member is not None else Member()
+        if self._member.bus is not None:
+            self._member.bus.on(_INTERRUPT, self._interrupted_elsewhere)
         self._upstream_tls = UpstreamTls()
         self._listeners: dict[str, Listener] = {}
         self._interrupts: dict[str, Interrupts] = {}
@@ -91,7 +101,8 @@ class Relay:
         opened: dict[str, Listener] = {}
         try:
             for each in served:
-                listener = Listener(each, self._surroundings(each, limits), self._gate, self._pumps.add, self._full)
+                around = self._surroundings(each, limits)
+                listener = Listener(each, around, self._gate, self, shared=self._member.of > 1)
                 await listener.open()
                 opened[each.resource.name] = listener
                 _log.info("listening", resource=each.resource.name, address=each.address, port=listener.port)
@@ -114,13 +125,55 @@ class Relay:
             upstream_tls=self._upstream_tls,
             limits=limits,
             meter=meter,
-            interrupts=self._interrupts.setdefault(name, Interrupts()),
+            interrupts=self._interrupts_of(name),
             companions=companions,
-            gone=self._pumps.discard,
+            gone=self._gone,
         )
 
-    def _full(self) -> bool:
-        return self._draining or len(self._pumps) >= self._limits.connections
+    # ── room for clients ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def enter(self) -> bool:
+        """See `listener.Room`."""
+        if self._draining:
+            return False
+        if self._member.counts.add(_CONNECTIONS, +1) <= self._limits.connections:
+            return True
+        self.leave()
+        return False
+
+    def leave(self) -> None:
+        """See `listener.Room`."""
+        self._member.counts.add(_CONNECTIONS, -1)
+
+    def admit(self, pump: Pump) -> None:
+        """See `listener.Room`."""
+        self._pumps.add(pump)
+
+    def _gone(self, pump: Pump) -> None:
+        if pump in self._pumps:
+            self._pumps.discard(pump)
+            self.leave()
+
+    # ── cancel requests ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _interrupts_of(self, name: str) -> Interrupts:
+        found = self._interrupts.get(name)
+        if found is None:
+            found = self._interrupts[name] = Interrupts(partial(self._interrupt_elsewhere, name))
+        return found
+
+    def _interrupt_elsewhere(self, name: str, handle: bytes) -> None:
+        """The kernel gives a cancel request to any of the processes: whose session it is for is known to that one."""
+        if self._member.bus is not None:
+            self._member.bus.tell(_INTERRUPT, name.encode() + b"\0" + handle)
+
+    def _interrupted_elsewhere(self, told: bytes) -> None:
+        name, _, handle = told.partition(b"\0")
+        interrupts = self._interrupts.get(name.decode())
+        if interrupts is not None:
+            interrupts.interrupt_here(handle)
+
+    # ── the clock, and the end ───────────────────────────────────────────────────────────────────────────────────────
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
