@@ -10,6 +10,7 @@ import pytest
 from tests.control.policy_world import POLICIES, Words, write_world
 
 from blastwall.config.load import load
+from blastwall.control.masks import masking_of
 from blastwall.control.policy import load_policies
 from blastwall.control.policy_explain import Explanation, classified, explain
 from blastwall.control.policy_subject import Who, subject_of
@@ -30,7 +31,9 @@ def ask(tmp_path: Path) -> Ask:
     def ask_one(text: str, who: Who = CI, policies: str = POLICIES) -> tuple[Explanation, ...]:
         configuration = load(write_world(tmp_path, policies), KINDS)
         subject = subject_of(configuration, KINDS, who, resource="desk")
-        return explain(load_policies(configuration, KINDS), subject, classified(KINDS, subject, text))
+        return explain(
+            load_policies(configuration, KINDS), subject, classified(KINDS, subject, text, masking_of(configuration))
+        )
 
     return ask_one
 

@@ -121,6 +121,9 @@ class FakeMasking:
     def rules(self, principal: Principal, resource: Resource) -> MaskRules:
         return self.masks
 
+    def judged(self, principal: Principal, resource: Resource, statement: Statement) -> Statement:
+        return statement
+
     def redact(self, resource: Resource, statement: Statement) -> RedactedStatement:
         if self.error is not None:
             raise self.error

@@ -79,6 +79,14 @@ def test_forbidden_unless_approved(
     assert (ruling.decision, ruling.obligations.approvals) == (Decision.HOLD, (Approval(APPROVERS, 1),))
 
 
+def test_what_a_masked_column_decides_is_held_whatever_it_does(policies: PolicySet, subject: Subject) -> None:
+    asked = statement((Action.READ, table()), operation="SELECT")
+    assert policies.rule(subject, asked).decision is Decision.ALLOW
+    ruling = policies.rule(subject, replace(asked, filters_masked=True))
+    assert (ruling.decision, "postgres-masked-filters" in ruling.policies) == (Decision.HOLD, True)
+    assert "a masked column would decide" in ruling.reason
+
+
 @pytest.mark.parametrize(
     ("action", "thing", "operation", "filtered"),
     [

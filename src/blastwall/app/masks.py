@@ -1,41 +1,10 @@
-"""From `masking:` of the configuration to the rules that are in force."""
+"""The masking key: from where the configuration says, or kept beside the state."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from blastwall.app.places import key_once, state_folder
-from blastwall.config.model import Configuration, MaskingRule
-from blastwall.masking.configured import ConfiguredMasking, MaskEntry
-from blastwall.model.masks import ColumnRule, DetectRule
+from blastwall.config.model import Configuration
 from blastwall.vault import reader_for
-
-_ANY_KEY = bytes(range(32))
-
-
-def mask_entries(configuration: Configuration) -> tuple[MaskEntry, ...]:
-    """Return one entry for each column and each set of detectors, named as recordings and metrics shall name it.
-
-    Raises:
-        ValueError: a rule cannot be applied; the text names it by its place in the file.
-    """
-    entries: list[MaskEntry] = []
-    for position, rule in enumerate(configuration.masking):
-        own = tuple(_entries(rule))
-        try:
-            ConfiguredMasking(own, _ANY_KEY)
-        except ValueError as error:
-            raise ValueError(f"masking[{position}]: {error}") from None
-        entries += own
-    return tuple(entries)
-
-
-def _entries(rule: MaskingRule) -> Iterator[MaskEntry]:
-    exempt = frozenset(rule.except_)
-    for column in rule.columns:
-        yield MaskEntry(rule.resource, ColumnRule(column, column, rule.with_), exempt)
-    if rule.detect:
-        yield MaskEntry(rule.resource, DetectRule("+".join(rule.detect), tuple(rule.detect), rule.with_), exempt)
 
 
 async def masking_key(configuration: Configuration) -> bytes:

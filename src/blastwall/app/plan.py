@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from blastwall.app.masks import mask_entries
 from blastwall.config.files import policy_files
 from blastwall.config.load import ConfigurationError, load
 from blastwall.config.model import Configuration
 from blastwall.config.resources import resources
+from blastwall.control.masks import mask_entries
 from blastwall.control.policy import known_names, pack_sources
 from blastwall.identity.directory import Directory
 from blastwall.masking.configured import MaskEntry

@@ -95,6 +95,7 @@ def _explain(
     from dataclasses import asdict
     from ipaddress import ip_address
 
+    from blastwall.control.masks import masking_of
     from blastwall.control.policy_explain import classified, explain
     from blastwall.control.policy_subject import Unknown, Who, subject_of
     from blastwall.model.principal import PrincipalKind
@@ -110,7 +111,8 @@ def _explain(
         subject = subject_of(configuration, discover(), who, resource=resource, database=database, source=address)
     except (Unknown, ValueError) as error:
         fail(str(error), MISUSED)
-    asked = classified(discover(), subject, statement) if statement.strip() else (connect_statement(subject),)
+    masking = masking_of(configuration)
+    asked = classified(discover(), subject, statement, masking) if statement.strip() else (connect_statement(subject),)
     explanations = explain(_policies(configuration), subject, asked)
     if as_json:
         print_json([asdict(one) for one in explanations])
@@ -179,6 +181,8 @@ def _show_results(results: Sequence[CaseResult]) -> None:
 def _show_explanation(one: Explanation) -> None:
     console.print(f"[bold]{escape(one.text or one.operation)}[/]")
     console.print(f"{_coloured(one.decision)}{escape(': ' + one.reason if one.reason else '')}")
+    if one.filters_masked:
+        console.print("a masked column decides rows, their order or number, or a failure (context.filters_masked)")
     for effect in one.effects:
         _show_effect(effect)
     console.print(f"[dim]policy version {one.version}[/]")

@@ -15,9 +15,10 @@ from blastwall.config.document import MAX_BYTES, Document, Unreadable, read
 from blastwall.config.model import Configuration
 from blastwall.config.types import NonEmpty, Strict
 from blastwall.config.wording import problems
+from blastwall.control.masks import masking_of
 from blastwall.control.policy_explain import classified
 from blastwall.control.policy_subject import LOOPBACK, Unknown, Who, read_effect, subject_of
-from blastwall.gate.ports import Subject
+from blastwall.gate.ports import Masking, Subject
 from blastwall.model.principal import PrincipalKind
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Stage, Statement
@@ -56,6 +57,7 @@ class Case(Strict):
     effects: Annotated[list[list[str]], Field(min_length=1)] | None = None
     operation: str = ""
     filtered: bool = False
+    filters_masked: bool = False
     in_transaction: bool = False
     stage: Stage = Stage.EXECUTE
     source: IPv4Address | IPv6Address = LOOPBACK
@@ -68,8 +70,10 @@ class Case(Strict):
     def _asks_once(self) -> Case:
         if self.statement is not None and self.effects is not None:
             raise ValueError("give `statement` or `effects`, not both")
-        if self.effects is None and (self.operation or self.filtered):
-            raise ValueError("`operation` and `filtered` go with `effects`; of a statement they are found out")
+        if self.effects is None and (self.operation or self.filtered or self.filters_masked):
+            raise ValueError(
+                "`operation`, `filtered` and `filters_masked` go with `effects`; of a statement they are found out"
+            )
         return self
 
 
@@ -119,7 +123,8 @@ def run_cases(
     policies: PolicySet, configuration: Configuration, kinds: Mapping[str, ProtocolKind], cases: Sequence[PlacedCase]
 ) -> tuple[CaseResult, ...]:
     """Judge each case by the policies."""
-    return tuple(_run(policies, configuration, kinds, placed) for placed in cases)
+    masking = masking_of(configuration)
+    return tuple(_run(policies, configuration, kinds, placed, masking) for placed in cases)
 
 
 def _document(path: Path) -> Document:
@@ -136,12 +141,16 @@ def _document(path: Path) -> Document:
 
 
 def _run(
-    policies: PolicySet, configuration: Configuration, kinds: Mapping[str, ProtocolKind], placed: PlacedCase
+    policies: PolicySet,
+    configuration: Configuration,
+    kinds: Mapping[str, ProtocolKind],
+    placed: PlacedCase,
+    masking: Masking,
 ) -> CaseResult:
     case = placed.case
     try:
         subject = _subject(configuration, kinds, case)
-        statements = _statements(kinds, subject, case)
+        statements = _statements(kinds, subject, case, masking)
     except Unknown as error:
         return CaseResult(case.name, placed.where, case.expect, None, (), "", (str(error),))
     rulings = [policies.rule(subject, statement) for statement in statements]
@@ -172,14 +181,19 @@ def _subject(configuration: Configuration, kinds: Mapping[str, ProtocolKind], ca
     )
 
 
-def _statements(kinds: Mapping[str, ProtocolKind], subject: Subject, case: Case) -> tuple[Statement, ...]:
+def _statements(
+    kinds: Mapping[str, ProtocolKind], subject: Subject, case: Case, masking: Masking
+) -> tuple[Statement, ...]:
     """Return what a case asks, at least one statement."""
     if case.effects is not None:
         effects = tuple(read_effect(parts, subject.database) for parts in case.effects)
         operation = case.operation or effects[0].action.value.upper()
-        asked: tuple[Statement, ...] = (Statement("", effects, operation, subject.database, filtered=case.filtered),)
+        by_hand = Statement(
+            "", effects, operation, subject.database, filtered=case.filtered, filters_masked=case.filters_masked
+        )
+        asked: tuple[Statement, ...] = (by_hand,)
     elif case.statement is not None:
-        asked = classified(kinds, subject, case.statement)
+        asked = classified(kinds, subject, case.statement, masking)
         if not asked:
             raise Unknown("the statement is empty")
     else:

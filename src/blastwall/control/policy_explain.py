@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from blastwall.gate.ports import Subject
+from blastwall.gate.ports import Masking, Subject
 from blastwall.gate.wording import approvers
 from blastwall.model.effects import Effect
 from blastwall.model.ruling import Decision
@@ -48,15 +48,19 @@ class Explanation:
     text: str
     operation: str
     filtered: bool
+    filters_masked: bool
     decision: Decision
     reason: str
     version: str
     effects: tuple[EffectExplained, ...]
 
 
-def classified(kinds: Mapping[str, ProtocolKind], subject: Subject, text: str) -> tuple[Statement, ...]:
-    """Return the statements of a text as the resource's protocol classifies them offline."""
-    return tuple(kinds[subject.resource.kind].classify(text, subject.database))
+def classified(
+    kinds: Mapping[str, ProtocolKind], subject: Subject, text: str, masking: Masking
+) -> tuple[Statement, ...]:
+    """Return the statements of a text as the resource's protocol classifies them offline, masked columns known."""
+    found = kinds[subject.resource.kind].classify(text, subject.database)
+    return tuple(masking.judged(subject.principal, subject.resource, one) for one in found)
 
 
 def explain(policies: PolicySet, subject: Subject, statements: Sequence[Statement]) -> tuple[Explanation, ...]:
@@ -73,7 +77,14 @@ def _explain(policies: PolicySet, subject: Subject, statement: Statement) -> Exp
     except (Undecidable, ValueError) as error:
         effects, reason = (), f"{ruling.reason} ({error})"
     return Explanation(
-        statement.text, statement.operation, statement.filtered, ruling.decision, reason, ruling.version, effects
+        statement.text,
+        statement.operation,
+        statement.filtered,
+        statement.filters_masked,
+        ruling.decision,
+        reason,
+        ruling.version,
+        effects,
     )
 
 

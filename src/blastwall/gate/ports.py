@@ -156,6 +156,9 @@ class Masking(Protocol):
     def rules(self, principal: Principal, resource: Resource) -> MaskRules:
         """The rules in force for this principal; groups in a rule's `except` are exempt from it."""
 
+    def judged(self, principal: Principal, resource: Resource, statement: Statement) -> Statement:
+        """The statement as policies judge it: with `filters_masked`, by the rules in force for this principal."""
+
     def redact(self, resource: Resource, statement: Statement) -> RedactedStatement:
         """Redact secrets, literals and values of masked columns and whatever a detector finds; nobody is exempt."""
 

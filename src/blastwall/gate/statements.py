@@ -105,7 +105,7 @@ class Statements:
             cut = self._over
         if cut is not None:
             return Ruling(Decision.DENY, cut, version=shared.policy.version)
-        return shared.policy.rule(subject, statement)
+        return shared.policy.rule(subject, shared.masking.judged(subject.principal, self._facts.resource, statement))
 
     def _answer(self, question: _Question, ruling: Ruling, events: list[Event]) -> None:
         """Record what was ruled; once that is durable, answer."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from blastwall.model.masks import ColumnRule, MaskRules, MaskStyle
-from blastwall.model.statement import Column
+from blastwall.model.statement import SOME, Column
 
 _PART = re.compile(r'"(?:[^"]|"")+"|[^".*\s]+|\*')
 _WHOLE = re.compile(rf"(?:{_PART.pattern})(?:\.(?:{_PART.pattern})){{2,3}}")
@@ -76,6 +76,16 @@ class ProtectedColumns:
                 self._columns.clear()
             found = self._columns[column] = strictest(self._matching(column))
             return found
+
+    def decides(self, filters: frozenset[Column] | None) -> bool:
+        """Whether one of the columns that decide over a statement's outcome is protected (`Statement.filters`)."""
+        if filters is None:
+            return bool(self._rules)
+        return any(
+            self.rule(one) is not None
+            or (one.column == SOME and self.protects_table(one.database, one.schema, one.table))
+            for one in filters
+        )
 
     def protects_table(self, database: str, schema: str, table: str) -> bool:
         """Whether some column of this table may be protected."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from blastwall.masking.columns import ProtectedColumns
 from blastwall.masking.statements import StatementRedactor
 from blastwall.model.masks import NO_MASKS, ColumnRule, DetectRule, MaskRules
 from blastwall.model.principal import Principal
@@ -24,7 +25,7 @@ class MaskEntry:
 class _State:
     """Everything that one configuration settles; replaced as a whole."""
 
-    __slots__ = ("by_groups", "by_resource", "key", "redactors")
+    __slots__ = ("by_groups", "by_resource", "deciding", "key", "redactors")
 
     def __init__(self, entries: Sequence[MaskEntry], key: bytes) -> None:
         self.key = key
@@ -36,6 +37,7 @@ class _State:
             for resource, own in self.by_resource.items()
         }
         self.by_groups: dict[tuple[str, frozenset[str]], MaskRules] = {}
+        self.deciding: dict[tuple[str, frozenset[str]], ProtectedColumns] = {}
 
     def rules(self, groups: frozenset[str], resource: str) -> MaskRules:
         own = self.by_resource.get(resource, ())
@@ -70,6 +72,19 @@ class ConfiguredMasking:
             known = state.by_groups[wanted] = state.rules(principal.groups, resource.name)
         return known
 
+    def judged(self, principal: Principal, resource: Resource, statement: Statement) -> Statement:
+        """Return the statement with `filters_masked` settled for this principal, itself where that is false."""
+        state = self._state
+        if statement.filters == _NOTHING or resource.name not in state.by_resource:
+            return statement
+        wanted = (resource.name, principal.groups)
+        columns = state.deciding.get(wanted)
+        if columns is None:
+            if len(state.deciding) >= self._MOST:
+                state.deciding.clear()
+            columns = state.deciding[wanted] = ProtectedColumns(self.rules(principal, resource))
+        return replace(statement, filters_masked=True) if columns.decides(statement.filters) else statement
+
     def redact(self, resource: Resource, statement: Statement) -> RedactedStatement:
         """Return text and parameters as a recording may hold them; nobody is exempt."""
         return self._state.redactors.get(resource.name, _UNMASKED).redact(statement)
@@ -83,5 +98,6 @@ def _rules(rules: Sequence[ColumnRule | DetectRule], key: bytes) -> MaskRules:
     return MaskRules(columns, detect, key)
 
 
+_NOTHING: frozenset[object] = frozenset()
 _UNMASKED = StatementRedactor(NO_MASKS)
 """Secrets are redacted where nothing else is."""

@@ -18,6 +18,10 @@ class Column:
     column: str
 
 
+SOME = "*"
+"""A column of this name stands for one that is not known."""
+
+
 class Stage(StrEnum):
     """PREPARE: the statement is only parsed by the resource. EXECUTE: it runs."""
 
@@ -55,6 +59,11 @@ class Statement:
     `operation` is the protocol's own verb ("DELETE"). `filtered` is true only if the predicate names a column of the
     target and is not constantly true: a lint, not a limit. `doubt` says why an effect is `unclassified`, in words that
     the agent's owner can act on.
+
+    `filters` are the columns whose values decide what can be seen of the statement besides values: which rows it
+    gives or changes, their order and number, whether it fails. A column `*` stands for some column of its table that
+    is not known; None means that any column may decide. `filters_masked` is whether one of them is masked for whom
+    asks; masking settles it, and policies read it.
     """
 
     text: str
@@ -67,6 +76,8 @@ class Statement:
     filtered: bool = False
     in_transaction: bool = False
     doubt: str = ""
+    filters: frozenset[Column] | None = frozenset()
+    filters_masked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

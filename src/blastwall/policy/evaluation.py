@@ -102,6 +102,7 @@ class Asker:
             {
                 "operation": statement.operation,
                 "filtered": statement.filtered,
+                "filters_masked": statement.filters_masked,
                 "in_transaction": statement.in_transaction,
                 "stage": statement.stage.value,
                 "database": statement.database,

@@ -93,6 +93,7 @@ class PolicySet:
             statement.effects,
             statement.operation,
             statement.filtered,
+            statement.filters_masked,
             statement.in_transaction,
             statement.stage,
             statement.database,

@@ -14,14 +14,15 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from blastwall.model.credential import Credential
-from blastwall.model.statement import Column
+from blastwall.model.statement import SOME, Column
 from blastwall.protocols.contract import UPSTREAM, Answered, Close, Opening, Output, Send, Side
 from blastwall.protocols.postgres.catalog_queries import FINGERPRINT, QUERIES, SECURE
+from blastwall.protocols.postgres.constraints import constrained
 from blastwall.protocols.postgres.errors import decode_fields
 from blastwall.protocols.postgres.hosts import ServerLogin, companion_place
 from blastwall.protocols.postgres.messages import decode_data_row, encode_query
 from blastwall.protocols.postgres.server_handshake import HandshakeFailed
-from blastwall.sql.postgres import Catalog, Function, Relation, Texts
+from blastwall.sql.postgres import Catalog, Classified, Function, Relation, Texts
 from blastwall.wire.reader import Malformed
 
 _PATH_NAME = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^\s,"]*))\s*(?:,|$)')
@@ -67,14 +68,24 @@ class Snapshot:
             return None if found is None else self.widen(found)
         return self.widen(frozenset({self._column(relation, relation.columns[attribute - 1])}))
 
+    def deciding(self, classified: Classified) -> frozenset[Column] | None:
+        """The columns that decide over a statement's outcome, as masking rules may name them."""
+        filters = classified.filters
+        return filters if not filters else self.widen(filters)
+
     def widen(self, columns: Iterable[Column]) -> frozenset[Column]:
-        """Add the same columns of the tables that a partition or inheriting table belongs to."""
+        """Add what generated columns are made of, and the same columns of the tables that a partition belongs to."""
         widened = set(columns)
+        for column in tuple(widened):
+            relation = self.catalog.relation(column.schema, column.table)
+            for name, made_of in relation.generated if relation is not None else ():
+                if column.column in (name, SOME):
+                    widened.update(Column(column.database, column.schema, column.table, one) for one in made_of)
         for column in tuple(widened):
             relation = self.catalog.relation(column.schema, column.table)
             for oid in self.parents.get(relation.oid, ()) if relation is not None else ():
                 parent = self.catalog.by_oid(oid)
-                if parent is not None and column.column in parent.columns:
+                if parent is not None and column.column in (*parent.columns, SOME):
                     widened.add(self._column(parent, column.column))
         return frozenset(widened)
 
@@ -225,12 +236,12 @@ class PostgresCompanion:
             self._view.snapshot = snapshot
 
     def _snapshot(self, results: list[list[list[str | None]]]) -> Snapshot:
-        relations, functions, schemas, parents, types = results
+        relations, functions, schemas, parents, types, checks, generated = results
         self._version += 1
         catalog = Catalog(
             self._database,
             self._version,
-            [_relation(row) for row in relations],
+            constrained([_relation(row) for row in relations], self._database, checks, generated),
             [_function(row) for row in functions],
             [str(row[0]) for row in schemas],
             self._path,

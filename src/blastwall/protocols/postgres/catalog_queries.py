@@ -6,6 +6,8 @@ that they use (CVE-2018-1058).
 
 from __future__ import annotations
 
+from blastwall.protocols.postgres.constraints import CHECKS, GENERATED
+
 SEARCH_PATH = "SHOW search_path"
 SECURE = (SEARCH_PATH, "SET search_path TO pg_catalog", "SET statement_timeout TO '30s'")
 """Read the role's own search_path first, then let nothing but pg_catalog be found."""
@@ -50,4 +52,4 @@ TEXT_TYPES = """
 SELECT oid FROM pg_type WHERE oid >= 16384 AND (typcategory = 'S' OR typtype = 'e') AND typtype <> 'd'
 """
 
-QUERIES = (RELATIONS, FUNCTIONS, SCHEMAS, PARENTS, TEXT_TYPES)
+QUERIES = (RELATIONS, FUNCTIONS, SCHEMAS, PARENTS, TEXT_TYPES, CHECKS, GENERATED)

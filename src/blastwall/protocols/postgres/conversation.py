@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from blastwall.model.masks import NO_MASKS, MaskRules
-from blastwall.model.statement import Literal, Parameter, Stage, Statement
+from blastwall.model.statement import Column, Literal, Parameter, Stage, Statement
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
@@ -116,7 +116,10 @@ class Conversation:
         self, text: str, classified: Classified, stage: Stage, parameters: tuple[Parameter, ...] = ()
     ) -> Statement:
         """Put a classified text, or its part, in the gate's words."""
-        return stated(text, classified, self.database, stage, parameters, in_transaction=self.in_transaction)
+        filters = self.snapshot.deciding(classified)
+        return stated(
+            text, classified, self.database, stage, parameters, in_transaction=self.in_transaction, filters=filters
+        )
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -246,6 +249,7 @@ def stated(
     parameters: tuple[Parameter, ...] = (),
     *,
     in_transaction: bool = False,
+    filters: frozenset[Column] | None = frozenset(),
 ) -> Statement:
     """Put a classified text, or its part, in the gate's words: offsets count from the part's own start."""
     start, end = classified.start, classified.end
@@ -263,4 +267,5 @@ def stated(
         filtered=classified.filtered,
         in_transaction=in_transaction,
         doubt=classified.doubt,
+        filters=filters,
     )

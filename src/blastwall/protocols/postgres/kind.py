@@ -44,9 +44,9 @@ class PostgresKind:
         return PostgresCompanion(opening, credential, name)
 
     def classify(self, text: str, database: str) -> Sequence[Statement]:
-        catalog = Catalog(database, 0, (), (), ("pg_catalog", "information_schema", "public"))
+        catalog = Catalog(database, 0, (), (), ("pg_catalog", "information_schema", "public"), believes=True)
         state = NameState((("public",),), "")
-        return tuple(stated(text, one, database) for one in classify(text, catalog, state))
+        return tuple(stated(text, one, database, filters=one.filters) for one in classify(text, catalog, state))
 
     def environment(self, address: ClientAddress) -> Mapping[str, str]:
         """Libpq's variables: psql, psycopg, pgbench and most other clients read them."""

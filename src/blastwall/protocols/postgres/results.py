@@ -19,13 +19,9 @@ from blastwall.protocols.postgres.catalog import Snapshot
 from blastwall.protocols.postgres.copy_rows import BinaryFormat, CopyMask, CsvFormat, RowFormat, TextFormat
 from blastwall.protocols.postgres.messages import Field
 from blastwall.protocols.postgres.values import value_kind
-from blastwall.sql.postgres import Classified, Copy, OutputColumn
+from blastwall.sql.postgres import SAMPLES, Classified, Copy, OutputColumn
 
 _RUNS_CODE = frozenset({Action.EXECUTE, Action.UNCLASSIFIED})
-_STATISTICS = ("pg_statistic", "pg_stats", "pg_statistic_ext_data", "pg_stats_ext", "pg_stats_ext_exprs")
-_ACTIVITY = ("pg_stat_activity", "pg_stat_statements", "pg_prepared_statements", "pg_cursors", "pg_prepared_xacts")
-_SAMPLED = frozenset(("pg_catalog", name) for name in (*_STATISTICS, *_ACTIVITY))
-"""Relations of pg_catalog that hold samples of every table's values, or other sessions' statements with theirs."""
 _TOLD = "MDHWq"
 """Error fields that are prose: message, detail, hint, context, internal query."""
 
@@ -150,7 +146,7 @@ class ResultGuard:
 
     def _samples(self, oid: int) -> bool:
         relation = self.snapshot.catalog.by_oid(oid)
-        return relation is not None and (relation.schema, relation.name) in _SAMPLED
+        return relation is not None and (relation.schema, relation.name) in SAMPLES
 
     def _hides(self, schema: str, table: str) -> bool:
         """Whether a table, or any table of the schema where none is named, holds masked columns."""
@@ -159,7 +155,7 @@ class ResultGuard:
         return any(self._protects(schema, one) for one in self.snapshot.catalog.tables_of(schema))
 
     def _protects(self, schema: str, table: str) -> bool:
-        if (schema, table) in _SAMPLED:
+        if (schema, table) in SAMPLES:
             return True
         if self._protected.protects_table(self._database, schema, table):
             return True

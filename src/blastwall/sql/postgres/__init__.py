@@ -1,7 +1,8 @@
 """PostgreSQL's SQL: text to effects, lineage and literals; changes when PostgreSQL's grammar or functions do."""
 
-from blastwall.sql.postgres.catalog import Catalog, Function, Relation
+from blastwall.sql.postgres.catalog import Catalog, Check, Function, Relation
 from blastwall.sql.postgres.classify import classify
+from blastwall.sql.postgres.deciding import SAMPLES
 from blastwall.sql.postgres.guard import Limits
 from blastwall.sql.postgres.parse import Source
 from blastwall.sql.postgres.recall import Texts
@@ -9,8 +10,10 @@ from blastwall.sql.postgres.state import NameState, before, either, facts, goes_
 from blastwall.sql.postgres.statement import Changes, Classified, Copy, OutputColumn
 
 __all__ = [
+    "SAMPLES",
     "Catalog",
     "Changes",
+    "Check",
     "Classified",
     "Copy",
     "Function",

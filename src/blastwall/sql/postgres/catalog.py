@@ -11,8 +11,23 @@ MAX_VIEW_DEPTH = 32
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """A constraint: writing one of the columns `written` compares with the columns `compared`, or fails by them.
+
+    `others` is whether it looks at other rows than the one written: keys do, CHECK does not.
+    """
+
+    written: frozenset[str]
+    compared: frozenset[Column]
+    others: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
-    """A row of pg_class. `columns` are by attnum - 1, "" where dropped; `definition` is pg_get_viewdef's."""
+    """A row of pg_class. `columns` are by attnum - 1, "" where dropped; `definition` is pg_get_viewdef's.
+
+    `generated` names the generated columns, each with those of the row that it is made of.
+    """
 
     oid: int
     schema: str
@@ -21,6 +36,8 @@ class Relation:
     columns: tuple[str, ...]
     definition: str = ""
     types: tuple[int, ...] = ()
+    checks: tuple[Check, ...] = ()
+    generated: tuple[tuple[str, frozenset[str]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +74,12 @@ class Catalog:
         functions: Iterable[Function] = (),
         schemas: Iterable[str] = (),
         default_search_path: tuple[str, ...] = ("$user", "public"),
+        *,
+        believes: bool = False,
     ) -> None:
+        """`believes` is whether an unknown table is taken to have the columns that are named of it: offline."""
         self.database = database
+        self.believes = believes
         self.version = version
         self.schemas = frozenset(schemas)
         self.default_search_path = default_search_path

@@ -118,5 +118,5 @@ def _unparsed(text: str, data: bytes, catalog: Catalog, reason: str) -> Classifi
     database = Object((catalog.database,), "database")
     return Classified(
         0, len(text), UNPARSED, (Effect(Action.UNCLASSIFIED, database),), doubt=reason, literals=literals,
-        returns_rows=True, copies=None,
+        returns_rows=True, copies=None, filters=None,
     )  # fmt: skip

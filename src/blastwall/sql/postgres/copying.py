@@ -34,6 +34,7 @@ class Copying(Settings):
     def _in(self, node: Node) -> Columns | None:
         for target in self.targets(sub(node, "relation")):
             self.effect(Action.CREATE, self.object(target))
+        self.probe(node, words(items(node, "attlist")) or None, new=True)
         return self._picked(node, self.table(sub(node, "relation"), None, reading=False).columns)
 
     def _out(self, node: Node) -> Columns | None:

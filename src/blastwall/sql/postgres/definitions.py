@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from blastwall.model.effects import Action, Object
+from blastwall.model.statement import SOME, Column
+from blastwall.sql.postgres.deciding import defined_over, references
 from blastwall.sql.postgres.expressions import SILENT, TRANSPARENT
 from blastwall.sql.postgres.objects import Objects, role_name
 from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, union
@@ -100,7 +102,17 @@ class Definitions(Objects):
         else:
             return False
         self.sweep(node, _anything())
+        self._evaluated(node)
         return True
+
+    def _evaluated(self, node: Node) -> None:
+        """Keys, checks, predicates and policies are evaluated over a table's rows: the definition fails by them."""
+        own = (sub(node, "relation") or sub(node, "table"), tuple(defined_over(node)))
+        referred = [(table, names or (SOME,)) for table, names in references(node)]
+        for table, names in (own, *referred) if text(own[0], "relname") else referred:
+            for target in self.targets(table) if names else ():
+                database = self.catalog.database
+                self.filters.update(Column(database, target.schema, target.name, name) for name in names)
 
     def _each(self, actions: Iterable[Action], targets: Iterable[Object]) -> None:
         found = list(targets)

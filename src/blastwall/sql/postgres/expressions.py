@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from blastwall.model.statement import Column
+from blastwall.sql.postgres.deciding import cannot_fail
 from blastwall.sql.postgres.functions import Functions, takes_secrets
 from blastwall.sql.postgres.scope import CONSTANT, SYSTEM_COLUMNS, UNKNOWN, Columns, Lineage, Scope, union
-from blastwall.sql.postgres.tree import Node, items, number, sub, text, unwrap, words
+from blastwall.sql.postgres.tree import Node, flag, items, number, sub, text, unwrap, words
 
 TRANSPARENT = frozenset(
     """
@@ -114,6 +115,27 @@ class Expressions(Functions):
 
     def reference(self, fields: tuple[str, ...], scope: Scope) -> Lineage:
         """Return where a column reference comes from."""
+        found = self._referred(fields, scope)
+        if found.sources != frozenset():
+            self.met.append(found.sources)
+        return found
+
+    def decide(self, node: object, scope: Scope) -> Lineage:
+        """Read an expression on whose value it hangs which rows there are, in what order, or how many."""
+        mark, code = len(self.met), self.code_runs
+        found = self.expr(node, scope)
+        self.filter_by_met(mark, code)
+        return found
+
+    def shown(self, node: object, scope: Scope) -> Lineage:
+        """Read an expression whose value is shown or stored: it decides only where evaluating it may fail."""
+        mark, code = len(self.met), self.code_runs
+        found = self.expr(node, scope)
+        if len(self.met) > mark and not found.exact and not cannot_fail(node):
+            self.filter_by_met(mark, code)
+        return found
+
+    def _referred(self, fields: tuple[str, ...], scope: Scope) -> Lineage:
         if fields and fields[-1] == "*":
             return self._whole(fields[:-1], scope)
         match len(fields):
@@ -173,9 +195,12 @@ class Expressions(Functions):
         secret = bool(parts) and takes_secrets(parts[-1].lower())
         if secret:
             self.secret(True)
-        given = union([self.expr(arguments, scope)])
+        counts = parts[-1:] == ("count",) or flag(inner, "agg_distinct")
+        given = union([self.decide(arguments, scope) if counts else self.expr(arguments, scope)])
+        mark, code = len(self.met), self.code_runs
         rest = union([self.expr(inner.get(key), scope) for key in ("agg_order", "agg_filter")])
         over = self.typed("WindowDef", sub(inner, "over"), scope)
+        self.filter_by_met(mark, code)
         if secret:
             self.secret(False)
         pure = self.call(parts, arguments)

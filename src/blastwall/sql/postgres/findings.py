@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from blastwall.model.effects import Action, Effect, Object
-from blastwall.model.statement import Column
+from blastwall.model.statement import SOME, Column
 from blastwall.sql.postgres.catalog import Catalog
+from blastwall.sql.postgres.deciding import SAMPLES
 from blastwall.sql.postgres.guard import Limits
 from blastwall.sql.postgres.state import NameState
 from blastwall.sql.postgres.statement import Sources
@@ -29,6 +30,10 @@ class Findings:
         self.renames: set[tuple[str, str]] = set()
         self.copies: Sources = frozenset()
         self.filters: set[Column] = set()
+        self.filters_open = False
+        self.filters_by_code = False
+        self.met: list[Sources] = []
+        self.code_runs = 0
         self.literals: dict[int, Column | None] = {}
         self.secrets: set[int] = set()
         self.parameters: dict[int, Column] = {}
@@ -59,8 +64,26 @@ class Findings:
         self.copies = None if self.copies is None or sources is None else self.copies | sources
 
     def filter_by(self, sources: Sources) -> None:
-        """Say that these columns choose or order rows."""
-        self.filters |= sources or frozenset()
+        """Say that these columns choose, order or count rows, or make the statement fail; None is some column read."""
+        if sources is None:
+            self.filters_open = True
+        else:
+            self.filters |= sources
+
+    def filter_by_met(self, mark: int, code: int) -> None:
+        """Say so of every column that was met, and every code that was run, since these counts were taken."""
+        self.filters_by_code |= self.code_runs > code
+        for sources in self.met[mark:]:
+            self.filter_by(sources)
+
+    def filtering(self) -> frozenset[Column] | None:
+        """Return the columns that decide; where they are not all known, some column of each relation that is read."""
+        if self.doubts or self.filters_by_code or (self.filters_open and not SAMPLES.isdisjoint(self.reads)):
+            return None
+        if not self.filters_open:
+            return frozenset(self.filters)
+        database = self.catalog.database
+        return frozenset({*self.filters, *(Column(database, schema, table, SOME) for schema, table in self.reads)})
 
     def count_query(self) -> None:
         """Count one more SELECT. Raises TooComplexError past the limit."""

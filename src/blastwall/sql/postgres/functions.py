@@ -61,6 +61,9 @@ _DERIVING = re.compile(
 )
 
 
+_COMPILED = frozenset({"c", "internal"})
+"""Languages of functions that compute; those in others may read any table."""
+
 _KEYWORD_FUNCTIONS = frozenset(
     {"json_array", "json_arrayagg", "json_exists", "json_objectagg", "json_query", "json_serialize", "json_table",
      "json_value", "set_config", "current_setting", "nextval", "setval", "xmltable"}
@@ -88,6 +91,7 @@ class Functions(Names, ABC):
         users = self.functions(parts)
         for schema, called in users:
             self._execute(schema, called)
+            self.code_runs += any(one.language not in _COMPILED for one in self.catalog.functions(schema, called))
         if users and len(parts) > 1:
             self._dangerous(name, users[0][0], arguments)
             return self._pure(users)
@@ -114,6 +118,7 @@ class Functions(Names, ABC):
         ):
             self._execute("pg_catalog", parts[-1])
             return
+        self.code_runs += 1
         for created in self.created(parts, "function"):
             self.effect(Action.EXECUTE, created)
 

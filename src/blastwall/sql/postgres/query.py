@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from blastwall.model.effects import Action
-from blastwall.model.statement import Column
+from blastwall.model.statement import SOME, Column
+from blastwall.sql.postgres.deciding import grouped, is_plain_distinct, removes_duplicates
 from blastwall.sql.postgres.expressions import Expressions
 from blastwall.sql.postgres.names import Target, harmless
 from blastwall.sql.postgres.predicates import narrows
@@ -55,21 +56,31 @@ class Queries(Expressions):
         for item in items(node, "fromClause"):
             scope.stars.append(self.from_item(item, scope))
         columns = self.targets_of(items(node, "targetList"), scope)
-        self.filter_by(self.expr(node.get("whereClause"), scope).sources)
-        self.filter_by(self.expr(node.get("havingClause"), scope).sources)
-        self.expr(node.get("windowClause"), scope)
-        for key in ("groupClause", "distinctClause"):
-            self._ordered(items(node, key), scope, columns)
+        for key in ("whereClause", "havingClause", "windowClause"):
+            self.decide(node.get(key), scope)
+        self._ordered(list(grouped(items(node, "groupClause"))), scope, columns)
+        if is_plain_distinct(node):
+            self.filter_by_columns(columns)
+        else:
+            self._ordered(items(node, "distinctClause"), scope, columns)
         return columns
+
+    def filter_by_columns(self, columns: Columns | None) -> None:
+        """Say that whole rows are compared or measured."""
+        for sources in (None,) if columns is None else [column.sources for column in columns]:
+            self.filter_by(sources)
 
     def _set_operation(self, node: Node, scope: Scope) -> Columns | None:
         left, right = self.query(sub(node, "larg"), scope), self.query(sub(node, "rarg"), scope)
+        if removes_duplicates(node):
+            self.filter_by_columns(left)
+            self.filter_by_columns(right)
         return _stacked(left, right)
 
     def _values(self, rows: list[Node], scope: Scope) -> Columns | None:
         found: list[list[Lineage]] = []
         for row in rows:
-            cells = [self.expr(cell, scope) for cell in items(body(row, "List"), "items")]
+            cells = [self.shown(cell, scope) for cell in items(body(row, "List"), "items")]
             for index, cell in enumerate(cells):
                 if index == len(found):
                     found.append([])
@@ -78,21 +89,29 @@ class Queries(Expressions):
 
     def _tail(self, node: Node, scope: Scope, columns: Columns | None) -> None:
         self._ordered(items(node, "sortClause"), scope, columns)
-        self.expr(node.get("limitOffset"), scope)
-        self.expr(node.get("limitCount"), scope)
+        self.decide(node.get("limitOffset"), scope)
+        self.decide(node.get("limitCount"), scope)
         for clause in items(node, "lockingClause"):
             self._lock(body(clause, "LockingClause"), node, scope)
 
     def _ordered(self, clauses: list[Node], scope: Scope, columns: Columns | None) -> None:
         for clause in clauses:
-            self.filter_by(self.expr(clause, scope).sources)
             tag, inner = unwrap(clause)
             tag, inner = unwrap(sub(inner, "node")) if tag == "SortBy" else (tag, inner)
             names = words(items(inner, "fields")) if tag == "ColumnRef" else ()
+            known = len(names) != 1 or scope.column(names[0]) is not None
+            if known or columns is None:
+                self.decide(clause, scope)
+            else:
+                mark = len(self.met)
+                self.expr(clause, scope)
+                del self.met[mark:]  # it is an output column's name
             place = sub(inner, "ival").get("ival") if tag == "A_Const" else None
             for index, column in enumerate(columns or ()):
-                if names == (column.name,) or place == index + 1:
+                if names == (column.name,) or place == index + 1 or not (known or column.name):
                     self.filter_by(column.sources)
+            if place is not None and columns is None:
+                self.filter_by(None)
 
     def _lock(self, clause: Node, node: Node, scope: Scope) -> None:
         """FOR UPDATE and its kin: PostgreSQL asks for the UPDATE privilege, so the effect is `update`."""
@@ -148,6 +167,8 @@ class Queries(Expressions):
         for _ in range(_MAX_PASSES):
             scope.ctes[name] = columns
             step = renamed(_stacked(columns, self.query(sub(node, "rarg"), inner)), names)
+            if removes_duplicates(node):
+                self.filter_by_columns(step)
             if step == columns:
                 self._tail(node, inner, columns)
                 return columns
@@ -176,8 +197,8 @@ class Queries(Expressions):
             case "RangeTableFunc" | "JsonTable":
                 return self._add(self._columns_clause(inner, scope), scope)
             case "RangeTableSample":
-                self.expr(inner.get("args"), scope)
-                self.expr(inner.get("repeatable"), scope)
+                self.decide(inner.get("args"), scope)
+                self.decide(inner.get("repeatable"), scope)
                 method = words(items(inner, "method"))
                 if method not in {("bernoulli",), ("system",)}:
                     self.call(method, [])
@@ -205,7 +226,13 @@ class Queries(Expressions):
             renamed(columns, words(items(sub(node, "alias"), "colnames"))),
             frozenset() if targets and all(harmless(target) for target in targets) else None,
             "" if alias else text(node, "schemaname") or (targets[0].schema if len(targets) == 1 else ""),
+            self._believed(targets),
         )
+
+    def _believed(self, targets: list[Target]) -> Column | None:
+        if not self.catalog.believes or len(targets) != 1 or targets[0].relation is not None or harmless(targets[0]):
+            return None
+        return Column(self.catalog.database, targets[0].schema, targets[0].name, SOME)
 
     def columns_of(self, target: Target) -> Columns | None:
         """Return the columns of a relation, those of a view with what is behind them."""
@@ -229,7 +256,7 @@ class Queries(Expressions):
         start = len(scope.ranges)
         left = self.from_item(sub(node, "larg"), scope)
         right = self.from_item(sub(node, "rarg"), scope)
-        self.filter_by(self.expr(node.get("quals"), scope).sources)
+        self.decide(node.get("quals"), scope)
         merged = words(items(node, "usingClause"))
         if flag(node, "isNatural"):
             merged = _common(left, right)
@@ -253,7 +280,7 @@ class Queries(Expressions):
         alias = text(sub(node, "alias"), "aliasname")
         for entry in items(node, "functions"):
             parts = items(body(entry, "List"), "items")
-            found = self.expr(parts[:1], scope)
+            found = self.decide(parts[:1], scope)
             sources.append(found)
             listed = items(body(parts[1], "List"), "items") if len(parts) > 1 else items(node, "coldeflist")
             shown = _function_columns(parts[0], listed, alias, found)
@@ -265,7 +292,9 @@ class Queries(Expressions):
 
     def _columns_clause(self, node: Node, scope: Scope) -> Range:
         inner = {key: value for key, value in node.items() if key not in {"columns", "alias"}}
+        mark, code = len(self.met), self.code_runs
         found = union([self.parts(inner, scope), self.expr(node.get("columns"), scope)])
+        self.filter_by_met(mark, code)
         return Range(text(sub(node, "alias"), "aliasname"), None, found.sources)
 
     # ── target lists ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -285,7 +314,7 @@ class Queries(Expressions):
                     self.concede(f"a result has more than {MAX_COLUMNS} columns")
                     return None
                 continue
-            lineage = self.expr(value, scope)
+            lineage = self.shown(value, scope)
             if _ends_in_star(value):
                 whole = False
             found.append(OutputColumn(text(target, "name") or derived_name(value), lineage.sources, lineage.exact))

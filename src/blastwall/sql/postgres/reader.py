@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from blastwall.sql.postgres.deciding import analyses
 from blastwall.sql.postgres.definitions import Definitions
 from blastwall.sql.postgres.parse import Source
 from blastwall.sql.postgres.scope import Columns, Scope
@@ -135,6 +136,9 @@ class Reader(Definitions):
         """Plain EXPLAIN has the effects of its statement too: planning runs functions that say they are immutable."""
         tag, inner = unwrap(sub(node, "query"))
         self.statement(tag, inner)
+        if analyses(node):
+            self.filter_by_met(0, self.code_runs)
+            self.filter_by_columns(self.outputs if self.returns_rows else ())
         self._returns((OutputColumn("QUERY PLAN", frozenset()),))
         self.predicates = self.predicates or [False]
 
@@ -211,7 +215,7 @@ class Reader(Definitions):
             reads=frozenset(self.reads),
             renames=frozenset(self.renames),
             copies=self.copies,
-            filters=frozenset(self.filters),
+            filters=self.filtering(),
             copy=self.copy,
             transaction=self.transaction,
             prepares=self.prepares,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blastwall.model.statement import Column
 from blastwall.sql.postgres.statement import OutputColumn, Sources
@@ -40,17 +40,21 @@ def union(lineages: Iterable[Lineage]) -> Lineage:
 class Range:
     """One item of a FROM. `columns` is None where they are not known: then each of them has the lineage `open`.
 
-    `schema` is the table's where it has no alias.
+    `schema` is the table's where it has no alias. `believed` is some column of a table that is taken to have every
+    column that is named of it.
     """
 
     name: str
     columns: Columns | None
     open: Sources = None
     schema: str = ""
+    believed: Column | None = None
 
     def find(self, name: str) -> Lineage | None:
         """Return the lineage of a column, or None where the range has no such column for certain."""
         if self.columns is None:
+            if self.believed is not None:
+                return Lineage(frozenset({replace(self.believed, column=name)}), exact=True)
             return Lineage(self.open)
         found = [Lineage(column.sources, column.exact) for column in self.columns if column.name == name]
         if found:
@@ -62,7 +66,7 @@ class Range:
     def whole(self) -> Lineage:
         """Return the lineage of a whole row."""
         if self.columns is None:
-            return Lineage(self.open)
+            return Lineage(self.open if self.believed is None else frozenset({self.believed}))
         return union(Lineage(column.sources) for column in self.columns)
 
 
@@ -112,7 +116,7 @@ class Scope:
         while level is not None:
             known = [item.find(name) for item in level.ranges if item.columns is not None]
             hits = [lineage for lineage in known if lineage is not None]
-            opened = [Lineage(item.open) for item in level.ranges if item.columns is None]
+            opened = [item.find(name) or UNKNOWN for item in level.ranges if item.columns is None]
             if opened and not hits:
                 around = level.parent.column(name) if level.parent is not None else None
                 return union([*opened, around or CONSTANT])

@@ -71,11 +71,11 @@ class Classified:
 
     `start` and `end` are character offsets in the text; literals' offsets are relative to the whole text. `parameters`
     maps $n to the column that it is stored into or compared with. `copies` are the columns whose values the statement
-    would store elsewhere or send on: None if that cannot be traced. `filters` are the columns that WHERE, JOIN, ORDER
-    BY, GROUP BY and HAVING name. `reads` are (schema, relation), tables behind views included. `renames` are those
-    whose rows or columns another name will show: renamed, moved, attached to a table or detached. `tree` is the parsed
-    statement, or its `Source`, kept so that EXECUTE can judge a prepared statement again where names have changed
-    their meaning; what is remembered has none (`recall`).
+    would store elsewhere or send on: None if that cannot be traced. `filters` are the columns that decide which rows
+    there are, their order or number, or whether it fails, as in `Statement.filters`. `reads` are (schema, relation),
+    tables behind views included. `renames` are those whose rows or columns another name will show: renamed, moved,
+    attached to a table or detached. `tree` is the parsed statement, or its `Source`, kept so that EXECUTE can judge a
+    prepared statement again where names have changed their meaning; what is remembered has none (`recall`).
     """
 
     start: int
@@ -92,7 +92,7 @@ class Classified:
     reads: frozenset[tuple[str, str]] = frozenset()
     renames: frozenset[tuple[str, str]] = frozenset()
     copies: frozenset[Column] | None = frozenset()
-    filters: frozenset[Column] = frozenset()
+    filters: frozenset[Column] | None = frozenset()
     copy: Copy | None = None
     transaction: str = ""
     prepares: tuple[str, tuple[Classified, ...]] | None = None

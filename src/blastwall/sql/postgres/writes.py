@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 
 from blastwall.model.effects import Action
+from blastwall.sql.postgres.deciding import reads_columns
 from blastwall.sql.postgres.query import Queries
 from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, union
 from blastwall.sql.postgres.statement import Sources
@@ -79,6 +81,8 @@ class Writes(Queries):
         row = self._target(node, Action.CREATE)
         given = body(sub(node, "selectStmt"), "SelectStmt")
         columns = self._inserted(items(node, "cols"), row, scope)
+        if "selectStmt" in node:
+            self.probe(node, [text(body(item, "ResTarget"), "name") for item in items(node, "cols")] or None, new=True)
         if given:
             result = self.query(given, scope)
             self._store(given, columns)
@@ -120,16 +124,36 @@ class Writes(Queries):
         self._target(node, Action.UPDATE)
         self.predicates.append(True)
         here = Scope(scope, [Range("excluded", row.columns, row.open), row])
-        self._assign(items(conflict, "targetList"), row, here)
-        self.filter_by(self.expr(conflict.get("whereClause"), here).sources)
+        self._assign(items(conflict, "targetList"), row, here, node)
+        self.decide(conflict.get("whereClause"), here)
+        if reads_columns(conflict.get("whereClause")):
+            self._read_target(node)
 
-    def _assign(self, targets: list[Node], row: Range, scope: Scope) -> None:
+    def _read_target(self, node: Node) -> None:
+        """PostgreSQL asks for SELECT on the columns of the target that a condition or a new value reads."""
+        for target in self.targets(sub(node, "relation")):
+            self.read(target)
+
+    def probe(self, node: Node, names: Iterable[str] | None, *, new: bool) -> None:
+        """Constraints over the columns written are checked against other rows and columns: a failure tells of them."""
+        for target in self.targets(sub(node, "relation")):
+            for check in target.relation.checks if target.relation is not None else ():
+                if (check.others or not new) and (names is None or not check.written.isdisjoint(names)):
+                    self.filter_by(check.compared)
+
+    def _assign(self, targets: list[Node], row: Range, scope: Scope, node: Node) -> None:
+        self.probe(node, [text(body(item, "ResTarget"), "name") for item in targets], new=False)
         for item in targets:
             target = body(item, "ResTarget")
             self.expr(target.get("indirection"), scope)
             own = row.find(text(target, "name")) if row.columns is not None else None
             value = sub(target, "val")
+            mark, code = len(self.met), self.code_runs
             lineage = self.expr(value, scope)
+            if not lineage.exact:
+                self.filter_by_met(mark, code)  # what is made of a value may show it, masked, as another
+            if reads_columns(value):
+                self._read_target(node)
             self._stored(value, own)
             self.send_on(_other(lineage.sources, own.sources if own else None))
 
@@ -139,7 +163,7 @@ class Writes(Queries):
         scope.stars.append(row.columns)
         for item in items(node, "fromClause"):
             scope.stars.append(self.from_item(item, scope))
-        self._assign(items(node, "targetList"), row, scope)
+        self._assign(items(node, "targetList"), row, scope, node)
         self._where(node, row, scope)
         return self._returning(node, scope, row)
 
@@ -153,7 +177,9 @@ class Writes(Queries):
         return self._returning(node, scope, row)
 
     def _where(self, node: Node, row: Range, scope: Scope) -> None:
-        self.filter_by(self.expr(node.get("whereClause"), scope).sources)
+        self.decide(node.get("whereClause"), scope)
+        if reads_columns(node.get("whereClause")):
+            self._read_target(node)
         only = Scope(None, [row]) if row.columns is not None and len(scope.ranges) > 1 else scope
         self.predicates.append(self.narrowing(node.get("whereClause"), only))
 
@@ -162,14 +188,16 @@ class Writes(Queries):
         source = self.from_item(sub(node, "sourceRelation"), scope)
         scope.ranges.append(row)
         scope.stars.extend((source, row.columns))
-        self.filter_by(self.expr(node.get("joinCondition"), scope).sources)
+        self.decide(node.get("joinCondition"), scope)
+        if reads_columns(node.get("joinCondition")):
+            self._read_target(node)
         self.predicates.append(self.narrowing(node.get("joinCondition"), Scope(None, [row])))
         for item in items(node, "mergeWhenClauses"):
             self._when(body(item, "MergeWhenClause"), node, row, scope)
         return self._returning(node, scope, row)
 
     def _when(self, clause: Node, node: Node, row: Range, scope: Scope) -> None:
-        self.filter_by(self.expr(clause.get("condition"), scope).sources)
+        self.decide(clause.get("condition"), scope)
         action = _MERGE.get(text(clause, "commandType"))
         if action is None:
             if text(clause, "commandType") != "CMD_NOTHING":
@@ -177,10 +205,13 @@ class Writes(Queries):
             return
         self._target(node, action)
         if action is Action.UPDATE:
-            self._assign(items(clause, "targetList"), row, scope)
+            self._assign(items(clause, "targetList"), row, scope, node)
         columns = self._inserted(items(clause, "targetList"), row, scope) if action is Action.CREATE else []
+        if action is Action.CREATE:
+            listed = [text(body(item, "ResTarget"), "name") for item in items(clause, "targetList")]
+            self.probe(node, listed or None, new=True)
         for index, value in enumerate(items(clause, "values")):
-            self.send_on(self.expr(value, scope).sources)
+            self.send_on(self.shown(value, scope).sources)
             self._stored(value, columns[index] if index < len(columns) else None)
 
     def _returning(self, node: Node, scope: Scope, row: Range) -> Columns | None:

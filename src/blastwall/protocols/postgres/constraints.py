@@ -1,0 +1,70 @@
+"""Constraints and generated columns as the catalog tells them: what a write compares, what a value is made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from blastwall.model.statement import Column
+from blastwall.sql.postgres import Check, Relation
+
+Row = Sequence[str | None]
+
+CHECKS = """
+WITH keys AS (
+  SELECT i.indrelid AS relation, json_agg(a.attname) AS names
+  FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum > 0
+  WHERE (i.indisunique OR i.indisexclusion) AND i.indrelid >= 16384
+    AND (a.attnum = ANY (i.indkey) OR EXISTS (
+      SELECT FROM pg_depend d
+      WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
+  GROUP BY i.indexrelid, i.indrelid),
+constraints AS (
+  SELECT c.contype, c.conrelid, c.confrelid,
+         (SELECT json_agg(attname) FROM pg_attribute WHERE attrelid = c.conrelid AND attnum = ANY (c.conkey)) AS own,
+         (SELECT json_agg(attname) FROM pg_attribute WHERE attrelid = c.confrelid AND attnum = ANY (c.confkey)) AS other
+  FROM pg_constraint c WHERE c.contype IN ('f', 'c') AND c.conrelid >= 16384)
+SELECT relation, 'k', names, relation, names FROM keys
+UNION ALL SELECT conrelid, 'f', own, confrelid, other FROM constraints WHERE contype = 'f'
+UNION ALL SELECT conrelid, 'c', own, conrelid, own FROM constraints WHERE contype = 'c'
+"""
+"""Unique and exclusion keys with the columns of their expressions, foreign keys, checks."""
+
+GENERATED = """
+SELECT a.attrelid, a.attname, json_agg(DISTINCT o.attname)
+FROM pg_attribute a
+JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid > 0
+     AND (d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+          OR d.classid = 'pg_class'::regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum)
+JOIN pg_attribute o ON o.attrelid = a.attrelid AND o.attnum = d.refobjsubid
+WHERE a.attgenerated <> '' AND o.attnum <> a.attnum
+GROUP BY a.attrelid, a.attname
+"""
+"""Generated columns, stored and virtual, with the columns of the row that they are made of."""
+
+
+def constrained(
+    relations: Iterable[Relation], database: str, checks: Iterable[Row], generated: Iterable[Row]
+) -> list[Relation]:
+    """Return the relations with what was read of their constraints and generated columns."""
+    found = {relation.oid: relation for relation in relations}
+    for oid, kind, written, other, compared in checks:
+        held, looked_at = found.get(int(oid or 0)), found.get(int(other or 0))
+        if held is None or looked_at is None:
+            continue
+        columns = frozenset(Column(database, looked_at.schema, looked_at.name, name) for name in _names(compared))
+        check = Check(frozenset(_names(written)), columns, others=kind != "c")
+        found[held.oid] = replace(held, checks=(*held.checks, check))
+    for oid, name, made_of in generated:
+        relation = found.get(int(oid or 0))
+        if relation is not None:
+            pair = (name or "", frozenset(_names(made_of)))
+            found[relation.oid] = replace(relation, generated=(*relation.generated, pair))
+    return list(found.values())
+
+
+def _names(value: str | None) -> Iterable[str]:
+    return [str(name) for name in json.loads(value or "[]") or []]
