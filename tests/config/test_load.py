@@ -87,7 +87,7 @@ MISTAKES = [
         "9: resources[0].upstream.prot",
         "unknown key; did you mean 'port'?",
     ),
-    ("upstream: {host: tape.example}", "upstream: {}", "9: resources[0].upstream", "the key 'host' is missing"),
+    ("upstream: {host: tape.example}", "upstream: {}", "9: resources[0].upstream", "give either `host` or `hosts`"),
     ("upstream: {host: tape.example}", "upstream:", "9: resources[0].upstream", "has no value"),
     (
         "upstream: {host: tape.example}",

@@ -91,7 +91,10 @@ def _settings(kind: str, protocol: ProtocolKind) -> str:
     title = f"`resources.settings` of the kind `{kind}`"
     if not protocol.settings.model_fields:
         return f"## {title}\n\nNone.\n"
-    return _section(title, protocol.settings)
+    inner = _sections(protocol.settings, "resources.settings")
+    parts = [_section(title, protocol.settings)]
+    parts += [_section(f"`{path}` of the kind `{kind}`", section) for path, section in inner]
+    return "\n".join(parts)
 
 
 def _table(section: type[BaseModel]) -> Iterator[str]:

@@ -1,10 +1,13 @@
-"""The client's side of the start: TLS, the startup packet, the password that carries the token or pass.
+"""The client's side of the start: TLS, the startup packet, the password or SASL message that carries the token or pass.
 
     state      next
     REQUEST    SSLRequest → `S`, TLS → REQUEST · GSSENCRequest → `N` → REQUEST · CancelRequest → Interrupt, done
-               ClientHello → TLS with ALPN `postgresql` → REQUEST · StartupMessage → PASSWORD
+               ClientHello → TLS with ALPN `postgresql` → REQUEST · StartupMessage → PASSWORD or BEARER
     TLS        the relay reports TLS → REQUEST
     PASSWORD   PasswordMessage → DONE, with `login` set
+    BEARER     SASLInitialResponse → DONE, with `login` set · without a token: the error document → REFUSED
+    DONE       `refused` → the end, after OAUTHBEARER by way of the error document → REFUSED
+    REFUSED    the client's acknowledgement → the error, and the end
 
 Whatever arrives before an upgrade to TLS besides the request closes the connection: it would later be read as if it had
 come through TLS (CVE-2021-23222 and kin).
@@ -17,10 +20,18 @@ from enum import Enum, auto
 from blastwall.protocols.contract import CLIENT, Close, Interrupt, Login, Opening, Output, Send, StartTls
 from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.errors import encode_error
-from blastwall.protocols.postgres.settings import StartupRefused, check_startup
+from blastwall.protocols.postgres.oauthbearer import ACKNOWLEDGED, decode_initial, encode_failure, encode_offer
+from blastwall.protocols.postgres.settings import (
+    PostgresSettings,
+    StartupRefused,
+    asked_authentication,
+    check_startup,
+)
 from blastwall.protocols.postgres.startup import (
     ALPN,
     AUTH_CLEARTEXT,
+    AUTH_SASL,
+    AUTH_SASL_CONTINUE,
     CANCEL_REQUEST,
     GSSENC_REQUEST,
     PROTOCOL_3_0,
@@ -43,6 +54,8 @@ class _State(Enum):
     REQUEST = auto()
     TLS = auto()
     PASSWORD = auto()
+    BEARER = auto()
+    REFUSED = auto()
     DONE = auto()
 
 
@@ -59,11 +72,13 @@ class ClientHandshake:
         self.startup: Startup | None = None
         self.version = PROTOCOL_3_0
         self.login: Login | None = None
+        self._bearer = False
+        self._reason = ""
 
-    @property
-    def buffered(self) -> bytes:
-        """What the client sent beyond its password."""
-        return self._buffer
+    def rest(self) -> bytes:
+        """Take what the client sent beyond its password."""
+        rest, self._buffer = self._buffer, b""
+        return rest
 
     def receive(self, data: bytes) -> list[Output]:
         self._buffer += data
@@ -77,6 +92,25 @@ class ClientHandshake:
         except StartupRefused as error:
             outputs += refuse_start(error.code, str(error))
         return outputs
+
+    def refused(self, reason: str) -> list[Output]:
+        """The gate has refused the login, for a reason that the client may hear."""
+        if not self._bearer:
+            return refuse_start(errors.INVALID_AUTHORIZATION, reason)
+        self.login = None
+        return self._explain(reason)
+
+    def _explain(self, reason: str) -> list[Output]:
+        """Send the error document; the reason itself follows once the client has acknowledged it."""
+        self._state, self._reason = _State.REFUSED, reason
+        oauth = self._settings.oauth
+        document = encode_failure(oauth.configuration, oauth.scope) if oauth is not None else encode_failure("", "")
+        return [Send(CLIENT, encode_authentication(AUTH_SASL_CONTINUE, document))]
+
+    @property
+    def _settings(self) -> PostgresSettings:
+        settings = self._opening.resource.settings
+        return settings if isinstance(settings, PostgresSettings) else PostgresSettings()
 
     def tls_started(self, alpn: str | None) -> list[Output]:
         if self._direct and alpn != ALPN:
@@ -92,8 +126,8 @@ class ClientHandshake:
     def _step(self, outputs: list[Output]) -> bool:
         if self._state is _State.REQUEST and self._buffer:
             return self._request(outputs)
-        if self._state is _State.PASSWORD:
-            return self._password()
+        if self._state in (_State.PASSWORD, _State.BEARER, _State.REFUSED):
+            return self._proof(outputs)
         return False
 
     def _request(self, outputs: list[Output]) -> bool:
@@ -149,27 +183,46 @@ class ClientHandshake:
         if startup.version not in (PROTOCOL_3_0, PROTOCOL_3_2) or unknown:
             outputs.append(Send(CLIENT, encode_negotiate(self.version, unknown)))
         self.startup = startup
-        outputs.append(Send(CLIENT, encode_authentication(AUTH_CLEARTEXT)))
-        self._state = _State.PASSWORD
+        self._bearer = asked_authentication(startup, self._settings.authentication) == "oauthbearer"
+        if self._bearer:
+            outputs.append(Send(CLIENT, encode_authentication(AUTH_SASL, encode_offer())))
+            self._state = _State.BEARER
+        else:
+            outputs.append(Send(CLIENT, encode_authentication(AUTH_CLEARTEXT)))
+            self._state = _State.PASSWORD
 
-    def _password(self) -> bool:
+    def _proof(self, outputs: list[Output]) -> bool:
+        """Read a message of the kind `p`: PasswordMessage, SASLInitialResponse or SASLResponse."""
         if len(self._buffer) < 5:
             return False
         length = int.from_bytes(self._buffer[1:5], "big")
         if self._buffer[:1] != b"p" or not 5 <= length <= self._opening.limits.startup:
-            raise Malformed("something else than a password of at most the accepted size")
+            raise Malformed("something else than a password or token of at most the accepted size")
         if len(self._buffer) < 1 + length:
             return False
         body, self._buffer = self._buffer[5 : 1 + length], self._buffer[1 + length :]
+        if self._state is _State.REFUSED:
+            if body != ACKNOWLEDGED:
+                raise Malformed("something else than the acknowledgement of an OAUTHBEARER error")
+            self._state = _State.DONE
+            outputs += refuse_start(errors.INVALID_AUTHORIZATION, self._reason)
+            return False
+        proof = decode_initial(body) if self._state is _State.BEARER else decode_password(body)
+        if self._state is _State.BEARER and not proof:
+            outputs += self._explain("a token is needed; the client showed none")
+            return True
         self._state = _State.DONE
+        self._log_in(proof)
+        return False
+
+    def _log_in(self, proof: bytes) -> None:
         parameters = self.startup.parameters if self.startup else {}
         self.login = Login(
             user=parameters.get("user", ""),
-            proof=decode_password(body),
+            proof=proof,
             target=parameters.get("database") or parameters.get("user", ""),
             application=parameters.get("application_name", ""),
         )
-        return False
 
 
 def refuse_start(code: str, message: str, reason: str = "") -> list[Output]:

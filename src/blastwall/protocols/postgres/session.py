@@ -222,14 +222,16 @@ class PostgresSession:
         outputs = self._client.receive(data)
         if self._client.login is not None:
             self._phase = _Phase.ASKED
-            self._early = self._client.buffered
+            self._early = self._client.rest()
             self._login = next(self._numbers)
             outputs.append(Ask(self._login, self._client.login))
         return outputs
 
     def _login_answer(self, answer: Answer) -> list[Output]:
         if isinstance(answer, Deny):
-            return refuse_start(errors.INVALID_AUTHORIZATION, answer.reason)
+            self._phase, early = _Phase.STARTING, self._early
+            self._early = b""
+            return self._client.refused(answer.reason) + self._client.receive(early)
         startup, login = self._client.startup, self._client.login
         if not isinstance(answer, Admit) or startup is None or login is None:
             return refuse_start(errors.INVALID_AUTHORIZATION, "the login was not admitted")

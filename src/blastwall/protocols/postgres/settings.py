@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from blastwall.model.effects import Action
 from blastwall.protocols.postgres import errors
@@ -26,10 +27,40 @@ _FALSE = frozenset({"", "0", "false", "off", "no", "f", "n"})
 _OPTION = re.compile(r"(?:-c\s*|--)(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
 
 
-class PostgresSettings(BaseModel):
-    """A PostgreSQL resource's `settings:`; it has none yet, so that every key is an error."""
+AUTHENTICATION = "blastwall.authentication"
+"""The setting by which a client chooses: `options=-c blastwall.authentication=oauthbearer`."""
+
+Authentication = Literal["password", "oauthbearer"]
+
+
+class OauthSettings(BaseModel):
+    """What OAUTHBEARER clients are told of where a token can be had."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    configuration: Annotated[
+        str, Field(pattern=r"^https://\S+/\.well-known/(openid-configuration|oauth-authorization-server)\S*$")
+    ] = Field(description="URL of the issuer's discovery document; libpq compares it with its `oauth_issuer`.")
+    scope: str = Field("", description="The scope that a token needs.")
+
+
+class PostgresSettings(BaseModel):
+    """A PostgreSQL resource's `settings:`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    authentication: Authentication = Field(
+        "password",
+        description="How clients are asked for their token: as a `password`, which every client can, or by SASL "
+        "`oauthbearer` (PostgreSQL 18). A client chooses otherwise with `options=-c blastwall.authentication=…`.",
+    )
+    oauth: OauthSettings | None = Field(None, description="What OAUTHBEARER clients are told of where to get a token.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> PostgresSettings:
+        if self.authentication == "oauthbearer" and self.oauth is None:
+            raise ValueError("oauthbearer needs `oauth`, which tells clients where a token can be had")
+        return self
 
 
 class StartupRefused(Exception):
@@ -73,8 +104,27 @@ def harmless_setting(name: str, value: str) -> bool:
     return all(effect.action is Action.CONNECT for one in judged for effect in one.effects)
 
 
+def asked_authentication(startup: Startup, default: Authentication) -> Authentication:
+    """How the client wants to show its token.
+
+    Raises:
+        StartupRefused: in a way that is not known.
+    """
+    asked = _all_settings(startup).get(AUTHENTICATION, default)
+    if asked not in ("password", "oauthbearer"):
+        raise StartupRefused(
+            errors.INVALID_AUTHORIZATION, f"{AUTHENTICATION} is password or oauthbearer, not {asked[:64]!r}"
+        )
+    return "oauthbearer" if asked == "oauthbearer" else "password"
+
+
 def settings_of(startup: Startup) -> Mapping[str, str]:
-    """The run-time settings that a packet carries, `options` included, lower-cased; the later one of a name wins."""
+    """The run-time settings that a packet carries for the server; the later one of a name wins."""
+    return {name: value for name, value in _all_settings(startup).items() if name != AUTHENTICATION}
+
+
+def _all_settings(startup: Startup) -> Mapping[str, str]:
+    """Every setting that a packet carries, `options` included, lower-cased."""
     found = parse_options(startup.parameters.get("options", ""))
     for name, value in startup.parameters.items():
         if name not in NOT_SETTINGS and not name.startswith("_pq_."):
