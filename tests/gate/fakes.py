@@ -219,6 +219,9 @@ class FakeMeter:
     def finished(self, seconds: float, masked: Mapping[str, int]) -> None:
         self.counts["finished"] += 1
 
+    def limited(self, limit: str) -> None:
+        self.counts["limited " + limit] += 1
+
     def recording_failed(self) -> None:
         self.counts["recording failed"] += 1
 

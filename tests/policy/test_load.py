@@ -12,6 +12,7 @@ from blastwall.policy.load import PolicyError, load
 
 GOOD = '@id("ok") permit (principal in Group::"ci", action == Action::"read", resource in Database::"pg-prod/shop");\n'
 HEAD = 'permit (principal in Group::"ci", action == Action::"read", resource in Database::"pg-prod/shop")'
+ONE, SEVERAL = 'action == Action::"read"', 'action in [Action::"delete", Action::"drop", Action::"execute"]'
 NEVER = '@id("x") forbid (principal, action, resource)'
 
 
@@ -30,9 +31,25 @@ MISTAKES = {
         f'@id("x") @aproval("dba:1") {HEAD};',
         "@aproval: no such annotation; did you mean 'approval'?",
     ),
-    "unknown annotation": (f'@id("x") @zzz {HEAD};', "@zzz: no such annotation; known: approval, id, mode, reason"),
-    "limit on rows": (f'@id("x") @limit_rows("5") {HEAD};', "@limit_rows: this version cannot enforce it"),
-    "limit on affected": (f'@id("x") @limit_affected("5") {HEAD};', "@limit_affected: this version cannot enforce it"),
+    "unknown annotation": (
+        f'@id("x") @zzz {HEAD};',
+        "@zzz: no such annotation; known: approval, id, limit_affected, limit_rows, mode, reason",
+    ),
+    "misspelt limit": (f'@id("x") @limit_row("5") {HEAD};', "did you mean 'limit_rows'?"),
+    "empty limit": (f'@id("x") @limit_rows {HEAD};', "@limit_rows('') expects a number of rows"),
+    "no rows": (f'@id("x") @limit_affected("0") {HEAD};', "@limit_affected('0') expects a number of rows"),
+    "negative limit": (f'@id("x") @limit_rows("-5") {HEAD};', "expects a number of rows"),
+    "endless limit": (f'@id("x") @limit_rows("9999999999") {HEAD};', "expects a number of rows"),
+    "limit on a forbid": (f'@id("x") @limit_rows("5") {NEVER[9:]};', "put it on a permit"),
+    "observed limit": (f'@id("x") @mode("observe") @limit_rows("5") {HEAD};', "is not observed, only enforced"),
+    "limit on what nobody counts": (
+        f'@id("x") @limit_affected("5") {HEAD.replace(ONE, SEVERAL)};',
+        "not of drop, execute; give those a policy of their own",
+    ),
+    "limit on every action": (
+        f'@id("x") @limit_affected("5") {HEAD.replace(ONE, "action")};',
+        "not of admin, define, drop",
+    ),
     "mode": (f'@id("x") @mode("off") {HEAD};', 'the only mode is "observe"'),
     "empty mode": (f'@id("x") @mode {HEAD};', 'the only mode is "observe"'),
     "empty approval": (f'@id("x") @approval {HEAD};', "expects GROUP:COUNT"),

@@ -11,7 +11,7 @@ from tests.policy.conftest import Load, statement, table
 from blastwall.gate.ports import Subject
 from blastwall.model.effects import Action, Object
 from blastwall.model.principal import PrincipalKind
-from blastwall.model.ruling import Approval, Decision, Observation
+from blastwall.model.ruling import NONE, Approval, Decision, Observation, Ruling
 from blastwall.model.statement import Stage
 from blastwall.policy.evaluation import Undecidable
 from blastwall.policy.policy_set import MAX_EFFECTS
@@ -105,6 +105,39 @@ def test_every_approval_is_asked_the_largest_count_of_a_group(load_text: Load, s
     ruling = load_text(DELETES + asks).rule(subject, DELETE)
     assert ruling.obligations.approvals == (Approval("dba", 2), Approval("security", 1))
     assert ruling.reason.endswith("waits for approval by 2 of dba and 1 of security")
+
+
+def limits(ruling: Ruling) -> tuple[int | None, int | None]:
+    return ruling.obligations.limit_rows, ruling.obligations.limit_affected
+
+
+def test_without_a_limit_there_is_none(load_text: Load, subject: Subject) -> None:
+    ruling = load_text(READS).rule(subject, READ)
+    assert limits(ruling) == (None, None)
+    assert not ruling.obligations.limited
+
+
+def test_the_smallest_of_all_satisfied_limits_holds(load_text: Load, subject: Subject) -> None:
+    more = DELETES.replace('@id("deletes")', '@id("more") @limit_affected("500") @limit_rows("7")')
+    less = DELETES.replace('@id("deletes")', '@id("less") @limit_affected("100")')
+    ruling = load_text(DELETES + more + less).rule(subject, DELETE)
+    assert limits(ruling) == (7, 100)
+    assert ruling.obligations.limited
+
+
+def test_the_limits_of_every_effect_hold_whichever_decides(load_text: Load, subject: Subject) -> None:
+    asks = DELETES.replace('@id("deletes")', '@id("asks") @approval("dba:1")')
+    policies = load_text(READS.replace("permit", '@limit_rows("9") permit', 1) + asks)
+    both = replace(DELETE, effects=DELETE.effects + READ.effects)
+    ruling = policies.rule(subject, both)
+    assert (ruling.decision, limits(ruling)) == (Decision.HOLD, (9, None))
+
+
+def test_a_denial_obliges_to_nothing(load_text: Load, subject: Subject) -> None:
+    limited = READS.replace("permit", '@limit_rows("9") permit', 1)
+    never = '@id("never") forbid (principal, action == Action::"read", resource);'
+    ruling = load_text(limited + never).rule(subject, READ)
+    assert (ruling.decision, ruling.obligations) == (Decision.DENY, NONE)
 
 
 @pytest.mark.parametrize("annotations", ["", '@approval("dba:1")'])

@@ -18,6 +18,7 @@ from blastwall.model.events import (
     StatementAsked,
     StatementFinished,
     StatementInjected,
+    StatementLimited,
     StatementRefused,
     StatementRuled,
     StatementWithdrawn,
@@ -64,6 +65,9 @@ def _statement(event: Event) -> list[str]:
             return [f"#{event.number} refused; told: {visible(event.told)}"]
         case StatementInjected():
             return [f"#{event.number} the gateway sent, {visible(event.why)}:", *block(event.text)]
+        case StatementLimited():
+            what = "rows in its result" if event.limit == "rows" else "rows changed"
+            return [f"#{event.number} over its limit of {event.most:,} {what}; told: {visible(event.told)}"]
         case StatementFinished():
             return [f"#{event.number} {finished(event)}"]
         case StatementWithdrawn():

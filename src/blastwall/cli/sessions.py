@@ -228,7 +228,7 @@ def _print_card(card: Card) -> None:
             say(f"  doubt: {visible(card.asked.doubt)}", "yellow")
     for ruled in card.rulings:
         say(f"  {ruling(ruled.ruling)}", _STYLES[ruled.ruling.decision.value])
-    for event in (card.held, card.released, *card.injected, card.refused):
+    for event in (card.held, card.released, *card.injected, card.limited, card.refused):
         if event is not None:
             for line in lines(event):
                 say(f"  {line.removeprefix(f'#{card.number} ')}")

@@ -14,6 +14,7 @@ from blastwall.model.events import (
     StatementAsked,
     StatementFinished,
     StatementInjected,
+    StatementLimited,
     StatementRefused,
     StatementRuled,
     StatementWithdrawn,
@@ -32,6 +33,7 @@ class Card:
     released: HoldEnded | None = None
     refused: StatementRefused | None = None
     injected: list[StatementInjected] = field(default_factory=list)
+    limited: StatementLimited | None = None
     finished: StatementFinished | None = None
     withdrawn: bool = False
 
@@ -75,6 +77,8 @@ def _put(cards: dict[int, Card], event: Event) -> None:
             _card(cards, event.number).refused = event
         case StatementInjected():
             _card(cards, event.number).injected.append(event)
+        case StatementLimited():
+            _card(cards, event.number).limited = event
         case StatementFinished():
             _card(cards, event.number).finished = event
         case StatementWithdrawn():

@@ -241,6 +241,9 @@ class ResourceMeter(Protocol):
     def finished(self, seconds: float, masked: Mapping[str, int]) -> None:
         """A statement's answer ended; `masked` counts hidden cells by rule."""
 
+    def limited(self, limit: str) -> None:
+        """A statement went over a row limit: "rows" or "affected"."""
+
     def recording_failed(self) -> None:
         """A record could not be written."""
 

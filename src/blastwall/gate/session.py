@@ -18,7 +18,7 @@ from blastwall.gate.statements import Reply, Statements, asked_event
 from blastwall.model.events import LoginRefused, SessionClosed, StatementInjected, StatementRefused
 from blastwall.model.statement import Statement
 from blastwall.protocols import contract
-from blastwall.protocols.contract import Admit, Answer, Ask, Deny, Finished, Injected, Login, Withdraw
+from blastwall.protocols.contract import Admit, Answer, Ask, Deny, Exceeded, Finished, Injected, Login, Withdraw
 
 _log = structlog.get_logger(__name__)
 _STRIDE = 60.0
@@ -169,6 +169,11 @@ class SessionGate:
         """The session refused a statement that was allowed."""
         if self._statements is not None and not self._closed:
             self._statements.refused(refused)
+
+    def exceeded(self, exceeded: Exceeded) -> None:
+        """A statement went over a row limit, and is undone."""
+        if self._statements is not None and not self._closed:
+            self._statements.exceeded(exceeded)
 
     def injected(self, injected: Injected) -> None:
         """The session sends a statement of the gateway's own."""

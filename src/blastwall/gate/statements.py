@@ -29,13 +29,14 @@ from blastwall.model.events import (
     HoldStarted,
     StatementAsked,
     StatementFinished,
+    StatementLimited,
     StatementRefused,
     StatementRuled,
     StatementWithdrawn,
 )
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import RedactedStatement, Stage, Statement
-from blastwall.protocols.contract import Allow, Answer, Deny, Finished, Held, Refused
+from blastwall.protocols.contract import Allow, Answer, Deny, Exceeded, Finished, Held, Refused
 
 Reply = Callable[[int, Answer], None]
 
@@ -229,6 +230,12 @@ class Statements:
             error=finished.error,
             masked=finished.masked,
         )
+        self._note([event])
+
+    def exceeded(self, exceeded: Exceeded) -> None:
+        """The statement went over a row limit."""
+        self._meter.limited(exceeded.limit)
+        event = StatementLimited(self._shared.clock(), exceeded.number, exceeded.limit, exceeded.most, exceeded.told)
         self._note([event])
 
     def refused(self, refused: Refused) -> None:

@@ -134,6 +134,20 @@ class StatementInjected:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementLimited:
+    """The statement went over a row limit of policy's and was undone; `told` is what the client heard.
+
+    `limit` is "rows" (that the client may get) or "affected" (that the statement may change), `most` the limit.
+    """
+
+    at: float
+    number: int
+    limit: str
+    most: int
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatementFinished:
     """The resource's answer ended. `seconds` counts from the ask; `masked` is cells hidden, by rule name."""
 
@@ -167,6 +181,7 @@ Event = (
     | StatementRefused
     | StatementWithdrawn
     | StatementInjected
+    | StatementLimited
     | StatementFinished
     | SessionClosed
 )

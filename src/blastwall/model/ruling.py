@@ -24,11 +24,19 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Obligations:
-    """What an allowed statement must still obey. Row limits are None where there is none."""
+    """What an allowed statement must still obey. Row limits are None where there is none.
+
+    `limit_rows` is the most rows that the client may get of it, `limit_affected` the most that it may change.
+    """
 
     approvals: tuple[Approval, ...] = ()
     limit_rows: int | None = None
     limit_affected: int | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether a row limit applies; without one, an allowed statement is sent on as any other."""
+        return self.limit_rows is not None or self.limit_affected is not None
 
 
 NONE = Obligations()

@@ -2,7 +2,7 @@
 
 In this order: a satisfied unconditional forbid, or a policy that could not be evaluated, is Deny; no satisfied permit
 is Deny; any approval among the satisfied policies is Hold, all of them asked; the rest is Allow. Of several effects
-the most restrictive judgement wins.
+the most restrictive judgement wins, and of all limits the smallest.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from blastwall.model.ruling import Approval, Decision
+from blastwall.model.ruling import Approval, Decision, Obligations
 from blastwall.policy.evaluation import Satisfied
 from blastwall.policy.rules import Rule
 
@@ -25,6 +25,13 @@ class Judgement:
     approvals: tuple[Approval, ...] = ()
     policies: tuple[str, ...] = ()
     erring: bool = False
+    limit_rows: int | None = None
+    limit_affected: int | None = None
+
+    @property
+    def obligations(self) -> Obligations:
+        """What a statement judged so must obey."""
+        return Obligations(self.approvals, self.limit_rows, self.limit_affected)
 
 
 def judge(satisfied: Satisfied, rules: Mapping[str, Rule]) -> Judgement:
@@ -39,7 +46,17 @@ def judge(satisfied: Satisfied, rules: Mapping[str, Rule]) -> Judgement:
         return Judgement(Decision.DENY)
     approvals = all_of(approval for rule in held for approval in rule.approvals)
     deciding = tuple(sorted(rule.id for rule in held))
-    return Judgement(Decision.HOLD if approvals else Decision.ALLOW, approvals, deciding)
+    return Judgement(
+        Decision.HOLD if approvals else Decision.ALLOW,
+        approvals,
+        deciding,
+        limit_rows=_smallest(rule.limit_rows for rule in held),
+        limit_affected=_smallest(rule.limit_affected for rule in held),
+    )
+
+
+def _smallest(limits: Iterable[int | None]) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def all_of(approvals: Iterable[Approval]) -> tuple[Approval, ...]:
@@ -59,6 +76,8 @@ def most_restrictive(judgements: Sequence[Judgement]) -> Judgement:
         all_of(approval for one in deciding for approval in one.approvals),
         tuple(sorted({identity for one in deciding for identity in one.policies})),
         any(one.erring for one in deciding),
+        _smallest(one.limit_rows for one in judgements),
+        _smallest(one.limit_affected for one in judgements),
     )
 
 

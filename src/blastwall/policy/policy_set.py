@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from blastwall.gate.ports import Subject
 from blastwall.model.effects import Action, Effect, Object
-from blastwall.model.ruling import Decision, Obligations, Observation, Ruling
+from blastwall.model.ruling import NONE, Decision, Observation, Ruling
 from blastwall.model.statement import Statement
 from blastwall.policy import wording
 from blastwall.policy.combine import Judgement, judge, most_restrictive, with_observed
@@ -112,7 +112,7 @@ class PolicySet:
             whole.decision,
             policies=whole.policies,
             version=self.version,
-            obligations=Obligations(approvals=whole.approvals),
+            obligations=NONE if whole.decision is Decision.DENY else whole.obligations,
             observed=self._observations(judged),
         )
         return _Remembered(

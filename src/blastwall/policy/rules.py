@@ -10,6 +10,7 @@ import cedarpy
 from cedarpy import pst
 
 from blastwall.config.wording import did_you_mean
+from blastwall.model.effects import Action
 from blastwall.model.ruling import Approval
 from blastwall.policy.source import PolicyText
 
@@ -20,7 +21,9 @@ _DEEPENING = re.compile(r'//[^\n]*|"(?:\\.|[^"\\])*"?|([(\[{.+*!<>=-]|&&|\|\||\b
 _MOST_DEEPENING = 500
 """Cedar's parser overflows the stack, which kills the process, somewhere between 500 and 2,000 levels of nesting."""
 
-_LIMITS = ("limit_rows", "limit_affected")
+_COUNT = re.compile(r"[1-9][0-9]{0,8}")
+_COUNTED = frozenset({"connect", "read", "create", "update", "delete"})
+"""Actions whose changed rows the resource reports; TRUNCATE, code and definitions change rows that nobody counts."""
 
 
 class Unfit(Exception):
@@ -32,7 +35,8 @@ class Rule:
     """A policy in use.
 
     `tree` is Cedar's own, re-keyed by `id`. `approvals` turn a permit into "subject to approval" and a forbid into
-    "forbidden unless approved". `pack` names the default pack that it came from.
+    "forbidden unless approved". The limits bound the rows that a statement may show or change. `pack` names the
+    default pack that it came from.
     """
 
     id: str
@@ -40,6 +44,8 @@ class Rule:
     tree: pst.Template
     reason: str = ""
     approvals: tuple[Approval, ...] = ()
+    limit_rows: int | None = None
+    limit_affected: int | None = None
     observe: bool = False
     pack: str = ""
 
@@ -74,7 +80,40 @@ def read_rule(source: PolicyText, pack: str = "") -> Rule:
         raise Unfit(
             rule.problem("@reason is told when a statement is refused or held; a plain permit does neither", "@reason")
         )
+    _check_limits(rule)
     return rule
+
+
+def _check_limits(rule: Rule) -> None:
+    """A limit must be able to take effect: on what grants, in force, and where the rows can be counted."""
+    limits = {"limit_rows": rule.limit_rows, "limit_affected": rule.limit_affected}
+    for name in (f"@{name}" for name, most in limits.items() if most is not None):
+        if rule.observe:
+            raise Unfit(rule.problem(f'{name} is not observed, only enforced; remove it or @mode("observe")', name))
+        if rule.forbids and not rule.approvals:
+            raise Unfit(
+                rule.problem(f"{name} limits what is permitted, and this policy forbids; put it on a permit", name)
+            )
+    if rule.limit_affected is not None:
+        uncounted = sorted(_actions(rule.tree.action) - _COUNTED)
+        if uncounted:
+            raise Unfit(
+                rule.problem(
+                    f"@limit_affected counts the rows of {', '.join(sorted(_COUNTED))}, not of "
+                    f"{', '.join(uncounted)}; give those a policy of their own",
+                    "@limit_affected",
+                )
+            )
+
+
+def _actions(constraint: pst.ActionConstraint) -> frozenset[str]:
+    match constraint:
+        case pst.ActionEq(entity):
+            return frozenset({entity.id})
+        case pst.ActionIn(entities):
+            return frozenset(entity.id for entity in entities)
+        case _:
+            return frozenset(action.value for action in Action)
 
 
 def _parse(source: PolicyText) -> pst.Template:
@@ -103,8 +142,6 @@ def _place_of(source: PolicyText, message: str) -> str:
 
 
 def _check_name(source: PolicyText, name: str) -> None:
-    if name in _LIMITS:
-        raise Unfit(f"{source.place('@' + name)}: @{name}: this version cannot enforce it, so it is refused; remove it")
     if name not in _READERS:
         hint = did_you_mean(name, _READERS)
         raise Unfit(f"{source.place('@' + re.escape(name))}: @{name}: no such annotation{hint}")
@@ -141,6 +178,22 @@ def _read_mode(rule: Rule, value: str) -> Rule:
     return replace(rule, observe=True)
 
 
+def _read_limit_rows(rule: Rule, value: str) -> Rule:
+    return replace(rule, limit_rows=_count(rule, "limit_rows", value))
+
+
+def _read_limit_affected(rule: Rule, value: str) -> Rule:
+    return replace(rule, limit_affected=_count(rule, "limit_affected", value))
+
+
+def _count(rule: Rule, name: str, value: str) -> int:
+    if not _COUNT.fullmatch(value):
+        raise Unfit(
+            rule.problem(f'@{name}({value!r}) expects a number of rows from 1 to 999999999, such as "100"', f"@{name}")
+        )
+    return int(value)
+
+
 def _keep(rule: Rule, _value: str) -> Rule:
     return rule
 
@@ -150,5 +203,7 @@ _READERS: Mapping[str, Callable[[Rule, str], Rule]] = {
     "reason": _read_reason,
     "approval": _read_approval,
     "mode": _read_mode,
+    "limit_rows": _read_limit_rows,
+    "limit_affected": _read_limit_affected,
 }
 """What each annotation does. One that is not listed here stops the load: nothing is silently without effect."""

@@ -186,6 +186,19 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Exceeded:
+    """Statement `number` went over a row limit of policy's, "rows" or "affected", and was undone; `Finished` follows.
+
+    `most` is the limit, `told` what the client hears.
+    """
+
+    number: int
+    limit: str
+    most: int
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class Injected:
     """A statement of the gateway's own is in the Send that follows, for the sake of statement `number`."""
 
@@ -233,6 +246,7 @@ Output = (
     | Lookup
     | Admitted
     | Refused
+    | Exceeded
     | Injected
     | Finished
     | Close

@@ -22,6 +22,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "statement_refused": events.StatementRefused,
     "statement_withdrawn": events.StatementWithdrawn,
     "statement_injected": events.StatementInjected,
+    "statement_limited": events.StatementLimited,
     "statement_finished": events.StatementFinished,
     "session_closed": events.SessionClosed,
 }

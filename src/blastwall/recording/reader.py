@@ -13,6 +13,7 @@ from blastwall.model.events import (
     StatementAsked,
     StatementFinished,
     StatementInjected,
+    StatementLimited,
     StatementRefused,
     StatementRuled,
 )
@@ -280,7 +281,7 @@ def _words(event: Event) -> Iterator[str]:
             yield from (value for value in event.parameters if value is not None)
         case StatementInjected():
             yield event.text
-        case StatementRefused():
+        case StatementRefused() | StatementLimited():
             yield event.told
         case StatementRuled():
             yield event.ruling.reason

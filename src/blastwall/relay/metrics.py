@@ -25,6 +25,7 @@ class ResourceMetrics:
         "dial_failures",
         "durations",
         "holds",
+        "limits",
         "logins",
         "masked",
         "recording_failures",
@@ -41,6 +42,7 @@ class ResourceMetrics:
         self.logins: Counter[str] = Counter()
         self.rulings: Counter[Decision] = Counter()
         self.masked: Counter[str] = Counter()
+        self.limits: Counter[str] = Counter()
         self.durations = [0] * (len(_SECONDS) + 1)
         self.seconds = 0.0
 
@@ -65,6 +67,9 @@ class ResourceMetrics:
         self.seconds += seconds
         if masked:
             self.masked.update(masked)
+
+    def limited(self, limit: str) -> None:
+        self.limits[limit] += 1
 
     def recording_failed(self) -> None:
         self.recording_failures += 1
@@ -142,6 +147,7 @@ _COUNTERS: tuple[tuple[str, str, tuple[str, ...], _Read], ...] = (
     ("blastwall_logins", "Logins by outcome.", ("outcome",), lambda of: _each(of.logins)),
     ("blastwall_statements", "Statements by ruling.", ("ruling",), lambda of: _each(of.rulings)),
     ("blastwall_masked_cells", "Cells hidden, by rule.", ("rule",), lambda of: _each(of.masked)),
+    ("blastwall_limited_statements", "Statements over a row limit.", ("limit",), lambda of: _each(of.limits)),
     (
         "blastwall_received_bytes",
         "Bytes received, by where they came from.",

@@ -18,6 +18,7 @@ from blastwall.protocols.contract import (
     Ask,
     Claim,
     Deny,
+    Exceeded,
     Finished,
     Injected,
     Interrupt,
@@ -100,8 +101,8 @@ class Pump(Carrier):
             case Withdraw():
                 self._stopwatch.end(output.number, self._loop.time())
                 self._gate.withdraw(output)
-            case Injected():
-                self._gate.injected(output)
+            case Exceeded() | Injected():
+                self._note(output)
             case Admitted():
                 self._admitted = True
             case Claim():
@@ -110,6 +111,12 @@ class Pump(Carrier):
                 self._around.interrupts.interrupt(output.handle)
             case _:
                 raise TypeError(f"a session gives no {type(output).__name__}")
+
+    def _note(self, output: Exceeded | Injected) -> None:
+        if isinstance(output, Exceeded):
+            self._gate.exceeded(output)
+        else:
+            self._gate.injected(output)
 
     def _reply(self, number: int, answer: Answer) -> None:
         if isinstance(answer, Deny):

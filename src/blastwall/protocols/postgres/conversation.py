@@ -35,6 +35,8 @@ from blastwall.protocols.contract import (
 from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.catalog import CURRENT, Snapshot, View
 from blastwall.protocols.postgres.errors import encode_error, encode_notice
+from blastwall.protocols.postgres.limited import oblige
+from blastwall.protocols.postgres.limiting import Limiter
 from blastwall.protocols.postgres.messages import Parse, encode_parse, encode_query
 from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Pipeline, Running
@@ -77,6 +79,7 @@ class Conversation:
         self.discarding = False
         self.refreshing: int | None = None
         self.touched = False
+        self.limits = Limiter(self)
         self._view = view
         self._numbers = numbers
         self._guard: ResultGuard | None = None
@@ -177,7 +180,7 @@ class Conversation:
         ]
 
     def deny(self, number: int, error: bytes, outputs: list[Output], *, extended: bool) -> None:
-        """Send the failing statement in the place of a refused one."""
+        """Send the failing statement in the place of a refused one, or of what would follow one over its limit."""
         outputs.append(Injected(number, FAILING, "refusal"))
         outputs.append(Send(UPSTREAM, FAILING_PARSE if extended else FAILING_QUERY))
         self.pipeline.push(Entry(Owed.PARSE if extended else Owed.QUERY, self.pipeline.segment, refusal=error))
@@ -225,7 +228,10 @@ class Conversation:
                 return
             one.guarded = guard.touches(one.classified)
             self.touched |= one.guarded
-        if len(waiting.allowed) == len(waiting.running):
+        unlimitable = oblige(one, answer.obligations) if answer.obligations.limited else None
+        if unlimitable is not None:
+            self._refused(waiting, one, errors.PROGRAM_LIMIT, unlimitable, outputs)
+        elif len(waiting.allowed) == len(waiting.running):
             self.waiting = None
             waiting.release(outputs)
 

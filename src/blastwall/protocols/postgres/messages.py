@@ -154,6 +154,10 @@ def encode_query(text: str) -> bytes:
     return frame(b"Q", cstring(text))
 
 
+def encode_copy_fail(reason: str) -> bytes:
+    return frame(b"f", cstring(reason))
+
+
 # ── from the server ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -16,6 +16,7 @@ from blastwall.masking.plan import MaskPlan
 from blastwall.model.masks import NO_MASKS, MaskRules
 from blastwall.protocols.postgres.copy_rows import CopyMask
 from blastwall.protocols.postgres.messages import Field
+from blastwall.protocols.postgres.portions import Store
 from blastwall.sql.postgres import Catalog, Classified, NameState
 
 
@@ -23,7 +24,8 @@ from blastwall.sql.postgres import Catalog, Classified, NameState
 class Running:
     """A statement that was allowed: what its `Finished` will say, and how its results are masked.
 
-    `text` is the whole text that `classified` has its offsets in.
+    `text` is the whole text that `classified` has its offsets in. `limit_rows` and `limit_affected` bound the rows that
+    it may give and change; `given` is how many of them an earlier asking of the same portal has given.
     """
 
     number: int
@@ -38,7 +40,15 @@ class Running:
     width: int = 0
     copy: CopyMask | None = None
     done: bool = False
+    limit_rows: int | None = None
+    limit_affected: int | None = None
+    given: int = 0
     masked: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def limited(self) -> bool:
+        """Whether a row limit is to be kept."""
+        return self.limit_rows is not None or self.limit_affected is not None
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +72,10 @@ class Prepared:
 
 @dataclass(slots=True, eq=False)
 class Portal:
-    """A bound statement. `described` is set once a Describe of it was sent, `gone` once SQL closed or replaced it."""
+    """A bound statement. `described` is set once a Describe of it was sent, `gone` once SQL closed or replaced it.
+
+    `store` holds the rows that were counted and not yet taken, where its statement is under a limit.
+    """
 
     name: str
     prepared: Prepared
@@ -74,6 +87,7 @@ class Portal:
     described: bool = False
     stale: bool = False
     gone: bool = False
+    store: Store | None = None
 
 
 class Owed(Enum):
@@ -94,8 +108,9 @@ class Entry:
     """One owed answer.
 
     `refusal` is the error to put in the place of the server's for a statement of the gateway's own; `own` marks a
-    Describe that the client did not ask for; `running` are the statements of a Query, in order; `version` is that of
-    the prepared statement when its Describe was sent.
+    Describe that the client did not ask for, `stepped` one of the messages that a simple Query was turned into;
+    `running` are the statements of a Query, in order; `version` is that of the prepared statement when its Describe was
+    sent.
     """
 
     owed: Owed
@@ -105,6 +120,7 @@ class Entry:
     portal: Portal | None = None
     refusal: bytes = b""
     own: bool = False
+    stepped: bool = False
     closes: str = ""
     version: int = 0
 

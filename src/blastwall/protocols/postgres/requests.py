@@ -18,6 +18,7 @@ from blastwall.protocols.contract import UPSTREAM, Close, Output, Send
 from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.messages import (
+    FLUSH,
     Named,
     decode_bind,
     decode_execute,
@@ -92,6 +93,8 @@ class Requests:
         return outputs
 
     def _must_wait(self, kind: int) -> bool:
+        if self._shared.limits.busy:
+            return self._shared.limits.blocks(kind)
         if kind not in _WAITING or self._shared.discarding:
             return False
         pipeline = self._shared.pipeline
@@ -122,6 +125,9 @@ class Requests:
         asked = [(shared.statement(text, one, Stage.EXECUTE), one) for one in classified]
 
         def release(running: tuple[Running, ...], out: list[Output]) -> None:
+            if any(one.limited for one in running):
+                shared.limits.query(list(running), out)
+                return
             out.append(Send(UPSTREAM, message))
             shared.pipeline.push(Entry(Owed.QUERY, shared.pipeline.segment, running=list(running)))
             for one in running:
@@ -194,6 +200,7 @@ class Requests:
             out.append(Send(UPSTREAM, message))
             shared.pipeline.push(Entry(Owed.BIND, shared.pipeline.segment, running=list(running), portal=portal))
             shared.names.sent_bind(portal)
+            shared.limits.opened(bind.portal)
 
         statement = self._bound_statement(prepared, bind.values, bind.formats)
         shared.ask(outputs, [(statement, prepared.classified)], release, extended=True, text=prepared.text)
@@ -264,18 +271,19 @@ class Requests:
         if now is not then and now != then:
             portal.stale, portal.described, portal.fields = True, False, None
         if not portal.stale:
-            self._run(portal, message, outputs)
+            self._run(portal, execute.rows, message, outputs)
             return
 
         def release(running: tuple[Running, ...], out: list[Output]) -> None:
             shared.finish(portal.running, out, error="asked again, since policy has changed")
+            running[0].given = portal.running.given + portal.running.rows
             portal.running, portal.stale = running[0], False
-            self._run(portal, message, out)
+            self._run(portal, execute.rows, message, out)
 
         statement = self._bound_statement(portal.prepared, portal.values, portal.formats)
         shared.ask(outputs, [(statement, portal.prepared.classified)], release, extended=True)
 
-    def _run(self, portal: Portal, message: bytes, outputs: list[Output]) -> None:
+    def _run(self, portal: Portal, rows: int, message: bytes, outputs: list[Output]) -> None:
         shared = self._shared
         segment = shared.pipeline.segment
         known = portal.described or portal.prepared.fields is not None
@@ -284,6 +292,9 @@ class Requests:
             portal.described = True
             outputs.append(Send(UPSTREAM, encode_describe(Named("P", portal.name))))
             shared.pipeline.push(Entry(Owed.DESCRIBE, segment, portal=portal, own=True))
+        if portal.running.limited:
+            shared.limits.execute(portal, rows, message, outputs)
+            return
         outputs.append(Send(UPSTREAM, message))
         shared.pipeline.push(Entry(Owed.EXECUTE, segment, running=[portal.running], portal=portal))
         shared.names.sent(portal.running)
@@ -294,6 +305,8 @@ class Requests:
         self._shared.pipeline.push(Entry(Owed.CLOSE, self._shared.pipeline.segment, closes=named.kind + named.name))
 
     def _sync(self, message: bytes, outputs: list[Output]) -> None:
+        if self._shared.limits.busy:
+            return  # only in the middle of a COPY FROM STDIN, where a server ignores it
         outputs.append(Send(UPSTREAM, message))
         self._shared.discarding = False
         self._shared.pipeline.push(Entry(Owed.SYNC, self._shared.pipeline.segment))
@@ -303,10 +316,11 @@ class Requests:
 
     def _copy(self, message: bytes, outputs: list[Output]) -> None:
         """Data for a COPY under way; a server ignores it otherwise, so it need not get it."""
-        if self._shared.pipeline.copies_in:
+        if self._shared.pipeline.copies_in and self._shared.limits.copied(message, outputs):
             outputs.append(Send(UPSTREAM, message))
             if message[0] != ord("d"):
                 self._shared.pipeline.push(Entry(Owed.COPY_END, self._shared.pipeline.segment))
+                outputs += [Send(UPSTREAM, FLUSH)] if self._shared.limits.busy else []
 
     def _terminate(self, message: bytes, outputs: list[Output]) -> None:
         self.ended = True

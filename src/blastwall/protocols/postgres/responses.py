@@ -24,6 +24,7 @@ from blastwall.protocols.postgres.messages import (
     decode_parameter_types,
     decode_ready,
     decode_row_description,
+    frame,
     tag_rows,
 )
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Running
@@ -155,8 +156,10 @@ class Responses:
         return position
 
     def _pass_rows(self, kind: int, length: int, buffer: bytes, position: int) -> int:
-        """Pass what needs no masking; return where that ends, 0 where the row must be read."""
+        """Pass what needs no masking and has no limit; return where that ends, 0 where the row must be read."""
         plan = self._rows.plan(kind)
+        if self._shared.limits.current is not None:
+            return 0
         if plan is None:
             self._rows.count(length)
             end = position + 1 + length
@@ -182,13 +185,22 @@ class Responses:
     def _message(self, kind: int, buffer: bytes, position: int, end: int) -> Handled:
         body = buffer[position + HEADER : end]
         if kind in _ROWS:
-            masked = self._rows.masked(kind, body)
+            masked, limited = self._rows.masked(kind, body), self._shared.limits.current
+            if limited is not None:
+                row = buffer[position:end] if masked is None else masked
+                taken = limited.take(row, body if kind == COPY_DATA else None)
+                masked = masked if taken is None else taken
             return PASS if masked is None else Handled(masked)
         handler = self._handlers.get(kind)
         if handler is None:
             raise Malformed(f"a message of the type {chr(kind)!r} from the server")
         self._rows.end()
         return handler(body)
+
+    @staticmethod
+    def _own(entry: Entry) -> Handled:
+        """An answer that the client did not ask for is kept from it."""
+        return SWALLOW if entry.own or entry.stepped else PASS
 
     # ── answers to requests ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -205,14 +217,14 @@ class Responses:
         after: list[Output] = []
         for running in entry.running:
             self._shared.finish(running, after)
-        return Handled(None, after)
+        return SWALLOW if entry.stepped else Handled(None, after)
 
     def _bind_complete(self, body: bytes) -> Handled:
         entry = head(self._shared, Owed.BIND)
         self._pop()
         if entry.portal is not None:
             self._shared.names.bound(entry.portal)
-        return PASS
+        return self._own(entry)
 
     def _close_complete(self, body: bytes) -> Handled:
         entry = head(self._shared, Owed.CLOSE)
@@ -237,7 +249,8 @@ class Responses:
         return self._described(entry, fields)
 
     def _no_data(self, body: bytes) -> Handled:
-        return self._described(head(self._shared, Owed.DESCRIBE), ())
+        entry = head(self._shared, Owed.DESCRIBE)
+        return SWALLOW if self._described(entry, ()) is SWALLOW else self._own(entry)
 
     def _described(self, entry: Entry, fields: tuple[Field, ...]) -> Handled:
         self._pop()
@@ -257,6 +270,8 @@ class Responses:
             affected = tag_rows(tag) if copy.direction == "in" else None
         if entry.owed is Owed.EXECUTE:
             self._pop()
+        if self._shared.limits.busy:
+            return self._counted(running, body, tag, affected)
         self._completed(running)
         after: list[Output] = []
         self._shared.finish(running, after, affected)
@@ -264,6 +279,18 @@ class Responses:
             # Others see the new definitions now, although this client may never take its ReadyForQuery.
             self._read_catalog(after)
         return Handled(None, after)
+
+    def _counted(self, running: Running, body: bytes, tag: str, affected: int | None) -> Handled:
+        """A limited statement, or one beside it in a Query, is done: it stands only if it is within its limit."""
+        after: list[Output] = []
+        limits = self._shared.limits
+        shown = limits.complete(frame(b"C", body) if body else frame(b"I", b""), tag, affected, after)
+        if shown is None:
+            return Handled(b"", after)
+        self._completed(running)
+        if not limits.finishes_later:
+            self._shared.finish(running, after, affected)
+        return Handled(limits.go_on(shown, affected, after), after)
 
     def _read_catalog(self, after: list[Output]) -> None:
         """What was defined is committed: the catalog is read anew, once."""
@@ -273,6 +300,9 @@ class Responses:
 
     def _completed(self, running: Running) -> None:
         self._ran.append(running)
+        opened = running.classified.closes if running.classified.declares is None else running.classified.declares[0]
+        if opened is not None:
+            self._shared.limits.opened(opened)
         self._shared.names.completed(running)
         if any(effect.action in _CHANGES_CATALOG for effect in running.classified.effects):
             self._catalog_changed = True
@@ -280,7 +310,8 @@ class Responses:
     def _portal_suspended(self, body: bytes) -> Handled:
         head(self._shared, Owed.EXECUTE)
         self._pop()
-        return PASS
+        after: list[Output] = []
+        return PASS if self._shared.limits.suspend(after) else Handled(b"", after)
 
     # ── errors and notices ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -291,10 +322,14 @@ class Responses:
         if entry is None:
             return PASS
         self._failed = True
-        if entry.owed is Owed.SYNC:
-            return Handled(self._told(body, b"E", entry))
-        shown = entry.refusal or self._explained(entry, fields) or self._told(body, b"E", entry)
         after: list[Output] = []
+        limits = self._shared.limits
+        if entry.owed is Owed.SYNC:
+            limits.failed(summary(fields), after)
+            return Handled(self._told(body, b"E", entry), after)
+        placed = limits.error(body)
+        shown = entry.refusal or limits.explained() or self._explained(entry, fields)
+        shown = shown or self._told(placed, b"E", entry) or (frame(b"E", placed) if placed is not body else None)
         reason = summary(fields)
         if entry.owed is Owed.QUERY:
             for running in entry.running:
@@ -318,6 +353,7 @@ class Responses:
 
     def _fail_segment(self, reason: str, after: list[Output]) -> None:
         """The server ignores the rest of the segment: close its records, and ignore it likewise."""
+        self._shared.limits.failed(reason, after)
         dropped, found = self._shared.pipeline.drop_to_sync()
         for position, entry in enumerate(dropped):
             if entry.owed is Owed.PARSE and entry.prepared is not None:
@@ -391,8 +427,9 @@ class Responses:
         after: list[Output] = []
         for running in entry.running:
             shared.finish(running, after, error=_SKIPPED)
-        if entry.owed is Owed.QUERY:
+        if entry.owed is Owed.QUERY or entry.stepped:
             shared.names.forget_unnamed()
+        completion = shared.limits.ready(after) if entry.stepped else b""
         shared.names.ran(self._ran, transaction_open=status != b"I", failed=self._failed)
         self._ran, self._failed = [], False
         shared.status = status
@@ -403,6 +440,8 @@ class Responses:
             shared.names.settle(transaction_open=status != b"I")
         if self._catalog_changed and status == b"I":
             self._read_catalog(after)
+        if completion:
+            return Handled(completion + frame(b"Z", body), after)
         return Handled(None, after) if after else PASS
 
     def _close_portals(self, after: list[Output]) -> None:

@@ -70,10 +70,12 @@ class Rows:
         if isinstance(plan, CopyMask):
             copied = plan.mask(body)
             return None if copied is body else frame(b"d", copied)
+        if plan is None:
+            return None
         row = decode_data_row(body)
         if self._running is None or len(row) != self._running.width:
             raise Malformed("a row of another width than its description")
-        return encode_data_row(row) if plan is not None and plan.mask(row) else None
+        return encode_data_row(row) if plan.mask(row) else None
 
     def end(self) -> None:
         """Another message than a row arrived."""

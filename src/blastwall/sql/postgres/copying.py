@@ -86,4 +86,5 @@ class Copying(Settings):
             ("" if csv else "\\N") if given.get("null") is None else str(given["null"]),
             header.lower() not in {"off", "false", "0"}, quote, given.get("escape") or quote,
             given.get("encoding") or "", quoted,
+            not {"on_error", "reject_limit", "encoding"} & given.keys() and "whereClause" not in node,
         )  # fmt: skip

@@ -55,6 +55,7 @@ class Reader(Definitions):
     executes: str | None = None
     deallocates: str | None = None
     closes: str | None = None
+    fetches: str | None = None
 
     def statement(self, tag: str, node: Node) -> None:
         """Read a statement; an unknown type is conceded."""
@@ -139,6 +140,8 @@ class Reader(Definitions):
         if analyses(node):
             self.filter_by_met(0, self.code_runs)
             self.filter_by_columns(self.outputs if self.returns_rows else ())
+        else:
+            self.modifies = 0
         self._returns((OutputColumn("QUERY PLAN", frozenset()),))
         self.predicates = self.predicates or [False]
 
@@ -148,7 +151,7 @@ class Reader(Definitions):
         inside = self.classified(0, 0, operation_of(tag, inner), sub(node, "query"))
         self.prepares = (text(node, "name"), (inside,))
         self.changes = replace(self.changes, certain=False)
-        self.outputs, self.returns_rows = None, False
+        self.outputs, self.returns_rows, self.modifies = None, False, 0
 
     def _execute_prepared(self, node: Node) -> None:
         name = text(node, "name")
@@ -187,6 +190,7 @@ class Reader(Definitions):
     def _fetch(self, node: Node) -> None:
         name = text(node, "portalname")
         self._again(self.state.cursors.get(name, ()), f"no cursor named {name} was declared in this session")
+        self.fetches = name
         if flag(node, "ismove"):
             self.outputs, self.returns_rows = None, False
 
@@ -218,6 +222,8 @@ class Reader(Definitions):
             filters=self.filtering(),
             copy=self.copy,
             transaction=self.transaction,
+            modifies=self.modifies,
+            fetches=self.fetches,
             prepares=self.prepares,
             executes=self.executes,
             deallocates=self.deallocates,

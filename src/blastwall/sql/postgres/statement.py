@@ -26,7 +26,10 @@ class OutputColumn:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A COPY to or from the client. `columns` is None where they could not be traced."""
+    """A COPY to or from the client. `columns` is None where they could not be traced.
+
+    `stores_all` is whether every row that comes in is stored: none is left out by WHERE or for being malformed.
+    """
 
     direction: str
     format: str = "text"
@@ -38,6 +41,7 @@ class Copy:
     escape: str = '"'
     encoding: str = ""
     force_quote: tuple[str, ...] = ()
+    stores_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,10 @@ class Classified:
     would store elsewhere or send on: None if that cannot be traced. `filters` are the columns that decide which rows
     there are, their order or number, or whether it fails, as in `Statement.filters`. `reads` are (schema, relation),
     tables behind views included. `renames` are those whose rows or columns another name will show: renamed, moved,
-    attached to a table or detached. `tree` is the parsed statement, or its `Source`, kept so that EXECUTE can judge a
-    prepared statement again where names have changed their meaning; what is remembered has none (`recall`).
+    attached to a table or detached. `modifies` is how many INSERT, UPDATE, DELETE and MERGE run in the statement, those
+    in WITH and in code that could be read included; `fetches` is the cursor whose rows it gives. `tree` is the parsed
+    statement, or its `Source`, kept so that EXECUTE can judge a prepared statement again where names have changed their
+    meaning; what is remembered has none (`recall`).
     """
 
     start: int
@@ -95,6 +101,8 @@ class Classified:
     filters: frozenset[Column] | None = frozenset()
     copy: Copy | None = None
     transaction: str = ""
+    modifies: int = 0
+    fetches: str | None = None
     prepares: tuple[str, tuple[Classified, ...]] | None = None
     executes: str | None = None
     deallocates: str | None = None

@@ -18,9 +18,12 @@ _MERGE = {"CMD_INSERT": Action.CREATE, "CMD_UPDATE": Action.UPDATE, "CMD_DELETE"
 class Writes(Queries):
     """Reads statements that change rows; each gives its RETURNING columns."""
 
+    modifies = 0
+
     def modify(self, tag: str, node: Node, scope: Scope | None) -> Columns | None:
         """Read an INSERT, UPDATE, DELETE or MERGE body."""
         self.count_query()
+        self.modifies += 1
         inner = Scope(scope)
         self.with_clause(sub(node, "withClause"), inner)
         match tag:
