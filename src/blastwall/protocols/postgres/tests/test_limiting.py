@@ -181,7 +181,7 @@ class TestExtended:
         book = changes()
         book.client(query("WITH d AS (DELETE FROM orders RETURNING 1) SELECT 1 FROM d"))
         assert b"DELETE" not in book.to_server
-        assert [one.reason for one in book.events if isinstance(one, Refused)][0].startswith("a row limit applies")
+        assert next(one.reason for one in book.events if isinstance(one, Refused)).startswith("a row limit applies")
 
     def test_a_client_that_leaves_commits_nothing(self) -> None:
         book = changes()
