@@ -32,6 +32,7 @@ from blastwall.model.events import (
 )
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Stage
+from blastwall.recording.encryption import Keyring
 from blastwall.recording.keys import load_or_create_key
 from blastwall.recording.recorder import Recorder
 
@@ -192,6 +193,77 @@ def test_replay_goes_in_time_with_capped_pauses(folder: Path, monkeypatch: pytes
     transcript = run("sessions", "replay", "abc", "--recordings", folder, "--transcript")
     assert slept == []
     assert transcript.output == result.output
+
+
+@pytest.mark.parametrize(
+    ("speed", "pauses"), [("2", [0.05, 0.4, 2.0]), ("0.5", [0.2, 1.6, 2.0]), ("1", [0.1, 0.8, 2.0]), ("max", [])]
+)
+def test_replay_goes_as_fast_as_one_likes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, speed: str, pauses: list[float]
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    result = run("sessions", "replay", "abc", "--recordings", folder, "--speed", speed)
+    assert result.exit_code == 0
+    for pause in pauses:
+        assert any(abs(each - pause) < 0.001 for each in slept), slept
+    assert bool(slept) == bool(pauses)
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "fast", "nan", ""])
+def test_speed_that_is_none_is_wrong_usage(folder: Path, speed: str) -> None:
+    result = run("sessions", "replay", "abc", "--recordings", folder, "--speed", speed)
+    assert result.exit_code == 2
+    assert "is no speed" in result.output
+
+
+def test_cut_pause_is_told_on_a_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    piped = run("sessions", "replay", "abc", "--recordings", folder)
+    monkeypatch.setattr("blastwall.cli.printing.console._force_terminal", True)
+    assert "… 4 min 59 s" in run("sessions", "replay", "abc", "--recordings", folder).output
+    assert "…" not in run("sessions", "replay", "abc", "--recordings", folder, "--speed", "max").output
+    assert "… 4 min" not in piped.output, "a pipe gets the events alone"
+
+
+async def record_encrypted(folder: Path, key: bytes) -> None:
+    recorder = Recorder(
+        Recordings(to=folder / "recordings"), "n1", load_or_create_key(folder / "key"), keyring=Keyring([key])
+    )
+    await recorder.start()
+    record = recorder.open("locked")
+    record.write([SessionOpened(1_700_000_000.0, "locked", "pg-prod", "postgres", "", "10.0.0.1")], lambda failed: None)
+    record.close()
+    await recorder.stop()
+
+
+@pytest.mark.parametrize("command", [["list"], ["show", "locked"], ["replay", "locked"], ["list", "--text", "x"]])
+def test_encrypted_recordings_open_with_their_key_alone(tmp_path: Path, command: list[str]) -> None:
+    key, other = tmp_path / "k", tmp_path / "other"
+    key.write_text(bytes(range(32)).hex() + "\n")
+    other.write_text(bytes(range(1, 33)).hex())
+    asyncio.run(record_encrypted(tmp_path, bytes(range(32))))
+    place = ("--recordings", tmp_path / "recordings")
+    for unlock in ((), ("--unlock", other)):
+        result = run("sessions", *command, *place, *unlock)
+        assert result.exit_code != 0
+        assert "encrypted with the key" in result.output
+        assert "--unlock" in result.output
+    assert run("sessions", *command, *place, "--unlock", other, "--unlock", key).exit_code == 0
+    missing = run("sessions", *command, *place, "--unlock", tmp_path / "none")
+    assert (missing.exit_code, "cannot be read" in missing.output) == (2, True)
+
+
+def test_verify_needs_no_key_and_says_what_it_did_not_read(tmp_path: Path) -> None:
+    key = tmp_path / "k"
+    key.write_text(bytes(range(32)).hex())
+    asyncio.run(record_encrypted(tmp_path, bytes(range(32))))
+    without = run("audit", "verify", "--recordings", tmp_path / "recordings")
+    assert without.exit_code == 0
+    assert "what they say was not read" in " ".join(without.output.split())
+    with_ = run("audit", "verify", "--recordings", tmp_path / "recordings", "--unlock", key)
+    assert with_.exit_code == 0
+    assert "was decrypted" in with_.output
 
 
 @given(st.text())

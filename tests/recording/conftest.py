@@ -25,6 +25,7 @@ from blastwall.model.events import (
 )
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Stage
+from blastwall.recording.encryption import NO_KEYS, Keyring
 from blastwall.recording.keys import load_or_create_key
 from blastwall.recording.recorder import Record, Recorder
 
@@ -72,6 +73,7 @@ def asked(at: float, number: int, text: str, action: Action = Action.READ, table
 def write(record: Record, events: list[Event]) -> None:
     outcome = Outcome()
     record.write(events, outcome)
+    record.recorder.flush()
     assert outcome.calls == [None]
 
 
@@ -86,7 +88,7 @@ class Place:
         self.key_path = root / "state" / "recordings.key"
         self.clock = Clock()
 
-    def recorder(self, **settings: object) -> Recorder:
+    def recorder(self, *, keyring: Keyring = NO_KEYS, **settings: object) -> Recorder:
         values: dict[str, object] = {
             "to": self.recordings,
             "checkpoint": timedelta(hours=1),
@@ -95,7 +97,7 @@ class Place:
             **settings,
         }
         key = load_or_create_key(self.key_path)
-        return Recorder(Recordings.model_validate(values), "n1", key, self.clock)
+        return Recorder(Recordings.model_validate(values), "n1", key, self.clock, keyring=keyring)
 
     @property
     def public(self) -> Path:

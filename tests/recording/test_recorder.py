@@ -35,10 +35,78 @@ def proven(place: Place) -> bool:
 async def test_process_durability_counts_after_the_write(place: Place) -> None:
     recorder = place.recorder()
     await recorder.start()
-    record, outcome = recorder.open("s"), Outcome()
-    record.write(opening(1.0, "s"), outcome)
-    assert outcome.calls == [None], "before `write` returned"
-    assert len((place.node / "segment-00000001.log").read_bytes()) > 300
+    record, sizes = recorder.open("s"), list[int]()
+    raw = place.node / "segment-00000001.log"
+    record.write(opening(1.0, "s"), lambda failed: sizes.append(raw.stat().st_size))
+    assert sizes == [], "nothing counts before it is written"
+    await settled(lambda: bool(sizes))
+    assert sizes[0] > 300, "it was written before it counted"
+    await recorder.stop()
+
+
+async def test_events_of_one_turn_of_the_loop_are_one_write(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = place.recorder(segment_size=1 << 20)
+    await recorder.start()
+    records = [recorder.open(f"s{number}") for number in range(20)]
+    real, writes, outcomes = AppendFile.append, list[str](), [Outcome() for _ in records]
+
+    def append(file: AppendFile, data: bytes) -> None:
+        writes.append(file.path.name)
+        real(file, data)
+
+    monkeypatch.setattr(AppendFile, "append", append)
+    for record, outcome in zip(records, outcomes, strict=True):
+        record.write([StatementWithdrawn(1.0, 1)], outcome)
+        record.write([StatementWithdrawn(2.0, 2), SessionClosed(2.0, "")], lambda failed: None)
+        record.close()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert all(outcome.calls == [None] for outcome in outcomes)
+    assert writes.count("segment-00000001.log") == 1
+    await recorder.stop()
+    assert proven(place)
+    assert [summary.last for summary in Reader(place.recordings).sessions()] == [2] * 20
+
+
+async def test_failing_write_fails_everybody_who_waits_for_it_and_nobody_after(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = place.recorder()
+    await recorder.start()
+    records, outcomes = [recorder.open(f"s{number}") for number in range(3)], [Outcome() for _ in range(3)]
+    write(records[0], opening(1.0, "s0"))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", _full)
+        for record, outcome in zip(records, outcomes, strict=True):
+            record.write(asked(2.0, 1, "select 1"), outcome)
+            record.write(asked(2.0, 2, "select 2"), outcome)
+        await settled(lambda: bool(outcomes[-1].calls))
+    for outcome in outcomes:
+        assert len(outcome.calls) == 2
+        assert all("No space left" in str(failed) for failed in outcome.calls)
+    write(recorder.open("later"), opening(3.0, "later"))
+    for record in records:
+        record.close()
+    await recorder.stop()
+    assert proven(place), "the heads in the chain are those of what was written"
+    assert Reader(place.recordings).session("s0").last == 2
+
+
+async def test_fault_of_one_who_waits_reaches_nobody_else(place: Place) -> None:
+    recorder = place.recorder()
+    await recorder.start()
+    reported = list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context["exception"]))
+    fault, outcome = ZeroDivisionError("a fault"), Outcome()
+
+    def faulty(failed: RecordingFailed | None) -> None:
+        raise fault
+
+    recorder.open("a").write([StatementWithdrawn(1.0, 1)], faulty)
+    recorder.open("b").write([StatementWithdrawn(1.0, 1)], outcome)
+    await settled(lambda: bool(outcome.calls))
+    assert outcome.calls == [None]
+    assert reported == [fault]
     await recorder.stop()
 
 
@@ -111,6 +179,7 @@ async def test_full_disk_fails_the_session_and_leaves_no_half_record(
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", half_then_full)
         failing.write(asked(2.0, 1, "select 1"), outcome)
+        recorder.flush()
     assert "No space left" in str(outcome.calls[0])
     assert (place.node / "segment-00000001.log").stat().st_size == size
     failing.write(asked(3.0, 2, "select 2"), outcome)

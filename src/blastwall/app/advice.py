@@ -25,12 +25,15 @@ class SecretState:
 
 
 def secrets(configuration: Configuration) -> Iterator[SecretState]:
-    """Yield the state of every secret: the credentials' and the masking key's."""
+    """Yield the state of every secret: the credentials', the masking key's and the recordings' keys."""
     for resource in configuration.resources:
         for credential in resource.credentials:
             yield _credential_state(f"{resource.name}: {credential.user}", credential)
     if configuration.masking_key is not None:
         yield _state("masking_key", configuration.masking_key)
+    encrypt = configuration.recordings.encrypt
+    for source in () if encrypt is None else (encrypt.key, *encrypt.old):
+        yield _state("recordings.encrypt", source)
 
 
 def unset_variables(configuration: Configuration) -> tuple[SecretState, ...]:

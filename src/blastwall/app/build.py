@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from blastwall.api import RunningServer, create_app
 from blastwall.api import serve as serve_api
@@ -15,6 +16,7 @@ from blastwall.app.current import CurrentVault
 from blastwall.app.masks import masking_key
 from blastwall.app.places import node_name, signing_key_path
 from blastwall.app.plan import Plan
+from blastwall.app.recording_keys import recording_keys
 from blastwall.approvals.unattended import Unattended
 from blastwall.config.model import Configuration, HoldSettings, Recordings
 from blastwall.containment import StoredContainment
@@ -24,7 +26,7 @@ from blastwall.identity import OidcIdentity
 from blastwall.masking.configured import ConfiguredMasking
 from blastwall.policy.policies import Policies
 from blastwall.protocols.contract import Limits
-from blastwall.recording.keys import SigningKey, load_or_create_key
+from blastwall.recording.keys import load_or_create_key
 from blastwall.recording.layout import chain_name, retired
 from blastwall.recording.recorder import Recorder
 from blastwall.relay import Metrics, Relay, RelayLimits, Served
@@ -99,16 +101,15 @@ async def _recorder(configuration: Configuration, stack: AsyncExitStack, member:
     node = node_name(configuration)
     old = retired(configuration.recordings.to, node, member.of)
     settings = share(configuration.recordings, member.of + len(old))
-    recorder = await _recording(settings, chain_name(node, member.number), key, stack, member)
+    keyring = await recording_keys(configuration)
+    made = partial(Recorder, settings, key=key, workers=member.of, keyring=keyring)
+    recorder = await _running(made(chain_name(node, member.number)), stack)
     for name in old if member.first else ():
-        await _recording(settings, name, key, stack, member)
+        await _running(made(name), stack)
     return recorder
 
 
-async def _recording(
-    settings: Recordings, name: str, key: SigningKey, stack: AsyncExitStack, member: Member
-) -> Recorder:
-    recorder = Recorder(settings, name, key, workers=member.of)
+async def _running(recorder: Recorder, stack: AsyncExitStack) -> Recorder:
     await recorder.start()
     stack.push_async_callback(recorder.stop)
     return recorder

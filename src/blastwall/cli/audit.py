@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blastwall.cli.printing import FAILED, MISUSED, fail
-from blastwall.cli.sessions import ConfigOption, JsonOption, RecordingsOption, open_shelf, operator
+from blastwall.cli.sessions import ConfigOption, JsonOption, RecordingsOption, UnlockOption, open_shelf, operator
 
 if TYPE_CHECKING:
     from blastwall.recording.report import Finding, NodeReport, Report
@@ -28,6 +28,7 @@ def _group() -> None:
 
 @commands.command()
 def verify(
+    *,
     config: ConfigOption = Path("blastwall.yaml"),
     recordings: RecordingsOption = None,
     key: Annotated[
@@ -36,6 +37,7 @@ def verify(
     anchors: Annotated[
         list[Path] | None, typer.Option(help="A folder of anchored checkpoints; default: the configured ones.")
     ] = None,
+    unlock: UnlockOption = None,
     json: JsonOption = False,
 ) -> None:
     """Verify all recordings. Exit code 0: untouched, as far as keys and anchors can tell; 1: tampered with."""
@@ -44,8 +46,9 @@ def verify(
     from blastwall.recording.keys import KeyUnusable
     from blastwall.recording.reader import NoRecordings
 
+    shelf = open_shelf(config, recordings, unlock, locked=True)
     try:
-        report = Recordings(open_shelf(config, recordings)).prove(operator(), key or (), anchors or ())
+        report = Recordings(shelf).prove(operator(), key or (), anchors or ())
     except (KeyUnusable, NoRecordings) as error:
         fail(str(error), MISUSED)
     except OSError as error:

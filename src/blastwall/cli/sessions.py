@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,10 @@ RecordingsOption = Annotated[
     Path | None,
     typer.Option("--recordings", help="A folder of recordings (an auditor's copy), instead of a configuration."),
 ]
+UnlockOption = Annotated[
+    list[Path] | None,
+    typer.Option("--unlock", help="A file with a key that the recordings are encrypted with; default: the configured."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -33,17 +38,35 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="sessions")
 
 
-def open_shelf(config: Path, recordings: Path | None) -> Shelf:
-    """Return where the recordings are; ends the command where the configuration cannot be used."""
+def open_shelf(config: Path, recordings: Path | None, unlock: list[Path] | None, *, locked: bool = False) -> Shelf:
+    """Return where the recordings are, with the keys that decrypt them.
+
+    Ends the command where the configuration cannot be used, or a key cannot be had; with `locked`, a configured key
+    that cannot be had is done without.
+    """
+    import asyncio
+
+    from blastwall.app.recording_keys import keyring_of, recording_keys
     from blastwall.config.load import ConfigurationError, load
     from blastwall.control.recordings import Shelf, shelf_of
+    from blastwall.recording.encryption import NO_KEYS
+    from blastwall.vault.readers import FileReader, SecretUnavailable
 
-    if recordings is not None:
-        return Shelf(recordings)
     try:
-        return shelf_of(load(config))
+        given = asyncio.run(keyring_of(FileReader(path) for path in unlock or ()))
+        if recordings is not None:
+            return Shelf(recordings, keyring=given)
+        configuration = load(config)
+        try:
+            return shelf_of(configuration, given if unlock else asyncio.run(recording_keys(configuration)))
+        except SecretUnavailable:
+            if not locked:
+                raise
+            return shelf_of(configuration, NO_KEYS)
     except ConfigurationError as error:
         fail(f"{error}\nOr give the recordings' folder with --recordings.", MISUSED)
+    except SecretUnavailable as error:
+        fail(f"{error}\nOr give a file with the key with --unlock.", MISUSED)
 
 
 def operator() -> Operator:
@@ -63,6 +86,7 @@ def list_(
     *,
     config: ConfigOption = Path("blastwall.yaml"),
     recordings: RecordingsOption = None,
+    unlock: UnlockOption = None,
     principal: Annotated[str | None, typer.Option(help="The agent's or user's name.")] = None,
     resource: Annotated[str | None, typer.Option(help="The resource's name.")] = None,
     effect: Annotated[str | None, typer.Option(help="An action that a statement asked for, such as delete.")] = None,
@@ -88,7 +112,7 @@ def list_(
         until=_time(until), open=True if running else None, limit=limit,
     )  # fmt: skip
     try:
-        found = Recordings(open_shelf(config, recordings)).find(operator(), query)
+        found = Recordings(open_shelf(config, recordings, unlock)).find(operator(), query)
     except NoRecordings as error:
         fail(str(error), MISUSED)
     if json:
@@ -102,12 +126,13 @@ def show(
     session: Annotated[str, typer.Argument(help="The session's id, or its first characters.")],
     config: ConfigOption = Path("blastwall.yaml"),
     recordings: RecordingsOption = None,
+    unlock: UnlockOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show one session: who, where, and each statement with its ruling and outcome."""
     from blastwall.cli.recorded_text import print_exactly
 
-    summary, records = _session(config, recordings, session)
+    summary, records = _session(open_shelf(config, recordings, unlock), session)
     if json:
         print_exactly({"session": _summary_json(summary), "events": [_record_json(each) for each in records]})
     else:
@@ -120,29 +145,55 @@ def replay(
     *,
     config: ConfigOption = Path("blastwall.yaml"),
     recordings: RecordingsOption = None,
-    transcript: Annotated[bool, typer.Option("--transcript", help="All at once, with times.")] = False,
+    unlock: UnlockOption = None,
+    speed: Annotated[
+        str, typer.Option(help="How fast: 1 as it went, 2 twice as fast, 0.5 half as fast, max without any pause.")
+    ] = "1",
+    transcript: Annotated[bool, typer.Option("--transcript", help="All at once, with times; as --speed max.")] = False,
     max_pause: Annotated[float, typer.Option(min=0, help="Longest pause between two events, in seconds.")] = 2.0,
     json: JsonOption = False,
 ) -> None:
-    """Replay one session as it went, in time; --transcript prints it at once."""
+    """Replay one session as it went, in time, at any speed; --transcript prints it at once."""
     from blastwall.cli.recorded_text import print_exactly
 
-    _, records = _session(config, recordings, session)
+    factor = _speed("max" if transcript else speed)
+    _, records = _session(open_shelf(config, recordings, unlock), session)
     if json:
         print_exactly([_record_json(each) for each in records])
         return
     for record in records:
-        if not transcript and record.after > 0:
-            time.sleep(min(record.after, max_pause))
+        _wait(record.after / factor, max_pause, record.after)
         _print_record(record)
 
 
-def _session(config: Path, recordings: Path | None, session: str) -> tuple[Summary, Iterator[Recorded]]:
+def _speed(text: str) -> float:
+    """Return the factor by which a replay is faster than its session, infinite for "max"."""
+    try:
+        factor = math.inf if text == "max" else float(text)
+    except ValueError:
+        factor = 0.0
+    if not factor > 0:
+        fail(f"--speed {text!r} is no speed; give a number above 0, such as 2 or 0.5, or max", MISUSED)
+    return factor
+
+
+def _wait(pause: float, longest: float, took: float) -> None:
+    """Wait between two events, as the session did; where a pause is cut, a terminal is told what it was."""
+    from blastwall.cli.printing import console
+    from blastwall.cli.recorded_text import say, span
+
+    if pause > longest and console.is_terminal:
+        say(f"          … {span(took)}", "dim")
+    if pause > 0:
+        time.sleep(min(pause, longest))
+
+
+def _session(shelf: Shelf, session: str) -> tuple[Summary, Iterator[Recorded]]:
     from blastwall.control.recordings import Recordings
     from blastwall.recording.reader import NoRecordings
 
     try:
-        return Recordings(open_shelf(config, recordings)).session(operator(), session)
+        return Recordings(shelf).session(operator(), session)
     except NoRecordings as error:
         fail(str(error))
 
@@ -165,6 +216,8 @@ def _time(text: str | None) -> float | None:
 
 
 def _state(summary: Summary) -> str:
+    if summary.locked:
+        return "encrypted with " + ", ".join(summary.locked)
     state = "open" if summary.open else summary.why or summary.reason or "closed"
     state += ", shortened by retention" if summary.shortened else ""
     return state + (", damaged: run audit verify" if summary.damaged else "")

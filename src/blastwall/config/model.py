@@ -84,6 +84,15 @@ class Anchor(Strict):
         return self
 
 
+class Encryption(Strict):
+    """The keys that recordings are encrypted with: 32 bytes each, in hexadecimal or base64."""
+
+    key: SecretSource = Field(description="The key for new recordings, read at the start; `openssl rand -hex 32`.")
+    old: list[SecretSource] = Field(
+        default_factory=list, description="Keys that were used before; they still open what they encrypted."
+    )
+
+
 class Recordings(Strict):
     """Where sessions are recorded, how durably and for how long."""
 
@@ -100,6 +109,9 @@ class Recordings(Strict):
         None, description="The oldest ended sessions are deleted beyond this total; default: no limit."
     )
     segment_size: Size = Field(64 << 20, description="A recording file is closed and a new one begun at this size.")
+    encrypt: Encryption | None = Field(
+        None, description="Encrypt recordings (AES-256-GCM); default: they are as safe as the folder is."
+    )
 
 
 class Issuer(Strict):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from blastwall.config.model import Configuration
 from blastwall.control.access import Access, Operator, UseCases, use_case
+from blastwall.recording.encryption import NO_KEYS, Keyring
 from blastwall.recording.keys import load_public_key
 from blastwall.recording.reader import Query, Reader, Recorded
 from blastwall.recording.report import Report
@@ -17,16 +18,17 @@ from blastwall.recording.verify import verify
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Where recordings are, and the folders that their checkpoints are anchored in."""
+    """Where recordings are, the folders that their checkpoints are anchored in, and the keys that decrypt them."""
 
     folder: Path
     anchors: tuple[Path, ...] = ()
+    keyring: Keyring = NO_KEYS
 
 
-def shelf_of(configuration: Configuration) -> Shelf:
-    """Return where a configuration's recordings are."""
+def shelf_of(configuration: Configuration, keyring: Keyring) -> Shelf:
+    """Return where a configuration's recordings are, to be read with these keys."""
     anchors = tuple(each.folder for each in configuration.recordings.anchors if each.folder is not None)
-    return Shelf(configuration.recordings.to, anchors)
+    return Shelf(configuration.recordings.to, anchors, keyring)
 
 
 class Recordings(UseCases):
@@ -40,18 +42,18 @@ class Recordings(UseCases):
         """Return the sessions that match, newest first.
 
         Raises:
-            NoRecordings: there are no recordings at all.
+            NoRecordings: there are no recordings at all, or none that can be decrypted.
         """
-        return Reader(self._shelf.folder).sessions(query)
+        return Reader(self._shelf.folder, self._shelf.keyring).sessions(query)
 
     @use_case(Access.OPERATOR)
     def session(self, caller: Operator, session: str) -> tuple[Summary, Iterator[Recorded]]:
         """Return one session, by its id or the only id that starts so, and its records in their order.
 
         Raises:
-            NoRecordings: there is none, or there are several.
+            NoRecordings: there is none, or there are several, or its key is not at hand.
         """
-        reader = Reader(self._shelf.folder)
+        reader = Reader(self._shelf.folder, self._shelf.keyring)
         summary = reader.session(session)
         return summary, reader.replay(summary)
 
@@ -68,4 +70,4 @@ class Recordings(UseCases):
         given = anchors or [path for path in self._shelf.anchors if path.is_dir()]
         if not given:
             Reader(self._shelf.folder)
-        return verify(self._shelf.folder, read, given)
+        return verify(self._shelf.folder, read, given, self._shelf.keyring)

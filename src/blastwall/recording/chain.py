@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from blastwall.recording.encryption import Wrapped
 from blastwall.recording.files import AppendFile
 from blastwall.recording.frames import NOT_JSON, Broken, Record, build, read, seed
 from blastwall.recording.keys import Signed
@@ -34,10 +35,11 @@ class Started(msgspec.Struct, frozen=True, tag_field="entry", tag="started"):
 
 
 class Begun(msgspec.Struct, frozen=True, tag_field="entry", tag="segment_begun"):
-    """A segment's file was made."""
+    """A segment's file was made; where it is encrypted, `wrapped` is its key."""
 
     at: float
     segment: int
+    wrapped: Wrapped | None = None
 
 
 class Opened(msgspec.Struct, frozen=True, tag_field="entry", tag="session_opened"):
@@ -201,7 +203,7 @@ class Fault:
 class Chain:
     """A chain as read: entries by what they are about, and what is wrong with it.
 
-    `begun` holds the number of each segment's first entry.
+    `begun` holds the number of each segment's first entry, `wrapped` the keys of those that are encrypted.
     """
 
     number: int = 0
@@ -210,6 +212,7 @@ class Chain:
     hashes: list[bytes] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     begun: dict[int, int] = field(default_factory=dict)
+    wrapped: dict[int, Wrapped] = field(default_factory=dict)
     ended: dict[int, Ended] = field(default_factory=dict)
     opened: dict[int, Opened] = field(default_factory=dict)
     closed: dict[int, Closed] = field(default_factory=dict)
@@ -262,7 +265,7 @@ def _take(chain: Chain, number: int, entry: Entry) -> None:
         case Started():
             chain.started.append(entry)
         case Begun():
-            chain.begun[entry.segment] = number
+            _take_begun(chain, number, entry)
         case Ended():
             chain.ended[entry.segment] = entry
         case Opened():
@@ -277,6 +280,12 @@ def _take(chain: Chain, number: int, entry: Entry) -> None:
             _take_signed(chain, number, entry)
         case Stopped():
             pass
+
+
+def _take_begun(chain: Chain, number: int, entry: Begun) -> None:
+    chain.begun[entry.segment] = number
+    if entry.wrapped is not None:
+        chain.wrapped[entry.segment] = entry.wrapped
 
 
 def _take_signed(chain: Chain, number: int, entry: Checkpointed | Removed) -> None:

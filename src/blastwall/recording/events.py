@@ -8,7 +8,8 @@ import msgspec
 
 from blastwall.model import events
 from blastwall.model.events import Event
-from blastwall.recording.frames import NOT_JSON
+from blastwall.recording.encryption import SegmentCipher, Undecryptable
+from blastwall.recording.frames import NOT_JSON, Record
 
 _TYPES: Mapping[str, type[Event]] = {
     "session_opened": events.SessionOpened,
@@ -83,6 +84,20 @@ def decode(payload: bytes) -> Event:
         return decoder.decode(payload)
     except NOT_JSON as error:
         raise UnreadableEvent(f"its JSON does not hold a {payload[len(_START) : end].decode()}: {error}") from error
+
+
+def decode_record(record: Record, cipher: SegmentCipher | None) -> Event:
+    """Read the event of a record as a file holds it; `cipher` opens an encrypted segment's.
+
+    Raises:
+        UnreadableEvent: the payload cannot be decrypted, or is not the JSON of a known event.
+    """
+    if cipher is None:
+        return decode(record.payload)
+    try:
+        return decode(cipher.decrypt(record.payload, record.header))
+    except Undecryptable as error:
+        raise UnreadableEvent(str(error)) from error
 
 
 def _printable(value: object) -> object:

@@ -4,7 +4,7 @@
     stream   8 bytes   whose record: 0 the node's own, else a session's ordinal
     number   8 bytes   its place in that stream, from 0
     check    4 bytes   CRC-32 of the 20 bytes before
-    payload  `length` bytes of JSON
+    payload  `length` bytes of JSON; in an encrypted segment: nonce, ciphertext and tag of that (`encryption`)
     hash     32 bytes  SHA-256 over the stream's previous hash, the 24 bytes of header and the payload
 
 The stream's first record takes `seed(stream)` as the previous hash. The check tells a torn record (the file ends within
@@ -74,16 +74,29 @@ def seed(stream: int) -> bytes:
     return sha256(b"blastwall recording 1 stream %d" % stream).digest()
 
 
-def build(stream: int, number: int, previous: bytes, payload: bytes) -> tuple[bytes, bytes]:
-    """Return the record's bytes and its hash.
+class Cipher(Protocol):
+    """Encrypts payloads, which grow by `overhead` bytes."""
+
+    @property
+    def overhead(self) -> int: ...
+
+    def encrypt(self, payload: bytes, header: bytes) -> bytes: ...
+
+
+def build(
+    stream: int, number: int, previous: bytes, payload: bytes, cipher: Cipher | None = None
+) -> tuple[bytes, bytes]:
+    """Return the record's bytes and its hash, which is over what the file holds.
 
     Raises:
         ValueError: the payload is larger than a record may be.
     """
-    if len(payload) > MAX_PAYLOAD:
-        raise ValueError(f"an event of {len(payload)} bytes is larger than a record may be ({MAX_PAYLOAD})")
-    fields = _FIELDS.pack(len(payload), stream, number)
-    body = fields + _CHECK.pack(crc32(fields)) + payload
+    length = len(payload) + (cipher.overhead if cipher is not None else 0)
+    if length > MAX_PAYLOAD:
+        raise ValueError(f"an event of {length} bytes is larger than a record may be ({MAX_PAYLOAD})")
+    fields = _FIELDS.pack(length, stream, number)
+    header = fields + _CHECK.pack(crc32(fields))
+    body = header + (payload if cipher is None else cipher.encrypt(payload, header))
     digest = sha256(previous + body).digest()
     return body + digest, digest
 

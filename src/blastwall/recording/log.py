@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from blastwall.model.events import Event
+from blastwall.recording.batch import Batch, Stream
 from blastwall.recording.chain import (
     Begun,
     ChainWriter,
@@ -21,23 +22,12 @@ from blastwall.recording.chain import (
     Sealed,
     statement_text,
 )
-from blastwall.recording.events import encode
-from blastwall.recording.frames import build, seed
+from blastwall.recording.encryption import Keyring, SegmentCiphers
+from blastwall.recording.frames import seed
 from blastwall.recording.keys import Signed, SigningKey
 from blastwall.recording.layout import Folder
 from blastwall.recording.segments import OpenSegment
 from blastwall.recording.summary import Portion
-
-
-@dataclass(slots=True)
-class Stream:
-    """A session's place in the log: the number and previous hash of its next record, the segments it is in."""
-
-    ordinal: int
-    session: str
-    number: int = 0
-    head: bytes = b""
-    segments: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -49,13 +39,21 @@ class Position:
     sequence: int = 1
     entries: int = 0
     head: bytes | None = None
+    ciphers: SegmentCiphers | None = None
 
 
 class NodeLog:
     """Appends sessions' events and the chain's entries. Every method either happens whole or raises OSError."""
 
     def __init__(
-        self, folder: Folder, key: SigningKey, position: Position, segment_size: int, clock: Callable[[], float]
+        self,
+        folder: Folder,
+        key: SigningKey,
+        position: Position,
+        *,
+        segment_size: int,
+        clock: Callable[[], float],
+        keyring: Keyring,
     ) -> None:
         self.chain = ChainWriter(folder.chain, position.entries, position.head)
         self.live: OpenSegment | None = None
@@ -64,6 +62,9 @@ class NodeLog:
         self._limit = segment_size
         self._clock = clock
         self._next = position
+        self._keyring = keyring
+        self.ciphers = position.ciphers or SegmentCiphers(keyring, folder.node, {})
+        self._batch: Batch | None = None
         self._owed: list[Entry] = []
         self._covered: tuple[int, int, int] | None = None
         self.ended: list[OpenSegment] = []
@@ -78,28 +79,34 @@ class NodeLog:
         self._next.stream += 1
         return stream
 
-    def append(self, stream: Stream, events: Sequence[Event]) -> OpenSegment:
-        """Append a session's events in one write; return the segment that holds them.
+    def add(self, stream: Stream, events: Sequence[Event]) -> None:
+        """Take a session's events for the next `write`.
 
         Raises:
-            OSError, ValueError: nothing was appended.
+            OSError, ValueError: none of them was taken.
         """
-        number, head, parts = stream.number, stream.head, []
-        for event in events:
-            data, head = build(stream.ordinal, number, head, encode(event))
-            parts.append(data)
-            number += 1
-        data = b"".join(parts)
-        segment = self._room(len(data))
-        segment.append(data)
-        portion = segment.portions.get(stream.ordinal)
-        if portion is None:
-            portion = Portion(stream=stream.ordinal, session=stream.session, first=stream.number)
-            segment.portions[stream.ordinal] = portion
-            stream.segments.add(segment.number)
-        segment.note(portion, number - 1, head, events)
-        stream.number, stream.head = number, head
-        return segment
+        batch = self._batch
+        if batch is None:
+            batch = Batch(self._room())
+        batch.add(stream, events)
+        self._batch = batch
+
+    def write(self) -> Batch | None:
+        """Write everything that was added since the last call, in one write; None where that was nothing.
+
+        Raises:
+            OSError: nothing of it was written, and every stream stands where it stood before.
+        """
+        batch, self._batch = self._batch, None
+        if batch is not None:
+            batch.write()
+        return batch
+
+    def take_back(self) -> None:
+        """What was added since the last `write` will not be written."""
+        if self._batch is not None:
+            self._batch.take_back()
+            self._batch = None
 
     def close(self, stream: Stream, why: str = "") -> None:
         """Put the session's head into the chain; while the chain cannot be written, it is owed."""
@@ -114,10 +121,12 @@ class NodeLog:
             del self._owed[0]
 
     def roll(self) -> None:
-        """End the open segment; the next record begins another."""
+        """End the open segment, to which nothing waits to be written; the next record begins another."""
         segment = self.live
         if segment is None:
             return
+        if self._batch is not None:
+            raise RuntimeError("a segment cannot end before what waits for it is written")
         self._owed.append(Ended(self._clock(), segment.number, segment.file.size, segment.digest.hexdigest()))
         self.ended.append(segment)
         self.live = None
@@ -168,8 +177,9 @@ class NodeLog:
         live = self.live
         return (self.chain.number, live.number, live.file.size) if live is not None else (self.chain.number, 0, 0)
 
-    def _room(self, size: int) -> OpenSegment:
-        if self.live is not None and self.live.file.size and self.live.file.size + size > self._limit:
+    def _room(self) -> OpenSegment:
+        """A segment is closed once it has reached its size: by what one write holds it may be larger."""
+        if self.live is not None and self.live.file.size >= self._limit:
             self.roll()
         if self.live is None:
             self.live = self._begin()
@@ -178,12 +188,14 @@ class NodeLog:
     def _begin(self) -> OpenSegment:
         self.pay()
         number = self._next.segment
-        segment = OpenSegment(self._folder, number, self._clock())
+        cipher, wrapped = self._keyring.begin(self._folder.node, number) or (None, None)
+        segment = OpenSegment(self._folder, number, self._clock(), cipher)
         try:
-            self.chain.append(Begun(segment.began, number))
+            self.chain.append(Begun(segment.began, number, wrapped))
         except OSError:
             segment.file.close()
             segment.file.path.unlink(missing_ok=True)
             raise
         self._next.segment += 1
+        self.ciphers.learn(number, cipher)
         return segment

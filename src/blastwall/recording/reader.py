@@ -19,8 +19,9 @@ from blastwall.model.events import (
 )
 from blastwall.model.ids import segment as escaped
 from blastwall.recording.chain import Chain, read_chain
-from blastwall.recording.events import UnreadableEvent, decode
-from blastwall.recording.frames import Broken, read
+from blastwall.recording.encryption import NO_KEYS, Keyring, NoKey, SegmentCipher, SegmentCiphers
+from blastwall.recording.events import UnreadableEvent, decode_record
+from blastwall.recording.frames import Broken, Record, read
 from blastwall.recording.layout import Folder, folders
 from blastwall.recording.segments import content_of, index_of, scan
 from blastwall.recording.summary import Portion, Summary, pair_of, summarise
@@ -63,8 +64,8 @@ class Recorded:
 class Reader:
     """The recordings of every node under one folder, as they are when it is made."""
 
-    def __init__(self, recordings: Path) -> None:
-        """Take the folder.
+    def __init__(self, recordings: Path, keyring: Keyring = NO_KEYS) -> None:
+        """Take the folder, and the keys that open what is encrypted there.
 
         Raises:
             NoRecordings: it holds none, or cannot be read.
@@ -75,13 +76,19 @@ class Reader:
             raise NoRecordings(f"the recordings in {recordings} cannot be read: {error.strerror}") from error
         if not found:
             raise NoRecordings(f"no recordings in {recordings}: no gateway has recorded there, or it is another folder")
-        self._nodes = {folder.node: _Node(folder) for folder in found}
+        self._nodes = {folder.node: _Node(folder, keyring) for folder in found}
 
     def sessions(self, query: Query = Query()) -> list[Summary]:
-        """Return the sessions that match, newest first."""
+        """Return the sessions that match, newest first; one that cannot be decrypted matches whatever is asked.
+
+        Raises:
+            NoRecordings: nothing here can be decrypted.
+        """
         found: list[Summary] = []
         for node in self._nodes.values():
             found += node.sessions(query)
+        if found and not any(node.opens for node in self._nodes.values()):
+            raise _locked(found)
         found.sort(key=lambda summary: (summary.started, summary.stream), reverse=True)
         return found[: query.limit]
 
@@ -98,6 +105,8 @@ class Reader:
             raise NoRecordings(f"no session {session!r} is recorded here; `blastwall sessions list` shows all")
         if len(found) > 1:
             raise NoRecordings(f"{len(found)} sessions start with {session!r}; give more of the id")
+        if found[0].locked:
+            raise _locked(found)
         return found[0]
 
     def replay(self, summary: Summary) -> Iterator[Recorded]:
@@ -113,16 +122,34 @@ class Reader:
             yield Recorded(recorded.number, recorded.event, after=after)
 
 
+def node_of(folder: Folder, chain: Chain) -> str:
+    """The node that recorded, whatever the folder of a copy is called."""
+    return chain.started[0].node if chain.started else folder.node
+
+
+def _locked(summaries: Iterable[Summary]) -> NoRecordings:
+    keys = sorted({key for each in summaries for key in each.locked})
+    which = "the key " + keys[0] if len(keys) == 1 else "the keys " + ", ".join(keys)
+    return NoRecordings(
+        f"these recordings are encrypted with {which}, which is not at hand: name it under `recordings.encrypt` of the "
+        "configuration, or give it with --unlock FILE"
+    )
+
+
 class _Node:
     """One node's recordings at one moment."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, keyring: Keyring) -> None:
         self._folder = folder
         try:
             self._chain = read_chain(folder.chain)
         except OSError:
             self._chain = Chain()
+        self.opens = False
+        """Whether any session could be read without a key that is not at hand."""
         self._names = {stream: opened.session for stream, opened in self._chain.opened.items()}
+        self._ciphers = SegmentCiphers(keyring, node_of(folder, self._chain), self._chain.wrapped)
+        self._locked: set[int] = set()
         self._damaged: set[int] = set()
         self._indexes: dict[int, list[Portion]] = {}
 
@@ -131,6 +158,9 @@ class _Node:
         found: list[Summary] = []
         unsure: dict[int, Summary] = {}
         for summary in self._summaries():
+            if summary.locked:
+                found.append(summary)
+                continue
             if not matches(summary, query):
                 continue
             if query.text is not None or (summary.partial and _asks_effects(query)):
@@ -160,28 +190,54 @@ class _Node:
     def _index(self, segment: int) -> list[Portion]:
         """A closed segment's index; empty where there is none (yet)."""
         if not self._indexes.get(segment):
-            self._indexes[segment] = index_of(self._folder, segment)
+            self._indexes[segment] = index_of(self._folder, segment, self._cipher(segment))
         return self._indexes[segment]
+
+    def _cipher(self, segment: int) -> SegmentCipher | None:
+        try:
+            return self._ciphers.of(segment)
+        except NoKey:
+            self._locked.add(segment)
+            return None
 
     def _summaries(self) -> Iterator[Summary]:
         portions: dict[int, list[Portion]] = {}
+        locked: dict[int, set[str]] = {}
         for segment in sorted(self._folder.segments()):
             for portion in self._portions(segment):
                 portions.setdefault(portion.stream, []).append(portion)
+                if segment in self._locked:
+                    locked.setdefault(portion.stream, set()).add(self._ciphers.key_of(segment))
         for stream, held in portions.items():
             summary = summarise(self._folder.node, held)
-            closed = self._chain.closed.get(stream)
-            summary.open = closed is None
-            summary.why = closed.why if closed is not None else ""
-            summary.shortened = summary.first > 0 or (closed is not None and summary.last + 1 < closed.count)
-            summary.damaged = bool(self._damaged & set(self._segments(stream)))
+            self._complete(summary)
+            if stream in locked:
+                self._lock(summary, locked[stream])
+            else:
+                self.opens = True
             yield summary
+
+    def _complete(self, summary: Summary) -> None:
+        """Say what the chain knows of a session."""
+        stream = summary.stream
+        closed = self._chain.closed.get(stream)
+        summary.open = closed is None
+        summary.why = closed.why if closed is not None else ""
+        summary.shortened = summary.first > 0 or (closed is not None and summary.last + 1 < closed.count)
+        summary.damaged = bool(self._damaged & set(self._segments(stream)))
+
+    def _lock(self, summary: Summary, keys: set[str]) -> None:
+        """Say which keys a session needs; its times are those of the chain."""
+        opened, closed = self._chain.opened.get(summary.stream), self._chain.closed.get(summary.stream)
+        summary.locked = tuple(sorted(keys))
+        summary.started = opened.at if opened is not None else summary.started
+        summary.ended = closed.at if closed is not None else max(summary.started, summary.ended)
 
     def _portions(self, segment: int) -> Sequence[Portion]:
         if portions := self._index(segment):
             return portions
         try:
-            portions, broken = scan(self._folder, segment, self._names)
+            portions, broken = scan(self._folder, segment, self._names, self._cipher(segment))
         except OSError:
             self._damaged.add(segment)
             return []
@@ -196,7 +252,7 @@ class _Node:
     def _events(
         self, segment: int, wanted: Callable[[int], bool]
     ) -> Iterator[tuple[tuple[int, int], Event | None, str]]:
-        sealed, end = self._chain.sealed.get(segment), 0
+        sealed, end, cipher = self._chain.sealed.get(segment), 0, self._cipher(segment)
         try:
             with content_of(self._folder, segment) as source:
                 for item in read(source):
@@ -206,7 +262,7 @@ class _Node:
                         break
                     end = item.end
                     if wanted(item.stream):
-                        yield (item.stream, item.number), *_decoded(item.payload)
+                        yield (item.stream, item.number), *_decoded(item, cipher)
         except OSError:
             self._damaged.add(segment)
         if sealed is not None and end != sealed.size:
@@ -233,9 +289,9 @@ class _Node:
         ]
 
 
-def _decoded(payload: bytes) -> tuple[Event | None, str]:
+def _decoded(record: Record, cipher: SegmentCipher | None) -> tuple[Event | None, str]:
     try:
-        return decode(payload), ""
+        return decode_record(record, cipher), ""
     except UnreadableEvent as error:
         return None, str(error)
 

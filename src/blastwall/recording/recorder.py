@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -14,15 +16,17 @@ from blastwall.config.model import Recordings
 from blastwall.gate.ports import RecordingFailed
 from blastwall.model.events import Event
 from blastwall.recording.anchors import Anchoring, anchors_of
+from blastwall.recording.batch import Stream
 from blastwall.recording.chain import Sealed, Stopped
 from blastwall.recording.durability import AfterSync, AfterWrite, Durability
+from blastwall.recording.encryption import NO_KEYS, Keyring
 from blastwall.recording.files import FolderLock
 from blastwall.recording.keys import SigningKey
 from blastwall.recording.layout import Folder
-from blastwall.recording.log import NodeLog, Stream
-from blastwall.recording.recovery import recover
+from blastwall.recording.log import NodeLog
+from blastwall.recording.recovery import portions_of, recover
 from blastwall.recording.retention import due, longest_open
-from blastwall.recording.segments import OpenSegment, compress, index_of, publish
+from blastwall.recording.segments import OpenSegment, compress, publish
 
 _log = structlog.get_logger(__name__)
 _PATIENCE = 5.0
@@ -41,29 +45,35 @@ class Counters:
     segments_removed: int = 0
 
 
+_Waiting = tuple["Record", Callable[[RecordingFailed | None], None]]
+
+
 class Record:
     """One session's recording. Implements `gate.ports.SessionRecord`."""
 
     def __init__(self, recorder: Recorder, stream: Stream) -> None:
-        self._recorder = recorder
+        self.recorder = recorder
         self.stream = stream
         self.failed: RecordingFailed | None = None
         self.closed = False
 
     def write(self, events: Sequence[Event], durable: Callable[[RecordingFailed | None], None]) -> None:
-        """Append events in one write; `durable` is called once they are as durable as configured, or with the error."""
+        """Append events, in one write with all that this turn of the loop records.
+
+        `durable` is called once they are as durable as configured, or with the error.
+        """
         if self.failed is None and self.closed:
             self.failed = RecordingFailed("the recording of this session is closed")
         if self.failed is not None or not events:
             durable(self.failed)
             return
-        self._recorder.append(self, events, durable)
+        self.recorder.append(self, events, durable)
 
     def close(self, why: str = "") -> None:
         """Put the session's head into the node's chain, with the reason where it did not end itself."""
         if not self.closed:
             self.closed = True
-            self._recorder.ended(self, str(self.failed) if self.failed is not None else why)
+            self.recorder.ended(self, why)
 
 
 class Recorder:
@@ -77,6 +87,7 @@ class Recorder:
         clock: Callable[[], float] = time.time,
         *,
         workers: int = 1,
+        keyring: Keyring = NO_KEYS,
     ) -> None:
         """Take the settings; nothing is touched until `start`. `workers` is how many chains the node has.
 
@@ -89,9 +100,13 @@ class Recorder:
         self._key = key
         self._clock = clock
         self._workers = workers
+        self._keyring = keyring
         self._anchors = anchors_of(settings.anchors)
         self._anchorings: list[Anchoring] = []
         self._records: dict[int, Record] = {}
+        self._waiting: deque[_Waiting] = deque()
+        self._ending: deque[tuple[Record, str]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._sealed: list[Sealed] = []
         self._sealing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -109,8 +124,17 @@ class Recorder:
         try:
             self._folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = FolderLock(self._folder.lock)
-            recovery = await asyncio.to_thread(recover, self._folder, self._key, self._clock(), self._workers)
-            self._log = NodeLog(self._folder, self._key, recovery.position, self._settings.segment_size, self._clock)
+            recovery = await asyncio.to_thread(
+                recover, self._folder, self._key, self._clock(), self._keyring, self._workers
+            )
+            self._log = NodeLog(
+                self._folder,
+                self._key,
+                recovery.position,
+                segment_size=self._settings.segment_size,
+                clock=self._clock,
+                keyring=self._keyring,
+            )
         except BlockingIOError as error:
             raise RecordingFailed(
                 f"another gateway writes recordings to {self._folder.path}; stop it, or give this one its own node name"
@@ -121,8 +145,9 @@ class Recorder:
                 raise
             raise RecordingFailed(_cannot(self._folder, error)) from error
         self._sealed = list(recovery.sealed)
+        self._loop = asyncio.get_running_loop()
         if self._settings.durability == "power":
-            self._durability = AfterSync(asyncio.get_running_loop())
+            self._durability = AfterSync(self._loop)
         self._anchorings = [Anchoring(anchor, self._anchor_failed) for anchor in self._anchors]
         self._spawn(self._tick())
 
@@ -133,8 +158,10 @@ class Recorder:
             return
         for record in list(self._records.values()):
             record.close("the gateway stopped")
+        self.flush()
         self._stopping.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.flush()
         log.roll()
         await self._seal_ended()
         await self._durability.drain()
@@ -169,34 +196,71 @@ class Recorder:
     def append(
         self, record: Record, events: Sequence[Event], durable: Callable[[RecordingFailed | None], None]
     ) -> None:
-        """Write for `record`, whose `write` checked that it may."""
-        if self._log is None:
+        """Take events for `record`, whose `write` checked that it may; the end of the loop's turn writes them."""
+        loop, log = self._loop, self._log
+        if log is None or loop is None:
             self._fail(record, "the gateway has stopped recording")
             durable(record.failed)
             return
-        before = self._log.live
+        before = log.live
         try:
-            segment = self._log.append(record.stream, events)
+            log.add(record.stream, events)
         except (OSError, ValueError, TypeError) as error:
             self._fail(record, _cannot(self._folder, error) if isinstance(error, OSError) else str(error))
             durable(record.failed)
             return
-        self.counters.events += len(events)
-
-        def done(error: OSError | None) -> None:
-            if error is not None:
-                self._not_synced(record, segment, error)
-            durable(record.failed)
-
-        self._durability.after((segment.file, self._log.chain.file), done)
-        if before is not None and segment is not before:
+        if not self._waiting:
+            loop.call_soon(self.flush)
+        self._waiting.append((record, durable))
+        if before is not None and log.live is not before:
             self._spawn(self._seal_ended())
 
+    def flush(self) -> None:
+        """Write now what was taken since the last time, in one write(2), and tell whoever waits for it."""
+        log = self._log
+        waiting, self._waiting = self._waiting, deque()
+        if log is None or not waiting:
+            return
+        try:
+            batch = log.write()
+        except OSError as error:
+            batch = None
+            self._fail_all(waiting, error)
+        self._end_sessions(log)
+        if batch is None:
+            self._tell(waiting)
+        else:
+            self.counters.events += batch.events
+            files = (batch.segment.file, log.chain.file)
+            self._durability.after(files, partial(self._written, batch.segment, waiting))
+
+    def _written(self, segment: OpenSegment, waiting: deque[_Waiting], error: OSError | None) -> None:
+        if error is not None:
+            self._fail_all(waiting, error)
+            self._leave(segment, error)
+        self._tell(waiting)
+
+    def _tell(self, waiting: deque[_Waiting]) -> None:
+        """Call back whoever waited; a fault of one of them keeps the answer from no other."""
+        try:
+            while waiting:
+                record, durable = waiting.popleft()
+                durable(record.failed)
+        finally:
+            if waiting and self._loop is not None:
+                self._loop.call_soon(self._tell, waiting)
+
     def ended(self, record: Record, why: str) -> None:
-        """Put the head of `record` into the chain."""
+        """Put the head of `record` into the chain, after what was taken for it."""
         self._records.pop(record.stream.ordinal, None)
-        if self._log is not None:
-            self._log.close(record.stream, why)
+        self._ending.append((record, why))
+        if self._log is not None and not self._waiting:
+            self._end_sessions(self._log)
+
+    def _end_sessions(self, log: NodeLog) -> None:
+        while self._ending:
+            record, why = self._ending.popleft()
+            log.close(record.stream, str(record.failed) if record.failed is not None else why)
 
     async def checkpoint(self) -> None:
         """Sign what is there, make sure that a power cut cannot take it back, then offer it to the anchors."""
@@ -225,7 +289,7 @@ class Recorder:
             return
         pinned = {segment for record in self._records.values() for segment in record.stream.segments}
         for each in due(self._settings, self._sealed, pinned, self._clock()):
-            portions = await asyncio.to_thread(index_of, self._folder, each.sealed.segment)
+            portions = await asyncio.to_thread(portions_of, self._folder, each.sealed.segment, log.ciphers)
             try:
                 log.remove(each.sealed, each.why, portions)
                 await asyncio.to_thread(log.chain.file.sync)
@@ -245,6 +309,7 @@ class Recorder:
             if self._stopping.is_set() or log is None:
                 return
             if log.live is not None and self._clock() - log.live.began > longest_open(self._settings):
+                self.flush()
                 log.roll()
             await self._seal_ended()
             await self.retain()
@@ -274,12 +339,21 @@ class Recorder:
         self.counters.failures += 1
         record.failed = record.failed or RecordingFailed(reason)
 
-    def _not_synced(self, record: Record, segment: OpenSegment, error: OSError) -> None:
+    def _fail_all(self, waiting: Iterable[_Waiting], error: OSError) -> None:
+        for record, _ in waiting:
+            self._fail(record, _cannot(self._folder, error))
+
+    def _leave(self, segment: OpenSegment, error: OSError) -> None:
         """After a failed fsync nobody knows what the disk has: nothing more is appended to that segment."""
-        self._fail(record, _cannot(self._folder, error))
-        if self._log is not None and self._log.live is segment:
-            self._log.roll()
-            self._spawn(self._seal_ended())
+        if self._log is None or self._log.live is not segment:
+            return
+        waiting, self._waiting = self._waiting, deque()
+        self._fail_all(waiting, error)
+        self._log.take_back()
+        self._log.roll()
+        self._end_sessions(self._log)
+        self._tell(waiting)
+        self._spawn(self._seal_ended())
 
     def _anchor_failed(self) -> None:
         self.counters.anchor_failures += 1

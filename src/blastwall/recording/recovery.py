@@ -7,12 +7,14 @@ into the chain. Anything else that cannot be read stays as it is, for `audit ver
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from blastwall.gate.ports import RecordingFailed
 from blastwall.recording.chain import Chain, ChainWriter, Closed, Entry, Opened, Recovered, Sealed, Started, read_chain
+from blastwall.recording.encryption import Keyring, NoKey, SegmentCipher, SegmentCiphers
 from blastwall.recording.files import write_whole
 from blastwall.recording.frames import Broken, seed
 from blastwall.recording.keys import SigningKey
@@ -30,7 +32,7 @@ class Recovery:
     sealed: tuple[Sealed, ...]
 
 
-def recover(folder: Folder, key: SigningKey, at: float, workers: int = 1) -> Recovery:
+def recover(folder: Folder, key: SigningKey, at: float, keyring: Keyring, workers: int = 1) -> Recovery:
     """Bring a node's folder, whose lock is held, into order and say in its chain that a gateway of `workers` started.
 
     Raises:
@@ -43,7 +45,8 @@ def recover(folder: Folder, key: SigningKey, at: float, workers: int = 1) -> Rec
     _write_public(folder, key)
     writer = ChainWriter(folder.chain, chain.number, chain.head)
     try:
-        sealed = _settle(folder, chain, writer, at, torn_chain)
+        ciphers = SegmentCiphers(keyring, folder.node, chain.wrapped)
+        sealed = _settle(folder, chain, writer, ciphers, at=at, torn_chain=torn_chain)
         writer.append(Started(at, folder.node, key.public.fingerprint, workers=workers))
         writer.file.sync()
         position = Position(
@@ -52,6 +55,7 @@ def recover(folder: Folder, key: SigningKey, at: float, workers: int = 1) -> Rec
             sequence=max((each.sequence for _, _, each in chain.checkpoints), default=0) + 1,
             entries=writer.number,
             head=writer.head,
+            ciphers=ciphers,
         )
     finally:
         writer.file.close()
@@ -80,8 +84,13 @@ def _write_public(folder: Folder, key: SigningKey) -> None:
         write_whole(folder.public, key.public.pem)
 
 
-def _settle(folder: Folder, chain: Chain, writer: ChainWriter, at: float, torn_chain: int) -> tuple[Sealed, ...]:
-    """Close the segments and sessions that were open; put what was found into the chain."""
+def _settle(
+    folder: Folder, chain: Chain, writer: ChainWriter, ciphers: SegmentCiphers, *, at: float, torn_chain: int
+) -> tuple[Sealed, ...]:
+    """Close the segments and sessions that were open; put what was found into the chain.
+
+    A segment whose key is not at hand stays as it is: the first start that has the key closes it.
+    """
     _finish_published(folder, chain)
     _discard_unknown(folder, chain)
     sealed = {number: each for number, each in chain.sealed.items() if number not in chain.removals}
@@ -89,12 +98,13 @@ def _settle(folder: Folder, chain: Chain, writer: ChainWriter, at: float, torn_c
     found: dict[int, list[Portion]] = {}
     torn_segment = 0
     for number in sorted((chain.begun.keys() - sealed.keys() - chain.removals.keys()) & folder.segments("log")):
-        portions, broken = scan(folder, number, names)
+        cipher, locked = _cipher(ciphers, number)
+        portions, broken = scan(folder, number, names, cipher)
         torn_segment += _cut(folder.raw(number), broken if number not in chain.ended else None)
         found[number] = portions
-        if broken is None or broken.torn:
-            sealed[number] = _seal(folder, writer, number, portions, at)
-    for entry in _endings(folder, chain, found, at):
+        if (broken is None or broken.torn) and not locked:
+            sealed[number] = _seal(folder, writer, _content(folder, number, portions, at, cipher), at)
+    for entry in _endings(folder, chain, found, at, ciphers):
         writer.append(entry)
     if torn_chain or torn_segment or chain.open:
         writer.append(Recovered(at, len(chain.open), torn_segment, torn_chain))
@@ -118,21 +128,35 @@ def _discard_unknown(folder: Folder, chain: Chain) -> None:
             folder.raw(number).unlink()
 
 
-def _seal(folder: Folder, writer: ChainWriter, number: int, portions: list[Portion], at: float) -> Sealed:
+def _cipher(ciphers: SegmentCiphers, segment: int) -> tuple[SegmentCipher | None, bool]:
+    """What opens a segment, and whether it needs a key that is not at hand."""
+    try:
+        return ciphers.of(segment), False
+    except NoKey:
+        return None, True
+
+
+def _content(folder: Folder, number: int, portions: list[Portion], at: float, cipher: SegmentCipher | None) -> Content:
     digest, size = sha256(), 0
     with content_of(folder, number) as source:
         while chunk := source.read(1 << 20):
             digest.update(chunk)
             size += len(chunk)
     last_at = max((portion.ended for portion in portions), default=at)
-    entry = compress(folder, Content(number, size, digest.hexdigest(), last_at, portions), at)
+    return Content(number, size, digest.hexdigest(), last_at, portions, cipher)
+
+
+def _seal(folder: Folder, writer: ChainWriter, content: Content, at: float) -> Sealed:
+    entry = compress(folder, content, at)
     writer.append(entry)
     writer.file.sync()
     publish(folder, entry)
     return entry
 
 
-def _endings(folder: Folder, chain: Chain, found: dict[int, list[Portion]], at: float) -> list[Entry]:
+def _endings(
+    folder: Folder, chain: Chain, found: dict[int, list[Portion]], at: float, ciphers: SegmentCiphers
+) -> list[Entry]:
     """The heads of the sessions that were open, from the newest segment that has records of theirs."""
     missing = {opened.stream: opened for opened in chain.open}
     heads: dict[int, Portion] = {}
@@ -140,10 +164,19 @@ def _endings(folder: Folder, chain: Chain, found: dict[int, list[Portion]], at: 
     for number in sorted(chain.begun, reverse=True):
         if number < oldest or not missing.keys() - heads.keys():
             break
-        for portion in found.get(number) or index_of(folder, number):
+        for portion in found.get(number) or portions_of(folder, number, ciphers):
             if portion.stream in missing:
                 heads.setdefault(portion.stream, portion)
     return [_ending(opened, heads.get(stream), at) for stream, opened in missing.items()]
+
+
+def portions_of(folder: Folder, segment: int, ciphers: SegmentCiphers) -> list[Portion]:
+    """A closed segment's sessions; from its records where its index cannot be read."""
+    cipher, _ = _cipher(ciphers, segment)
+    portions = index_of(folder, segment, cipher)
+    with suppress(OSError):
+        portions = portions or scan(folder, segment, {}, cipher)[0]
+    return portions
 
 
 def _ending(opened: Opened, last: Portion | None, at: float) -> Closed:

@@ -14,7 +14,8 @@ import zstandard
 
 from blastwall.model.events import Event
 from blastwall.recording.chain import Sealed
-from blastwall.recording.events import UnreadableEvent, decode
+from blastwall.recording.encryption import SegmentCipher
+from blastwall.recording.events import UnreadableEvent, decode_record
 from blastwall.recording.files import AppendFile, create_private, sync_folder, write_whole
 from blastwall.recording.frames import Broken, Record, Source, read
 from blastwall.recording.layout import Folder
@@ -29,7 +30,7 @@ _CHUNK = 1 << 20
 class OpenSegment:
     """The segment that is written now: its file, its digest so far, and what it holds of each session."""
 
-    def __init__(self, folder: Folder, number: int, at: float) -> None:
+    def __init__(self, folder: Folder, number: int, at: float, cipher: SegmentCipher | None = None) -> None:
         """Begin segment `number`.
 
         Raises:
@@ -39,6 +40,7 @@ class OpenSegment:
         self.began = at
         self.last_at = at
         self.file = AppendFile(folder.raw(number), new=True)
+        self.cipher = cipher
         self.digest = sha256()
         self.portions: dict[int, Portion] = {}
 
@@ -60,18 +62,20 @@ class OpenSegment:
 
     def content(self) -> Content:
         """What its sealing needs, once nothing is appended any more."""
-        return Content(self.number, self.file.size, self.digest.hexdigest(), self.last_at, list(self.portions.values()))
+        portions = list(self.portions.values())
+        return Content(self.number, self.file.size, self.digest.hexdigest(), self.last_at, portions, self.cipher)
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a closed segment holds: its raw size and digest, and its sessions."""
+    """What a closed segment holds: its raw size and digest, its sessions, and what its index is encrypted with."""
 
     number: int
     size: int
     digest: str
     last_at: float
     portions: list[Portion]
+    cipher: SegmentCipher | None
 
 
 def compress(folder: Folder, content: Content, at: float) -> Sealed:
@@ -83,7 +87,7 @@ def compress(folder: Folder, content: Content, at: float) -> Sealed:
         OSError: they cannot be written.
     """
     stored, stored_digest = _compress_file(folder.raw(content.number), _draft(folder.sealed(content.number)))
-    index = encode_index(content.portions)
+    index = encode_index(content.portions, content.cipher)
     write_whole(_draft(folder.index(content.number)), index, private=True)
     return Sealed(
         at=at,
@@ -121,10 +125,10 @@ def discard_drafts(folder: Folder) -> None:
         path.unlink()
 
 
-def index_of(folder: Folder, segment: int) -> list[Portion]:
+def index_of(folder: Folder, segment: int, cipher: SegmentCipher | None) -> list[Portion]:
     """A closed segment's index, unproven; empty where it cannot be read."""
     try:
-        return decode_index(folder.index(segment).read_bytes())
+        return decode_index(folder.index(segment).read_bytes(), cipher)
     except (OSError, ValueError):
         return []
 
@@ -176,10 +180,12 @@ def _either(folder: Folder, segment: int) -> BinaryIO:
             return folder.sealed(segment).open("rb")  # it was closed between the two
 
 
-def scan(folder: Folder, segment: int, names: dict[int, str]) -> tuple[list[Portion], Broken | None]:
+def scan(
+    folder: Folder, segment: int, names: dict[int, str], cipher: SegmentCipher | None
+) -> tuple[list[Portion], Broken | None]:
     """Read a segment through and return what it holds of each session, and where it stops being readable.
 
-    `names` gives the streams' session ids.
+    `names` gives the streams' session ids. Without the `cipher` of an encrypted one, records are only counted.
 
     Raises:
         OSError: it cannot be read.
@@ -189,11 +195,11 @@ def scan(folder: Folder, segment: int, names: dict[int, str]) -> tuple[list[Port
         for item in read(source):
             if isinstance(item, Broken):
                 return list(portions.values()), item
-            count(portions, item, names)
+            count(portions, item, names, cipher)
     return list(portions.values()), None
 
 
-def count(portions: dict[int, Portion], record: Record, names: dict[int, str]) -> None:
+def count(portions: dict[int, Portion], record: Record, names: dict[int, str], cipher: SegmentCipher | None) -> None:
     """Count one record into its session's portion; an unreadable event counts as a record only."""
     portion = portions.get(record.stream)
     if portion is None:
@@ -201,6 +207,6 @@ def count(portions: dict[int, Portion], record: Record, names: dict[int, str]) -
         portion = portions[record.stream] = Portion(stream=record.stream, session=name, first=record.number)
     portion.last, portion.head = record.number, record.hash.hex()
     try:
-        portion.add(decode(record.payload))
+        portion.add(decode_record(record, cipher))
     except UnreadableEvent:
         return

@@ -21,6 +21,7 @@ from blastwall.model.events import (
     StatementFinished,
     StatementRefused,
 )
+from blastwall.recording.encryption import SegmentCipher
 from blastwall.recording.frames import NOT_JSON
 
 MAX_EFFECTS = 512
@@ -119,7 +120,8 @@ class Summary(Portion, omit_defaults=False, kw_only=True):
     """A whole session in short, from all portions that are still there.
 
     `open` while it runs; `why` is who closed it where it did not end itself; `shortened` where retention deleted a
-    part of it; `damaged` where a part cannot be read.
+    part of it; `damaged` where a part cannot be read; `locked` names the keys that are not at hand and without which
+    all or a part of it cannot be decrypted.
     """
 
     node: str
@@ -127,6 +129,7 @@ class Summary(Portion, omit_defaults=False, kw_only=True):
     why: str = ""
     shortened: bool = False
     damaged: bool = False
+    locked: tuple[str, ...] = ()
 
 
 _TEXTS = ("resource", "kind", "source", "principal", "principal_kind", "user", "database", "application", "reason")
@@ -154,17 +157,20 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder(list[Portion])
 
 
-def encode_index(portions: Iterable[Portion]) -> bytes:
-    """A segment's index: zstd over JSON."""
-    return zstandard.ZstdCompressor(level=1).compress(_encoder.encode(list(portions)))
+def encode_index(portions: Iterable[Portion], cipher: SegmentCipher | None) -> bytes:
+    """A segment's index: zstd over JSON, encrypted where the segment is."""
+    index = zstandard.ZstdCompressor(level=1).compress(_encoder.encode(list(portions)))
+    return index if cipher is None else cipher.encrypt_index(index)
 
 
-def decode_index(data: bytes) -> list[Portion]:
+def decode_index(data: bytes, cipher: SegmentCipher | None) -> list[Portion]:
     """Read a segment's index.
 
     Raises:
         ValueError: it is none.
     """
+    if cipher is not None:
+        data = cipher.decrypt_index(data)
     try:
         with zstandard.ZstdDecompressor().stream_reader(data) as reader:
             return _decoder.decode(reader.read(MAX_INDEX))

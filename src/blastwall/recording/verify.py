@@ -12,6 +12,7 @@ from pathlib import Path
 
 from blastwall.recording.anchors import AnchoredCopy, read_anchors
 from blastwall.recording.chain import Chain, Checkpoint, read_chain, statement_text
+from blastwall.recording.encryption import NO_KEYS, Keyring, SegmentCiphers
 from blastwall.recording.keys import PublicKey, Signed, public_key
 from blastwall.recording.layout import Folder, chain_name, folders, worker_of
 from blastwall.recording.report import Finding, Kind, NodeReport, Report, Torn
@@ -22,10 +23,16 @@ _ATTEMPTS = 3
 """A gateway that writes meanwhile can make a segment change its form under the reader; then it is read again."""
 
 
-def verify(recordings: Path, keys: Sequence[PublicKey] = (), anchors: Sequence[Path] = ()) -> Report:
+def verify(
+    recordings: Path,
+    keys: Sequence[PublicKey] = (),
+    anchors: Sequence[Path] = (),
+    keyring: Keyring = NO_KEYS,
+) -> Report:
     """Verify every node under `recordings` with the auditor's own `keys`; without any, with the key beside each node.
 
-    `anchors` are folders with anchored checkpoints.
+    `anchors` are folders with anchored checkpoints. What `keyring` opens is decrypted as well; all else is proven by
+    its hashes, which are over what is stored.
 
     Raises:
         OSError: a folder cannot be read.
@@ -34,7 +41,7 @@ def verify(recordings: Path, keys: Sequence[PublicKey] = (), anchors: Sequence[P
     report = Report()
     found = list(folders(recordings))
     for folder in found:
-        report.nodes.append(_verify_quietly(folder, keys, copies))
+        report.nodes.append(_verify_quietly(folder, keys, copies, keyring))
     report.findings += [_unreadable(copy) for copy in copies if copy.checkpoint is None]
     if recordings.resolve() not in [folder.path for folder in found]:
         known = {node.node for node in report.nodes}
@@ -63,13 +70,15 @@ def _gone(node: str) -> Finding:
     return Finding(Kind.MISSING, node, f"checkpoints of the node {node!r} are anchored, but its recordings are gone")
 
 
-def _verify_quietly(folder: Folder, keys: Sequence[PublicKey], copies: Sequence[AnchoredCopy]) -> NodeReport:
+def _verify_quietly(
+    folder: Folder, keys: Sequence[PublicKey], copies: Sequence[AnchoredCopy], keyring: Keyring
+) -> NodeReport:
     for _ in range(_ATTEMPTS - 1):
         before = _size(folder)
-        report = _verify_node(folder, keys, copies)
+        report = _verify_node(folder, keys, copies, keyring)
         if not report.findings or _size(folder) == before:
             return report
-    return _verify_node(folder, keys, copies)
+    return _verify_node(folder, keys, copies, keyring)
 
 
 def _size(folder: Folder) -> int:
@@ -79,7 +88,9 @@ def _size(folder: Folder) -> int:
         return -1
 
 
-def _verify_node(folder: Folder, keys: Sequence[PublicKey], copies: Sequence[AnchoredCopy]) -> NodeReport:
+def _verify_node(
+    folder: Folder, keys: Sequence[PublicKey], copies: Sequence[AnchoredCopy], keyring: Keyring
+) -> NodeReport:
     report = NodeReport(folder.node)
     seen = {segment: _raw_size(folder, segment) for segment in folder.segments()}
     try:
@@ -92,7 +103,8 @@ def _verify_node(folder: Folder, keys: Sequence[PublicKey], copies: Sequence[Anc
     _check_checkpoints(chain, key, report)
     _check_removals(chain, key, report)
     anchored = _check_anchors(chain, key, copies, report)
-    verify_segments(folder, chain, seen, anchored, report)
+    ciphers = SegmentCiphers(keyring, report.node, chain.wrapped)
+    verify_segments(folder, chain, ciphers, report, seen=seen, anchored=anchored)
     report.entries, report.sessions = chain.number, len(chain.opened)
     report.checkpoints, report.removed = len(chain.checkpoints), sorted(chain.removals)
     _note_recoveries(chain, report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from zstandard import ZstdError
 
 from blastwall.model.events import SessionOpened
 from blastwall.recording.chain import Chain, Checkpoint
-from blastwall.recording.events import UnreadableEvent, decode
+from blastwall.recording.encryption import NoKey, SegmentCipher, SegmentCiphers
+from blastwall.recording.events import UnreadableEvent, decode_record
 from blastwall.recording.frames import Broken, Record, Source, read, seed
 from blastwall.recording.layout import Folder
 from blastwall.recording.report import Finding, Kind, NodeReport, Torn
@@ -19,7 +21,13 @@ from blastwall.recording.segments import content_of
 
 
 def verify_segments(
-    folder: Folder, chain: Chain, seen: Mapping[int, int], anchored: Checkpoint | None, report: NodeReport
+    folder: Folder,
+    chain: Chain,
+    ciphers: SegmentCiphers,
+    report: NodeReport,
+    *,
+    seen: Mapping[int, int],
+    anchored: Checkpoint | None,
 ) -> None:
     """Verify all segments that the chain names, and their sessions.
 
@@ -29,8 +37,28 @@ def verify_segments(
     _check_presence(folder, chain, seen, report)
     sessions = _Sessions(chain, report)
     for segment in sorted(chain.begun.keys() - chain.removals.keys()):
-        _Segment(folder, chain, segment, seen.get(segment, 0), report).check(sessions, anchored)
+        _Segment(folder, chain, ciphers, report, segment=segment, seen=seen.get(segment, 0)).check(sessions, anchored)
     sessions.check_heads()
+    _note_encrypted(chain, ciphers, report)
+
+
+def _note_encrypted(chain: Chain, ciphers: SegmentCiphers, report: NodeReport) -> None:
+    """Say of how many segments only the hashes were checked."""
+    closed: Counter[str] = Counter()
+    opened = 0
+    for segment in chain.wrapped.keys() - chain.removals.keys():
+        try:
+            ciphers.of(segment)
+            opened += 1
+        except NoKey:
+            closed[ciphers.key_of(segment)] += 1
+    if opened:
+        report.notes.append(f"{opened} segments are encrypted; every record of theirs was decrypted")
+    for key, count in sorted(closed.items()):
+        report.notes.append(
+            f"{count} segments are encrypted with the key {key}, which is not at hand: their hashes were checked, what "
+            "they say was not read"
+        )
 
 
 def _check_presence(folder: Folder, chain: Chain, seen: Mapping[int, int], report: NodeReport) -> None:
@@ -50,7 +78,9 @@ def _file(folder: Folder, segment: int) -> str:
 class _Segment:
     """One segment: its files' digests, its content's digests, its records."""
 
-    def __init__(self, folder: Folder, chain: Chain, segment: int, seen: int, report: NodeReport) -> None:
+    def __init__(
+        self, folder: Folder, chain: Chain, ciphers: SegmentCiphers, report: NodeReport, *, segment: int, seen: int
+    ) -> None:
         self._folder = folder
         self._chain = chain
         self._number = segment
@@ -59,6 +89,10 @@ class _Segment:
         self._file = _file(folder, segment)
         self._sealed = chain.sealed.get(segment)
         self._ended = chain.ended.get(segment)
+        self._cipher: SegmentCipher | None = None
+        with suppress(NoKey):
+            self._cipher = ciphers.of(segment)
+        self._readable = self._cipher is not None or segment not in chain.wrapped
 
     def check(self, sessions: _Sessions, anchored: Checkpoint | None) -> None:
         """Check everything about the segment; its records are passed on to `sessions`."""
@@ -74,6 +108,8 @@ class _Segment:
                         break
                     late = self._sealed is None and item.offset >= self._seen
                     sessions.take(item, self._file, self._number, fresh=item.offset >= fresh, late=late)
+                    if self._readable:
+                        sessions.read(item, self._file, self._cipher)
                 hashed.finish()
         except OSError:
             self._find(Kind.MISSING, f"segment {self._number} is gone or cannot be read")
@@ -192,8 +228,6 @@ class _Sessions:
             self._report.unanchored[opened.session] = self._report.unanchored.get(opened.session, 0) + 1
         place = self._places.setdefault(record.stream, _Place(0, seed(record.stream)))
         self._check_place(record, place, file)
-        if record.number == 0:
-            self._check_name(record, opened.session, file)
         place.number, place.head, place.segment = record.number + 1, record.hash, segment
 
     def _check_place(self, record: Record, place: _Place, file: str) -> None:
@@ -212,9 +246,14 @@ class _Sessions:
         elif not record.follows(place.head):
             self._find(Kind.CHANGED, record, file, "the record was changed, or the one before replaced")
 
-    def _check_name(self, record: Record, session: str, file: str) -> None:
+    def read(self, record: Record, file: str, cipher: SegmentCipher | None) -> None:
+        """Check what a record says: an encrypted one can be decrypted, a session's first one names that session."""
+        opened = self._chain.opened.get(record.stream)
+        if opened is None or (record.number > 0 and cipher is None):
+            return
+        session = opened.session
         try:
-            event = decode(record.payload)
+            event = decode_record(record, cipher)
         except UnreadableEvent as error:
             self._find(Kind.CHANGED, record, file, str(error))
             return
