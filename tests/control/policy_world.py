@@ -65,6 +65,9 @@ class Words:
     def session(self, opening: Opening) -> ProtocolSession:
         raise NotImplementedError
 
+    def auditor(self, opening: Opening, credential: Credential, database: str) -> Companion | None:
+        return None
+
     def companion(self, opening: Opening, credential: Credential, name: str) -> Companion | None:
         raise NotImplementedError
 

@@ -268,6 +268,9 @@ class Toy:
     def environment(self, address: ClientAddress) -> Mapping[str, str]:
         return {}
 
+    def auditor(self, opening: Opening, credential: Credential, database: str) -> None:
+        return None
+
     def classify(self, text: str, database: str) -> Sequence[Statement]:
         return ()
 

@@ -1,19 +1,20 @@
-"""Reaching everything that a configuration names: each issuer's keys, and a log-in to each resource."""
+"""Reaching everything that a configuration names: each issuer's keys, a log-in to each resource, ways around it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+from blastwall.app.exposure import exposure
 from blastwall.app.plan import Plan
 from blastwall.config.model import Issuer
 from blastwall.identity.keys import KeysUnavailable
 from blastwall.identity.loaders import loader_for
 from blastwall.model.resource import Resource
-from blastwall.protocols.contract import Limits
+from blastwall.protocols.contract import Finding, Limits
 from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.companions import Setting, SideConnection
 from blastwall.relay.limits import RelayLimits
@@ -37,13 +38,21 @@ class Dialled:
     reached: bool
     seconds: float
     detail: str
+    findings: Sequence[Finding] = ()
+    """Of a resource: whether it can be reached around the gateway."""
 
 
 async def dial_all(plan: Plan) -> Sequence[Dialled]:
-    """Dial every issuer and resource at once; each has 15 seconds."""
+    """Dial every issuer and resource at once; each has 15 seconds. Then look for ways around the resources."""
     issuers = [_timed(f"issuer {each.name}", partial(_keys, each)) for each in plan.configuration.issuers]
-    resources = [_timed(f"resource {name}", partial(_log_in, plan, each)) for name, each in plan.resources.items()]
+    resources = [_examined(plan, name, each) for name, each in plan.resources.items()]
     return await asyncio.gather(*issuers, *resources)
+
+
+async def _examined(plan: Plan, name: str, resource: Resource) -> Dialled:
+    setting = _setting(plan, resource)
+    dialled = await _timed(f"resource {name}", partial(_log_in, setting))
+    return replace(dialled, findings=await exposure(plan, setting))
 
 
 async def _timed(what: str, dial: Callable[[], Awaitable[str]]) -> Dialled:
@@ -66,12 +75,13 @@ async def _keys(issuer: Issuer) -> str:
     return f"{len(keys)} keys"
 
 
-async def _log_in(plan: Plan, resource: Resource) -> str:
+async def _log_in(setting: Setting) -> str:
     """Log in as the gateway itself does for its side connections, and ask one question.
 
     The credential is the one for everybody else, or the first: it is the one that side connections use.
     """
-    connection = SideConnection(resource.databases[0] if resource.databases else "", _setting(plan, resource))
+    resource = setting.resource
+    connection = SideConnection(resource.databases[0] if resource.databases else "", setting)
     reply: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     try:
         connection.look_up(_QUESTION, reply.set_result)
@@ -80,7 +90,7 @@ async def _log_in(plan: Plan, resource: Resource) -> str:
         connection.close("asked")
     if isinstance(answer, Exception):
         raise NotReached(str(answer))
-    return f"logged in at {resource.upstream}"
+    return f"logged in at {' or '.join(map(str, resource.hosts))}"
 
 
 def _setting(plan: Plan, resource: Resource) -> Setting:

@@ -29,12 +29,19 @@ def register(app: typer.Typer) -> None:
 
 def check(
     config: Annotated[Path, typer.Option("-c", "--config", help="The configuration file.")] = Path("blastwall.yaml"),
-    dial: Annotated[bool, typer.Option("--dial", help="Log in to each resource and fetch each issuer's keys.")] = False,
+    dial: Annotated[
+        bool, typer.Option("--dial", help="Log in to each resource, look for ways around it, fetch keys.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with 1 also where --dial finds a way around the gateway.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Validate the configuration, its policies, packs, masking rules, certificates and secrets.
 
-    Ends with 2 if the configuration cannot be used, with 1 if something cannot be reached.
+    Ends with 2 if the configuration cannot be used, with 1 if something cannot be reached. A way around the gateway
+    (public network access, other logins with rights, too powerful a credential) is a warning; with `--strict` it ends
+    with 1 too.
     """
     from blastwall.app.advice import cautions, secrets
     from blastwall.app.plan import Unusable, prepare
@@ -55,7 +62,8 @@ def check(
         _show(plan, dialled)
         for warning in warnings:
             warn(warning)
-    if any(not each.reached for each in dialled):
+    around = any(finding.weight == "warning" for each in dialled for finding in each.findings)
+    if any(not each.reached for each in dialled) or (strict and around):
         raise typer.Exit(FAILED)
 
 
@@ -119,6 +127,7 @@ def _as_json(dialled: Dialled) -> Summary:
         "reached": dialled.reached,
         "milliseconds": round(dialled.seconds * 1000),
         "detail": dialled.detail,
+        "exposure": [{"weight": str(one.weight), "what": one.what, "remedy": one.remedy} for one in dialled.findings],
     }
 
 
@@ -131,8 +140,24 @@ def _show(plan: Plan, dialled: Sequence[Dialled]) -> None:
     for label, text in rows:
         padding = " " * (width - len(Text.from_markup(label)))
         console.print(f"  [cyan]{label}[/]{padding}  {escape(text)}" if label else "")
+    _show_exposure(dialled)
     if not dialled:
         console.print("\nNothing was dialled; `--dial` logs in to each resource and fetches each issuer's keys.")
+
+
+_MARKS = {"good": "[green]good[/]   ", "note": "[cyan]note[/]   ", "warning": "[bold yellow]warning[/]"}
+
+
+def _show_exposure(dialled: Sequence[Dialled]) -> None:
+    """Print whether each resource can be reached around the gateway: what is wrong first, with what to do."""
+    for each in dialled:
+        if each.findings:
+            console.print(f"\n  [cyan]around the gateway[/]  {escape(each.what)}")
+        order = {weight: place for place, weight in enumerate(reversed(_MARKS))}
+        for finding in sorted(each.findings, key=lambda one: order[one.weight]):
+            console.print(f"    {_MARKS[finding.weight]}  {escape(finding.what)}")
+            if finding.remedy:
+                console.print(f"             [dim]→ {escape(finding.remedy)}[/]")
 
 
 def _facts(plan: Plan) -> list[tuple[str, str]]:

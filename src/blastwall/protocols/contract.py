@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from importlib.resources.abc import Traversable
 from typing import NewType, Protocol
 
@@ -339,6 +340,27 @@ class Companion(Protocol):
         """Answer with `Answered(number, …)` now or later; several may be under way."""
 
 
+class Weight(StrEnum):
+    """How much a finding matters: as it should be, worth knowing, or a way around the gateway."""
+
+    GOOD = "good"
+    NOTE = "note"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something of a resource that says whether the gateway can be gone around, and what to do about it."""
+
+    weight: Weight
+    what: str
+    remedy: str = ""
+
+
+AUDIT = "audit"
+"""The question to an auditor; its reply is a tuple of `Finding`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClientAddress:
     """What `connect` knows: how a client reaches a resource's listener. `ca` (PEM) verifies the gateway."""
@@ -374,6 +396,9 @@ class ProtocolKind(Protocol):
     def session(self, opening: Opening) -> ProtocolSession: ...
 
     def companion(self, opening: Opening, credential: Credential, name: str) -> Companion | None: ...
+
+    def auditor(self, opening: Opening, credential: Credential, database: str) -> Companion | None:
+        """Return a companion that answers `AUDIT`: what the resource says of itself; None where it cannot be asked."""
 
     def environment(self, address: ClientAddress) -> Mapping[str, str]:
         """Environment variables that make the protocol's ordinary clients use the gateway."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from blastwall.model.credential import Credential
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import ClientAddress, Opening
+from blastwall.protocols.postgres.audit import PostgresAuditor
 from blastwall.protocols.postgres.catalog import PostgresCompanion
 from blastwall.protocols.postgres.conversation import stated
 from blastwall.protocols.postgres.session import PostgresSession
@@ -42,6 +43,9 @@ class PostgresKind:
 
     def companion(self, opening: Opening, credential: Credential, name: str) -> PostgresCompanion:
         return PostgresCompanion(opening, credential, name)
+
+    def auditor(self, opening: Opening, credential: Credential, database: str) -> PostgresAuditor:
+        return PostgresAuditor(opening, credential, database)
 
     def classify(self, text: str, database: str) -> Sequence[Statement]:
         catalog = Catalog(database, 0, (), (), ("pg_catalog", "information_schema", "public"), believes=True)
