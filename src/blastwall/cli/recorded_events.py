@@ -20,6 +20,7 @@ from blastwall.model.events import (
     StatementInjected,
     StatementLimited,
     StatementRefused,
+    StatementRepeated,
     StatementRuled,
     StatementWithdrawn,
 )
@@ -59,6 +60,8 @@ def _statement(event: Event) -> list[str]:
         case StatementAsked():
             doubt = [f"  doubt: {visible(event.doubt)}"] if event.doubt else []
             return [f"#{event.number} {asked(event)}", *block(event.text), *values(event.parameters), *doubt]
+        case StatementRepeated():
+            return [f"#{event.number} the same as #{event.first}, allowed as before", *values(event.parameters)]
         case StatementRuled():
             return [f"#{event.number} {ruling(event.ruling)}"]
         case StatementRefused():

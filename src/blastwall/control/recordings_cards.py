@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blastwall.model.events import (
     Event,
@@ -16,6 +16,7 @@ from blastwall.model.events import (
     StatementInjected,
     StatementLimited,
     StatementRefused,
+    StatementRepeated,
     StatementRuled,
     StatementWithdrawn,
 )
@@ -67,6 +68,8 @@ def _put(cards: dict[int, Card], event: Event) -> None:
     match event:
         case StatementAsked():
             _card(cards, event.number).asked = event
+        case StatementRepeated():
+            _repeat(cards, event)
         case StatementRuled():
             _card(cards, event.number).rulings.append(event)
         case HoldStarted():
@@ -85,6 +88,14 @@ def _put(cards: dict[int, Card], event: Event) -> None:
             _card(cards, event.number).withdrawn = True
         case _:
             pass
+
+
+def _repeat(cards: dict[int, Card], event: StatementRepeated) -> None:
+    """Tell a repeated statement whole; where retention deleted what it repeats, only what it says itself."""
+    card, first = _card(cards, event.number), cards.get(event.first)
+    if first is not None and first.asked is not None:
+        card.asked = replace(first.asked, at=event.at, number=event.number, parameters=event.parameters)
+        card.rulings = [replace(ruled, at=event.at, number=event.number) for ruled in first.rulings]
 
 
 def _card(cards: dict[int, Card], number: int) -> Card:

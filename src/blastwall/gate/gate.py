@@ -133,6 +133,7 @@ class Gate:
 
     def policy_changed(self) -> None:
         """Have every session ask again for what was allowed and not yet executed."""
+        self._shared.generation += 1
         for gate in tuple(self._open.values()):
             try:
                 gate.reconsider()

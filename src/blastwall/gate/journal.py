@@ -26,6 +26,11 @@ class Unrecorded:
         """See `ports.SessionRecord`."""
         durable(self._failure)
 
+    @property
+    def part(self) -> int:
+        """See `ports.SessionRecord`."""
+        return 0
+
     def close(self) -> None:
         """See `ports.SessionRecord`."""
 
@@ -77,6 +82,11 @@ class Journal:
         if failure is not None:
             self.fail(failure)
             raise failure
+
+    @property
+    def part(self) -> int:
+        """See `ports.SessionRecord`."""
+        return self._record.part
 
     def fail(self, failure: RecordingFailed) -> None:
         """Note that a write failed."""

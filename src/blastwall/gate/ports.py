@@ -14,7 +14,7 @@ from blastwall.model.masks import MaskRules
 from blastwall.model.principal import Principal
 from blastwall.model.resource import Resource
 from blastwall.model.ruling import Approval, Decision, Ruling
-from blastwall.model.statement import RedactedStatement, Statement
+from blastwall.model.statement import Parameter, RedactedStatement, Statement
 
 IPAddress = IPv4Address | IPv6Address
 
@@ -162,6 +162,11 @@ class Masking(Protocol):
     def redact(self, resource: Resource, statement: Statement) -> RedactedStatement:
         """Redact secrets, literals and values of masked columns and whatever a detector finds; nobody is exempt."""
 
+    def redact_values(
+        self, resource: Resource, parameters: tuple[Parameter, ...], values: tuple[str | bytes | None, ...]
+    ) -> tuple[str | None, ...]:
+        """Redact other values of the same parameters, as `redact` does."""
+
 
 # ── containment ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -201,6 +206,10 @@ class SessionRecord(Protocol):
         With durability `process` that is after write(2) returned, possibly before `write` returns. On failure
         `durable` gets the error and every later write fails too.
         """
+
+    @property
+    def part(self) -> int:
+        """The part of the recording that is written now; what a part refers to must be in it."""
 
     def close(self) -> None:
         """Seal the session: its head joins the node's chain."""

@@ -18,7 +18,18 @@ from blastwall.gate.statements import Reply, Statements, asked_event
 from blastwall.model.events import LoginRefused, SessionClosed, StatementInjected, StatementRefused
 from blastwall.model.statement import Statement
 from blastwall.protocols import contract
-from blastwall.protocols.contract import Admit, Answer, Ask, Deny, Exceeded, Finished, Injected, Login, Withdraw
+from blastwall.protocols.contract import (
+    Admit,
+    Answer,
+    Ask,
+    Deny,
+    Exceeded,
+    Finished,
+    Injected,
+    Login,
+    Repeat,
+    Withdraw,
+)
 
 _log = structlog.get_logger(__name__)
 _STRIDE = 60.0
@@ -63,7 +74,10 @@ class SessionGate:
     def ask(self, ask: Ask, reply: Callable[[int, Answer], None]) -> None:
         """Answer a question by `reply`, now where everything is at hand, else later; not at all once withdrawn."""
         question = ask.question
-        if isinstance(question, Login):
+        if isinstance(question, Repeat):
+            if self._statements is not None and not self._closed:
+                self._statements.repeat(ask.number, question, reply)
+        elif isinstance(question, Login):
             self._ask_login(ask.number, question, reply)
         elif self._closed:
             return

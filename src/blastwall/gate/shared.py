@@ -56,7 +56,10 @@ def _counted(principal: Principal) -> str:
 
 @dataclass(slots=True)
 class Shared:
-    """What all sessions share. Only `hold` changes."""
+    """What all sessions share. Only `hold` and `generation` change.
+
+    `generation` counts the changes of policies and masking rules: an answer stands within one.
+    """
 
     identity: Identity
     policy: Policy
@@ -69,6 +72,7 @@ class Shared:
     binding_key: bytes = field(repr=False)
     later: Scheduler
     slots: Slots
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,25 @@ from blastwall.model.events import (
     StatementFinished,
     StatementLimited,
     StatementRefused,
+    StatementRepeated,
     StatementRuled,
     StatementWithdrawn,
 )
-from blastwall.model.ruling import Decision, Ruling
+from blastwall.model.masks import MaskRules
+from blastwall.model.ruling import NONE, Decision, Ruling
 from blastwall.model.statement import RedactedStatement, Stage, Statement
-from blastwall.protocols.contract import Allow, Answer, Deny, Exceeded, Finished, Held, Refused
+from blastwall.protocols.contract import (
+    Allow,
+    Answer,
+    AskWhole,
+    Deny,
+    Exceeded,
+    Finished,
+    Held,
+    Refused,
+    Repeat,
+    Standing,
+)
 
 Reply = Callable[[int, Answer], None]
 
@@ -57,6 +70,22 @@ class _Waiting:
     question: _Question
     hold: Hold
     ruling: Ruling
+
+
+class Answered(Standing):
+    """An answer that stands, and what it depended on besides principal, resource and containment.
+
+    `first` is the number of the statement whose record its repetitions refer to, in `part` of the recording.
+    """
+
+    __slots__ = ("allow", "first", "generation", "part", "statement")
+
+    def __init__(self, first: int, statement: Statement, generation: int, part: int, mask: MaskRules) -> None:
+        self.first = first
+        self.statement = statement
+        self.generation = generation
+        self.part = part
+        self.allow = Allow(mask, standing=self)
 
 
 class Statements:
@@ -97,7 +126,32 @@ class Statements:
                 self._hold(question, asked, redacted, ruling)
                 return
             ruling = replace(ruling, decision=Decision.ALLOW, reason="prepared only; execution waits for approval")
-        self._answer(question, ruling, [asked, StatementRuled(now, number, ruling)])
+        stands = ruling.obligations == NONE and not statement.doubt
+        self._answer(question, ruling, [asked, StatementRuled(now, number, ruling)], stands=stands)
+
+    def repeat(self, number: int, repeat: Repeat, reply: Reply) -> None:
+        """Answer a statement whose answer may stand; where it does not, have it asked as a whole."""
+        standing = repeat.standing
+        now = self._shared.clock()
+        if not isinstance(standing, Answered) or not self._stands(standing, now):
+            reply(number, AskWhole())
+            return
+        parameters = standing.statement.parameters
+        values = self._shared.masking.redact_values(self._facts.resource, parameters, repeat.values)
+        self._waiting[number] = now
+        self._meter.ruled(Decision.ALLOW)
+        repeated = StatementRepeated(now, number, standing.first, values)
+        self._journal.write([repeated], partial(self._settle, number, reply, standing.allow))
+
+    def _stands(self, standing: Answered, now: float) -> bool:
+        """Whether everything that the answer depended on is as it was; a part of the recording refers to itself only."""
+        subject = self._subject
+        return (
+            standing.generation == self._shared.generation
+            and standing.part == self._journal.part
+            and now < self._deadline
+            and self._shared.containment.against(subject.principal, subject.resource) is None
+        )
 
     def _rule(self, statement: Statement, now: float) -> Ruling:
         shared, subject = self._shared, self._subject
@@ -108,12 +162,18 @@ class Statements:
             return Ruling(Decision.DENY, cut, version=shared.policy.version)
         return shared.policy.rule(subject, shared.masking.judged(subject.principal, self._facts.resource, statement))
 
-    def _answer(self, question: _Question, ruling: Ruling, events: list[Event]) -> None:
-        """Record what was ruled; once that is durable, answer."""
+    def _answer(
+        self, question: _Question, ruling: Ruling, events: list[Event], *, stands: bool = False
+    ) -> None:
+        """Record what was ruled; once that is durable, answer. An answer that `stands` is good for its like."""
         answer: Answer
         if ruling.decision is Decision.ALLOW:
             mask = self._shared.masking.rules(self._subject.principal, self._facts.resource)
-            answer = Allow(mask, ruling.obligations)
+            if stands:
+                generation, part = self._shared.generation, self._journal.part
+                answer = Answered(question.number, question.statement, generation, part, mask).allow
+            else:
+                answer = Allow(mask, ruling.obligations)
         else:
             answer = Deny(wording.denied(ruling))
             events.append(StatementRefused(self._shared.clock(), question.number, answer.reason))

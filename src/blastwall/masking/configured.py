@@ -10,7 +10,7 @@ from blastwall.masking.statements import StatementRedactor
 from blastwall.model.masks import NO_MASKS, ColumnRule, DetectRule, MaskRules
 from blastwall.model.principal import Principal
 from blastwall.model.resource import Resource
-from blastwall.model.statement import RedactedStatement, Statement
+from blastwall.model.statement import Parameter, RedactedStatement, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,14 @@ class ConfiguredMasking:
     def redact(self, resource: Resource, statement: Statement) -> RedactedStatement:
         """Return text and parameters as a recording may hold them; nobody is exempt."""
         return self._state.redactors.get(resource.name, _UNMASKED).redact(statement)
+
+    def redact_values(
+        self, resource: Resource, parameters: tuple[Parameter, ...], values: tuple[str | bytes | None, ...]
+    ) -> tuple[str | None, ...]:
+        """Return other values of the same parameters as a recording may hold them; nobody is exempt."""
+        if not values:
+            return ()
+        return self._state.redactors.get(resource.name, _UNMASKED).redact_values(parameters, values)
 
 
 def _rules(rules: Sequence[ColumnRule | DetectRule], key: bytes) -> MaskRules:

@@ -46,6 +46,17 @@ class StatementRedactor:
         parameters = tuple([self._parameter(parameter, doubt) for parameter in statement.parameters])
         return RedactedStatement(self._text(statement, doubt), parameters)
 
+    def redact_values(
+        self, parameters: tuple[Parameter, ...], values: tuple[str | bytes | None, ...]
+    ) -> tuple[str | None, ...]:
+        """Return other values of the same parameters as a recording may hold them."""
+        return tuple(
+            [
+                self._parameter(Parameter(value, like.column, like.secret), doubt=False)
+                for like, value in zip(parameters, values, strict=True)
+            ]
+        )
+
     def _text(self, statement: Statement, doubt: bool) -> str:
         text = statement.text
         spans = [span for literal in statement.literals if (span := self._literal(text, literal)) is not None]

@@ -77,6 +77,19 @@ class StatementAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementRepeated:
+    """Statement `first` of this session was asked for again and allowed by the same ruling, with these values.
+
+    It stands for a `StatementAsked` and a `StatementRuled`, and is written where they would be.
+    """
+
+    at: float
+    number: int
+    first: int
+    parameters: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StatementRuled:
     """Policy's ruling. Written before any byte of the statement is on the wire."""
 
@@ -175,6 +188,7 @@ Event = (
     | LoginAdmitted
     | LoginRefused
     | StatementAsked
+    | StatementRepeated
     | StatementRuled
     | HoldStarted
     | HoldEnded

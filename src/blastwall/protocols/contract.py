@@ -55,12 +55,29 @@ class Login:
     application: str = ""
 
 
+class Standing:
+    """An answer that stands: made by the gate, opaque to a session, shown again in a `Repeat`."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Repeat:
+    """The statement that `standing` was given for, again, in the same state of the session, with these bind values.
+
+    The gate answers as to a whole statement, or with `AskWhole` where the answer does not stand any more.
+    """
+
+    standing: Standing
+    values: tuple[str | bytes | None, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A question that the gate answers by its `number`; numbers rise within a session."""
 
     number: int
-    question: Login | Statement
+    question: Login | Statement | Repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +100,14 @@ class Admit:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """The statement may be sent, its results masked by `mask`."""
+    """The statement may be sent, its results masked by `mask`.
+
+    Where there is a `standing`, the same statement may be asked for again by it.
+    """
 
     mask: MaskRules = NO_MASKS
     obligations: Obligations = NONE
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +124,12 @@ class Deny:
     reason: str
 
 
-Answer = Admit | Allow | Held | Deny
+@dataclass(frozen=True, slots=True)
+class AskWhole:
+    """What a `Repeat` asked for must be asked as a whole statement: its number is void."""
+
+
+Answer = Admit | Allow | Held | Deny | AskWhole
 
 
 # ── carried out by the relay ─────────────────────────────────────────────────────────────────────────────────────────

@@ -17,6 +17,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "login_admitted": events.LoginAdmitted,
     "login_refused": events.LoginRefused,
     "statement_asked": events.StatementAsked,
+    "statement_repeated": events.StatementRepeated,
     "statement_ruled": events.StatementRuled,
     "hold_started": events.HoldStarted,
     "hold_ended": events.HoldEnded,

@@ -15,6 +15,7 @@ from blastwall.model.events import (
     StatementInjected,
     StatementLimited,
     StatementRefused,
+    StatementRepeated,
     StatementRuled,
 )
 from blastwall.model.ids import segment as escaped
@@ -334,6 +335,8 @@ def _words(event: Event) -> Iterator[str]:
     match event:
         case StatementAsked():
             yield event.text
+            yield from (value for value in event.parameters if value is not None)
+        case StatementRepeated():
             yield from (value for value in event.parameters if value is not None)
         case StatementInjected():
             yield event.text

@@ -69,6 +69,11 @@ class Record:
             return
         self.recorder.append(self, events, durable)
 
+    @property
+    def part(self) -> int:
+        """The number of the segment that is written now; 0 where none is open."""
+        return self._recorder.segment
+
     def close(self, why: str = "") -> None:
         """Put the session's head into the node's chain, with the reason where it did not end itself."""
         if not self.closed:
@@ -114,6 +119,12 @@ class Recorder:
         self._lock: FolderLock | None = None
         self._log: NodeLog | None = None
         self._durability: Durability = AfterWrite()
+
+    @property
+    def segment(self) -> int:
+        """The number of the open segment; 0 where none is."""
+        live = self._log.live if self._log is not None else None
+        return live.number if live is not None else 0
 
     async def start(self) -> None:
         """Take the folder, recover what an earlier gateway left, and begin to make checkpoints.

@@ -20,6 +20,7 @@ from blastwall.model.events import (
     StatementAsked,
     StatementFinished,
     StatementRefused,
+    StatementRepeated,
 )
 from blastwall.recording.encryption import SegmentCipher
 from blastwall.recording.frames import NOT_JSON
@@ -79,6 +80,8 @@ class Portion(msgspec.Struct, omit_defaults=True):
             case StatementAsked():
                 self.statements += 1
                 self._take_effects(event)
+            case StatementRepeated():
+                self.statements += 1
             case StatementFinished():
                 self.rows += event.rows
                 self.failed += event.error is not None
