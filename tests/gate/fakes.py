@@ -129,6 +129,13 @@ class FakeMasking:
             raise self.error
         return RedactedStatement(statement.text.replace("hunter2", "***"), ())
 
+    def redact_values(
+        self, resource: Resource, parameters: tuple[Parameter, ...], values: tuple[str | bytes | None, ...]
+    ) -> tuple[str | None, ...]:
+        if self.error is not None:
+            raise self.error
+        return tuple(str(value).replace("hunter2", "***") for value in values)
+
 
 @dataclass
 class FakeContainment:
@@ -150,6 +157,7 @@ class FakeRecord:
         self._recorder = recorder
         self.events: list[Event] = []
         self.closed = 0
+        self.part = 1
 
     def write(self, events: Sequence[Event], durable: Callable[[RecordingFailed | None], None]) -> None:
         recorder = self._recorder

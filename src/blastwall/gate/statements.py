@@ -144,7 +144,7 @@ class Statements:
         self._journal.write([repeated], partial(self._settle, number, reply, standing.allow))
 
     def _stands(self, standing: Answered, now: float) -> bool:
-        """Whether everything that the answer depended on is as it was; a part of the recording refers to itself only."""
+        """Whether all that the answer depended on is as it was. A part of the recording refers to itself only."""
         subject = self._subject
         return (
             standing.generation == self._shared.generation
@@ -162,9 +162,7 @@ class Statements:
             return Ruling(Decision.DENY, cut, version=shared.policy.version)
         return shared.policy.rule(subject, shared.masking.judged(subject.principal, self._facts.resource, statement))
 
-    def _answer(
-        self, question: _Question, ruling: Ruling, events: list[Event], *, stands: bool = False
-    ) -> None:
+    def _answer(self, question: _Question, ruling: Ruling, events: list[Event], *, stands: bool = False) -> None:
         """Record what was ruled; once that is durable, answer. An answer that `stands` is good for its like."""
         answer: Answer
         if ruling.decision is Decision.ALLOW:

@@ -107,7 +107,7 @@ class Allow:
 
     mask: MaskRules = NO_MASKS
     obligations: Obligations = NONE
-    standing: Standing | None = None
+    standing: Standing | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,11 @@ class Inbox:
         self._data = self._data[self._position :] + data if self._position < len(self._data) else data
         self._position = 0
 
+    def feed_first(self, data: bytes) -> None:
+        """Put bytes before those that wait."""
+        self._data = data + self._data[self._position :]
+        self._position = 0
+
     def peek(self) -> Frame | None:
         """Return the next whole (or oversized) message, None where it is not there yet.
 

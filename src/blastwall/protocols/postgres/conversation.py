@@ -39,7 +39,7 @@ from blastwall.protocols.postgres.limited import oblige
 from blastwall.protocols.postgres.limiting import Limiter
 from blastwall.protocols.postgres.messages import Parse, encode_parse, encode_query
 from blastwall.protocols.postgres.naming import Names
-from blastwall.protocols.postgres.pipeline import Entry, Owed, Pipeline, Running
+from blastwall.protocols.postgres.pipeline import Entry, Moment, Owed, Pipeline, Running
 from blastwall.protocols.postgres.results import ResultGuard
 from blastwall.sql.postgres import Classified, NameState, facts
 
@@ -124,6 +124,10 @@ class Conversation:
             text, classified, self.database, stage, parameters, in_transaction=self.in_transaction, filters=filters
         )
 
+    def next_number(self) -> int:
+        """A number for an ask of this session."""
+        return next(self._numbers)
+
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def ask(
@@ -137,7 +141,8 @@ class Conversation:
         verdict: tuple[str, str] | None = None,
     ) -> None:
         """Raise the asks; `release` is called with what runs once all are allowed."""
-        running = tuple(Running(next(self._numbers), classified, text) for _, classified in statements)
+        moment = Moment(self.snapshot, facts(self.names.state), self.in_transaction)
+        running = tuple(Running(self.next_number(), classified, text, moment=moment) for _, classified in statements)
         self.waiting = Waiting(running, lambda out: release(running, out), extended, verdict=verdict)
         for (statement, _), one in zip(statements, running, strict=True):
             outputs.append(Ask(one.number, statement))
@@ -214,7 +219,7 @@ class Conversation:
 
     def _allowed(self, waiting: Waiting, one: Running, answer: Allow, outputs: list[Output]) -> None:
         waiting.allowed.add(one.number)
-        one.rules = answer.mask
+        one.rules, one.standing = answer.mask, answer.standing
         if waiting.verdict is not None:
             self._refused(waiting, one, *waiting.verdict, outputs)
             return

@@ -47,6 +47,11 @@ class Names:
     def portals(self) -> tuple[Portal, ...]:
         return (*self._portals.values(), *self._pending_portals.values())
 
+    @property
+    def has_portals(self) -> bool:
+        """Whether a portal is open, or may be."""
+        return bool(self._portals or self._pending_portals)
+
     def sent_parse(self, prepared: Prepared) -> None:
         self._pending_prepared[prepared.name] = prepared
         self._ahead = before(self._ahead, _prepares(prepared))
@@ -133,7 +138,8 @@ class Names:
         if not transaction_open:
             ended = {portal.name for portal in self._portals.values() if not portal.gone}
             kept = {name: one for name, one in self._settled.cursors.items() if name not in ended}
-            self._settled = replace(self._settled, cursors=kept)
+            if len(kept) != len(self._settled.cursors):
+                self._settled = replace(self._settled, cursors=kept)
             self._portals.clear()
         self._ahead = self._settled
 

@@ -11,13 +11,41 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import NamedTuple
 
 from blastwall.masking.plan import MaskPlan
 from blastwall.model.masks import NO_MASKS, MaskRules
+from blastwall.protocols.contract import Standing
+from blastwall.protocols.postgres.catalog import Snapshot
 from blastwall.protocols.postgres.copy_rows import CopyMask
 from blastwall.protocols.postgres.messages import Field
 from blastwall.protocols.postgres.portions import Store
 from blastwall.sql.postgres import Catalog, Classified, NameState
+
+
+class Moment(NamedTuple):
+    """What a classification and its ruling depend on besides the text: the catalog, the names, the transaction."""
+
+    snapshot: Snapshot
+    facts: tuple[object, ...]
+    inside: bool
+
+
+class Known:
+    """A statement whose answer stands, the moment that it was asked in, and how its result was described."""
+
+    __slots__ = ("classified", "described", "fields", "guarded", "moment", "plan", "rules", "standing", "types")
+
+    def __init__(self, standing: Standing, running: Running, moment: Moment) -> None:
+        self.standing = standing
+        self.classified: Classified = running.classified
+        self.rules: MaskRules = running.rules
+        self.guarded = running.guarded
+        self.moment = moment
+        self.types: tuple[int, ...] = ()
+        self.described: bytes | None = None
+        self.fields: tuple[Field, ...] = ()
+        self.plan: MaskPlan | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +53,8 @@ class Running:
     """A statement that was allowed: what its `Finished` will say, and how its results are masked.
 
     `text` is the whole text that `classified` has its offsets in. `limit_rows` and `limit_affected` bound the rows that
-    it may give and change; `given` is how many of them an earlier asking of the same portal has given.
+    it may give and change; `given` is how many of them an earlier asking of the same portal has given. `standing` is an
+    answer that stands, and `moment` the state in which it was asked for.
     """
 
     number: int
@@ -43,7 +72,8 @@ class Running:
     limit_rows: int | None = None
     limit_affected: int | None = None
     given: int = 0
-    masked: dict[str, int] = field(default_factory=dict)
+    standing: Standing | None = None
+    moment: Moment | None = None
 
     @property
     def limited(self) -> bool:
@@ -57,6 +87,7 @@ class Prepared:
 
     `state` is what names meant when it was last judged, None for one of SQL's own PREPARE; where names or the catalog
     have changed since, it is judged anew, and `version` counts how often. `gone` marks a name that was deallocated.
+    `message` is the Parse that it came by, where that is short, and `known` what the fast lane knows of its execution.
     """
 
     name: str
@@ -68,6 +99,8 @@ class Prepared:
     fields: tuple[Field, ...] | None = None
     version: int = 0
     gone: bool = False
+    message: bytes = b""
+    known: Known | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -17,6 +17,7 @@ from blastwall.model.statement import Parameter, Stage, Statement
 from blastwall.protocols.contract import UPSTREAM, Close, Output, Send
 from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.conversation import Conversation
+from blastwall.protocols.postgres.learned import Learned
 from blastwall.protocols.postgres.messages import (
     FLUSH,
     Named,
@@ -44,8 +45,9 @@ _TEXTS = frozenset(b"QP")
 class Requests:
     """Bytes of the client's in, outputs out."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, learned: Learned) -> None:
         limits = conversation.opening.limits
+        self._learned = learned
         texts = limits.statement + _TEXT_OVERHEAD
         self._shared = conversation
         self._inbox = Inbox(limits.message, dict.fromkeys(_TEXTS, texts))
@@ -78,6 +80,11 @@ class Requests:
 
     def receive(self, data: bytes) -> list[Output]:
         self._inbox.feed(data)
+        return self.go_on()
+
+    def receive_first(self, data: bytes) -> list[Output]:
+        """Take what came before everything that waits."""
+        self._inbox.feed_first(data)
         return self.go_on()
 
     def go_on(self) -> list[Output]:
@@ -128,6 +135,8 @@ class Requests:
             if any(one.limited for one in running):
                 shared.limits.query(list(running), out)
                 return
+            if len(running) == 1:
+                self._learned.query(message, running[0])
             out.append(Send(UPSTREAM, message))
             shared.pipeline.push(Entry(Owed.QUERY, shared.pipeline.segment, running=list(running)))
             for one in running:
@@ -173,6 +182,7 @@ class Requests:
         )
 
         def release(running: tuple[Running, ...], out: list[Output]) -> None:
+            self._learned.parse(message, prepared, running[0])
             out.append(Send(UPSTREAM, message))
             shared.pipeline.push(Entry(Owed.PARSE, shared.pipeline.segment, running=list(running), prepared=prepared))
             shared.names.sent_parse(prepared)
@@ -196,6 +206,7 @@ class Requests:
         self._judge_anew(prepared)
 
         def release(running: tuple[Running, ...], out: list[Output]) -> None:
+            self._learned.bind(prepared, running[0])
             portal = Portal(bind.portal, prepared, running[0], bind.values, bind.formats, bind.results)
             out.append(Send(UPSTREAM, message))
             shared.pipeline.push(Entry(Owed.BIND, shared.pipeline.segment, running=list(running), portal=portal))

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from blastwall.masking.plan import MaskPlan
-from blastwall.model.effects import Action
 from blastwall.protocols.contract import CLIENT, Output, Send
 from blastwall.protocols.postgres.catalog import split_path
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.errors import QUERY_CANCELED, decode_fields, encode_error, summary
+from blastwall.protocols.postgres.learned import CHANGES_CATALOG
 from blastwall.protocols.postgres.messages import (
     Field,
     affected_rows,
@@ -43,7 +43,6 @@ from blastwall.wire.reader import Malformed
 
 _ROWS = frozenset({DATA_ROW, COPY_DATA})
 ENCODINGS = frozenset({"UTF8", "SQL_ASCII"})
-_CHANGES_CATALOG = frozenset({Action.DEFINE, Action.DROP, Action.EXECUTE, Action.UNCLASSIFIED})
 _SKIPPED = "not run: an earlier statement of the same query or pipeline failed"
 
 
@@ -63,13 +62,13 @@ class Responses:
 
     def __init__(self, conversation: Conversation) -> None:
         self._shared = conversation
-        self._carry = b""
-        self._passing = 0
+        self.carry = b""
+        self.passing = 0
         self._dirty = 0
-        self._rows = Rows(conversation)
+        self.rows = Rows(conversation)
         self._ran: list[Running] = []
         self._failed = False
-        self._catalog_changed = False
+        self.catalog_changed = False
         self._paused = False
         self.farewell = False
         self._cancelled: tuple[Entry | None, str] = (None, "")
@@ -96,12 +95,12 @@ class Responses:
     @property
     def backlog(self) -> int:
         """Bytes that wait for the catalog; a message that is still arriving is bounded by its own limit."""
-        return len(self._carry) if self._paused else 0
+        return len(self.carry) if self._paused else 0
 
     @property
     def between_messages(self) -> bool:
         """Whether a message of the gateway's own may be put in: no message of the server's is half passed."""
-        return self._passing == 0
+        return self.passing == 0
 
     def resume(self) -> list[Output]:
         """Go on with what waited for a reading of the catalog."""
@@ -110,17 +109,17 @@ class Responses:
 
     def receive(self, data: bytes) -> list[Output]:
         """Handle what arrived, unless a reading of the catalog must come first."""
-        buffer = self._carry + data if self._carry else data
+        buffer = self.carry + data if self.carry else data
         if self._paused:
-            self._carry = buffer
+            self.carry = buffer
             return []
-        self._carry = b""
+        self.carry = b""
         outputs: list[Output] = []
-        position = min(self._passing, len(buffer))
-        self._passing -= position
+        position = min(self.passing, len(buffer))
+        self.passing -= position
         self._dirty = 0
         start = self._walk(buffer, position, outputs)
-        self._carry = buffer[start:]
+        self.carry = buffer[start:]
         return outputs
 
     def _walk(self, buffer: bytes, position: int, outputs: list[Output]) -> int:
@@ -157,16 +156,16 @@ class Responses:
 
     def _pass_rows(self, kind: int, length: int, buffer: bytes, position: int) -> int:
         """Pass what needs no masking and has no limit; return where that ends, 0 where the row must be read."""
-        plan = self._rows.plan(kind)
+        plan = self.rows.plan(kind)
         if self._shared.limits.current is not None:
             return 0
         if plan is None:
-            self._rows.count(length)
+            self.rows.count(length)
             end = position + 1 + length
-            self._passing = max(0, end - len(buffer))
-            return end - self._passing
+            self.passing = max(0, end - len(buffer))
+            return end - self.passing
         if isinstance(plan, MaskPlan) and not plan.always and position >= self._dirty:
-            end, clean = self._rows.pass_clean(plan, buffer, position)
+            end, clean = self.rows.pass_clean(plan, buffer, position)
             if clean and end > position:
                 return end
             self._dirty = end
@@ -185,7 +184,7 @@ class Responses:
     def _message(self, kind: int, buffer: bytes, position: int, end: int) -> Handled:
         body = buffer[position + HEADER : end]
         if kind in _ROWS:
-            masked, limited = self._rows.masked(kind, body), self._shared.limits.current
+            masked, limited = self.rows.masked(kind, body), self._shared.limits.current
             if limited is not None:
                 row = buffer[position:end] if masked is None else masked
                 taken = limited.take(row, body if kind == COPY_DATA else None)
@@ -194,7 +193,7 @@ class Responses:
         handler = self._handlers.get(kind)
         if handler is None:
             raise Malformed(f"a message of the type {chr(kind)!r} from the server")
-        self._rows.end()
+        self.rows.end()
         return handler(body)
 
     @staticmethod
@@ -244,7 +243,7 @@ class Responses:
         entry = head(self._shared, Owed.DESCRIBE, Owed.QUERY)
         if entry.owed is Owed.QUERY:
             running = current(entry)
-            self._rows.describe(running, fields, [field.format_ for field in fields])
+            self.rows.describe(running, fields, [field.format_ for field in fields])
             return PASS
         return self._described(entry, fields)
 
@@ -275,7 +274,7 @@ class Responses:
         self._completed(running)
         after: list[Output] = []
         self._shared.finish(running, after, affected)
-        if running.classified.transaction == "commit" and self._catalog_changed:
+        if running.classified.transaction == "commit" and self.catalog_changed:
             # Others see the new definitions now, although this client may never take its ReadyForQuery.
             self._read_catalog(after)
         return Handled(None, after)
@@ -294,8 +293,8 @@ class Responses:
 
     def _read_catalog(self, after: list[Output]) -> None:
         """What was defined is committed: the catalog is read anew, once."""
-        self._catalog_changed = False
-        self._rows.forget_unknown()
+        self.catalog_changed = False
+        self.rows.forget_unknown()
         self._shared.refresh(after)
 
     def _completed(self, running: Running) -> None:
@@ -304,8 +303,8 @@ class Responses:
         if opened is not None:
             self._shared.limits.opened(opened)
         self._shared.names.completed(running)
-        if any(effect.action in _CHANGES_CATALOG for effect in running.classified.effects):
-            self._catalog_changed = True
+        if any(effect.action in CHANGES_CATALOG for effect in running.classified.effects):
+            self.catalog_changed = True
 
     def _portal_suspended(self, body: bytes) -> Handled:
         head(self._shared, Owed.EXECUTE)
@@ -427,22 +426,35 @@ class Responses:
         after: list[Output] = []
         for running in entry.running:
             shared.finish(running, after, error=_SKIPPED)
-        if entry.owed is Owed.QUERY or entry.stepped:
-            shared.names.forget_unnamed()
         completion = shared.limits.ready(after) if entry.stepped else b""
-        shared.names.ran(self._ran, transaction_open=status != b"I", failed=self._failed)
-        self._ran, self._failed = [], False
+        ran, self._ran = self._ran, []
+        failed, self._failed = self._failed, False
+        self.settle(ran, status, after, query=entry.owed is Owed.QUERY or entry.stepped, failed=failed)
+        if completion:
+            return Handled(completion + frame(b"Z", body), after)
+        return Handled(None, after) if after else PASS
+
+    def settle(
+        self, ran: list[Running], status: bytes, after: list[Output], *, query: bool, failed: bool = False
+    ) -> None:
+        """The server is ready: what `ran` holds, but for what a failure undid."""
+        shared = self._shared
+        if query:
+            shared.names.forget_unnamed()
+        shared.names.ran(ran, transaction_open=status != b"I", failed=failed)
         shared.status = status
         if status == b"I":
             shared.touched = False
             self._close_portals(after)
         if not len(shared.pipeline):
             shared.names.settle(transaction_open=status != b"I")
-        if self._catalog_changed and status == b"I":
+        if self.catalog_changed and status == b"I":
             self._read_catalog(after)
-        if completion:
-            return Handled(completion + frame(b"Z", body), after)
-        return Handled(None, after) if after else PASS
+
+    def replay(self, kind: int, body: bytes) -> list[Output]:
+        """Take note of a message that the client has already."""
+        self.rows.end()
+        return list(self._handlers[kind](body).after)
 
     def _close_portals(self, after: list[Output]) -> None:
         """Portals end with their transaction: close the records of those that were not run to their end."""

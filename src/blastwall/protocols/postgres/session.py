@@ -43,6 +43,8 @@ from blastwall.protocols.postgres.client_handshake import ClientHandshake, refus
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.errors import encode_error
 from blastwall.protocols.postgres.hosts import ServerLogin, companion_name
+from blastwall.protocols.postgres.lane import Lane
+from blastwall.protocols.postgres.learned import Learned
 from blastwall.protocols.postgres.messages import TERMINATE, encode_parameter_status, encode_ready, frame
 from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.requests import Requests
@@ -89,6 +91,7 @@ class PostgresSession:
         self._conversation: Conversation | None = None
         self._requests: Requests | None = None
         self._responses: Responses | None = None
+        self._lane: Lane | None = None
         self._key: CancelKey | None = None
         self._cancels: dict[Side, CancelRequest] = {}
         self._sides: Iterator[int] = count(UPSTREAM + 1)
@@ -106,7 +109,8 @@ class PostgresSession:
         talk = self._conversation
         if talk is None:
             return self._phase is _Phase.STARTING
-        return talk.status == b"I" and not talk.pipeline and talk.waiting is None and not self._requests
+        lane = self._lane is not None and self._lane.open
+        return talk.status == b"I" and not talk.pipeline and talk.waiting is None and not self._requests and not lane
 
     def receive(self, side: Side, data: bytes) -> Sequence[Output]:
         if self._phase is _Phase.CLOSED:
@@ -160,7 +164,13 @@ class PostgresSession:
         if self._conversation is None or self._requests is None:
             return []
         try:
-            outputs = self._conversation.answer(number, answer)
+            if self._lane is not None and self._lane.asking:
+                outputs = self._lane.answer(number, answer)
+                if not self._requests:
+                    return outputs
+                outputs += self._lane.leave()
+            else:
+                outputs = self._conversation.answer(number, answer)
             return self._ended(outputs + self._requests.go_on())
         except Malformed as error:
             return self._fatal(errors.PROTOCOL_VIOLATION, f"the client sent {error}")
@@ -191,14 +201,18 @@ class PostgresSession:
         talk = self._conversation
         if talk is None or self._requests is None or self._responses is None or self._phase is not _Phase.TALKING:
             return []
+        left = self._lane.leave() if self._lane is not None else []
+        return left + self._interrupt(talk, self._requests, self._responses, reason)
+
+    def _interrupt(self, talk: Conversation, requests: Requests, responses: Responses, reason: str) -> list[Output]:
         if reason and talk.pipeline:
-            self._responses.explain_cancel(reason)
+            responses.explain_cancel(reason)
             return self._cancel()
         outputs = self._cancel() if talk.pipeline else []
         if talk.waiting is not None:
             outputs += talk.withdraw(errors.QUERY_CANCELED, reason or "canceling statement due to user request")
-            outputs += self._requests.go_on()
-        return self._ended(outputs)
+            outputs += requests.go_on()
+        return list(self._ended(outputs))
 
     def reconsider(self) -> Sequence[Output]:
         if self._conversation is not None:
@@ -212,8 +226,9 @@ class PostgresSession:
     # ── the start ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _receive_client(self, data: bytes) -> list[Output]:
-        if self._requests is not None:
-            return self._requests.receive(data)
+        if self._requests is not None and self._lane is not None:
+            taken = self._lane.client(data)
+            return taken if taken is not None else self._lane.leave() + self._requests.receive(data)
         if self._phase is not _Phase.STARTING:
             self._early += data
             if len(self._early) > self._opening.limits.startup:
@@ -252,7 +267,10 @@ class PostgresSession:
         return Lookup(self._look_up, companion_name(self._opening.resource, database, server.host), CURRENT)
 
     def _receive_server(self, data: bytes) -> list[Output]:
-        if self._responses is not None and self._requests is not None:
+        if self._responses is not None and self._requests is not None and self._lane is not None:
+            if self._lane.open:
+                outputs = self._lane.server(data)
+                return outputs if self._lane.open or not self._requests else outputs + self._requests.go_on()
             return self._responses.receive(data) + self._requests.go_on()
         if self._server is None:
             raise Malformed("bytes before it was asked")
@@ -277,7 +295,10 @@ class PostgresSession:
         self._conversation = Conversation(self._opening, login.target, view, names, self._numbers)
         self._conversation.companion = companion_name(self._opening.resource, login.target, server.host)
         self._requests = Requests(self._conversation)
+        learned = Learned()
+        self._requests = Requests(self._conversation, learned)
         self._responses = Responses(self._conversation)
+        self._lane = Lane(self._conversation, learned, self._requests, self._responses)
         self._phase = _Phase.TALKING
         outputs += [Admitted(), Send(CLIENT, self._welcome(server, startup)), Claim(self._own_key().handle)]
         early, self._early = self._early, b""
@@ -322,7 +343,8 @@ class PostgresSession:
     def _withdrawals(self) -> list[Output]:
         if self._phase is _Phase.ASKED:
             return [Withdraw(self._login)]
-        return self._conversation.withdrawn() if self._conversation is not None else []
+        left = self._lane.leave() if self._lane is not None else []
+        return left + self._conversation.withdrawn() if self._conversation is not None else []
 
     def _fatal(self, code: str, reason: str, *, told: str = "", reachable: bool = True) -> list[Output]:
         """Tell the client why its session ends, stop what runs for it, and end.

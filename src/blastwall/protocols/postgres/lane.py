@@ -1,0 +1,476 @@
+"""The fast lane: a statement whose answer stands, asked again while nothing else is under way.
+
+Most of what a busy client sends is what it sent before with other values. Where everything that the first answer
+depended on is as it was, such an exchange needs no classification, no ruling and no entry in the pipeline:
+
+    client   Query                     or   [Parse] Bind [Describe] Execute Sync, whole in one read
+    gate     Repeat ─▶ Allow           (`AskWhole`: the very same bytes go the ordinary way)
+    server   the plain answer, whose order a table below tells
+
+Whatever else happens, whoever causes it, the lane is left: `leave` puts into pipeline and names what the ordinary way
+would have put there, plays to it what the server has said so far, and the ordinary way goes on from the next message.
+The lane never decides anything by itself: it knows only what the ordinary way has shown it (`learn_…`), and everything
+that it cannot read with certainty is not its business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from blastwall.masking.plan import MaskPlan
+from blastwall.protocols.contract import (
+    CLIENT,
+    UPSTREAM,
+    Allow,
+    Answer,
+    Ask,
+    AskWhole,
+    Deny,
+    Finished,
+    Output,
+    Refused,
+    Repeat,
+    Send,
+)
+from blastwall.protocols.postgres.bound import Bound, read_bind
+from blastwall.protocols.postgres.conversation import Conversation, Waiting
+from blastwall.protocols.postgres.learned import Learned
+from blastwall.protocols.postgres.messages import affected_rows, decode_command_tag, decode_row_description, format_of
+from blastwall.protocols.postgres.pipeline import Entry, Known, Owed, Portal, Prepared, Running
+from blastwall.protocols.postgres.requests import Requests
+from blastwall.protocols.postgres.responses import Responses
+from blastwall.protocols.postgres.rows import CatalogTooOld
+from blastwall.protocols.postgres.values import recorded_value
+from blastwall.sql.postgres import NameState, facts
+from blastwall.wire.inbox import HEADER
+
+_D, _P, _B, _E, _S, _Q = ord("D"), ord("P"), ord("B"), ord("E"), ord("S"), ord("Q")
+_PARSED, _BOUND, _DESCRIBED, _NO_DATA, _COMPLETE, _EMPTY, _READY = b"12TnCIZ"
+_AFTER = {
+    _P << 8 | _PARSED: 1,
+    _B << 8 | _BOUND: 1,
+    _D << 8 | _DESCRIBED: 1,
+    _D << 8 | _NO_DATA: 1,
+    _Q << 8 | _DESCRIBED: 0,
+    _E << 8 | _COMPLETE: 1,
+    _E << 8 | _EMPTY: 1,
+    _Q << 8 | _COMPLETE: 1,
+    _Q << 8 | _EMPTY: 1,
+    _S << 8 | _READY: 1,
+}
+"""What the server may say to each step, and how many steps that ends. After a Query, Sync stands for its end."""
+_DESCRIBE_UNNAMED = b"D\0\0\0\6P\0"
+_EXECUTE_UNNAMED = b"E\0\0\0\x09\0\0\0\0\0"
+_SYNC = b"S\0\0\0\4"
+_ENDING = _EXECUTE_UNNAMED + _SYNC
+_DESCRIBED_ENDING = _DESCRIBE_UNNAMED + _ENDING
+_STEPS = {(True, True): b"PBDES", (True, False): b"PBES", (False, True): b"BDES", (False, False): b"BES"}
+_STATUSES = (b"I", b"T")
+_EXTENDED = (_B, _P)
+_DESCRIPTIONS = (_DESCRIBED, _NO_DATA)
+_READY_SIZE = 6
+
+
+class Lane:
+    """The fast lane of one session: `open` while an exchange is under way in it, `asking` while it waits for answers."""
+
+    def __init__(self, conversation: Conversation, learned: Learned, requests: Requests, responses: Responses) -> None:
+        self._shared = conversation
+        self._learned = learned
+        self._requests = requests
+        self._responses = responses
+        self._state: NameState | None = None
+        self._bare: NameState | None = None
+        self._facts: tuple[object, ...] = ()
+        self.open = False
+        self.asking = 0
+        self._begin(b"", b"", None)
+
+    def _begin(self, data: bytes, steps: bytes, known: Known | None) -> None:
+        self._data = data
+        self._steps = steps
+        self._at = 0
+        self._known = known
+        self._main: Running | None = None
+        self._parse: Running | None = None
+        self._prepared: Prepared | None = None
+        self._bound: Bound | None = None
+        self._seen: list[tuple[int, bytes]] = []
+        self._tag = b""
+        self._rows = 0
+        self._bytes = 0
+        self._planned = False
+        self._plan: MaskPlan | None = None
+
+    def _holds(self, known: Known) -> bool:
+        """Whether the session is in the state in which the statement was classified and asked."""
+        shared = self._shared
+        state = shared.names.state
+        if state is not self._state:
+            self._state, self._facts = state, facts(state)
+            self._bare = replace(state, prepared={}, cursors={})
+        snapshot, names, inside = known.moment
+        return (
+            snapshot is shared.snapshot
+            and inside is (shared.status != b"I")
+            and (names is self._facts or names == self._facts)
+            and not (known.classified.transaction == "commit" and self._responses.catalog_changed)
+        )
+
+    # ── the client's half ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def client(self, data: bytes) -> list[Output] | None:
+        """Take what the client sent; None where it must go the ordinary way."""
+        shared = self._shared
+        if (
+            self.open
+            or self.asking
+            or len(data) < HEADER
+            or shared.waiting is not None
+            or shared.discarding
+            or shared.refreshing is not None
+            or len(self._requests)
+            or len(shared.pipeline)
+            or self._responses.carry
+        ):
+            return None
+        kind = data[0]
+        if kind == _Q:
+            return self._query(data)
+        if kind in _EXTENDED:
+            return self._extended(data, kind)
+        return None
+
+    def _query(self, data: bytes) -> list[Output] | None:
+        known = self._learned.queries.get(data)
+        if known is None or not self._holds(known):
+            return None
+        self._begin(data, b"QS", known)
+        main = self._main = self._run(known)
+        return self._ask((main,), [Ask(main.number, Repeat(known.standing))], extended=False)
+
+    def _extended(self, data: bytes, kind: int) -> list[Output] | None:
+        position = 0
+        message = b""
+        parsed = None
+        if kind == _P:
+            position = 1 + int.from_bytes(data[1:HEADER], "big")
+            message = data[:position]
+            parsed = self._learned.parses.get(message)
+            if parsed is None or not self._holds(parsed):
+                return None
+        bound = read_bind(data, position)
+        if bound is None or (parsed is not None and bound.statement):
+            return None
+        tail = data[bound.end :]
+        described = tail == _DESCRIBED_ENDING
+        if not described and tail != _ENDING:
+            return None
+        prepared = None
+        known = self._learned.binds.get(message)
+        if parsed is None:
+            prepared = self._shared.names.prepared(bound.statement)
+            known = prepared.known if prepared is not None else None
+        if known is None or not self._holds(known):
+            return None
+        unknown = prepared is None or prepared.fields is None
+        if unknown and not described and known.rules and known.classified.returns_rows:
+            return None
+        if prepared is not None and prepared.catalog is not self._shared.snapshot.catalog:
+            return None
+        return self._bind(data, message, parsed, known, prepared, bound, described)
+
+    def _bind(
+        self,
+        data: bytes,
+        message: bytes,
+        parsed: Known | None,
+        known: Known,
+        prepared: Prepared | None,
+        bound: Bound,
+        described: bool,
+    ) -> list[Output] | None:
+        types = known.types if prepared is None else prepared.types
+        values = _recorded(bound, types)
+        self._begin(data, _STEPS[parsed is not None, described], known)
+        asks: list[Output] = []
+        running: tuple[Running, ...] = ()
+        if parsed is not None:
+            parse = self._parse = self._run(parsed)
+            asks.append(Ask(parse.number, Repeat(parsed.standing)))
+            prepared = Prepared("", "", known.classified, known.types, None, self._shared.snapshot.catalog)
+            prepared.known, prepared.message = known, message
+            prepared.state = self._bare
+            prepared.text = _text_of(message)
+            running = (parse,)
+        main = self._main = self._run(known)
+        asks.append(Ask(main.number, Repeat(known.standing, values)))
+        self._prepared, self._bound = prepared, bound
+        return self._ask((*running, main), asks, extended=True)
+
+    def _run(self, known: Known) -> Running:
+        running = Running(self._shared.next_number(), known.classified)
+        running.rules, running.guarded = known.rules, known.guarded
+        return running
+
+    def _ask(self, running: tuple[Running, ...], asks: list[Output], *, extended: bool) -> list[Output]:
+        self.asking = len(running)
+        self._shared.waiting = Waiting(running, _never, extended)
+        return asks
+
+    def answer(self, number: int, answer: Answer) -> list[Output]:
+        """Take the answer to something asked here: all allowed, or nothing is sent and the lane is left."""
+        shared, waiting = self._shared, self._shared.waiting
+        if waiting is None or all(one.number != number for one in waiting.running):
+            return []
+        if isinstance(answer, Allow):
+            waiting.allowed.add(number)
+            self.asking -= 1
+            return [] if self.asking else self._send()
+        data, self.asking = self._data, 0
+        if isinstance(answer, AskWhole):
+            shared.waiting = None
+            outputs: list[Output] = [
+                Refused(one.number, "asked for as a whole instead")
+                for one in waiting.running
+                if one.number in waiting.allowed
+            ]
+            self._learned.forget()
+            return outputs + self._requests.receive_first(data)
+        outputs = shared.answer(number, answer if isinstance(answer, Deny) else Deny("not allowed"))
+        return outputs + (self._requests.receive_first(_SYNC) if waiting.extended else [])
+
+    def _send(self) -> list[Output]:
+        shared, main = self._shared, self._main
+        shared.waiting = None
+        self.open = True
+        if main is not None:
+            shared.touched |= main.guarded
+            if main.rules and not main.classified.returns_rows:
+                self._planned = True
+        return [Send(UPSTREAM, self._data)]
+
+    # ── the server's half ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def server(self, data: bytes) -> list[Output]:
+        """Take what the server sent while an exchange is under way here."""
+        responses = self._responses
+        buffer = responses.carry + data if responses.carry else data
+        size = len(buffer)
+        passing = responses.passing
+        position = min(size, passing)
+        responses.passing = passing - position
+        responses.carry = b""
+        outputs: list[Output] = []
+        start = 0
+        while size - position >= HEADER:
+            kind = buffer[position]
+            length = (
+                buffer[position + 1] << 24
+                | buffer[position + 2] << 16
+                | buffer[position + 3] << 8
+                | buffer[position + 4]
+            )
+            end = position + 1 + length
+            if length < 4 or length > 0x7FFFFFFF:
+                return self._leave_at(buffer, start, position, outputs)
+            if kind == _D:
+                if not self._planned and not self._plan_bound():
+                    return self._leave_at(buffer, start, position, outputs)
+                if self._plan is not None:
+                    return self._leave_at(buffer, start, position, outputs)
+                self._rows += 1
+                self._bytes += length + 1
+                if end > size:
+                    responses.passing = end - size
+                    position = size
+                    break
+                position = end
+                continue
+            if end > size:
+                break
+            if not self._step(kind, buffer[position + HEADER : end]):
+                return self._leave_at(buffer, start, position, outputs)
+            position = end
+            if kind == _READY:
+                return self._finish(buffer, start, position, outputs)
+        if position > start:
+            outputs.append(Send(CLIENT, buffer if start == 0 and position == size else buffer[start:position]))
+        responses.carry = buffer[position:] if position < size else b""
+        return outputs
+
+    def _step(self, kind: int, body: bytes) -> bool:
+        """Follow the table; False where the ordinary way must see to this message."""
+        step = self._steps[self._at]
+        moves = _AFTER.get(step << 8 | kind)
+        if moves is None:
+            return False
+        if kind in _DESCRIPTIONS:
+            if not self._describe(body if kind == _DESCRIBED else b""):
+                return False
+        elif kind == _COMPLETE:
+            self._tag = body
+        if kind != _READY:
+            self._seen.append((kind, body))
+        self._at += moves
+        return True
+
+    def _describe(self, body: bytes) -> bool:
+        """Take the result's description; False where the catalog must be read before its rows can be masked."""
+        known, main = self._known, self._main
+        if known is None or main is None:
+            return False
+        if known.described != body:
+            fields = decode_row_description(body) if body else ()
+            try:
+                self._responses.rows.describe(main, fields, [field.format_ for field in fields])
+            except CatalogTooOld:
+                return False
+            known.described, known.fields, known.plan = body, fields, main.plan
+        main.width, main.planned, main.plan = len(known.fields), True, known.plan
+        self._planned, self._plan = True, known.plan
+        return True
+
+    def _plan_bound(self) -> bool:
+        """Plan for rows that were not described in this exchange, by what is known of the prepared statement."""
+        main, prepared, bound = self._main, self._prepared, self._bound
+        if main is None or prepared is None or bound is None or self._steps[self._at] != _E:
+            return False
+        if not main.rules:
+            self._planned = main.planned = True
+            return True
+        fields = prepared.fields
+        if fields is None:
+            return False
+        try:
+            formats = [format_of(bound.results, position) for position in range(len(fields))]
+            self._responses.rows.describe(main, fields, formats)
+        except CatalogTooOld:
+            return False
+        self._planned, self._plan = True, main.plan
+        return True
+
+    def _finish(self, buffer: bytes, start: int, position: int, outputs: list[Output]) -> list[Output]:
+        """The server is ready: what ran has succeeded."""
+        main, shared = self._main, self._shared
+        status = buffer[position - 1 : position]
+        whole = start == 0 and position == len(buffer)
+        if main is None or status not in _STATUSES:
+            return self._leave_at(buffer, start, position - _READY_SIZE, outputs)
+        self.open = False
+        outputs.append(Send(CLIENT, buffer if whole else buffer[start:position]))
+        if self._parse is not None and self._prepared is not None:
+            shared.names.parsed(self._prepared)
+            outputs.append(Finished(self._parse.number, 0, None, 0))
+        main.done = True
+        affected = affected_rows(decode_command_tag(self._tag)) if self._tag else None
+        outputs.append(Finished(main.number, self._rows, affected, self._bytes, None, _counted(self._plan)))
+        self._settle(main, status, outputs)
+        if not whole and position < len(buffer):
+            outputs += self._responses.receive(buffer[position:])
+        return outputs
+
+    def _settle(self, main: Running, status: bytes, outputs: list[Output]) -> None:
+        shared, names = self._shared, self._shared.names
+        if self._bound is not None and status != b"I":
+            names.bound(self._portal(main))
+        if main.classified.transaction or status != shared.status or names.has_portals:
+            self._responses.settle([main], status, outputs, query=self._steps[0] == _Q)
+        elif self._steps[0] == _Q:
+            names.forget_unnamed()
+        if status == b"I":
+            shared.touched = False
+
+    # ── leaving ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def leave(self) -> list[Output]:
+        """Hand what is under way over to the ordinary way."""
+        if not self.open:
+            return []
+        self.open = False
+        main, known = self._main, self._known
+        if main is None or known is None:
+            return []
+        known.described, known.plan = None, None  # the plan counts for this result now
+        if self._steps[0] == _Q:
+            self._push(Entry(Owed.QUERY, self._shared.pipeline.segment, running=[main]))
+            self._shared.names.sent(main)
+        else:
+            self._push_extended(main)
+        return self._replay(main)
+
+    def _push(self, entry: Entry) -> None:
+        self._shared.pipeline.push(entry)
+
+    def _push_extended(self, main: Running) -> None:
+        names, segment = self._shared.names, self._shared.pipeline.segment
+        prepared = self._prepared
+        if self._parse is not None and prepared is not None:
+            self._push(Entry(Owed.PARSE, segment, running=[self._parse], prepared=prepared))
+            names.sent_parse(prepared)
+        portal = self._portal(main)
+        self._push(Entry(Owed.BIND, segment, running=[main], portal=portal))
+        names.sent_bind(portal)
+        if _D in self._steps:
+            portal.described = True
+            self._push(Entry(Owed.DESCRIBE, segment, portal=portal))
+        self._push(Entry(Owed.EXECUTE, segment, running=[main], portal=portal))
+        names.sent(main)
+        self._push(Entry(Owed.SYNC, segment))
+
+    def _portal(self, main: Running) -> Portal:
+        prepared, bound = self._prepared, self._bound
+        if prepared is None or bound is None:
+            raise AssertionError("an exchange of the extended protocol binds")
+        return Portal("", prepared, main, bound.values, bound.formats, bound.results)
+
+    def _replay(self, main: Running) -> list[Output]:
+        """Play to the ordinary way what the server has said; the client has it already."""
+        planned, plan, width = main.planned, main.plan, main.width
+        outputs: list[Output] = []
+        main.rows, main.bytes = self._rows, self._bytes
+        for kind, body in self._seen:
+            outputs += self._responses.replay(kind, body)
+        if planned and not main.done:
+            main.planned, main.plan, main.width = planned, plan, width
+        return outputs
+
+    def _leave_at(self, buffer: bytes, start: int, position: int, outputs: list[Output]) -> list[Output]:
+        """The ordinary way goes on from the message at `position`."""
+        if position > start:
+            outputs.append(Send(CLIENT, buffer[start:position]))
+        outputs += self.leave()
+        return outputs + self._responses.receive(buffer[position:])
+
+
+def _recorded(bound: Bound, types: tuple[int, ...]) -> tuple[str | bytes | None, ...]:
+    """Bind values as the record reads them."""
+    values = bound.values
+    if not values:
+        return ()
+    count = len(types)
+    formats = bound.formats
+    return tuple(
+        [
+            recorded_value(value, types[n] if n < count else 0, format_of(formats, n) if formats else 0)
+            for n, value in enumerate(values)
+        ]
+    )
+
+
+def _text_of(message: bytes) -> str:
+    """The text of a Parse of the unnamed statement, which the ordinary way has read before."""
+    start = HEADER + 1
+    return message[start : message.index(b"\0", start)].decode()
+
+
+def _counted(plan: MaskPlan | None) -> dict[str, int]:
+    """The cells that a plan hid, which begins to count anew."""
+    if plan is None or not plan.counts:
+        return {}
+    counts, plan.counts = plan.counts, {}
+    return counts
+
+
+def _never(outputs: list[Output]) -> None:
+    raise AssertionError("the lane sends by itself")

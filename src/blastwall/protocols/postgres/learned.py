@@ -1,0 +1,83 @@
+"""What the ordinary way has shown the fast lane: messages whose answer stands. Bounded, one session's own."""
+
+from __future__ import annotations
+
+from blastwall.model.effects import Action
+from blastwall.protocols.postgres.pipeline import Known, Prepared, Running
+from blastwall.sql.postgres import Classified, goes_by_names
+
+CHANGES_CATALOG = frozenset({Action.DEFINE, Action.DROP, Action.EXECUTE, Action.UNCLASSIFIED})
+"""What may change the catalog, so that it is read anew afterwards."""
+_MOST = 128
+_LONGEST = 4096
+"""So many messages are remembered of each kind, of so many bytes at most."""
+_TRANSACTION = frozenset({"", "begin", "commit"})
+
+
+class Learned:
+    """Messages that were allowed, as they were sent: simple Queries, Parses of the unnamed statement, and its Binds."""
+
+    __slots__ = ("binds", "parses", "queries")
+
+    def __init__(self) -> None:
+        self.queries: dict[bytes, Known] = {}
+        self.parses: dict[bytes, Known] = {}
+        self.binds: dict[bytes, Known] = {}
+
+    def query(self, message: bytes, running: Running) -> None:
+        """A simple Query of one statement was allowed, and is about to be sent."""
+        known = _known(running)
+        if known is not None and len(message) <= _LONGEST:
+            _remember(self.queries, message, known)
+
+    def parse(self, message: bytes, prepared: Prepared, running: Running) -> None:
+        """A Parse was allowed, and is about to be sent; only one of the unnamed statement is of use."""
+        if prepared.name or len(message) > _LONGEST:
+            return
+        known = _known(running)
+        prepared.message = message
+        if known is not None:
+            _remember(self.parses, message, known)
+
+    def bind(self, prepared: Prepared, running: Running) -> None:
+        """A Bind was allowed, and is about to be sent."""
+        known = prepared.known = _known(running)
+        if known is not None:
+            known.types = prepared.types
+            if prepared.message:
+                _remember(self.binds, prepared.message, known)
+
+    def forget(self) -> None:
+        """What was learned does not hold: the ordinary way will show it anew."""
+        self.queries.clear()
+        self.parses.clear()
+        self.binds.clear()
+
+
+def _known(running: Running) -> Known | None:
+    standing, moment = running.standing, running.moment
+    if standing is None or moment is None or not _plain(running.classified):
+        return None
+    return Known(standing, running, moment)
+
+
+def _remember(known: dict[bytes, Known], message: bytes, one: Known) -> None:
+    if len(known) >= _MOST:
+        known.clear()
+    known[message] = one
+
+
+def _plain(classified: Classified) -> bool:
+    """Whether a statement changes nothing that later ones are understood by, but for a transaction's begin and end."""
+    return (
+        classified.transaction in _TRANSACTION
+        and classified.copy is None
+        and not classified.changes
+        and classified.executes is None
+        and classified.prepares is None
+        and classified.declares is None
+        and classified.deallocates is None
+        and classified.closes is None
+        and not goes_by_names(classified)
+        and not any(effect.action in CHANGES_CATALOG for effect in classified.effects)
+    )
