@@ -17,7 +17,7 @@ from blastwall.model.masks import NO_MASKS, MaskRules
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
 from blastwall.model.ruling import Approval, Decision, Obligations, Ruling
-from blastwall.model.statement import RedactedStatement, Stage, Statement
+from blastwall.model.statement import Parameter, RedactedStatement, Stage, Statement
 from blastwall.protocols.contract import Answer, Ask, Login
 
 SOURCE = ip_address("10.1.2.3")

@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 from blastwall import __version__
+from blastwall._twins import compiled
 from blastwall.app.gateway import Gateway, refuse_unset_variables
 from blastwall.app.logs import set_up
 from blastwall.app.places import KeyFileUnusable, node_name
@@ -84,7 +85,10 @@ async def _run(plan: Plan, making: Callable[[], Orders], member: Member) -> int:
         control_port=gateway.control_port,
         resources=sorted(plan.resources),
         policies=plan.policies.version,
+        compiled=compiled(),
     )
+    if not compiled():
+        _log.warning("not_compiled", reason="the hot path runs as plain Python, several times slower; see operations")
     orders.ready(gateway)
     try:
         await _until_told_to_end(gateway, orders)

@@ -16,6 +16,7 @@ that it cannot read with certainty is not its business.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from blastwall.masking.plan import MaskPlan
 from blastwall.protocols.contract import (
@@ -67,12 +68,24 @@ _DESCRIBED_ENDING = _DESCRIBE_UNNAMED + _ENDING
 _STEPS = {(True, True): b"PBDES", (True, False): b"PBES", (False, True): b"BDES", (False, False): b"BES"}
 _STATUSES = (b"I", b"T")
 _EXTENDED = (_B, _P)
+_GIVES_ROWS = (_E, _Q)
 _DESCRIPTIONS = (_DESCRIBED, _NO_DATA)
 _READY_SIZE = 6
 
 
+class _Extended(NamedTuple):
+    """An exchange of the extended protocol: its Parse where it has one, what runs, and how it is bound."""
+
+    message: bytes
+    parsed: Known | None
+    known: Known
+    prepared: Prepared | None
+    bound: Bound
+    described: bool
+
+
 class Lane:
-    """The fast lane of one session: `open` while an exchange is under way in it, `asking` while it waits for answers."""
+    """The fast lane of one session: `open` while an exchange is under way, `asking` while it waits for answers."""
 
     def __init__(self, conversation: Conversation, learned: Learned, requests: Requests, responses: Responses) -> None:
         self._shared = conversation
@@ -178,34 +191,23 @@ class Lane:
             return None
         if prepared is not None and prepared.catalog is not self._shared.snapshot.catalog:
             return None
-        return self._bind(data, message, parsed, known, prepared, bound, described)
+        return self._bind(data, _Extended(message, parsed, known, prepared, bound, described))
 
-    def _bind(
-        self,
-        data: bytes,
-        message: bytes,
-        parsed: Known | None,
-        known: Known,
-        prepared: Prepared | None,
-        bound: Bound,
-        described: bool,
-    ) -> list[Output] | None:
-        types = known.types if prepared is None else prepared.types
-        values = _recorded(bound, types)
-        self._begin(data, _STEPS[parsed is not None, described], known)
+    def _bind(self, data: bytes, one: _Extended) -> list[Output]:
+        known, parsed, prepared = one.known, one.parsed, one.prepared
+        values = _recorded(one.bound, known.types if prepared is None else prepared.types)
+        self._begin(data, _STEPS[parsed is not None, one.described], known)
         asks: list[Output] = []
         running: tuple[Running, ...] = ()
         if parsed is not None:
             parse = self._parse = self._run(parsed)
             asks.append(Ask(parse.number, Repeat(parsed.standing)))
-            prepared = Prepared("", "", known.classified, known.types, None, self._shared.snapshot.catalog)
-            prepared.known, prepared.message = known, message
-            prepared.state = self._bare
-            prepared.text = _text_of(message)
+            prepared = Prepared("", _text_of(one.message), known.classified, known.types, self._bare)
+            prepared.catalog, prepared.known, prepared.message = self._shared.snapshot.catalog, known, one.message
             running = (parse,)
         main = self._main = self._run(known)
         asks.append(Ask(main.number, Repeat(known.standing, values)))
-        self._prepared, self._bound = prepared, bound
+        self._prepared, self._bound = prepared, one.bound
         return self._ask((*running, main), asks, extended=True)
 
     def _run(self, known: Known) -> Running:
@@ -265,27 +267,15 @@ class Lane:
         start = 0
         while size - position >= HEADER:
             kind = buffer[position]
-            length = (
-                buffer[position + 1] << 24
-                | buffer[position + 2] << 16
-                | buffer[position + 3] << 8
-                | buffer[position + 4]
-            )
+            length = _length(buffer, position + 1)
             end = position + 1 + length
-            if length < 4 or length > 0x7FFFFFFF:
+            if length < 4 or (kind == _D and not self._passes()):
                 return self._leave_at(buffer, start, position, outputs)
             if kind == _D:
-                if not self._planned and not self._plan_bound():
-                    return self._leave_at(buffer, start, position, outputs)
-                if self._plan is not None:
-                    return self._leave_at(buffer, start, position, outputs)
                 self._rows += 1
                 self._bytes += length + 1
-                if end > size:
-                    responses.passing = end - size
-                    position = size
-                    break
-                position = end
+                position = min(end, size)
+                responses.passing = end - position
                 continue
             if end > size:
                 break
@@ -298,6 +288,10 @@ class Lane:
             outputs.append(Send(CLIENT, buffer if start == 0 and position == size else buffer[start:position]))
         responses.carry = buffer[position:] if position < size else b""
         return outputs
+
+    def _passes(self) -> bool:
+        """Whether rows may pass as they are: they are owed, and nothing in them is to be masked."""
+        return (self._planned or self._plan_bound()) and self._plan is None and self._steps[self._at] in _GIVES_ROWS
 
     def _step(self, kind: int, body: bytes) -> bool:
         """Follow the table; False where the ordinary way must see to this message."""
@@ -443,6 +437,13 @@ class Lane:
         return outputs + self._responses.receive(buffer[position:])
 
 
+def _length(buffer: bytes, at: int) -> int:
+    """A message's length field; one that is negative comes out as less than it can be."""
+    if buffer[at] & 0x80:
+        return -1
+    return buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
+
+
 def _recorded(bound: Bound, types: tuple[int, ...]) -> tuple[str | bytes | None, ...]:
     """Bind values as the record reads them."""
     values = bound.values
@@ -472,5 +473,5 @@ def _counted(plan: MaskPlan | None) -> dict[str, int]:
     return counts
 
 
-def _never(outputs: list[Output]) -> None:
+def _never(_outputs: list[Output]) -> None:
     raise AssertionError("the lane sends by itself")

@@ -294,7 +294,6 @@ class PostgresSession:
         names = Names(self._user, path)
         self._conversation = Conversation(self._opening, login.target, view, names, self._numbers)
         self._conversation.companion = companion_name(self._opening.resource, login.target, server.host)
-        self._requests = Requests(self._conversation)
         learned = Learned()
         self._requests = Requests(self._conversation, learned)
         self._responses = Responses(self._conversation)

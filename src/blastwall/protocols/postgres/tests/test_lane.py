@@ -1,0 +1,192 @@
+"""The fast lane: whatever it takes, both sides see the very bytes that the ordinary way gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blastwall.model.masks import ColumnRule, MaskRules, MaskStyle
+from blastwall.protocols.contract import (
+    Allow,
+    Answer,
+    Ask,
+    AskWhole,
+    Deny,
+    Finished,
+    Login,
+    Repeat,
+    Standing,
+)
+from blastwall.protocols.postgres.messages import (
+    SYNC,
+    Bind,
+    Execute,
+    Field,
+    Named,
+    Parse,
+    encode_bind,
+    encode_close,
+    encode_execute,
+    encode_parse,
+)
+from blastwall.protocols.postgres.session import PostgresSession
+from blastwall.protocols.postgres.tests.server import TinyServer
+from blastwall.protocols.postgres.tests.specimens import SPECIMENS, extended, opening, query
+from blastwall.testing.playbook import Playbook
+
+MASKS = MaskRules(columns=(ColumnRule("emails", "public.customers.email", MaskStyle.REDACT),), key=b"k" * 32)
+EMAIL = (Field("email", 16385, 3, 25),)
+Rule = Callable[[Ask], Answer | None]
+
+
+def bound(*values: bytes, name: str = "s") -> bytes:
+    """What a driver sends to run a prepared statement."""
+    return encode_bind(Bind("", name, (), values)) + encode_execute(Execute("")) + SYNC
+
+
+def standing(mask: MaskRules | None = None, repeats: Sequence[Answer] = ()) -> tuple[Rule, list[Ask]]:
+    """Allow everything, with answers that stand; repetitions are listed, the first ones answered with `repeats`."""
+    allowed = Allow(standing=Standing()) if mask is None else Allow(mask, standing=Standing())
+    repeated: list[Ask] = []
+
+    def answer(ask: Ask) -> Answer | None:
+        if isinstance(ask.question, Repeat):
+            repeated.append(ask)
+            if len(repeated) <= len(repeats):
+                return repeats[len(repeated) - 1]
+        return allowed
+
+    return answer, repeated
+
+
+def play(rule: Rule, server: TinyServer) -> Playbook:
+    def by_rule(ask: Ask) -> Answer | None:
+        return SPECIMENS.admit if isinstance(ask.question, Login) else rule(ask)
+
+    book = Playbook(PostgresSession(opening()), by_rule, server, SPECIMENS.look_up)
+    book.client(SPECIMENS.login)
+    book.to_client.clear()
+    book.to_server.clear()
+    return book
+
+
+def finished(book: Playbook) -> list[tuple[int, int | None, int, str | None]]:
+    found = [one for one in book.events if isinstance(one, Finished)]
+    return [(one.rows, one.affected, one.bytes, one.error) for one in found]
+
+
+MESSAGES = (
+    query("SELECT 'a'"),
+    query("SELECT 'FAILS'"),
+    query("SELECT 1; SELECT 2"),
+    query("BEGIN"),
+    query("COMMIT"),
+    query("SET search_path TO other"),
+    extended("SELECT 'x'"),
+    extended("SELECT $1::text", b"v"),
+    extended("SELECT 'y'", sync=False),
+    encode_parse(Parse("s", "SELECT $1::text")) + SYNC,
+    bound(b"one"),
+    bound(b"two"),
+    encode_close(Named("S", "s")) + SYNC,
+    SYNC,
+)
+
+
+@given(
+    sent=st.lists(st.sampled_from(MESSAGES), min_size=2, max_size=14),
+    cuts=st.lists(st.integers(1, 200), max_size=6),
+    whole=st.lists(st.booleans(), max_size=4),
+)
+def test_both_sides_see_what_the_ordinary_way_gives(sent: list[bytes], cuts: list[int], whole: list[bool]) -> None:
+    rule, _ = standing(repeats=[AskWhole() if one else Allow(standing=Standing()) for one in whole])
+    fast, slow = play(rule, TinyServer()), play(lambda _: Allow(), TinyServer())
+    for book in (fast, slow):
+        pieces = list(sent)
+        for cut in cuts:
+            index = cut % len(pieces)
+            piece = pieces.pop(index)
+            at = cut % (len(piece) + 1)
+            pieces[index:index] = [one for one in (piece[:at], piece[at:]) if one]
+        for piece in pieces:
+            book.client(piece)
+    assert bytes(fast.to_client) == bytes(slow.to_client)
+    assert bytes(fast.to_server) == bytes(slow.to_server)
+    assert finished(fast) == finished(slow)
+    assert fast.closed == slow.closed
+
+
+@pytest.mark.parametrize("message", [query("SELECT 'a'"), extended("SELECT $1::text", b"v")], ids=["query", "extended"])
+def test_what_was_allowed_is_only_repeated(message: bytes) -> None:
+    rule, repeated = standing()
+    book = play(rule, TinyServer())
+    for _ in range(3):
+        book.client(message)
+    assert len(repeated) == (2 if message[:1] == b"Q" else 4)
+    assert len(SPECIMENS.answers(bytes(book.to_client))) == 3
+
+
+def test_a_repetition_tells_its_own_values() -> None:
+    rule, repeated = standing()
+    book = play(rule, TinyServer())
+    book.client(encode_parse(Parse("s", "SELECT $1::text")) + SYNC)
+    for value in (b"one", b"two", b"three"):
+        book.client(bound(value))
+    assert [one.question.values for one in repeated if isinstance(one.question, Repeat)] == [("two",), ("three",)]
+
+
+def test_nothing_is_sent_before_the_answer_or_after_a_refusal() -> None:
+    rule, _ = standing()
+    waiting: list[Ask] = []
+
+    def later(ask: Ask) -> Answer | None:
+        if isinstance(ask.question, Repeat):
+            waiting.append(ask)
+            return None
+        return rule(ask)
+
+    book = play(later, TinyServer())
+    book.client(extended("SELECT 'x'"))
+    book.to_server.clear()
+    book.client(extended("SELECT 'x'"))
+    assert not book.to_server
+    book.answer(waiting[0].number, Allow(standing=Standing()))
+    assert not book.to_server
+    book.answer(waiting[1].number, Deny("the recording cannot be written"))
+    assert b"SELECT 'x'" not in book.to_server
+    assert SPECIMENS.answers(bytes(book.to_client))[-1] == "refused"
+    book.client(query("SELECT 'afterwards'"))
+    assert SPECIMENS.answers(bytes(book.to_client))[-1] == "SELECT 'afterwards'"
+
+
+def test_another_search_path_is_another_moment() -> None:
+    rule, repeated = standing()
+    book = play(rule, TinyServer())
+    for text in ("SELECT * FROM orders", "SET search_path TO other", "SELECT * FROM orders"):
+        book.client(query(text))
+    assert not repeated
+
+
+def test_masked_rows_stay_masked_when_they_repeat() -> None:
+    rule, repeated = standing(MASKS)
+    book = play(rule, TinyServer(EMAIL, [b"ada@example.com"]))
+    for _ in range(3):
+        book.client(query("SELECT email FROM customers"))
+    assert repeated
+    assert b"ada@example.com" not in book.to_client
+    assert [one.masked for one in book.events if isinstance(one, Finished)] == [{"emails": 1}] * 3
+
+
+def test_a_cancel_finds_what_runs_in_the_lane() -> None:
+    rule, repeated = standing()
+    server = TinyServer()
+    book = play(rule, server)
+    book.client(query("SELECT 'a'"))
+    server.slow = True
+    book.client(query("SELECT 'a'"))
+    assert repeated
+    book.interrupt("too long")
+    assert server.cancels
