@@ -27,7 +27,7 @@ FOLDERS = {
     ),
     "masking": ("plan",),
     "gate": ("journal", "session", "statements"),
-    "recording": ("events", "files", "frames", "log", "recorder", "segments"),
+    "recording": ("batch", "events", "files", "frames", "log", "recorder", "segments"),
     "relay": ("carrier", "pump", "stream", "tls"),
 }
 COMPILER = {"optional": True, "extra_compile_args": ["-O1", "-g0"]}

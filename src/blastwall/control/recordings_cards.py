@@ -59,6 +59,8 @@ def fold(records: Iterable[Recorded]) -> Folded:
             folded.admitted = record.event
         elif isinstance(record.event, LoginRefused):
             folded.refused = record.event
+        elif isinstance(record.event, StatementRepeated):
+            _repeat(folded.cards, record.event)
         else:
             _put(folded.cards, record.event)
     return folded
@@ -68,8 +70,6 @@ def _put(cards: dict[int, Card], event: Event) -> None:
     match event:
         case StatementAsked():
             _card(cards, event.number).asked = event
-        case StatementRepeated():
-            _repeat(cards, event)
         case StatementRuled():
             _card(cards, event.number).rulings.append(event)
         case HoldStarted():

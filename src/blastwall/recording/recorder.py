@@ -72,7 +72,7 @@ class Record:
     @property
     def part(self) -> int:
         """The number of the segment that is written now; 0 where none is open."""
-        return self._recorder.segment
+        return self.recorder.segment
 
     def close(self, why: str = "") -> None:
         """Put the session's head into the node's chain, with the reason where it did not end itself."""
