@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,13 +34,28 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, Post
         dead = f"127.0.0.1:{free_port()}"
         listed = [dead, f"localhost:{standby.port}", f"localhost:{primary.port}"]
         credential = {"user": "scram_user", "password": {"env": "PG_PASSWORD"}}
-        resources = [
+        resources: list[dict[str, object]] = [
             {"name": target, "kind": "postgres", "credential": credential,
              "upstream": {"hosts": listed, "target": target, "database": "shop", "ca": str(ca)}}
             for target in ("primary", "any")
         ]  # fmt: skip
+        silent = silent_host()
+        resources.append(
+            {"name": "behind-silence", "kind": "postgres", "credential": credential,
+             "upstream": {"hosts": [silent, dead, dead, dead, listed[-1]], "database": "shop", "ca": str(ca)}}
+        )  # fmt: skip
         with opened(primary, folder / "gateway", policies=POLICIES, masking=[], resources=resources) as shop:
             yield shop, primary, standby
+
+
+def silent_host() -> str:
+    """A port whose kernel takes connections for a process that answers none, as one that hangs."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    _KEPT_OPEN.append(listener)
+    return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+_KEPT_OPEN: list[socket.socket] = []
 
 
 def connect(shop: Shop, resource: str) -> psycopg.Connection[tuple[object, ...]]:
@@ -63,6 +79,14 @@ def test_any_takes_the_standby(hosts: tuple[Shop, PostgresServer, PostgresServer
     shop, _, _ = hosts
     with connect(shop, "any") as agent:
         assert agent.execute("SHOW transaction_read_only").fetchone() == ("on",)
+        assert agent.execute("SELECT count(*) FROM orders").fetchone() == (30,)
+
+
+def test_a_host_that_hangs_is_given_up_after_its_share_of_the_time(
+    hosts: tuple[Shop, PostgresServer, PostgresServer],
+) -> None:
+    shop, _, _ = hosts
+    with connect(shop, "behind-silence") as agent:
         assert agent.execute("SELECT count(*) FROM orders").fetchone() == (30,)
 
 

@@ -17,5 +17,10 @@ async def test_both_sides_are_kept_alive_within_azures_four_minutes_and_write_at
         assert transport is not None
         sock = transport.get_extra_info("socket")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 240
+        idle, interval, count = (
+            sock.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        )
+        assert (idle, interval, count) == (60, 15, 4)
+        assert idle + interval * count < 240
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
+from blastwall.cli.recorded_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +112,7 @@ def _resource(plan: Plan, name: str) -> Summary:
         "name": name,
         "kind": resource.kind,
         "port": listen,
-        "upstream": str(resource.upstream),
+        "upstream": ", ".join(map(str, resource.hosts)),
         "tls": str(resource.upstream.tls),
         "databases": list(resource.databases),
     }
@@ -155,7 +156,7 @@ def _show_exposure(dialled: Sequence[Dialled]) -> None:
             console.print(f"\n  [cyan]around the gateway[/]  {escape(each.what)}")
         order = {weight: place for place, weight in enumerate(reversed(_MARKS))}
         for finding in sorted(each.findings, key=lambda one: order[one.weight]):
-            console.print(f"    {_MARKS[finding.weight]}  {escape(finding.what)}")
+            console.print(f"    {_MARKS[finding.weight]}  {escape(visible(finding.what))}")
             if finding.remedy:
                 console.print(f"             [dim]→ {escape(finding.remedy)}[/]")
 
@@ -184,4 +185,4 @@ def _line(resource: Summary) -> str:
 
 
 def _outcome(dialled: Dialled) -> str:
-    return f"{dialled.what} in {dialled.seconds * 1000:.0f} ms: {dialled.detail}"
+    return f"{dialled.what} in {dialled.seconds * 1000:.0f} ms: {visible(dialled.detail)}"

@@ -22,6 +22,7 @@ from blastwall.protocols.contract import CLIENT, Close, Dial, Hangup, Output, Se
 from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.dialling import DialFailed, dial
 from blastwall.relay.limits import RelayLimits
+from blastwall.relay.sockets import heard
 from blastwall.relay.stream import Stream
 from blastwall.relay.tls import Tls, TlsFailed
 
@@ -162,8 +163,17 @@ class Carrier(ABC):
         self._hang_up(side)
         stream = self._streams[side] = Stream(side, self)
         self._targets[side] = order.target
-        work = self._connect(stream, order.target, self._limits.dial / order.of)
-        self._dials[side] = asyncio.get_running_loop().create_task(work, name=f"dial {self._name}")
+        loop, seconds = asyncio.get_running_loop(), self._limits.dial / order.of
+        work = self._connect(stream, order.target, seconds)
+        self._dials[side] = loop.create_task(work, name=f"dial {self._name}")
+        if order.of > 1:
+            loop.call_later(seconds, self._give_up, stream, seconds)
+
+    def _give_up(self, stream: Stream, seconds: float) -> None:
+        """Go on to the next target where this one is connected and silent: a kernel answers for a process that hangs."""
+        current = self._streams.get(stream.side) is stream and not self._closing
+        if current and stream.transport is not None and not heard(stream.transport):
+            self._dial_failed(stream.side, f"{self._resource} did not answer within {seconds:g} seconds")
 
     async def _connect(self, stream: Stream, target: Address, seconds: float) -> None:
         side = stream.side

@@ -7,10 +7,19 @@ import socket
 from typing import Protocol, cast
 
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""Azure's load balancers drop a flow that was idle for about four minutes, without a word to either end."""
+"""In seconds, the last a count. Azure's load balancers drop a flow that was idle for about four minutes, without a
+word. A peer that is gone is noticed after two minutes.
+
+TCP_USER_TIMEOUT would notice it sooner where bytes are under way, but also cut a client that takes none for a while: a
+pager that is being read.
+"""
 
 _TCP_CLOSE, _TCP_CLOSE_WAIT = 7, 8
 """States in which the peer has closed (linux/include/net/tcp_states.h); the first byte of TCP_INFO."""
+
+
+_RECEIVED = 128
+"""Offset of tcpi_bytes_received, 64 bits, in `struct tcp_info` (linux/include/uapi/linux/tcp.h)."""
 
 
 class _Socket(Protocol):
@@ -40,6 +49,18 @@ def peer_left(transport: asyncio.BaseTransport) -> bool:
         return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in {_TCP_CLOSE, _TCP_CLOSE_WAIT}
     except OSError:
         return False
+
+
+def heard(transport: asyncio.BaseTransport) -> bool:
+    """Whether the peer has sent anything at all; True where the kernel does not tell."""
+    sock = _socket_of(transport)
+    if sock is None or not hasattr(socket, "TCP_INFO"):
+        return True
+    try:
+        told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED + 8)
+    except OSError:
+        return True
+    return len(told) < _RECEIVED + 8 or any(told[_RECEIVED:])
 
 
 def _socket_of(transport: asyncio.BaseTransport) -> _Socket | None:

@@ -55,7 +55,7 @@ class PostgresAuditor:
                 return [*outputs, Send(UPSTREAM, encode_query(_PREPARE))] if self._handshake.ready else outputs
             self._buffer += data
             return self._messages()
-        except (HandshakeFailed, Malformed, UnicodeDecodeError) as error:
+        except (HandshakeFailed, Malformed, ValueError, IndexError) as error:
             return self._fail(str(error))
 
     def receive_eof(self, side: Side) -> list[Output]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from struct import pack
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from blastwall.model.credential import Credential
 from blastwall.protocols.contract import Admit, Answer, Ask, Deny, Login
 from blastwall.protocols.postgres.messages import frame
+from blastwall.protocols.postgres.oauthbearer import decode_initial
 from blastwall.protocols.postgres.session import PostgresSession
 from blastwall.protocols.postgres.settings import OauthSettings, PostgresSettings
 from blastwall.protocols.postgres.startup import (
@@ -26,6 +30,7 @@ from blastwall.protocols.postgres.startup import (
 from blastwall.protocols.postgres.tests.server import TinyServer
 from blastwall.protocols.postgres.tests.specimens import RESOURCE, SPECIMENS, opening, query, startup
 from blastwall.testing.playbook import Playbook
+from blastwall.wire.reader import Malformed
 
 DISCOVERY = "https://issuer.example/.well-known/openid-configuration"
 OFFER = encode_authentication(AUTH_SASL, b"OAUTHBEARER\0\0")
@@ -172,3 +177,10 @@ def test_a_choice_that_there_is_not_is_named() -> None:
     book.client(startup(options="-c blastwall.authentication=trust"))
     assert b"blastwall.authentication is password or oauthbearer" in book.to_client
     assert book.closed is not None
+
+
+@given(st.binary(max_size=200))
+@example(b"OAUTHBEARER\0\0\0\0\7n,,\1auth")
+def test_no_bytes_break_the_decoder(body: bytes) -> None:
+    with suppress(Malformed):
+        assert b"\1" not in decode_initial(body)
