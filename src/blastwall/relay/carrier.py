@@ -170,7 +170,7 @@ class Carrier(ABC):
             loop.call_later(seconds, self._give_up, stream, seconds)
 
     def _give_up(self, stream: Stream, seconds: float) -> None:
-        """Go on to the next target where this one is connected and silent: a kernel answers for a process that hangs."""
+        """Go on to the next target where this one is connected and silent: a kernel answers for a hanging process."""
         current = self._streams.get(stream.side) is stream and not self._closing
         if current and stream.transport is not None and not heard(stream.transport):
             self._dial_failed(stream.side, f"{self._resource} did not answer within {seconds:g} seconds")
