@@ -42,7 +42,7 @@ def test_a_bad_reload_leaves_the_old_rules_in_force() -> None:
     before = masking.rules(agent(), PROD)
     for entries, key in (
         ([MaskEntry("pg-prod", ColumnRule("x", "email", MaskStyle.REDACT))], KEY),
-        ([MaskEntry("pg-prod", DetectRule("x", ("phone",), MaskStyle.REDACT))], KEY),
+        ([MaskEntry("pg-prod", DetectRule("x", ("fingerprint",), MaskStyle.REDACT))], KEY),
         (ENTRIES, b""),
     ):
         with pytest.raises(ValueError, match=r"column|detector|key"):

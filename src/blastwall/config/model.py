@@ -270,6 +270,9 @@ PackEntry = Annotated[
 ]
 
 
+Detector = Literal["email", "card", "iban", "us_ssn", "phone", "jwt", "azure_key", "connection_string", "private_key"]
+
+
 class MaskingRule(Strict):
     """What is hidden in results."""
 
@@ -277,9 +280,7 @@ class MaskingRule(Strict):
     columns: list[NonEmpty] = Field(
         default_factory=list, description="Columns, as `[database.]schema.table.column`; `*` stands for one part."
     )
-    detect: list[Literal["email", "card", "iban", "us_ssn"]] = Field(
-        default_factory=list, description="Detectors run over text and json values."
-    )
+    detect: list[Detector] = Field(default_factory=list, description="Detectors run over text and json values.")
     with_: MaskStyle = Field(MaskStyle.REDACT, alias="with", description="How a value is hidden.")
     except_: list[Name] = Field(
         default_factory=list, alias="except", description="Groups that see the values; recordings never do."

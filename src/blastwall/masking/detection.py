@@ -15,6 +15,8 @@ from blastwall.model.masks import DetectRule, MaskRules, MaskStyle
 
 SHORTEST = 4
 """No detector finds anything in fewer characters: `a@b.co` is the shortest, and a ligature may stand for two."""
+_TELLING = b"0123456789@\\"
+"""A digit, an at-sign, or the beginning of an escape."""
 _HEX = re.compile(rb"\\x((?:[0-9A-Fa-f]{2}){6,})")
 """Bytes shown in hexadecimal; in fewer than six no detector finds anything."""
 
@@ -47,13 +49,15 @@ class Hit:
 class Detection:
     """What the detect rules of one `MaskRules` find. Holds no state of a result: shared by all of them."""
 
-    __slots__ = ("_armed", "opaque_probe", "probe")
+    __slots__ = ("_armed", "opaque_probe", "probe", "telling")
 
     def __init__(self, rules: MaskRules) -> None:
         self._armed = _arm(rules.detect, rules.key)
         names = frozenset(armed.name for armed in self._armed)
         self.probe = probe(names, False)
         self.opaque_probe = probe(names, True)
+        self.telling = b"" if names & detectors.CREDENTIALS else _TELLING
+        """ASCII of which every hit has one; empty where nothing is so sure."""
 
     def __bool__(self) -> bool:
         return bool(self._armed)

@@ -1,4 +1,6 @@
-"""Detectors: what in a folded text is an e-mail address, a payment card, an IBAN or a US social security number.
+"""Detectors: what in a folded text is an e-mail address, a payment card, an IBAN, a US social security number.
+
+Those of telephone numbers and of credentials stand in `phones` and `credentials`.
 
 Each finder takes folded bytes (`fold`) and returns spans, which may touch or overlap. `loose` is for bytes that are not
 text alone (a binary array): the byte before a value may then be a length and look like a digit.
@@ -12,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import re2
 
-from blastwall.masking import iban
+from blastwall.masking import credentials, iban, phones
 
 Span = tuple[int, int]
 Finder = Callable[[bytes, bool], list[Span]]
@@ -196,8 +198,16 @@ FINDERS: dict[str, Finder] = {
     "card": find_cards,
     "iban": find_ibans,
     "us_ssn": find_ssns,
+    "phone": phones.find_phones,
+    "jwt": credentials.find_jwts,
+    "azure_key": credentials.find_azure_keys,
+    "connection_string": credentials.find_connection_strings,
+    "private_key": credentials.find_private_keys,
 }
 """Detectors by the name that the configuration uses."""
+
+CREDENTIALS = frozenset({"jwt", "azure_key", "connection_string", "private_key"})
+"""Detectors of what opens something: no part of it is ever shown."""
 
 
 def known(names: Iterable[str]) -> None:

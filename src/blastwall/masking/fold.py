@@ -28,7 +28,7 @@ _INVISIBLE = re.compile(
 _STOPS = frozenset("\u3002\uff61")
 _DASHES = frozenset("\u2212\u02d7\u2043")
 _REMEMBERED = 20_000
-_RELEVANT = frozenset(b"0123456789@%&#;ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_RELEVANT = frozenset(b"0123456789@%&#;=+ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _FOLDING_BLOCKS = (
     range(0x80, 0x3400),
     range(0xA000, 0xAC00),
@@ -147,8 +147,8 @@ def _characters(text: str) -> Iterator[tuple[str, int, int]]:
 def special_bytes() -> bytes:
     """Return a byte-wise pattern for the UTF-8 of every character that folding makes relevant to a detector.
 
-    Relevant is what becomes a digit, a letter or an at-sign, and what vanishes. Everything else that is not ASCII
-    stays a letter or a separator, which the detectors' own patterns allow for.
+    Relevant is what becomes a digit, a letter, an at-sign, `=` or `+`, and what vanishes. Everything else that is not
+    ASCII stays a letter or a separator, which the detectors' own patterns allow for.
     """
     return _pattern([char for char, folded in _folding() if not folded or not _RELEVANT.isdisjoint(folded)])
 

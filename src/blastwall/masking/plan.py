@@ -24,7 +24,6 @@ from blastwall.model.statement import Column
 UNTRACED = "untraced"
 """Counts cells that were hidden because nobody could say where they come from."""
 
-_TELLING = b"0123456789@\\"
 _JSONB_VERSION = b"\x01"
 
 
@@ -128,10 +127,10 @@ class MaskPlan:
 
     def _scan(self, row: list[bytes | None]) -> bool:
         changed = False
-        several = len(self._scans) > 1
+        several, telling = len(self._scans) > 1, self._detection.telling
         for index, kind in self._scans:
             value = row[index]
-            if value is None or (several and (_plain(value) or not self._probe(value))):
+            if value is None or (several and (_plain(value, telling) or not self._probe(value))):
                 continue
             rules: set[str] = set()
             row[index] = scan_cell(self._detection, kind, value, rules)
@@ -141,9 +140,9 @@ class MaskPlan:
         return changed
 
 
-def _plain(value: bytes) -> bool:
-    """Whether a value lacks what every hit has: a digit, an at-sign however written, or what is not ASCII."""
-    return value.isascii() and len(value.translate(None, _TELLING)) == len(value)
+def _plain(value: bytes, telling: bytes) -> bool:
+    """Whether a value lacks what every hit has: one of `telling`, or what is not ASCII."""
+    return bool(telling) and value.isascii() and len(value.translate(None, telling)) == len(value)
 
 
 def plan(columns: Sequence[ResultColumn], rules: MaskRules) -> MaskPlan | None:

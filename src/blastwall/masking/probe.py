@@ -61,12 +61,47 @@ def _card() -> tuple[bytes, ...]:
     )
 
 
+_BETWEEN = rb"[^0-9A-Za-z\x00]{1,12}"
+_PHONE = (
+    rb"(?:\+|%2[Bb])[^0-9A-Za-z\x00]{0,8}[0-9]",
+    rb"00[1-9][0-9]{0,2}" + _BETWEEN + rb"[0-9]",
+    rb"[0-9]{3}" + _BETWEEN + rb"[0-9]{3}",
+    rb"0[1-9]" + _BETWEEN + rb"[0-9]{2}" + _BETWEEN + rb"[0-9]{2}",
+)
+_JWT = (rb"e[wy][0-9A-Za-z_-]{2}",)
+_AZURE_KEY = (
+    rb"==",
+    rb"(?i:sig|code)=",
+    rb"[0-9]Q",
+    rb"A(?:z(?:Fu|Se|Ca)|PIM|CDb|IoT)",
+    rb"A(?:Ba|MC|St|Sb|Eh|Rm|CR)",
+    rb"JQQJ9",
+)
+_CONNECTION_STRING = (
+    rb"(?i:password|passwd|pwd|key|sharedsecretvalue)[^0-9A-Za-z\x00]{0,16}=",
+    rb"[^\x00-\x20]@",
+)
+_PRIVATE_KEY = (rb"PRIVATE",)
+"""Of letters, digits, `=`, `+` and `@` alone, which look-alikes are asked for; other signs may fold from many."""
+
+
 def _branches(detector: str) -> tuple[bytes, ...]:
     if detector == "card":
         return _card()
     if detector == "iban":
         return _iban()
-    return {"email": _EMAIL, "us_ssn": _SSN}[detector]
+    return _FIXED[detector]
+
+
+_FIXED = {
+    "email": _EMAIL,
+    "us_ssn": _SSN,
+    "phone": _PHONE,
+    "jwt": _JWT,
+    "azure_key": _AZURE_KEY,
+    "connection_string": _CONNECTION_STRING,
+    "private_key": _PRIVATE_KEY,
+}
 
 
 class Probe:

@@ -72,7 +72,9 @@ def partial(value: str) -> str:
 
 
 def partial_found(name: str, folded: bytes) -> str:
-    """Show the harmless part of what detector `name` found."""
+    """Show the harmless part of what detector `name` found; a credential has none."""
+    if name in detectors.CREDENTIALS:
+        return "****"
     show = _PARTS.get(name)
     return show(folded) if show else "****" + _tail(folded)
 
