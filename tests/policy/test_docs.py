@@ -44,7 +44,7 @@ def test_every_action_context_entity_and_annotation_is_explained() -> None:
     assert context is not None
     attributes = re.findall(r"^\s+(\w+):", context[1], re.MULTILINE)
     entities = set(re.findall(r"^entity (\w+)", schema_text(), re.MULTILINE)) - {"Tenant"}
-    assert len(attributes) == 8
+    assert len(attributes) == 10
     assert [one for one in attributes if f"`context.{one}`" not in GUIDE] == []
     assert [one.value for one in Action if f"`{one.value}`" not in GUIDE] == []
     assert [one for one in entities if f"`{one}" not in GUIDE] == []

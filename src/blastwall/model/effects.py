@@ -61,9 +61,25 @@ PSEUDO_KINDS = frozenset(
 """Kinds of object that live in no schema. A real table in a schema named `@roles` has another kind, so another id."""
 
 
+class Mark(StrEnum):
+    """How an effect comes about, where the statement's text does not say it.
+
+    FOLLOWED: a definition that stands in the resource sets it off (a view, a rule, a trigger, a function's body).
+    DEFINER: it is done with the rights of a function's owner (SECURITY DEFINER).
+    PART: the object is a part of what the statement names, or stands behind it, so that its predicate counts.
+    FILTERED: a followed update or delete has a predicate of its own.
+    """
+
+    FOLLOWED = "followed"
+    DEFINER = "definer"
+    PART = "part"
+    FILTERED = "filtered"
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One thing that a statement would do."""
+    """One thing that a statement would do, and how it comes about."""
 
     action: Action
     object: Object
+    marks: frozenset[Mark] = frozenset()

@@ -17,7 +17,7 @@ import cedarpy
 from cedarpy import pst
 
 from blastwall.gate.ports import IPAddress, Subject
-from blastwall.model.effects import Effect
+from blastwall.model.effects import Effect, Mark
 from blastwall.model.statement import Statement
 from blastwall.policy.entities import Entity, base_entities, object_entities, object_uid, principal_uid
 from blastwall.policy.schema import schema
@@ -62,11 +62,11 @@ class Asker:
             Undecidable: Cedar refused the question.
             ValueError: a name cannot be an entity (it is not Unicode text).
         """
-        context = self._context(statement)
+        contexts = {marks: self._context(statement, marks) for marks in {effect.marks for effect in effects}}
         found: list[Satisfied] = []
         for group, entities in self._groups(effects):
             known = self._base.with_added_json_str(json.dumps(entities))
-            requests = [self._request(effect, context) for effect in group]
+            requests = [self._request(effect, contexts[effect.marks]) for effect in group]
             answers = cedarpy.is_authorized_batch(requests, policies, known, schema())
             found += [_satisfied(answer) for answer in answers]
         return found
@@ -97,12 +97,16 @@ class Asker:
             "context": context,
         }
 
-    def _context(self, statement: Statement) -> str:
+    def _context(self, statement: Statement, marks: frozenset[Mark]) -> str:
+        followed = Mark.FOLLOWED in marks
+        own = followed and Mark.PART not in marks
         return json.dumps(
             {
                 "operation": statement.operation,
-                "filtered": statement.filtered,
+                "filtered": Mark.FILTERED in marks if own else statement.filtered,
                 "filters_masked": statement.filters_masked,
+                "followed": followed,
+                "definer": Mark.DEFINER in marks,
                 "in_transaction": statement.in_transaction,
                 "stage": statement.stage.value,
                 "database": statement.database,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blastwall.model.effects import Effect
+from blastwall.model.effects import Effect, Mark
 from blastwall.model.statement import Column
 from blastwall.sql.postgres import Catalog, Classified, Function, NameState, OutputColumn, Relation, classify
 
@@ -51,6 +51,13 @@ def short(effect: Effect) -> str:
     """`delete public.orders`; the database itself is `shop`."""
     path = effect.object.path
     return f"{effect.action} {'.'.join(path[1:]) or path[0]}"
+
+
+def marked(effect: Effect) -> str:
+    """`delete public.orders +filtered *`: the marks, and a star where it follows from a definition."""
+    path = effect.object.path
+    marks = "".join(f" +{mark}" for mark in sorted(effect.marks - {Mark.FOLLOWED}))
+    return f"{effect.action} {'.'.join(path[1:]) or 'shop'}{marks}{' *' if Mark.FOLLOWED in effect.marks else ''}"
 
 
 def effects(text: str, state: NameState = STATE) -> list[str]:

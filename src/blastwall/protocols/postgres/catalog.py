@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from blastwall.model.credential import Credential
 from blastwall.model.statement import SOME, Column
 from blastwall.protocols.contract import UPSTREAM, Answered, Close, Opening, Output, Send, Side
+from blastwall.protocols.postgres.attachments import attachments
 from blastwall.protocols.postgres.catalog_queries import FINGERPRINT, QUERIES, SECURE
 from blastwall.protocols.postgres.constraints import constrained
 from blastwall.protocols.postgres.errors import decode_fields
@@ -224,7 +225,8 @@ class PostgresCompanion:
             return self._send()
         if len(results) > 1:
             self._fingerprint = results[0]
-            self._replace(self._snapshot(results[1:]))
+            self._version += 1
+            self._replace(snapshot(self._database, self._version, results[1:], self._path))
         answered: list[Output] = [Answered(number, self._view) for number in self._reading]
         self._reading = []
         return answered + self._next()
@@ -235,27 +237,29 @@ class PostgresCompanion:
         else:
             self._view.snapshot = snapshot
 
-    def _snapshot(self, results: list[list[list[str | None]]]) -> Snapshot:
-        relations, functions, schemas, parents, types, checks, generated = results
-        self._version += 1
-        catalog = Catalog(
-            self._database,
-            self._version,
-            constrained([_relation(row) for row in relations], self._database, checks, generated),
-            [_function(row) for row in functions],
-            [str(row[0]) for row in schemas],
-            self._path,
-        )
-        ancestors: dict[int, tuple[int, ...]] = {}
-        for child, parent in parents:
-            ancestors[int(child or 0)] = (*ancestors.get(int(child or 0), ()), int(parent or 0))
-        return Snapshot(catalog, ancestors, frozenset(int(row[0] or 0) for row in types), self._path)
-
     def _fail(self, reason: str, told: str = "") -> list[Output]:
         waiting = [*self._reading, *self._asked]
         self._reading, self._asked = [], []
         failed: list[Output] = [Answered(number, CatalogUnavailable(reason, told)) for number in waiting]
         return [*failed, Close(reason)]
+
+
+def snapshot(database: str, version: int, results: list[list[list[str | None]]], path: tuple[str, ...]) -> Snapshot:
+    """Put together what `QUERIES` returned, as text."""
+    relations, functions, schemas, parents, types, checks, generated, code, attached = results
+    catalog = Catalog(
+        database,
+        version,
+        constrained([_relation(row) for row in relations], database, checks, generated),
+        [_function(row) for row in functions],
+        [str(row[0]) for row in schemas],
+        path,
+        attachments([*code, *attached]),
+    )
+    ancestors: dict[int, tuple[int, ...]] = {}
+    for child, parent in parents:
+        ancestors[int(child or 0)] = (*ancestors.get(int(child or 0), ()), int(parent or 0))
+    return Snapshot(catalog, ancestors, frozenset(int(row[0] or 0) for row in types), path)
 
 
 def split_path(setting: str) -> tuple[str, ...]:
@@ -287,5 +291,8 @@ def _relation(row: list[str | None]) -> Relation:
 
 
 def _function(row: list[str | None]) -> Function:
-    schema, name, language, volatility, definer, kind = row
-    return Function(schema or "", name or "", language or "", volatility or "", definer == "t", kind or "")
+    schema, name, language, volatility, definer, kind, oid, definition = row
+    return Function(
+        schema or "", name or "", language or "", volatility or "", definer == "t", kind or "", int(oid or 0),
+        definition or "",
+    )  # fmt: skip

@@ -13,13 +13,24 @@ SECURE = (SEARCH_PATH, "SET search_path TO pg_catalog", "SET statement_timeout T
 """Read the role's own search_path first, then let nothing but pg_catalog be found."""
 
 FINGERPRINT = """
-SELECT (SELECT json_build_array(count(*), max(oid::int8), sum(xmin::text::int8)) FROM pg_class),
-       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_attribute WHERE attnum > 0),
-       (SELECT json_build_array(count(*), max(oid::int8), sum(xmin::text::int8)) FROM pg_proc),
+SELECT (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_attribute WHERE attnum > 0),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_class),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_proc),
        (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_rewrite),
        (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_inherits),
-       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_namespace)
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_namespace),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_attrdef),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_constraint),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_index),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_policy),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_trigger),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_operator),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_cast),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_foreign_table),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_event_trigger),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_type)
 """
+"""Changes with whatever the other queries read; system columns of pg_attribute never change."""
 
 RELATIONS = """
 SELECT c.oid, n.nspname, c.relname, c.relkind, a.names, a.types,
@@ -35,7 +46,10 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND n.nspname <> 'pg_toas
 """
 
 FUNCTIONS = """
-SELECT n.nspname, p.proname, l.lanname, p.provolatile, p.prosecdef, p.prokind
+SELECT n.nspname, p.proname, l.lanname, p.provolatile, p.prosecdef, p.prokind, p.oid,
+       CASE WHEN p.oid >= 16384 AND p.prokind IN ('f', 'p') AND l.lanname IN ('sql', 'plpgsql')
+                 AND octet_length(p.prosrc) <= 65536
+            THEN pg_get_functiondef(p.oid) END
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
 """
 
@@ -52,4 +66,56 @@ TEXT_TYPES = """
 SELECT oid FROM pg_type WHERE oid >= 16384 AND (typcategory = 'S' OR typtype = 'e') AND typtype <> 'd'
 """
 
-QUERIES = (RELATIONS, FUNCTIONS, SCHEMAS, PARENTS, TEXT_TYPES, CHECKS, GENERATED)
+CODE = """
+WITH written(relid, tree) AS (
+  SELECT adrelid, adbin::text FROM pg_attrdef
+  UNION ALL SELECT conrelid, conbin::text FROM pg_constraint WHERE conbin IS NOT NULL AND conrelid <> 0
+  UNION ALL SELECT indrelid, concat(indexprs::text, indpred::text) FROM pg_index
+            WHERE indrelid >= 16384 AND (indexprs IS NOT NULL OR indpred IS NOT NULL)
+  UNION ALL SELECT partrelid, partexprs::text FROM pg_partitioned_table WHERE partexprs IS NOT NULL
+  UNION ALL SELECT tgrelid, tgqual::text FROM pg_trigger WHERE tgqual IS NOT NULL AND tgenabled <> 'D'
+), seen(relid, tree) AS (
+  SELECT polrelid, concat(polqual::text, polwithcheck::text) FROM pg_policy
+  UNION ALL SELECT d.adrelid, d.adbin::text FROM pg_attrdef d
+            JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE a.attgenerated = 'v'
+)
+SELECT DISTINCT relid, 'written', m[1] FROM written,
+       regexp_matches(tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g') m
+UNION ALL SELECT DISTINCT relid, 'seen', m[1] FROM seen,
+       regexp_matches(tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g') m
+UNION ALL SELECT DISTINCT relid, 'consulted', m[1] FROM seen, regexp_matches(tree, ':relid (\\d+)', 'g') m
+"""
+"""Functions and relations in the stored trees of expressions, where the server has decided already what is meant."""
+
+ATTACHED = """
+SELECT tgrelid, 'trigger', json_build_array(tgtype, tgfoid::int8)::text FROM pg_trigger t
+       JOIN pg_proc p ON p.oid = t.tgfoid
+       WHERE tgenabled <> 'D' AND NOT (p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '^RI_FKey_')
+UNION ALL SELECT ev_class, 'rule', json_build_array(ev_type, pg_get_ruledef(oid))::text FROM pg_rewrite
+       WHERE ev_type <> '1' AND ev_enabled <> 'D' AND ev_class >= 16384
+UNION ALL SELECT confrelid, 'cascade', json_build_array(conrelid::int8, confdeltype, confupdtype)::text
+       FROM pg_constraint WHERE contype = 'f'
+UNION ALL SELECT d.adrelid, 'sequence', s.refobjid::text FROM pg_attrdef d
+       JOIN pg_depend s ON s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid
+                           AND s.refclassid = 'pg_class'::regclass
+       JOIN pg_class c ON c.oid = s.refobjid AND c.relkind = 'S'
+       WHERE NOT EXISTS (SELECT FROM pg_depend o WHERE o.classid = 'pg_class'::regclass AND o.objid = c.oid
+                         AND o.deptype IN ('a', 'i') AND o.refobjid = d.adrelid)
+UNION ALL SELECT f.ftrelid, 'server', s.srvname FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver
+UNION ALL SELECT inhparent, 'child', inhrelid::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+       WHERE c.relkind IN ('r', 'p', 'f')
+UNION ALL SELECT 0, 'event', e.evtfoid::text FROM pg_event_trigger e WHERE e.evtenabled <> 'D'
+UNION ALL SELECT 0, 'operator', json_build_array(n.nspname, o.oprname, o.oprcode::oid::int8)::text
+       FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid >= 16384 AND o.oprcode <> 0
+UNION ALL SELECT t.oid, 'type', json_build_array(t.typname, c.castfunc::int8)::text
+       FROM pg_cast c JOIN pg_type t ON t.oid = c.casttarget OR (t.oid = c.castsource AND t.oid >= 16384)
+       WHERE c.oid >= 16384 AND c.castfunc <> 0 AND (t.oid >= 16384 OR c.castsource < 16384)
+UNION ALL SELECT DISTINCT t.oid, 'type', json_build_array(t.typname, m[1]::int8)::text
+       FROM pg_constraint c JOIN pg_type t ON t.oid = c.contypid,
+       regexp_matches(c.conbin::text, ':(?:funcid|opfuncid) (\\d+)', 'g') m WHERE c.contypid >= 16384
+UNION ALL SELECT DISTINCT t.oid, 'type', json_build_array(t.typname, m[1]::int8)::text
+       FROM pg_type t, regexp_matches(t.typdefaultbin::text, ':(?:funcid|opfuncid) (\\d+)', 'g') m WHERE t.oid >= 16384
+"""
+"""What hangs on relations, operators and types: (OID of the relation or type, what, detail)."""
+
+QUERIES = (RELATIONS, FUNCTIONS, SCHEMAS, PARENTS, TEXT_TYPES, CHECKS, GENERATED, CODE, ATTACHED)

@@ -1,5 +1,6 @@
 """PostgreSQL's SQL: text to effects, lineage and literals; changes when PostgreSQL's grammar or functions do."""
 
+from blastwall.sql.postgres.attached import Attached, Attachments, Cascade, Operator, Rule, Trigger
 from blastwall.sql.postgres.catalog import Catalog, Check, Function, Relation
 from blastwall.sql.postgres.classify import classify
 from blastwall.sql.postgres.deciding import SAMPLES
@@ -11,6 +12,9 @@ from blastwall.sql.postgres.statement import Changes, Classified, Copy, OutputCo
 
 __all__ = [
     "SAMPLES",
+    "Attached",
+    "Attachments",
+    "Cascade",
     "Catalog",
     "Changes",
     "Check",
@@ -19,10 +23,13 @@ __all__ = [
     "Function",
     "Limits",
     "NameState",
+    "Operator",
     "OutputColumn",
     "Relation",
+    "Rule",
     "Source",
     "Texts",
+    "Trigger",
     "before",
     "classify",
     "either",

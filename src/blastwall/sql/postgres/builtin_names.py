@@ -89,6 +89,13 @@ HARMLESS_FUNCTIONS = frozenset(
 )
 """Functions, aggregates and casts of pg_catalog that read no table, run no text and change nothing that lasts."""
 
+HARMLESS_TRIGGERS = frozenset(
+    """
+    suppress_redundant_updates_trigger tsvector_update_trigger tsvector_update_trigger_column unique_key_recheck nextval
+    """.split()  # noqa: SIM905 - a word list reads better as words
+)
+"""Trigger functions of pg_catalog that change the row at hand only; nextval stands in defaults of a table's own."""
+
 OPERATORS = frozenset(
     """
     !! != !~ !~* !~~ !~~* # ## #- #> #>> % & && &< &<| &> * *< *<= *<> *= *> *>= + - -> ->> -|- / < <-> << <<= <<|

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from blastwall.model.effects import Object
 from blastwall.model.statement import Column
+from blastwall.sql.postgres.attached import NO_ATTACHMENTS, Attached, Attachments
+from blastwall.sql.postgres.following import Memory
 
 MAX_VIEW_DEPTH = 32
+_KINDS = {"v": "view", "m": "view", "S": "sequence", "i": "index", "I": "index", "c": "type"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,10 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A row of pg_proc; `volatility` is i, s or v, `kind` f, p, a or w."""
+    """A row of pg_proc; `volatility` is i, s or v, `kind` f, p, a or w.
+
+    `definition` is pg_get_functiondef's where the language is one that Blastwall reads, else "".
+    """
 
     schema: str
     name: str
@@ -50,6 +57,8 @@ class Function:
     volatility: str
     security_definer: bool
     kind: str
+    oid: int = 0
+    definition: str = ""
 
 
 @dataclass(slots=True)
@@ -74,6 +83,7 @@ class Catalog:
         functions: Iterable[Function] = (),
         schemas: Iterable[str] = (),
         default_search_path: tuple[str, ...] = ("$user", "public"),
+        attachments: Attachments = NO_ATTACHMENTS,
         *,
         believes: bool = False,
     ) -> None:
@@ -89,7 +99,10 @@ class Catalog:
         for function in functions:
             by_name.setdefault((function.schema, function.name), []).append(function)
         self._functions = {key: tuple(found) for key, found in by_name.items()}
+        self._function_by_oid = {function.oid: function for found in self._functions.values() for function in found}
         self._views = _Views()
+        self.attachments = attachments
+        self.memory = Memory()
 
     def relation(self, schema: str, name: str) -> Relation | None:
         """Return the relation of that exact name."""
@@ -98,6 +111,18 @@ class Catalog:
     def by_oid(self, oid: int) -> Relation | None:
         """Return the relation with that OID."""
         return self._by_oid.get(oid)
+
+    def function(self, oid: int) -> Function | None:
+        """Return the function with that OID."""
+        return self._function_by_oid.get(oid)
+
+    def attached(self, oid: int) -> Attached:
+        """Return what hangs on the relation with that OID."""
+        return self.attachments.of(oid)
+
+    def object(self, relation: Relation) -> Object:
+        """Return a relation as the object of an effect."""
+        return Object((self.database, relation.schema, relation.name), _KINDS.get(relation.kind, "table"))
 
     def tables_of(self, schema: str) -> tuple[str, ...]:
         """Return the names of a schema's relations."""

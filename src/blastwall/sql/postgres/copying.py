@@ -34,6 +34,7 @@ class Copying(Settings):
     def _in(self, node: Node) -> Columns | None:
         for target in self.targets(sub(node, "relation")):
             self.effect(Action.CREATE, self.object(target))
+            self.touch(target, Action.CREATE)
         self.probe(node, words(items(node, "attlist")) or None, new=True)
         return self._picked(node, self.table(sub(node, "relation"), None, reading=False).columns)
 
@@ -42,9 +43,10 @@ class Copying(Settings):
             columns = self.expr_query(sub(node, "query"), None)
         else:
             columns = self._picked(node, self.table(sub(node, "relation"), None).columns)
-        for effect in list(self.effects):
+        for effect in (*self.effects, *self.followed):
             if effect.action in {Action.READ, Action.REVEAL}:
-                self.effects[Effect(Action.EXPORT, effect.object)] = None
+                held = self.followed if effect.marks else self.effects
+                held[Effect(Action.EXPORT, effect.object, effect.marks)] = None
         if not self.effects:
             self.connect()
         return columns

@@ -8,6 +8,7 @@ from blastwall.model.effects import Action, Object
 from blastwall.model.statement import SOME, Column
 from blastwall.sql.postgres.deciding import defined_over, references
 from blastwall.sql.postgres.expressions import SILENT, TRANSPARENT
+from blastwall.sql.postgres.names import Target
 from blastwall.sql.postgres.objects import Objects, role_name
 from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, union
 from blastwall.sql.postgres.tree import Node, body, descendants, items, sub, text, unwrap, words
@@ -193,6 +194,7 @@ class Definitions(Objects):
         """Read ALTER TABLE; triggers, rules, row security and owners decide who may do what: `entitle`."""
         targets = self.relation(node)
         self._each((Action.DEFINE,), targets)
+        self._computed(self.targets(sub(node, "relation")))
         for command in items(node, "cmds"):
             inner = body(command, "AlterTableCmd")
             kind = text(inner, "subtype")
@@ -243,6 +245,15 @@ class Definitions(Objects):
     def on_relation(self, node: Node) -> None:
         """Read CREATE INDEX and REFRESH MATERIALIZED VIEW."""
         self._each((Action.DEFINE,), self.relation(node))
+        self._computed(self.targets(sub(node, "relation")))
+
+    def _computed(self, targets: Iterable[Target]) -> None:
+        """Whatever reads or rewrites a whole table computes its indexes, checks and columns; a view is filled anew."""
+        for target in targets:
+            if target.relation is not None:
+                self.follow(self.follower.code(target.relation))
+                if target.relation.kind == "m":
+                    self.follow(self.follower.view(target.relation))
 
     def create_trigger(self, node: Node) -> None:
         """Read CREATE TRIGGER: its function will run."""
@@ -252,6 +263,11 @@ class Definitions(Objects):
     def create_rule(self, node: Node) -> None:
         """Read CREATE RULE with what it will do instead."""
         self._each((Action.DEFINE, Action.ENTITLE), self.relation(node))
+        self.rule_actions(node)
+
+    def rule_actions(self, node: Node) -> None:
+        """Read what a rule does instead or as well."""
+        self.sweep(node.get("whereClause"), _anything())
         for action in items(node, "actions"):
             tag, inner = unwrap(action)
             self.statement(tag, inner)
@@ -303,8 +319,13 @@ class Definitions(Objects):
 
     def truncate(self, node: Node) -> None:
         """Read TRUNCATE."""
+        cascade = text(node, "behavior") == "DROP_CASCADE"
         for item in items(node, "relations"):
             self._each((Action.DROP,), self.relation_objects(item, (), "table"))
+            for target in self.targets(body(item, "RangeVar")):
+                self.touch(target, Action.DROP)
+                if cascade and target.relation is not None:
+                    self.follow(self.follower.truncated(target.relation))
 
     def comment(self, node: Node) -> None:
         """Read COMMENT."""
@@ -393,9 +414,12 @@ class Definitions(Objects):
     def maintain(self, node: Node) -> None:
         """Read VACUUM, ANALYZE, CLUSTER, REINDEX and LOCK."""
         targets = self.relation(node)
+        self._computed(self.targets(sub(node, "relation")) if targets else ())
         for item in [*items(node, "rels"), *items(node, "relations")]:
             inner = body(item, "VacuumRelation")
             targets += self.relation(inner) if inner else self.relation_objects(item, (), "table")
+            named = sub(inner, "relation") if inner else body(item, "RangeVar")
+            self._computed(self.targets(named) if named else ())
         self._each((Action.ADMIN,), targets or [self.database])
 
     def load_server_code(self, node: Node) -> None:

@@ -78,6 +78,7 @@ class Expressions(Functions):
             case "A_Expr":
                 return self._operation(inner, scope)
             case "TypeCast":
+                self.cast_to(words(items(sub(inner, "typeName"), "names")))
                 return Lineage(self.expr(inner.get("arg"), scope).sources)
             case "SubLink":
                 return self._sublink(inner, scope)

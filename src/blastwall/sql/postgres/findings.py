@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from blastwall.model.effects import Action, Effect, Object
+from collections.abc import Iterable
+
+from blastwall.model.effects import Action, Effect, Mark, Object
 from blastwall.model.statement import SOME, Column
 from blastwall.sql.postgres.catalog import Catalog
 from blastwall.sql.postgres.deciding import SAMPLES
+from blastwall.sql.postgres.following import Follower
 from blastwall.sql.postgres.guard import Limits
 from blastwall.sql.postgres.state import NameState
 from blastwall.sql.postgres.statement import Sources
@@ -25,6 +28,7 @@ class Findings:
         self.limits = limits
         self.database = Object((catalog.database,), "database")
         self.effects: dict[Effect, None] = {}
+        self.followed: dict[Effect, None] = {}
         self.doubts: dict[str, None] = {}
         self.reads: set[tuple[str, str]] = set()
         self.renames: set[tuple[str, str]] = set()
@@ -42,9 +46,30 @@ class Findings:
         self._queries = 0
         self._secret = 0
 
-    def effect(self, action: Action, target: Object) -> None:
+    @property
+    def follower(self) -> Follower:
+        """What follows definitions, in the state that names have now."""
+        return Follower(self.catalog, self.state, self.limits)
+
+    def effect(self, action: Action, target: Object, marks: frozenset[Mark] = frozenset()) -> None:
         """Add an effect; one that is already there stays in its place."""
-        self.effects[Effect(action, target)] = None
+        self.effects[Effect(action, target, marks)] = None
+
+    def follow(self, effects: Iterable[Effect]) -> None:
+        """Add what definitions set off."""
+        self.followed.update(dict.fromkeys(effects))
+
+    def all_effects(self) -> tuple[Effect, ...]:
+        """Return every effect; one that the text has by itself is not said again because it follows too."""
+        direct = {(effect.action, effect.object) for effect in self.effects if not effect.marks}
+        rows = {Action.UPDATE, Action.DELETE}
+        rest = [
+            one
+            for one in self.followed
+            if one not in self.effects
+            and ((one.action, one.object) not in direct or Mark.DEFINER in one.marks or _counts(one, rows))
+        ]
+        return (*self.effects, *sorted(rest, key=_order))
 
     def connect(self) -> None:
         """Add the effect of what harms nothing."""
@@ -108,3 +133,12 @@ class Findings:
     def secret(self, on: bool) -> None:
         """From now on, until called with False as often, literals and parameters are secrets."""
         self._secret += 1 if on else -1
+
+
+def _counts(effect: Effect, rows: set[Action]) -> bool:
+    """Whether a predicate of its own, or the lack of one, makes an effect another than the statement's."""
+    return effect.action in rows and not effect.marks & {Mark.FILTERED, Mark.PART}
+
+
+def _order(effect: Effect) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    return effect.action.value, effect.object.path, tuple(sorted(effect.marks))

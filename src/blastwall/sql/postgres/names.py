@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blastwall.model.effects import Action, Object
 from blastwall.sql.postgres.builtin_names import HARMLESS_RELATIONS, SYSTEM_RELATIONS
@@ -10,7 +10,6 @@ from blastwall.sql.postgres.catalog import Relation
 from blastwall.sql.postgres.findings import Findings
 from blastwall.sql.postgres.tree import Node, text
 
-_KINDS = {"v": "view", "m": "view", "S": "sequence", "i": "index", "I": "index", "c": "type"}
 _REVEALING = frozenset(
     {"pg_authid", "pg_shadow", "pg_user_mapping", "pg_user_mappings", "pg_foreign_server", "pg_foreign_data_wrapper",
      "pg_subscription", "pg_foreign_table"}
@@ -20,6 +19,7 @@ _REVEALING_VIEWS = frozenset(
      "foreign_data_wrapper_options", "_pg_foreign_data_wrappers", "foreign_table_options", "_pg_foreign_tables"}
 )  # fmt: skip
 TEMPORARY = "pg_temp"
+_SYSTEM = frozenset({"pg_catalog", "information_schema", "pg_toast"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,9 @@ class Names(Findings):
 
     def object(self, target: Target, kind: str = "") -> Object:
         """Return the object of a target; its kind is the catalog's, where known."""
-        known = _KINDS.get(target.relation.kind, "table") if target.relation else ""
-        return Object((self.catalog.database, target.schema, target.name), known or kind or "table")
+        if target.relation is not None:
+            return self.catalog.object(replace(target.relation, schema=target.schema))
+        return Object((self.catalog.database, target.schema, target.name), kind or "table")
 
     def read(self, target: Target) -> None:
         """Add the effect of reading a relation: harmless, revealing or plain."""
@@ -115,6 +116,12 @@ class Names(Findings):
             self.effect(Action.REVEAL, self.object(target))
         else:
             self.effect(Action.READ, self.object(target))
+            self.touch(target, Action.READ)
+
+    def touch(self, target: Target, action: Action) -> None:
+        """Add what reading or changing a relation's rows sets off."""
+        if target.relation is not None and target.schema not in _SYSTEM:
+            self.follow(self.follower.relation(target.relation, action))
 
     def functions(self, parts: tuple[str, ...]) -> list[tuple[str, str]]:
         """Return (schema, name) of user functions that a call may reach; every schema of a path takes part.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from blastwall.model.effects import Action
 from blastwall.sql.postgres.deciding import analyses
 from blastwall.sql.postgres.definitions import Definitions
 from blastwall.sql.postgres.parse import Source
@@ -40,6 +41,8 @@ _VERBS = {
     "DropOwnedStmt": "DROP OWNED", "DefineStmt": "CREATE",
 }  # fmt: skip
 
+_FIRING = frozenset({Action.DEFINE, Action.DROP, Action.ENTITLE})
+"""What event triggers hear of."""
 _SILENT = frozenset({"DoStmt", "CreateFunctionStmt", "RuleStmt", "CreateSchemaStmt", "CreateTableAsStmt"})
 """Statements that hold others whose rows go nowhere."""
 
@@ -63,6 +66,9 @@ class Reader(Definitions):
             self._rows(tag, node)
             return
         self._utility(tag, node)
+        if any(effect.action in _FIRING for effect in self.effects):
+            for function in self.catalog.attachments.event_triggers:
+                self.follow(self.follower.run(function))
         if tag in _SILENT:
             self.outputs, self.returns_rows = None, False
 
@@ -209,7 +215,7 @@ class Reader(Definitions):
             start,
             end,
             operation,
-            tuple(self.effects),
+            self.all_effects(),
             filtered=bool(self.predicates) and all(self.predicates),
             doubt="; ".join(self.doubts),
             parameters=dict(self.parameters),

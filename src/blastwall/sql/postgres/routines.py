@@ -61,13 +61,18 @@ class Routines(Copying):
             if scalar(by_name.get("security", {})) == "true" or self.stands_in(parts[-1]):
                 self.effect(Action.ENTITLE, created)
         self.function_made(parts[-1])
+        self.function_body(node)
+
+    def function_body(self, node: Node) -> None:
+        """Read what calling the function of a CREATE FUNCTION does."""
+        given = list(options(items(node, "options")))
         for parameter in items(node, "parameters"):
             self.expr(sub(body(parameter, "FunctionParameter"), "defexpr"), Scope())
         before = self.state
         for name, argument in given:
             if name == "set":
                 self._function_setting(body(argument, "VariableSetStmt"))
-        self._function_body(node, by_name)
+        self._function_body(node, dict(given))
         self.state = before
 
     def function_made(self, name: str) -> None:

@@ -59,11 +59,9 @@ class Writes(Queries):
         relation = sub(node, "relation")
         for target in self.targets(relation):
             self.effect(action, self.object(target))
+            self.touch(target, action)
             if target.schema == "pg_catalog":
                 self.system_write(target.name)
-            if target.relation is not None and target.relation.kind == "v":
-                for base in self.catalog.base_relations(target.relation):
-                    self.effect(action, self.object(self.relations((base.schema, base.name))[0]))
         return self.table(relation, None, reading=False)
 
     def system_write(self, name: str) -> None:

@@ -1,0 +1,77 @@
+"""Rows of the side connection to what hangs on relations, types and operators."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from blastwall.sql.postgres import Attached, Attachments, Cascade, Operator, Rule, Trigger
+
+
+@dataclass(slots=True)
+class _Hanging:
+    """What was read for one relation so far."""
+
+    numbers: dict[str, list[int]] = field(default_factory=dict)
+    triggers: list[Trigger] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    cascades: list[Cascade] = field(default_factory=list)
+    server: str = ""
+
+    def take(self, what: str, detail: str) -> None:
+        match what:
+            case "trigger":
+                events, function = json.loads(detail)
+                self.triggers.append(Trigger(events, function))
+            case "rule":
+                event, definition = json.loads(detail)
+                self.rules.append(Rule(event, definition))
+            case "cascade":
+                child, on_delete, on_update = json.loads(detail)
+                self.cascades.append(Cascade(child, on_delete, on_update))
+            case "server":
+                self.server = detail
+            case _:
+                self.numbers.setdefault(what, []).append(int(detail))
+
+    def attached(self) -> Attached:
+        listed = {name: tuple(found) for name, found in self.numbers.items()}
+        return Attached(
+            tuple(self.triggers), tuple(self.rules), tuple(self.cascades), listed.get("written", ()),
+            listed.get("seen", ()), listed.get("consulted", ()), listed.get("sequence", ()), self.server,
+            listed.get("child", ()),
+        )  # fmt: skip
+
+
+def attachments(rows: Iterable[Sequence[str | None]]) -> Attachments:
+    """Put together what `CODE` and `ATTACHED` returned: rows of (OID, what, detail).
+
+    Raises:
+        ValueError: a detail is not what the queries give.
+    """
+    relations: dict[int, _Hanging] = {}
+    operators: dict[str, list[Operator]] = {}
+    types: dict[str, list[int]] = {}
+    type_code: dict[int, list[int]] = {}
+    events: list[int] = []
+    for owner, what, detail in rows:
+        oid, given = int(owner or 0), detail or ""
+        if what == "event":
+            events.append(int(given))
+        elif what == "operator":
+            schema, sign, function = json.loads(given)
+            operators.setdefault(sign, []).append(Operator(schema, function))
+        elif what == "type":
+            name, function = json.loads(given)
+            types.setdefault(name, []).append(function)
+            type_code.setdefault(oid, []).append(function)
+        else:
+            relations.setdefault(oid, _Hanging()).take(what or "", given)
+    return Attachments(
+        {oid: found.attached() for oid, found in relations.items()},
+        {sign: tuple(found) for sign, found in operators.items()},
+        {name: tuple(found) for name, found in types.items()},
+        {oid: tuple(found) for oid, found in type_code.items()},
+        tuple(events),
+    )

@@ -1,0 +1,91 @@
+"""What hangs on the relations, types and operators of a database and runs without being named in a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+INSERTS, DELETES, UPDATES, TRUNCATES, INSTEAD = 4, 8, 16, 32, 64
+"""Bits of pg_trigger.tgtype."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A trigger that is not disabled: its pg_trigger.tgtype, and the OID of its function."""
+
+    events: int
+    function: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that is no view's: pg_rewrite.ev_type (2 update, 3 insert, 4 delete) and pg_get_ruledef's text."""
+
+    event: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """A foreign key that changes the referencing table `child` with the referenced one.
+
+    `on_delete` and `on_update` are pg_constraint's letters (c cascade, n set null, d set default, a and r nothing).
+    """
+
+    child: int
+    on_delete: str
+    on_update: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What hangs on one relation. Functions and relations are OIDs.
+
+    `written` are functions that run when a row is written (defaults, checks, domains, generated columns, indexes,
+    partition keys), `seen` those that run when it is read or written (row security, virtual columns), `consulted`
+    relations that row security reads, `sequences` those of defaults that are not the column's own, `server` the
+    foreign server of a foreign table, `children` partitions and inheriting tables, direct ones only.
+    """
+
+    triggers: tuple[Trigger, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    cascades: tuple[Cascade, ...] = ()
+    written: tuple[int, ...] = ()
+    seen: tuple[int, ...] = ()
+    consulted: tuple[int, ...] = ()
+    sequences: tuple[int, ...] = ()
+    server: str = ""
+    children: tuple[int, ...] = ()
+
+
+NOTHING = Attached()
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A row of pg_operator outside pg_catalog: the schema that it is found in, and the OID of its function."""
+
+    schema: str
+    function: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attachments:
+    """What hangs on everything in one database.
+
+    `types` maps the name of a type, and `type_code` its OID, to the functions that a cast to or from it, or a domain's
+    checks, run. `operators` are by their sign. `event_triggers` are functions that run when something is defined.
+    """
+
+    relations: Mapping[int, Attached] = field(default_factory=dict)
+    operators: Mapping[str, tuple[Operator, ...]] = field(default_factory=dict)
+    types: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    type_code: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    event_triggers: tuple[int, ...] = ()
+
+    def of(self, relation: int) -> Attached:
+        """Return what hangs on the relation with that OID."""
+        return self.relations.get(relation, NOTHING)
+
+
+NO_ATTACHMENTS = Attachments()

@@ -1,0 +1,277 @@
+"""From a relation or a function to what touching it sets off, by the definitions that stand in the catalog.
+
+Views are followed to what they read, rules and triggers to what they do, foreign keys to the tables that they change,
+tables to their partitions and servers, functions to what their bodies touch. What a body does is known only where all
+of it can be read: otherwise the effect is `execute` on the function, never less.
+
+What was found is kept with the catalog's snapshot, by what names mean in the session. Definitions may go in circles:
+what depends on one that is still being followed is right for the asker, but is not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from blastwall.model.effects import Action, Effect, Mark, Object
+from blastwall.sql.postgres.attached import DELETES, INSERTS, INSTEAD, TRUNCATES, UPDATES, Attached
+from blastwall.sql.postgres.builtin_names import HARMLESS_FUNCTIONS, HARMLESS_TRIGGERS
+from blastwall.sql.postgres.dangers import danger
+from blastwall.sql.postgres.parse import UnparsedError, parse
+from blastwall.sql.postgres.state import NameState, facts
+from blastwall.sql.postgres.tree import Node, sub, unwrap
+
+if TYPE_CHECKING:
+    from blastwall.sql.postgres.catalog import Catalog, Function, Relation
+    from blastwall.sql.postgres.guard import Limits
+    from blastwall.sql.postgres.reader import Reader
+
+Found = frozenset[Effect]
+_NONE: Found = frozenset()
+_FOLLOWED = frozenset({Mark.FOLLOWED})
+_PART = frozenset({Mark.FOLLOWED, Mark.PART})
+_BY_KEY = frozenset({Mark.FOLLOWED, Mark.FILTERED})
+_ROWS = frozenset({Action.UPDATE, Action.DELETE})
+_EVENTS = {Action.CREATE: INSERTS, Action.UPDATE: UPDATES, Action.DELETE: DELETES, Action.DROP: TRUNCATES}
+_RULES = {Action.UPDATE: "2", Action.CREATE: "3", Action.DELETE: "4"}
+_CASCADING = {"c": Action.DELETE, "n": Action.UPDATE, "d": Action.UPDATE}
+MAX_CHILDREN = 64
+MAX_DEPTH = 24
+MAX_BODIES = 300
+MAX_KEPT = 20_000
+
+
+@dataclass(slots=True)
+class Memory:
+    """What was followed under one snapshot: `open` is under way, `lowest` the outermost of those met again."""
+
+    kept: dict[Hashable, Found | None] = field(default_factory=dict)
+    open: list[Hashable] = field(default_factory=list)
+    lowest: int = MAX_DEPTH
+    bodies: int = 0
+
+
+class Follower:
+    """Follows definitions for one reading of a statement."""
+
+    def __init__(self, catalog: Catalog, state: NameState, limits: Limits) -> None:
+        self._catalog = catalog
+        self._state = state
+        self._limits = limits
+
+    def relation(self, relation: Relation, action: Action) -> Found:
+        """Return what reading or changing a relation's rows sets off; `drop` means TRUNCATE."""
+        key = ("relation", relation.oid, action, facts(self._state))
+        found = self._once(key, lambda: frozenset(self._of_relation(relation, action)))
+        return frozenset({self._unknown()}) if found is None else found
+
+    def code(self, relation: Relation) -> Found:
+        """Return what computing a relation's checks, indexes and generated columns sets off."""
+        attached = self._catalog.attached(relation.oid)
+        return frozenset(effect for oid in (*attached.written, *attached.seen) for effect in self.run(oid))
+
+    def view(self, relation: Relation) -> Found:
+        """Return what the query of a view does."""
+        found = self._once(("view", relation.oid), lambda: self._query(relation.definition))
+        return frozenset({self._unknown()}) if found is None else found
+
+    def function(self, function: Function) -> Found | None:
+        """Return what a function's body does, or None where that cannot be known."""
+        if not function.definition:
+            return None
+        key = ("function", function.oid, facts(self._state))
+        return self._once(key, lambda: self._body(function))
+
+    def run(self, oid: int) -> Found:
+        """Return what it sets off that a function is called which the statement does not name."""
+        function = self._catalog.function(oid)
+        if function is None:
+            return frozenset({self._unknown()})
+        if function.schema == "pg_catalog":
+            return self._built_in(function)
+        if function.language in {"c", "internal"} and function.volatility == "i":
+            return _NONE  # superusers alone can make such a function, and it says that it computes only
+        found = self.function(function)
+        if found is None or function.security_definer:
+            return (found or _NONE) | {self._execute(function)}
+        return found
+
+    # ── relations ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _of_relation(self, relation: Relation, action: Action) -> Iterator[Effect]:
+        attached = self._catalog.attached(relation.oid)
+        if relation.kind == "v" and relation.definition:
+            if action is not Action.CREATE:
+                yield from self.view(relation)
+            yield from self._behind(relation, action, attached)
+        yield from self._children(attached, action)
+        for oid in attached.consulted:
+            yield from self._touch(oid, Action.READ, _FOLLOWED)
+        functions = dict.fromkeys(attached.seen)
+        for kind in relation.types:
+            functions.update(dict.fromkeys(self._catalog.attachments.type_code.get(kind, ())))
+        if attached.server:
+            path = (self._catalog.database, "@servers", attached.server)
+            yield Effect(Action.EXPORT, Object(path, "server"), _FOLLOWED)
+        if action is not Action.READ:
+            functions.update(dict.fromkeys(self._functions(attached, action)))
+            yield from self._written(attached, action)
+        for oid in functions:
+            yield from self.run(oid)
+
+    def _behind(self, view: Relation, action: Action, attached: Attached) -> Iterator[Effect]:
+        """Writing to a view writes to the table behind it, unless a trigger does something instead."""
+        event = _EVENTS.get(action, 0)
+        if action is Action.READ or any(one.events & INSTEAD and one.events & event for one in attached.triggers):
+            return
+        for base in self._catalog.base_relations(view):
+            yield from self._touch(base.oid, action, _PART)
+
+    def _children(self, attached: Attached, action: Action) -> Iterator[Effect]:
+        for oid in attached.children[:MAX_CHILDREN]:
+            yield from self._touch(oid, action, _PART)
+
+    def _functions(self, attached: Attached, action: Action) -> Iterator[int]:
+        event = _EVENTS.get(action, 0)
+        yield from (trigger.function for trigger in attached.triggers if trigger.events & event)
+        if action in {Action.CREATE, Action.UPDATE}:
+            yield from attached.written
+
+    def _written(self, attached: Attached, action: Action) -> Iterator[Effect]:
+        for rule in attached.rules:
+            if rule.event == _RULES.get(action):
+                yield from self._rule(rule.definition)
+        for oid in attached.sequences if action is Action.CREATE else ():
+            yield from self._touch(oid, Action.UPDATE, _FOLLOWED)
+        for cascade in attached.cascades:
+            letter = {Action.DELETE: cascade.on_delete, Action.UPDATE: cascade.on_update}.get(action, "")
+            done = Action.UPDATE if action is Action.UPDATE and letter == "c" else _CASCADING.get(letter)
+            if done is not None:
+                yield from self._touch(cascade.child, done, _BY_KEY)
+
+    def truncated(self, relation: Relation) -> Found:
+        """Return what TRUNCATE … CASCADE sets off: every table that refers to this one is emptied as well."""
+        key = ("truncate", relation.oid, facts(self._state))
+        found = self._once(key, lambda: frozenset(self._referring(relation)))
+        return frozenset({self._unknown()}) if found is None else found
+
+    def _referring(self, relation: Relation) -> Iterator[Effect]:
+        for cascade in self._catalog.attached(relation.oid).cascades:
+            child = self._catalog.by_oid(cascade.child)
+            if child is not None:
+                yield from self._touch(child.oid, Action.DROP, _FOLLOWED)
+                yield from self.truncated(child)
+
+    def _touch(self, oid: int, action: Action, marks: frozenset[Mark]) -> Iterator[Effect]:
+        relation = self._catalog.by_oid(oid)
+        if relation is None:
+            yield self._unknown()
+            return
+        yield Effect(action, self._catalog.object(relation), marks)
+        yield from self.relation(relation, action)
+
+    # ── bodies ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _rule(self, definition: str) -> Found:
+        found = self._reading(definition, "RuleStmt", lambda reader, node: reader.rule_actions(node))
+        return frozenset({self._unknown()}) if found is None else found
+
+    def _query(self, definition: str) -> Found | None:
+        state = NameState((self._catalog.default_search_path,), "")
+        return self._reading(definition, "SelectStmt", lambda reader, node: reader.statement("SelectStmt", node), state)
+
+    def _body(self, function: Function) -> Found | None:
+        found = self._reading(
+            function.definition, "CreateFunctionStmt", lambda reader, node: reader.function_body(node)
+        )
+        if found is None or any(effect.action is Action.UNCLASSIFIED for effect in found):
+            return None
+        if function.security_definer:
+            return frozenset(replace(effect, marks=effect.marks | {Mark.DEFINER}) for effect in found)
+        return found
+
+    def _reading(
+        self, definition: str, tag: str, read: Callable[[Reader, Node], None], state: NameState | None = None
+    ) -> Found | None:
+        """Return what reading a definition finds, as effects that follow; None where it cannot be read."""
+        from blastwall.sql.postgres.findings import TooComplexError
+        from blastwall.sql.postgres.guard import refusal
+        from blastwall.sql.postgres.reader import Reader
+
+        data = definition.encode()
+        if refusal(definition, data, self._limits):
+            return None
+        try:
+            trees = parse(data)
+            found, node = unwrap(sub(trees[0], "stmt")) if len(trees) == 1 else ("", {})
+            if found != tag:
+                return None
+            reader = Reader(self._catalog, state or self._state, self._limits)
+            reader.data = data
+            read(reader, node)
+        except (UnparsedError, TooComplexError, RecursionError):
+            return None
+        if reader.changes:
+            return None
+        return frozenset(_following(reader.all_effects(), all(reader.predicates)))
+
+    def _once(self, key: Hashable, find: Callable[[], Found | None]) -> Found | None:
+        memory = self._catalog.memory
+        if key in memory.kept:
+            return memory.kept[key]
+        if key in memory.open:
+            memory.lowest = min(memory.lowest, memory.open.index(key))
+            return _NONE
+        if not memory.open:
+            memory.bodies, memory.lowest = 0, MAX_DEPTH
+        memory.bodies += 1
+        if len(memory.open) >= MAX_DEPTH or memory.bodies > MAX_BODIES:
+            memory.lowest = 0
+            return None
+        place = len(memory.open)
+        memory.open.append(key)
+        try:
+            found = find()
+        finally:
+            memory.open.pop()
+        if memory.lowest >= place:
+            memory.lowest = MAX_DEPTH
+            if len(memory.kept) >= MAX_KEPT:
+                memory.kept.clear()
+            memory.kept[key] = found
+        return found
+
+    # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _built_in(self, function: Function) -> Found:
+        known = danger(function.name)
+        if known is not None and known.runs_text:
+            return frozenset({self._unknown()})
+        if known is not None:
+            target = Object((self._catalog.database, "pg_catalog", function.name), "function")
+            return frozenset(Effect(action, target, _FOLLOWED) for action in known.actions)
+        if function.volatility != "v" or function.name in HARMLESS_FUNCTIONS | HARMLESS_TRIGGERS:
+            return _NONE
+        return frozenset({self._execute(function)})
+
+    def _execute(self, function: Function) -> Effect:
+        marks = _FOLLOWED | {Mark.DEFINER} if function.security_definer else _FOLLOWED
+        return Effect(
+            Action.EXECUTE, Object((self._catalog.database, function.schema, function.name), "function"), marks
+        )
+
+    def _unknown(self) -> Effect:
+        return Effect(Action.UNCLASSIFIED, Object((self._catalog.database,), "database"), _FOLLOWED)
+
+
+def _following(effects: Iterable[Effect], filtered: bool) -> Iterator[Effect]:
+    """What a definition does by itself follows for whoever sets it off."""
+    for effect in effects:
+        if effect.action is Action.CONNECT:
+            continue
+        own = Mark.FOLLOWED not in effect.marks or Mark.PART in effect.marks
+        marks = (effect.marks - {Mark.PART}) | _FOLLOWED
+        if own and filtered and effect.action in _ROWS:
+            marks |= {Mark.FILTERED}
+        yield replace(effect, marks=marks)

@@ -1,0 +1,30 @@
+"""The catalog of a real server, read by the gateway's own queries."""
+
+from __future__ import annotations
+
+import psycopg
+
+from blastwall.protocols.postgres.catalog import Snapshot, snapshot, split_path
+from blastwall.protocols.postgres.catalog_queries import QUERIES, SEARCH_PATH
+
+
+def read_snapshot(connection: psycopg.Connection) -> Snapshot:
+    """Read the catalog as the side connection does; the connection's search_path is put back."""
+    path = str(_rows(connection, SEARCH_PATH)[0][0])
+    connection.execute("SET search_path TO pg_catalog")
+    results = [_rows(connection, query) for query in QUERIES]
+    connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", [path])
+    return snapshot(connection.info.dbname, 1, results, split_path(path))
+
+
+def _rows(connection: psycopg.Connection, query: str) -> list[list[str | None]]:
+    result = connection.pgconn.exec_(query.encode())
+    if result.status != psycopg.pq.ExecStatus.TUPLES_OK:
+        raise AssertionError(result.error_message.decode())
+    return [
+        [
+            None if (value := result.get_value(row, column)) is None else value.decode()
+            for column in range(result.nfields)
+        ]
+        for row in range(result.ntuples)
+    ]
