@@ -133,3 +133,11 @@ def test_dialling_an_issuer_without_its_keys(file: Path) -> None:
     result = check(file, "--dial")
     assert result.exit_code == 1
     assert "NOT reached  issuer github" in result.stdout
+
+
+def test_a_missing_client_secret_is_a_warning(file: Path) -> None:
+    identity = "{identity: client-secret, tenant: t, client_id: c, secret: {env: NO_SUCH_SECRET}}"
+    file.write_text(CONFIGURATION.replace("password: {env: SHOP_PASSWORD}", f"entra: {identity}"))
+    result = check(file)
+    assert result.exit_code == 0, result.output
+    assert "warning: shop: client secret of c: environment variable NO_SUCH_SECRET: not set" in result.stderr

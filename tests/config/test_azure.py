@@ -67,6 +67,19 @@ def test_what_cannot_be_meant(refused: Refused, small: str, credential: str, sai
     assert "pw@" not in problem
 
 
+@pytest.mark.parametrize(
+    ("identity", "said"),
+    [
+        ("ca: nowhere.pem", "entra.ca: "),
+        ("identity: client-certificate, tenant: t, client_id: c, certificate: nowhere.pem", "entra.certificate: "),
+    ],
+)
+def test_an_identitys_files_must_be_there(refused: Refused, small: str, identity: str, said: str) -> None:
+    (problem,) = refused(with_credential(small, f"entra: {{{identity}}}"))
+    assert f"resources[0].credential.{said}" in problem
+    assert "nowhere.pem cannot be read" in problem
+
+
 def test_several_hosts_in_their_order(accepted: Accepted, small: str) -> None:
     upstream = accepted(with_hosts(small, "hosts: [a.example, 'b.example:5433', '[::1]:5434'], target: primary"))
     assert upstream.resources[0].upstream.places == (("a.example", None), ("b.example", 5433), ("::1", 5434))

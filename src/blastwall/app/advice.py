@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blastwall.app.plan import Plan
+from blastwall.config.azure import LocalSecret
 from blastwall.config.credentials import CredentialSource, SecretSource
-from blastwall.config.model import Configuration
+from blastwall.config.model import Configuration, identities_of
 from blastwall.model.resource import Resource, TlsMode
 
 _VARIABLE = "environment variable "
@@ -29,6 +30,9 @@ def secrets(configuration: Configuration) -> Iterator[SecretState]:
     for resource in configuration.resources:
         for credential in resource.credentials:
             yield _credential_state(f"{resource.name}: {credential.user}", credential)
+        for _, identity in identities_of(resource):
+            if identity.secret is not None:
+                yield _state(f"{resource.name}: client secret of {identity.client_id}", identity.secret)
     if configuration.masking_key is not None:
         yield _state("masking_key", configuration.masking_key)
     encrypt = configuration.recordings.encrypt
@@ -47,12 +51,12 @@ def _credential_state(owner: str, credential: CredentialSource) -> SecretState:
     return SecretState(owner, f"Entra token by {credential.entra.identity}" if credential.entra is not None else "")
 
 
-def _state(owner: str, source: SecretSource) -> SecretState:
+def _state(owner: str, source: LocalSecret) -> SecretState:
     if source.env is not None:
         return SecretState(owner, _VARIABLE + source.env, "" if os.environ.get(source.env) else "not set, or empty")
     if source.file is not None:
         return SecretState(owner, f"file {source.file}", _unreadable(source.file))
-    return SecretState(owner, f"Key Vault secret {source.keyvault}")
+    return SecretState(owner, f"Key Vault secret {source.keyvault}" if isinstance(source, SecretSource) else "")
 
 
 def _unreadable(file: Path) -> str:

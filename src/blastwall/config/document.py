@@ -140,6 +140,8 @@ def _syntax(error: yaml.YAMLError) -> Problem:
     problem = error.problem or "not readable as YAML"
     if "found character that cannot start any token" in problem or "tab" in problem:
         return Problem(line, (), "indent with spaces (YAML allows no tabs), and quote a value that starts with @ or `")
+    if "maximum nesting depth" in problem:  # libyaml's own limit, which newer ones reach before ours is counted
+        return Problem(line, (), f"nested deeper than {MAX_DEPTH} levels")
     context = f" ({error.context})" if error.context else ""
     return Problem(line, (), f"not readable as YAML: {problem}{context}")
 

@@ -7,9 +7,10 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+from blastwall.config.azure import AzureIdentity
 from blastwall.config.checks import Finding
 from blastwall.config.document import Path as KeyPath
-from blastwall.config.model import Configuration
+from blastwall.config.model import Configuration, identities_of
 
 
 def policy_files(configuration: Configuration) -> tuple[Path, ...]:
@@ -25,6 +26,7 @@ def check_files(configuration: Configuration) -> Iterator[Finding]:
     yield from _policies(configuration)
     yield from _certificate(configuration)
     yield from _authorities(configuration)
+    yield from _identities(configuration)
     yield from _key_sets(configuration)
 
 
@@ -85,6 +87,24 @@ def _authorities(configuration: Configuration) -> Iterator[Finding]:
         problem = _authority_problem(file) if file is not None else ""
         if problem:
             yield path, problem
+
+
+def _identities(configuration: Configuration) -> Iterator[Finding]:
+    """Report identities whose certificate or authority cannot be used. A federated token's file may come later."""
+    named: list[tuple[KeyPath, AzureIdentity]] = [
+        (("resources", position, *path), identity)
+        for position, resource in enumerate(configuration.resources)
+        for path, identity in identities_of(resource)
+    ]
+    if configuration.azure is not None:
+        named.append((("azure", "identity"), configuration.azure.identity))
+    for path, identity in named:
+        if identity.ca is not None and (problem := _authority_problem(identity.ca)):
+            yield (*path, "ca"), problem
+        if identity.certificate is not None:
+            problem = _unreadable(identity.certificate) or _pair_problem(identity.certificate, identity.certificate)
+            if problem:
+                yield (*path, "certificate"), problem
 
 
 def _authority_problem(file: Path) -> str:

@@ -6,6 +6,7 @@ The file's keys are a promise to users: more may be added, with defaults; none i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from blastwall.config.azure import AzureSettings
+from blastwall.config.azure import AzureIdentity, AzureSettings
 from blastwall.config.credentials import CredentialSource, SecretSource
 from blastwall.config.types import Duration, File, Name, Network, NonEmpty, Period, Port, Size, Strict, text_beside
 from blastwall.model.masks import MaskStyle
@@ -250,6 +251,17 @@ class ResourceSettings(Strict):
     def credentials(self) -> tuple[CredentialSource, ...]:
         """The credentials as a tuple, however they were written."""
         return tuple(self.credential) if isinstance(self.credential, list) else (self.credential,)
+
+
+def identities_of(settings: ResourceSettings) -> Iterator[tuple[tuple[str | int, ...], AzureIdentity]]:
+    """Yield the Azure identities of a resource's credentials, each with its key below the resource."""
+    several = isinstance(settings.credential, list)
+    for number, credential in enumerate(settings.credentials):
+        base = ("credential", number) if several else ("credential",)
+        if credential.entra is not None:
+            yield (*base, "entra"), credential.entra
+        if credential.password is not None and credential.password.keyvault is not None:
+            yield (*base, "password", "identity"), credential.password.vault_identity
 
 
 class PackChoice(Strict):
