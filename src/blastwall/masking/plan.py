@@ -17,9 +17,11 @@ from functools import lru_cache
 from blastwall.masking import jsontext
 from blastwall.masking.columns import ProtectedColumns, strictest
 from blastwall.masking.detection import Detection, Vanish
+from blastwall.masking.plain import partial_address
 from blastwall.masking.styles import REDACTED, Restyle, restyle, whole
 from blastwall.model.masks import ColumnRule, MaskRules, MaskStyle
 from blastwall.model.statement import Column
+from blastwall.wire.reader import Malformed
 
 UNTRACED = "untraced"
 """Counts cells that were hidden because nobody could say where they come from."""
@@ -67,7 +69,7 @@ Cell = Callable[[bytes], bytes | None]
 class MaskPlan:
     """How to mask the rows of one result. Not shared between results, since it counts."""
 
-    __slots__ = ("_always", "_detection", "_probe", "_scans", "always", "counts", "names", "scans")
+    __slots__ = ("_always", "_cells", "_detection", "_probe", "_scans", "always", "counts", "names", "scans")
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class MaskPlan:
         self.scans = tuple(scans)
         self.counts: dict[str, int] = {}
         self._always = tuple(always)
+        self._cells = [(index, cell) for index, _, cell in always]
         self._scans = tuple((index, columns[index].kind) for index in scans)
         self._detection = detection
         opaque = any(columns[index].kind is ValueKind.OPAQUE for index in scans)
@@ -100,6 +103,25 @@ class MaskPlan:
             return self._probe(chunk)
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing may be shown
             raise _failed(error) from None
+
+    def hide(self, run: Callable[[list[tuple[int, Cell]]], tuple[list[bytes], list[int]]]) -> list[bytes]:
+        """Have a run of rows masked in the columns of `always`, given with their cells, and count what was hidden.
+
+        `run` returns the new rows in pieces, and the number of values that it hid in each of the columns.
+
+        Raises:
+            DetectorFailed: the result must be closed.
+        """
+        try:
+            pieces, counts = run(self._cells)
+        except Malformed:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it was, nothing may be shown
+            raise _failed(error) from None
+        for (_, rule, _), count in zip(self._always, counts, strict=True):
+            if count:
+                self.counts[rule] = self.counts.get(rule, 0) + count
+        return pieces
 
     def mask(self, row: list[bytes | None]) -> bool:
         """Mask a row in place and return whether anything changed; None is NULL and stays so.
@@ -230,6 +252,8 @@ def _styled(kind: ValueKind, rule: ColumnRule, show: Restyle) -> Cell:
         return lambda _: None
     if rule.style is MaskStyle.REDACT:
         return _hide_whole(kind)
+    if kind is ValueKind.TEXT and rule.style is MaskStyle.PARTIAL:
+        return lambda value: partial_address(value) or _styled_text(value, show)
     if kind is ValueKind.TEXT:
         return lambda value: _styled_text(value, show)
     return lambda value: _styled_json(kind, value, rule.style, show)

@@ -41,6 +41,7 @@ from blastwall.protocols.postgres.pipeline import Entry, Known, Owed, Portal, Pr
 from blastwall.protocols.postgres.requests import Requests
 from blastwall.protocols.postgres.responses import Responses
 from blastwall.protocols.postgres.rows import CatalogTooOld
+from blastwall.protocols.postgres.runs import run_of_rows, uint32
 from blastwall.protocols.postgres.values import recorded_value
 from blastwall.sql.postgres import NameState, facts
 from blastwall.wire.inbox import HEADER
@@ -68,6 +69,8 @@ _DESCRIBED_ENDING = _DESCRIBE_UNNAMED + _ENDING
 _STEPS = {(True, True): b"PBDES", (True, False): b"PBES", (False, True): b"BDES", (False, False): b"BES"}
 _STATUSES = (b"I", b"T")
 _EXTENDED = (_B, _P)
+_LONGEST = 0x7FFFFFFF
+"""A length field is signed."""
 _GIVES_ROWS = (_E, _Q)
 _DESCRIPTIONS = (_DESCRIBED, _NO_DATA)
 _READY_SIZE = 6
@@ -110,8 +113,6 @@ class Lane:
         self._bound: Bound | None = None
         self._seen: list[tuple[int, bytes]] = []
         self._tag = b""
-        self._rows = 0
-        self._bytes = 0
         self._planned = False
         self._plan: MaskPlan | None = None
 
@@ -267,15 +268,21 @@ class Lane:
         start = 0
         while size - position >= HEADER:
             kind = buffer[position]
-            length = _length(buffer, position + 1)
+            length = uint32(buffer, position + 1)
             end = position + 1 + length
-            if length < 4 or (kind == _D and not self._passes()):
+            if length < 4 or length > _LONGEST or (kind == _D and not self._gives_rows()):
                 return self._leave_at(buffer, start, position, outputs)
             if kind == _D:
-                self._rows += 1
-                self._bytes += length + 1
-                position = min(end, size)
-                responses.passing = end - position
+                passed, masked = self._pass_rows(buffer, position, end)
+                if masked is not None:
+                    self._pass(buffer, start, position, outputs)
+                    outputs.append(Send(CLIENT, masked))
+                    start = passed
+                elif passed == position and end <= size:
+                    return self._leave_at(buffer, start, position, outputs)
+                elif passed == position:
+                    break
+                position = passed
                 continue
             if end > size:
                 break
@@ -284,14 +291,40 @@ class Lane:
             position = end
             if kind == _READY:
                 return self._finish(buffer, start, position, outputs)
-        if position > start:
-            outputs.append(Send(CLIENT, buffer if start == 0 and position == size else buffer[start:position]))
+        self._pass(buffer, start, position, outputs)
         responses.carry = buffer[position:] if position < size else b""
         return outputs
 
-    def _passes(self) -> bool:
-        """Whether rows may pass as they are: they are owed, and nothing in them is to be masked."""
-        return (self._planned or self._plan_bound()) and self._plan is None and self._steps[self._at] in _GIVES_ROWS
+    @staticmethod
+    def _pass(buffer: bytes, start: int, end: int, outputs: list[Output]) -> None:
+        if end > start:
+            outputs.append(Send(CLIENT, buffer if start == 0 and end == len(buffer) else buffer[start:end]))
+
+    def _gives_rows(self) -> bool:
+        """Whether rows are owed now, and it is known what in them is to be masked."""
+        return self._steps[self._at] in _GIVES_ROWS and (self._planned or self._plan_bound())
+
+    def _pass_rows(self, buffer: bytes, position: int, end: int) -> tuple[int, bytes | None]:
+        """Take the run of rows at `position`; return its end, and what replaces it where it is masked.
+
+        Its end is `position` where the ordinary way must read its rows, or the first one is not whole and must be.
+        """
+        main, plan, size = self._main, self._plan, len(buffer)
+        if main is None:
+            return position, None
+        if plan is not None and plan.always:
+            masked, stop = self._responses.rows.mask_run(main, plan, buffer, position)
+            return (position, None) if masked is None else (stop, masked)
+        stop, rows = run_of_rows(buffer, position, _D)
+        if plan is not None and (not rows or plan.may_match(buffer[position:stop])):
+            return position, None
+        if not rows:
+            rows, stop = 1, min(end, size)
+            self._responses.passing = end - stop
+            main.bytes += end - stop
+        main.rows += rows
+        main.bytes += stop - position
+        return stop, None
 
     def _step(self, kind: int, body: bytes) -> bool:
         """Follow the table; False where the ordinary way must see to this message."""
@@ -348,19 +381,18 @@ class Lane:
         """The server is ready: what ran has succeeded."""
         main, shared = self._main, self._shared
         status = buffer[position - 1 : position]
-        whole = start == 0 and position == len(buffer)
         if main is None or status not in _STATUSES:
             return self._leave_at(buffer, start, position - _READY_SIZE, outputs)
         self.open = False
-        outputs.append(Send(CLIENT, buffer if whole else buffer[start:position]))
+        self._pass(buffer, start, position, outputs)
         if self._parse is not None and self._prepared is not None:
             shared.names.parsed(self._prepared)
             outputs.append(Finished(self._parse.number, 0, None, 0))
         main.done = True
         affected = affected_rows(decode_command_tag(self._tag)) if self._tag else None
-        outputs.append(Finished(main.number, self._rows, affected, self._bytes, None, _counted(self._plan)))
+        outputs.append(Finished(main.number, main.rows, affected, main.bytes, None, _counted(self._plan)))
         self._settle(main, status, outputs)
-        if not whole and position < len(buffer):
+        if position < len(buffer):
             outputs += self._responses.receive(buffer[position:])
         return outputs
 
@@ -422,7 +454,6 @@ class Lane:
         """Play to the ordinary way what the server has said; the client has it already."""
         planned, plan, width = main.planned, main.plan, main.width
         outputs: list[Output] = []
-        main.rows, main.bytes = self._rows, self._bytes
         for kind, body in self._seen:
             outputs += self._responses.replay(kind, body)
         if planned and not main.done:
@@ -431,17 +462,9 @@ class Lane:
 
     def _leave_at(self, buffer: bytes, start: int, position: int, outputs: list[Output]) -> list[Output]:
         """The ordinary way goes on from the message at `position`."""
-        if position > start:
-            outputs.append(Send(CLIENT, buffer[start:position]))
+        self._pass(buffer, start, position, outputs)
         outputs += self.leave()
         return outputs + self._responses.receive(buffer[position:])
-
-
-def _length(buffer: bytes, at: int) -> int:
-    """A message's length field; one that is negative comes out as less than it can be."""
-    if buffer[at] & 0x80:
-        return -1
-    return buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
 
 
 def _recorded(bound: Bound, types: tuple[int, ...]) -> tuple[str | bytes | None, ...]:

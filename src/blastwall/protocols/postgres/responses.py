@@ -132,6 +132,13 @@ class Responses:
                 raise Malformed(f"a message {chr(kind)!r} of the length {length}")
             end = position + 1 + length
             try:
+                if kind == DATA_ROW and position >= self._dirty:
+                    masked, end_of_run = self._mask_rows(buffer, position)
+                    if masked is not None:
+                        self._send(outputs, buffer, start, position)
+                        outputs.append(Send(CLIENT, masked))
+                        start = position = end_of_run
+                        continue
                 passed = self._pass_rows(kind, length, buffer, position) if kind in _ROWS else 0
                 if passed:
                     position = passed
@@ -154,12 +161,28 @@ class Responses:
         self._send(outputs, buffer, start, position)
         return position
 
+    def _mask_rows(self, buffer: bytes, position: int) -> tuple[bytes | None, int]:
+        """Mask a run of rows at once, where there are columns to be hidden and no limit; None where it cannot be."""
+        plan = self.rows.plan(DATA_ROW)
+        running = self.rows.running
+        if self._shared.limits.current is not None or running is None:
+            return None, position
+        if not isinstance(plan, MaskPlan) or not plan.always:
+            return None, position
+        masked, end = self.rows.mask_run(running, plan, buffer, position)
+        if masked is None and end > position:
+            self._dirty = end
+        return masked, end
+
     def _pass_rows(self, kind: int, length: int, buffer: bytes, position: int) -> int:
         """Pass what needs no masking and has no limit; return where that ends, 0 where the row must be read."""
         plan = self.rows.plan(kind)
         if self._shared.limits.current is not None:
             return 0
         if plan is None:
+            passed = self.rows.pass_run(kind, buffer, position)
+            if passed > position:
+                return passed
             self.rows.count(length)
             end = position + 1 + length
             self.passing = max(0, end - len(buffer))

@@ -6,12 +6,14 @@ a portal in the extended one.
 
 from __future__ import annotations
 
+from functools import partial
+
 from blastwall.masking.plan import MaskPlan
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.copy_rows import CopyMask
 from blastwall.protocols.postgres.messages import Field, decode_data_row, encode_data_row, format_of, frame
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Running
-from blastwall.wire.inbox import HEADER
+from blastwall.protocols.postgres.runs import columns_of, mask_run, run_of_rows
 from blastwall.wire.reader import Malformed
 
 DATA_ROW, COPY_DATA = ord("D"), ord("d")
@@ -27,7 +29,7 @@ class Rows:
 
     def __init__(self, conversation: Conversation) -> None:
         self._shared = conversation
-        self._running: Running | None = None
+        self.running: Running | None = None
         self._unknown: frozenset[int] = frozenset()
 
     def plan(self, kind: int) -> MaskPlan | CopyMask | None:
@@ -37,14 +39,14 @@ class Rows:
             Malformed: no row is owed.
             CatalogTooOld: the plan needs a new reading of the catalog first.
         """
-        running = self._running
+        running = self.running
         if running is None:
-            running = self._running = self._receiver(kind)
+            running = self.running = self._receiver(kind)
         return running.copy if kind == COPY_DATA else running.plan
 
     def count(self, length: int) -> None:
         """Count one row whose message has this length field."""
-        running = self._running
+        running = self.running
         if running is not None:
             running.rows += 1
             running.bytes += length + 1
@@ -54,14 +56,41 @@ class Rows:
 
         Returns its end and whether it was clean.
         """
-        end = _run_of_rows(buffer, position)
+        end, rows = run_of_rows(buffer, position, DATA_ROW)
         if plan.may_match(buffer[position:end]):
             return end, False
-        while position < end:
-            length = int.from_bytes(buffer[position + 1 : position + HEADER], "big")
-            self.count(length)
-            position += 1 + length
+        self._count_run(rows, end - position)
         return end, True
+
+    def pass_run(self, kind: int, buffer: bytes, position: int) -> int:
+        """Count the run of whole rows at `position`, which pass as they are; return its end."""
+        end, rows = run_of_rows(buffer, position, kind)
+        self._count_run(rows, end - position)
+        return end
+
+    def mask_run(self, running: Running, plan: MaskPlan, buffer: bytes, position: int) -> tuple[bytes | None, int]:
+        """Mask the run of whole rows at `position` where no detector can hit in it.
+
+        Returns what replaces it, and its end; None instead where each row must be read by itself.
+
+        Raises:
+            DetectorFailed: the result must be closed.
+        """
+        end, rows = run_of_rows(buffer, position, DATA_ROW)
+        if not rows:
+            return None, position
+        if plan.scans and plan.may_match(b"\0\0".join(columns_of(buffer, position, end, plan.scans, running.width))):
+            return None, end
+        pieces = plan.hide(partial(mask_run, buffer, position, end, width=running.width))
+        running.rows += rows
+        running.bytes += end - position
+        return b"".join(pieces), end
+
+    def _count_run(self, rows: int, size: int) -> None:
+        running = self.running
+        if running is not None:
+            running.rows += rows
+            running.bytes += size
 
     def masked(self, kind: int, body: bytes) -> bytes | None:
         """Mask one row; return the message that replaces it, None where nothing in it was masked."""
@@ -73,13 +102,13 @@ class Rows:
         if plan is None:
             return None
         row = decode_data_row(body)
-        if self._running is None or len(row) != self._running.width:
+        if self.running is None or len(row) != self.running.width:
             raise Malformed("a row of another width than its description")
         return encode_data_row(row) if plan.mask(row) else None
 
     def end(self) -> None:
         """Another message than a row arrived."""
-        self._running = None
+        self.running = None
 
     def forget_unknown(self) -> None:
         """Tables that a new reading did not know may be known to the next one: a transaction has ended."""
@@ -147,13 +176,3 @@ def copying(conversation: Conversation, direction: str) -> Running:
     if running.classified.copy is None or running.classified.copy.direction != direction:
         raise Malformed(f"a COPY {direction} that nobody asked for")
     return running
-
-
-def _run_of_rows(buffer: bytes, position: int) -> int:
-    size = len(buffer)
-    while size - position >= HEADER and buffer[position] == DATA_ROW:
-        end = position + 1 + int.from_bytes(buffer[position + 1 : position + HEADER], "big")
-        if end > size:
-            break
-        position = end
-    return position
