@@ -10,6 +10,10 @@ from blastwall.wire.reader import Malformed
 
 _HEADER = 5
 _NULL = b"\xff\xff\xff\xff"
+_SMALL = 2048
+_SIZES = [size.to_bytes(4, "big") for size in range(_SMALL)]
+_HEADS = [b"D" + size for size in _SIZES]
+"""Length fields, and heads of rows, of the lengths that are met again and again."""
 
 
 def run_of_rows(buffer: bytes, position: int, kind: int) -> tuple[int, int]:
@@ -94,14 +98,16 @@ def mask_run(
                 pieces.append(_NULL)
                 grown -= length
             else:
-                pieces.append(len(shown).to_bytes(4, "big"))
+                size = len(shown)
+                pieces.append(_SIZES[size] if size < _SMALL else size.to_bytes(4, "big"))
                 pieces.append(shown)
-                grown += len(shown) - length
+                grown += size - length
             at = kept = at + 4 + length
         if skip(buffer, at, width - column, stop) != stop:
             raise Malformed("bytes after a row's end")
         pieces.append(buffer[kept:stop])
-        pieces[head] = b"D" + (stop - position - 1 + grown).to_bytes(4, "big")
+        size = stop - position - 1 + grown
+        pieces[head] = _HEADS[size] if size < _SMALL else b"D" + size.to_bytes(4, "big")
         position = stop
     return pieces, counts
 
