@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 
 import structlog
@@ -65,6 +65,11 @@ class SessionGate:
     def session(self) -> str:
         """The session's id."""
         return self._facts.session
+
+    @property
+    def caller(self) -> Hashable:
+        """Who asks: what its sessions share, and no other agent's; a stranger is a caller by itself."""
+        return self._facts.session if self._admitted is None else self._admitted.subject.principal.key
 
     @property
     def deadline(self) -> float | None:

@@ -200,6 +200,19 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class Isolate:
+    """Have `task(context)` worked out in a process of its own: it may take long, or crash what works it out.
+
+    Both are pickled; a context goes to a process once, as long as it is the same object. `looked_up` brings the bytes
+    that the task returned, or an exception whose text says why there are none. `Withdraw` gives it up.
+    """
+
+    number: int
+    task: Callable[[object], bytes]
+    context: object = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Admitted:
     """Both handshakes are done: the handshake deadline no longer applies."""
 
@@ -271,6 +284,7 @@ Output = (
     | Claim
     | Interrupt
     | Lookup
+    | Isolate
     | Admitted
     | Refused
     | Exceeded
@@ -330,7 +344,8 @@ class ProtocolSession(Protocol):
 
     def answer(self, number: int, answer: Answer) -> Sequence[Output]: ...
 
-    def looked_up(self, number: int, reply: object) -> Sequence[Output]: ...
+    def looked_up(self, number: int, reply: object) -> Sequence[Output]:
+        """Take the reply to a `Lookup` or an `Isolate`; an exception means that there is none."""
 
     def interrupted(self, reason: str = "") -> Sequence[Output]:
         """Stop the statement under way; the session goes on.

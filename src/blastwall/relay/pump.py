@@ -22,6 +22,7 @@ from blastwall.protocols.contract import (
     Finished,
     Injected,
     Interrupt,
+    Isolate,
     Lookup,
     Output,
     ProtocolSession,
@@ -37,6 +38,7 @@ from blastwall.relay.limits import RelayLimits
 from blastwall.relay.stopwatch import Stopwatch
 from blastwall.relay.stream import Stream
 from blastwall.relay.tls import Tls
+from blastwall.sandbox import Handle, Sandboxes
 
 _log = structlog.get_logger(__name__)
 
@@ -53,6 +55,7 @@ class Surroundings:
     meter: ResourceMeter
     interrupts: Interrupts
     companions: Companions
+    sandboxes: Sandboxes
     gone: Callable[[Pump], None]
 
 
@@ -69,6 +72,7 @@ class Pump(Carrier):
         self._loop = asyncio.get_running_loop()
         self._blocked: set[Side] = set()
         self._handles: list[bytes] = []
+        self._isolating: dict[int, Handle] = {}
         self._admitted = False
         self._began = self._heard = self._loop.time()
         self._stopwatch = Stopwatch(around.limits.statement)
@@ -83,7 +87,7 @@ class Pump(Carrier):
 
     # ── outputs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def carry_other(self, output: Output) -> None:
+    def carry_other(self, output: Output) -> None:  # noqa: C901 - one case an output
         """See `Carrier`."""
         match output:
             case Ask():
@@ -95,12 +99,15 @@ class Pump(Carrier):
             case Lookup():
                 answer = partial(self._looked_up, output.number)
                 self._around.companions.look_up(output.companion, output.question, answer)
+            case Isolate():
+                answer = partial(self._isolated, output.number)
+                owner = self._gate.caller
+                self._isolating[output.number] = self._around.sandboxes.run(owner, output.task, output.context, answer)
             case Refused():
                 self._stopwatch.end(output.number, self._loop.time())
                 self._gate.refused(output)
             case Withdraw():
-                self._stopwatch.end(output.number, self._loop.time())
-                self._gate.withdraw(output)
+                self._withdraw(output)
             case Exceeded() | Injected():
                 self._note(output)
             case Admitted():
@@ -127,6 +134,18 @@ class Pump(Carrier):
 
     def _looked_up(self, number: int, reply: object) -> None:
         self.call(partial(self._session.looked_up, number, reply))
+
+    def _isolated(self, number: int, reply: bytes | Exception) -> None:
+        self._isolating.pop(number, None)
+        self._looked_up(number, reply)
+
+    def _withdraw(self, output: Withdraw) -> None:
+        isolated = self._isolating.pop(output.number, None)
+        if isolated is not None:
+            isolated.cancel()
+            return
+        self._stopwatch.end(output.number, self._loop.time())
+        self._gate.withdraw(output)
 
     def _claim(self, handle: bytes) -> None:
         if self._around.interrupts.claim(handle, self._interrupted):
@@ -224,6 +243,8 @@ class Pump(Carrier):
         for timer in (self._client_gone, self._ending):
             if timer is not None:
                 timer.cancel()
+        for isolated in self._isolating.values():
+            isolated.cancel()
         for handle in self._handles:
             self._around.interrupts.release(handle)
         _log.info("session_closed", session=self._name, resource=self._resource, reason=reason)

@@ -16,6 +16,7 @@ from blastwall.relay.interrupts import Interrupts
 from blastwall.relay.limits import RelayLimits
 from blastwall.relay.listener import Listener, Served
 from blastwall.relay.pump import Pump, Surroundings
+from blastwall.sandbox import Sandboxes
 from blastwall.workers import Member
 
 _log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ class Relay:
         self._upstream_tls = UpstreamTls()
         self._listeners: dict[str, Listener] = {}
         self._interrupts: dict[str, Interrupts] = {}
+        self._sandboxes = Sandboxes()
         self._companions: list[Companions] = []
         self._pumps: set[Pump] = set()
         self._ticking: asyncio.TimerHandle | None = None
@@ -127,6 +129,7 @@ class Relay:
             meter=meter,
             interrupts=self._interrupts_of(name),
             companions=companions,
+            sandboxes=self._sandboxes,
             gone=self._gone,
         )
 
@@ -207,6 +210,7 @@ class Relay:
             await asyncio.sleep(_DRAIN_STEP)
         for companions in self._companions:
             companions.close(_SHUTTING_DOWN)
+        await self._sandboxes.close()
         if self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None

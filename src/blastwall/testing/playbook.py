@@ -4,7 +4,8 @@
     play.client(b"…")          # the client's bytes; the server's answers are fed back by themselves
     play.to_client, play.to_server, play.events
 
-`rule` answers an `Ask` (None: later, by `play.answer`). `server` is a sans-I/O peer: bytes in, bytes out. What a
+`rule` answers an `Ask` (None: later, by `play.answer`), `isolate` an `Isolate` (None: later, by `play.isolated`).
+`server` is a sans-I/O peer: bytes in, bytes out. What a
 session sends is joined, so that two runs can be compared however their input was cut.
 """
 
@@ -23,6 +24,7 @@ from blastwall.protocols.contract import (
     Close,
     Dial,
     Hangup,
+    Isolate,
     Lookup,
     Output,
     ProtocolSession,
@@ -49,6 +51,7 @@ class Playbook:
     server: Peer
     look_up: Callable[[Lookup], object]
     cut: Callable[[bytes], Sequence[bytes]] = lambda data: [data]
+    isolate: Callable[[Isolate], object] = lambda order: order.task(order.context)
     certificate: bytes = b""
     to_client: bytearray = field(default_factory=bytearray)
     to_server: bytearray = field(default_factory=bytearray)
@@ -69,6 +72,10 @@ class Playbook:
     def answer(self, number: int, answer: Answer) -> None:
         """Answer an ask that `rule` left open."""
         self._run(self.session.answer(number, answer))
+
+    def isolated(self, number: int, reply: object) -> None:
+        """Answer an `Isolate` that `isolate` left open by None."""
+        self._run(self.session.looked_up(number, reply))
 
     def leave(self) -> None:
         """The client goes."""
@@ -100,6 +107,9 @@ class Playbook:
             return [] if answer is None else self.session.answer(output.number, answer)
         if isinstance(output, Lookup):
             return self.session.looked_up(output.number, self.look_up(output))
+        if isinstance(output, Isolate):
+            reply = self.isolate(output)
+            return [] if reply is None else self.session.looked_up(output.number, reply)
         if isinstance(output, StartTls):
             return self.session.tls_started(output.side, next(iter(output.alpn), None), self.certificate)
         if isinstance(output, Close):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.sql.postgres.shop import CATALOG, STATE
 from tests.sql.postgres.test_effects import BYPASSES, HARMLESS
 
-from blastwall.sql.postgres import Classified, NameState, Texts, classify, facts
-from blastwall.sql.postgres.recall import LONGEST, Generations
+from blastwall.sql.postgres import Classified, Limits, NameState, OverBudgetError, Texts, classify, facts
+from blastwall.sql.postgres.recall import LONGEST, Generations, watched
 from blastwall.sql.postgres.shape import DECIMAL, ESCAPED, INTEGER, STRING, shape_of
 
 ORDINARY = [text for text in Path(__file__).with_name("ordinary.sql").read_text().split(";\n") if text]
@@ -67,7 +67,14 @@ def texts_of_one_shape(draw: st.DrawFn) -> list[str]:
 
 def remembered(texts: Texts, text: str, state: NameState = STATE) -> tuple[Classified, ...]:
     found = texts.find(text, facts(state))
-    return texts.classify(text, CATALOG, state, facts(state)) if found is None else found
+    if found is not None:
+        return found
+    try:
+        return texts.classify(text, CATALOG, state, facts(state))
+    except OverBudgetError:
+        found, looked = watched(text, CATALOG, state, Limits())
+        texts.learn(text, facts(state), found, looked)
+        return found
 
 
 def bare(found: tuple[Classified, ...]) -> tuple[Classified, ...]:
@@ -146,7 +153,7 @@ def test_other_names_are_other_texts() -> None:
 
 def test_long_texts_are_not_kept() -> None:
     memory, text = Texts(), "select 'a" + "a" * LONGEST + "'"
-    memory.classify(text, CATALOG, STATE, facts(STATE))
+    remembered(memory, text)
     assert memory.find(text, facts(STATE)) is None
 
 
@@ -158,3 +165,26 @@ def test_memory_is_bounded_and_keeps_what_is_used() -> None:
     assert len(memory) <= 20
     assert memory.get(1) is None
     assert memory.get(999) == "x"
+
+
+HEAVY = {
+    "long": "select 1" + ", 1" * 1000,
+    "wide": "with a as (select " + "id, " * 400 + "id from orders) " + "union all ".join(["select * from a "] * 60),
+    "doubling": "with a0 as (select * from orders)"
+    + "".join(f", a{at + 1} as (select * from a{at} x, a{at} y)" for at in range(9))
+    + " select * from a9",
+    "many calls": "select " + ", ".join(["leak(1)"] * 200),
+    "many statements": "select 1;" * 60,
+    "repeated": "update orders set " + ", ".join(["(id, note, total) = (select 1, 'a', 2)"] * 40),
+}
+
+
+@pytest.mark.parametrize("text", HEAVY.values(), ids=lambda text: text[:30])
+def test_what_takes_long_is_not_read_at_once(text: str) -> None:
+    with pytest.raises(OverBudgetError):
+        Texts().classify(text, CATALOG, STATE, facts(STATE))
+
+
+def test_what_no_limit_would_let_pass_is_refused_at_once() -> None:
+    (found,) = Texts().classify("select 'a\0b'", CATALOG, STATE, facts(STATE))
+    assert "NUL" in found.doubt

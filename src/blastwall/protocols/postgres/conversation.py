@@ -34,6 +34,7 @@ from blastwall.protocols.contract import (
 )
 from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.catalog import CURRENT, Snapshot, View
+from blastwall.protocols.postgres.elsewhere import Elsewhere, Postponed
 from blastwall.protocols.postgres.errors import encode_error, encode_notice
 from blastwall.protocols.postgres.limited import oblige
 from blastwall.protocols.postgres.limiting import Limiter
@@ -41,7 +42,7 @@ from blastwall.protocols.postgres.messages import Parse, encode_parse, encode_qu
 from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.pipeline import Entry, Moment, Owed, Pipeline, Running
 from blastwall.protocols.postgres.results import ResultGuard
-from blastwall.sql.postgres import Classified, NameState, facts
+from blastwall.sql.postgres import Classified, NameState, OverBudgetError, facts
 
 FAILING = "blastwall: this statement was refused by policy"
 """Text that PostgreSQL cannot parse, in any state of a transaction. It also tells whoever reads the server's log."""
@@ -73,6 +74,7 @@ class Conversation:
         self.database = database
         self.companion = database
         self.names = names
+        self.elsewhere = Elsewhere(numbers)
         self.pipeline = Pipeline()
         self.status = b"I"
         self.waiting: Waiting | None = None
@@ -108,12 +110,23 @@ class Conversation:
         return known
 
     def classify(self, text: str, state: NameState | None = None) -> tuple[Classified, ...]:
-        """Classify a text under the names as they may be now, or as they were in `state`."""
-        state, texts = state or self.names.state, self.snapshot.texts
+        """Classify a text under the names as they may be now, or as they were in `state`.
+
+        Raises:
+            Postponed: it must be read elsewhere first.
+        """
+        state, snapshot = state or self.names.state, self.snapshot
         if state is not self._read_under:
             self._read_under, self._facts = state, facts(state)
-        found = texts.find(text, self._facts)
-        return texts.classify(text, self.snapshot.catalog, state, self._facts) if found is None else found
+        found = snapshot.texts.find(text, self._facts)
+        if found is None:
+            found = self.elsewhere.found(text, snapshot, state, self._facts)
+        if found is not None:
+            return found
+        try:
+            return snapshot.texts.classify(text, snapshot.catalog, state, self._facts)
+        except OverBudgetError:
+            raise Postponed(self.elsewhere.order(text, snapshot, state, self._facts)) from None
 
     def statement(
         self, text: str, classified: Classified, stage: Stage, parameters: tuple[Parameter, ...] = ()
@@ -175,9 +188,9 @@ class Conversation:
         return outputs
 
     def withdrawn(self) -> list[Output]:
-        """Give up what waits for an answer, without a word to the client."""
+        """Give up what waits for an answer or is read elsewhere, without a word to the client."""
         if self.waiting is None:
-            return []
+            return self.elsewhere.withdrawn()
         waiting, self.waiting = self.waiting, None
         return [
             Refused(one.number, "not sent") if one.number in waiting.allowed else Withdraw(one.number)

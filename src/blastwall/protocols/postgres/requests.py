@@ -17,6 +17,7 @@ from blastwall.model.statement import Parameter, Stage, Statement
 from blastwall.protocols.contract import UPSTREAM, Close, Output, Send
 from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.conversation import Conversation
+from blastwall.protocols.postgres.elsewhere import Postponed
 from blastwall.protocols.postgres.learned import Learned
 from blastwall.protocols.postgres.messages import (
     FLUSH,
@@ -41,6 +42,8 @@ _WAITING = frozenset(b"QPBDECF")
 """Messages whose meaning depends on the answers to earlier ones."""
 _TEXTS = frozenset(b"QP")
 
+Handler = Callable[[bytes, list[Output]], None]
+
 
 class Requests:
     """Bytes of the client's in, outputs out."""
@@ -51,7 +54,7 @@ class Requests:
         texts = limits.statement + _TEXT_OVERHEAD
         self._shared = conversation
         self._inbox = Inbox(limits.message, dict.fromkeys(_TEXTS, texts))
-        self._handlers: dict[int, Callable[[bytes, list[Output]], None]] = {
+        self._handlers: dict[int, Handler] = {
             ord("Q"): self._query,
             ord("P"): self._parse,
             ord("B"): self._bind,
@@ -68,15 +71,16 @@ class Requests:
         }
         self.ended = False
         self._blocked = False
+        self._postponed: tuple[Handler, bytes] | None = None
 
     @property
     def backlog(self) -> int:
         """Bytes that wait for an answer; a message that is still arriving is bounded by its own limit."""
-        return len(self._inbox) if self._blocked or self._shared.waiting is not None else 0
+        return len(self) if self._blocked or self._shared.waiting is not None or self._postponed is not None else 0
 
     def __len__(self) -> int:
         """Bytes that were not handled yet."""
-        return len(self._inbox)
+        return len(self._inbox) + (len(self._postponed[1]) if self._postponed is not None else 0)
 
     def receive(self, data: bytes) -> list[Output]:
         self._inbox.feed(data)
@@ -91,7 +95,11 @@ class Requests:
         """Handle the messages that need not wait."""
         outputs: list[Output] = []
         self._blocked = False
-        while not self.ended and self._shared.waiting is None:
+        while not self.ended and self._shared.waiting is None and self._shared.elsewhere.waiting is None:
+            if self._postponed is not None:
+                (handler, message), self._postponed = self._postponed, None
+                self._do(handler, message, outputs)
+                continue
             frame = self._inbox.peek()
             self._blocked = frame is not None and self._must_wait(frame.kind)
             if frame is None or self._blocked:
@@ -121,7 +129,26 @@ class Requests:
         message = self._inbox.take(frame)
         if self._shared.discarding and frame.kind not in b"SX":
             return
-        handler(message, outputs)
+        self._do(handler, message, outputs)
+
+    def _do(self, handler: Handler, message: bytes, outputs: list[Output]) -> None:
+        try:
+            handler(message, outputs)
+        except Postponed as postponed:
+            self._postponed = (handler, message)
+            outputs.append(postponed.order)
+        else:
+            self._shared.elsewhere.forget()
+
+    def give_up(self, code: str, reason: str) -> list[Output]:
+        """Refuse the message whose text is read elsewhere, if there is one."""
+        if self._postponed is None:
+            return []
+        (_, message), self._postponed = self._postponed, None
+        outputs = self._shared.elsewhere.withdrawn()
+        told = f"[a text of {len(message)} bytes that was not read]"
+        self._refuse(told, "UNREAD", reason, outputs, extended=message[0] != ord("Q"), code=code)
+        return outputs
 
     # ── the simple protocol ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -154,14 +181,23 @@ class Requests:
         reason = f"a message of {frame.size:,} bytes is over the limit of {limit:,}; send less at once"
         if frame.kind not in b"QPB":
             raise Malformed(reason)
-        self._refuse(f"[{frame.size} bytes]", "OVERSIZED", reason, outputs, extended=frame.kind != ord("Q"))
+        told, extended = f"[{frame.size} bytes]", frame.kind != ord("Q")
+        self._refuse(told, "OVERSIZED", reason, outputs, extended=extended, code=errors.PROGRAM_LIMIT)
 
-    def _refuse(self, text: str, operation: str, reason: str, outputs: list[Output], *, extended: bool) -> None:
+    def _refuse(
+        self,
+        text: str,
+        operation: str,
+        reason: str,
+        outputs: list[Output],
+        *,
+        extended: bool,
+        code: str = errors.FEATURE_NOT_SUPPORTED,
+    ) -> None:
         """Ask, for the record, about what is refused whatever the answer is."""
         shared = self._shared
         effect = Effect(Action.UNCLASSIFIED, Object((shared.database,), "database"))
         statement = Statement(text, (effect,), operation, shared.database, doubt=reason)
-        code = errors.PROGRAM_LIMIT if operation == "OVERSIZED" else errors.FEATURE_NOT_SUPPORTED
         shared.ask(
             outputs,
             [(statement, nothing(shared.database, text))],
@@ -234,8 +270,8 @@ class Requests:
             )  # fmt: skip
         elif prepared.catalog is not catalog or goes_by_names(prepared.classified) or not same_names(then, now):
             both = either(now, then)
-            prepared.state = _names_only(both)
-            prepared.classified, prepared.catalog = self._one(prepared.text, both), catalog
+            prepared.classified = self._one(prepared.text, both)
+            prepared.state, prepared.catalog = _names_only(both), catalog
         else:
             return
         prepared.fields = None

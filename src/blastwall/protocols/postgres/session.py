@@ -178,6 +178,9 @@ class PostgresSession:
     def looked_up(self, number: int, reply: object) -> Sequence[Output]:
         if self._phase in _OVER:
             return []
+        if self._conversation is not None and number == self._conversation.elsewhere.waiting:
+            self._conversation.elsewhere.answered(reply)
+            return self._go_on()
         if isinstance(reply, Exception) or not isinstance(reply, View):
             why = reply.told if isinstance(reply, CatalogUnavailable) else ""
             told = f"nothing can be judged at {self._opening.resource.name}: its catalog cannot be read; "
@@ -197,6 +200,12 @@ class PostgresSession:
         except DetectorFailed as error:
             return self._fatal(errors.SYSTEM_ERROR, f"the result is closed, since it cannot be masked: {error}")
 
+    def _go_on(self) -> Sequence[Output]:
+        try:
+            return self._ended(self._requests.go_on() if self._requests else [])
+        except Malformed as error:
+            return self._fatal(errors.PROTOCOL_VIOLATION, f"the client sent {error}")
+
     def interrupted(self, reason: str = "") -> Sequence[Output]:
         talk = self._conversation
         if talk is None or self._requests is None or self._responses is None or self._phase is not _Phase.TALKING:
@@ -209,9 +218,12 @@ class PostgresSession:
             responses.explain_cancel(reason)
             return self._cancel()
         outputs = self._cancel() if talk.pipeline else []
+        told = reason or "canceling statement due to user request"
         if talk.waiting is not None:
-            outputs += talk.withdraw(errors.QUERY_CANCELED, reason or "canceling statement due to user request")
+            outputs += talk.withdraw(errors.QUERY_CANCELED, told)
             outputs += requests.go_on()
+        elif talk.elsewhere.waiting is not None:
+            outputs += requests.give_up(errors.QUERY_CANCELED, told)
         return list(self._ended(outputs))
 
     def reconsider(self) -> Sequence[Output]:

@@ -2,9 +2,11 @@
 
 from blastwall.sql.postgres.attached import Attached, Attachments, Cascade, Operator, Rule, Trigger
 from blastwall.sql.postgres.catalog import Catalog, Check, Function, Relation
-from blastwall.sql.postgres.classify import classify
+from blastwall.sql.postgres.classify import classify, unread
 from blastwall.sql.postgres.deciding import SAMPLES
+from blastwall.sql.postgres.findings import OverBudgetError
 from blastwall.sql.postgres.guard import Limits
+from blastwall.sql.postgres.isolated import Reading, UnreadableReply, decode, reading
 from blastwall.sql.postgres.parse import Source
 from blastwall.sql.postgres.recall import Texts
 from blastwall.sql.postgres.state import NameState, before, either, facts, goes_by_names, named, same_names, settled
@@ -25,17 +27,23 @@ __all__ = [
     "NameState",
     "Operator",
     "OutputColumn",
+    "OverBudgetError",
+    "Reading",
     "Relation",
     "Rule",
     "Source",
     "Texts",
     "Trigger",
+    "UnreadableReply",
     "before",
     "classify",
+    "decode",
     "either",
     "facts",
     "goes_by_names",
     "named",
+    "reading",
     "same_names",
     "settled",
+    "unread",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.statement import Literal
 from blastwall.sql.postgres.catalog import Catalog
-from blastwall.sql.postgres.findings import TooComplexError
+from blastwall.sql.postgres.findings import QUERY_STEPS, Budget, OverBudgetError, TooComplexError
 from blastwall.sql.postgres.guard import Limits, refusal
 from blastwall.sql.postgres.literals import Tokens, character_offsets, spans, strings
 from blastwall.sql.postgres.parse import UnparsedError, parse
@@ -31,13 +31,22 @@ _CODE_SECRETS = ("password", "user mapping", "connection", "dblink", "pgp_", "cr
 
 
 def classify(
-    text: str, catalog: Catalog, state: NameState, *, limits: Limits = _DEFAULT_LIMITS, looks: Looks | None = None
+    text: str,
+    catalog: Catalog,
+    state: NameState,
+    *,
+    limits: Limits = _DEFAULT_LIMITS,
+    looks: Looks | None = None,
+    budget: Budget | None = None,
 ) -> tuple[Classified, ...]:
     """Return the statements of a text with their effects; () where it is empty or holds comments only.
 
-    Never raises: what cannot be read gives one statement whose effect is `unclassified` and whose doubt says why.
+    What cannot be read gives one statement whose effect is `unclassified` and whose doubt says why.
     Statements of one text are read one after another, each in the states that those before it may have left. `looks`
-    is told which of the text's constants were looked at.
+    is told which of the text's constants were looked at. With a `budget` what exceeds it or the limits is not answered.
+
+    Raises:
+        OverBudgetError: only with a `budget`.
     """
     try:
         data = text.encode()
@@ -45,16 +54,20 @@ def classify(
         return (_unparsed(text, b"", catalog, "the text is not valid Unicode"),)
     reason = refusal(text, data, limits)
     if reason:
+        if budget is not None and (len(data) > limits.text or not refusal(text, data, _DEFAULT_LIMITS)):
+            raise OverBudgetError
         return (_unparsed(text, data, catalog, reason),)
     try:
         trees = parse(data)
     except UnparsedError as error:
         return (_unparsed(text, data, catalog, str(error)),)
+    if budget is not None:
+        budget.spend(QUERY_STEPS * len(trees))
     if len(trees) > limits.statements:
         return (_unparsed(text, data, catalog, f"the text holds more than {limits.statements} statements"),)
     if looks is not None:
         looks.watch(trees)
-    place = _Place(data, character_offsets(text, data), Tokens(data))
+    place = _Place(data, character_offsets(text, data), Tokens(data), budget)
     found = []
     for tree in trees:
         one = _statement(tree, place, catalog, state, limits)
@@ -66,11 +79,12 @@ def classify(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """The text as bytes, its character offsets, and its tokens."""
+    """The text as bytes, its character offsets, its tokens, and the steps that are left for it."""
 
     data: bytes
     character: Callable[[int], int]
     tokens: Tokens
+    budget: Budget | None
 
 
 def _statement(tree: Node, place: _Place, catalog: Catalog, state: NameState, limits: Limits) -> Classified:
@@ -79,7 +93,7 @@ def _statement(tree: Node, place: _Place, catalog: Catalog, state: NameState, li
     node = sub(tree, "stmt")
     tag, inner = unwrap(node)
     reader = Reader(catalog, state, limits)
-    reader.data = place.data[start:end]
+    reader.data, reader.budget = place.data[start:end], place.budget
     reason = ""
     try:
         reader.statement(tag, inner)
@@ -106,6 +120,14 @@ def _with_secrets(literals: tuple[Literal, ...], tag: str, place: _Place, start:
     secret = [Literal(place.character(a), place.character(b), None, True) for a, b in strings(place.data, start, end)]
     known = {literal.start for literal in secret}
     return tuple(sorted([*secret, *(one for one in literals if one.start not in known)], key=lambda one: one.start))
+
+
+def unread(text: str, catalog: Catalog, reason: str) -> Classified:
+    """Return what is said of a text that nobody could read; nobody knows where its strings are either."""
+    database = Object((catalog.database,), "database")
+    return Classified(
+        0, len(text), UNPARSED, (Effect(Action.UNCLASSIFIED, database),), doubt=reason, returns_rows=True, copies=None
+    )
 
 
 def _unparsed(text: str, data: bytes, catalog: Catalog, reason: str) -> Classified:

@@ -61,6 +61,7 @@ class Expressions(Functions):
         self, tag: str, inner: Node, scope: Scope
     ) -> Lineage:
         """Return where the value of a node of known type comes from."""
+        self.spend(1)
         match tag:
             case "ColumnRef":
                 return self.reference(words(items(inner, "fields")), scope)

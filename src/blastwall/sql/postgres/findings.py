@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from blastwall.model.effects import Action, Effect, Mark, Object
 from blastwall.model.statement import SOME, Column
@@ -19,8 +20,30 @@ class TooComplexError(Exception):
     """The statement holds more sub-selects than are worth following."""
 
 
+class OverBudgetError(Exception):
+    """Reading the text takes more steps than were given for it."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many steps reading a text may still take; a step is some microseconds."""
+
+    left: int
+
+    def spend(self, steps: int) -> None:
+        """Take steps. Raises OverBudgetError."""
+        self.left -= steps
+        if self.left < 0:
+            raise OverBudgetError
+
+
+QUERY_STEPS, CALL_STEPS = 10, 4
+
+
 class Findings:
     """Collects effects, doubts, columns and literals; the readers built on it add to it."""
+
+    budget: Budget | None = None
 
     def __init__(self, catalog: Catalog, state: NameState, limits: Limits) -> None:
         self.catalog = catalog
@@ -112,9 +135,15 @@ class Findings:
 
     def count_query(self) -> None:
         """Count one more SELECT. Raises TooComplexError past the limit."""
+        self.spend(QUERY_STEPS)
         self._queries += 1
         if self._queries > self.limits.queries:
             raise TooComplexError
+
+    def spend(self, steps: int) -> None:
+        """Count steps of work, where they are counted. Raises OverBudgetError."""
+        if self.budget is not None:
+            self.budget.spend(steps)
 
     def literal(self, node: Node, column: Column | None = None) -> None:
         """Note a string or number in the text, and the column that it meets; `node` is an A_Const."""

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from blastwall.model.effects import Action, Mark, Object
 from blastwall.sql.postgres.builtin_names import HARMLESS_FUNCTIONS, OPERATORS
 from blastwall.sql.postgres.dangers import danger
+from blastwall.sql.postgres.findings import CALL_STEPS
 from blastwall.sql.postgres.names import Names
 from blastwall.sql.postgres.statement import Sources
 from blastwall.sql.postgres.tree import Node, body, items, scalar, words
@@ -44,6 +45,7 @@ class Functions(Names, ABC):
 
     def call(self, parts: tuple[str, ...], arguments: list[Node]) -> bool:
         """Add what a call does; return whether its result depends on its arguments alone."""
+        self.spend(CALL_STEPS)
         name = parts[-1] if parts else ""
         users = self.functions(parts)
         for schema, called in users:

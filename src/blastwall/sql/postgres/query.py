@@ -72,6 +72,7 @@ class Queries(Expressions):
 
     def _set_operation(self, node: Node, scope: Scope) -> Columns | None:
         left, right = self.query(sub(node, "larg"), scope), self.query(sub(node, "rarg"), scope)
+        self.spend(len(left or ()))
         if removes_duplicates(node):
             self.filter_by_columns(left)
             self.filter_by_columns(right)
@@ -208,6 +209,7 @@ class Queries(Expressions):
                 return self._add(Range("", None), scope)
 
     def _add(self, row: Range, scope: Scope) -> Columns | None:
+        self.spend(1 + len(row.columns or ()))
         scope.ranges.append(row)
         return row.columns
 
@@ -260,6 +262,7 @@ class Queries(Expressions):
         merged = words(items(node, "usingClause"))
         if flag(node, "isNatural"):
             merged = _common(left, right)
+        self.spend(len(left or ()) + len(right or ()))
         columns = _joined(left, right, merged)
         if flag(node, "isNatural") and (left is None or right is None):
             columns = None
@@ -308,6 +311,7 @@ class Queries(Expressions):
             value = sub(target, "val")
             expanded = self._expanded(value, scope)
             if expanded is not None:
+                self.spend(len(expanded))
                 found.extend(expanded)
                 if len(found) > MAX_COLUMNS:
                     # PostgreSQL refuses such a result; to follow it, CTEs could double it over and over.

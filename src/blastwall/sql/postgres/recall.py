@@ -11,13 +11,15 @@ Never used across catalogs: `Texts` belongs to one snapshot. `facts` must be all
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Generic, TypeVar
 
 from blastwall.model.statement import Literal
 from blastwall.sql.postgres.catalog import Catalog
 from blastwall.sql.postgres.classify import classify
+from blastwall.sql.postgres.findings import Budget
+from blastwall.sql.postgres.guard import Limits
 from blastwall.sql.postgres.shape import DECIMAL, ESCAPED, INTEGER, STRING, shape_of
 from blastwall.sql.postgres.state import NameState, goes_by_names
 from blastwall.sql.postgres.statement import Classified
@@ -25,6 +27,9 @@ from blastwall.sql.postgres.watched import Looks
 
 LONGEST = 8 * 1024
 """The longest text, in characters, that is remembered."""
+SHORT = Limits(text=2048, expansion=1000)
+SHORT_STEPS = 1000
+"""What a text may hold, and how many steps reading it may take, to count as short: some 10 ms at worst."""
 _CAPACITY = 32 << 20
 _STATEMENT_WEIGHT = 2048
 _LITERAL_WEIGHT = 192
@@ -76,18 +81,27 @@ class Texts:
         return template.found if template.bounds == bounds else moved(template, bounds)
 
     def classify(self, text: str, catalog: Catalog, state: NameState, facts: Hashable) -> Found:
-        """Classify a text that is not known, and remember what it means."""
-        shaped = shape_of(text)
-        looks = Looks() if shaped is not None and shaped[1] else None
-        found = classify(text, catalog, state, looks=looks)
-        if len(text) > LONGEST or any(goes_by_names(one) for one in found):
-            return found
-        if shaped is None or looks is None or not self._learn(text, facts, found, shaped, looks):
-            weight = _weight(text, found)
-            self._whole.put((text, facts), tuple(replace(one, tree=None) for one in found), weight)
+        """Classify a short text that is not known, and remember what it means.
+
+        Raises:
+            OverBudgetError: it is not short: it must be read elsewhere.
+        """
+        found, looked = watched(text, catalog, state, SHORT, Budget(SHORT_STEPS))
+        self.learn(text, facts, found, looked)
         return found
 
-    def _learn(self, text: str, facts: Hashable, found: Found, shaped: tuple[str, list[int]], looks: Looks) -> bool:
+    def learn(self, text: str, facts: Hashable, found: Found, looked: Collection[int] | None) -> None:
+        """Remember what a text means; `looked` are the literals that matter, None where the text has no shape."""
+        if len(text) > LONGEST or any(goes_by_names(one) for one in found):
+            return
+        shaped = shape_of(text)
+        if shaped is None or looked is None or not self._learn(text, facts, found, shaped, looked):
+            weight = _weight(text, found)
+            self._whole.put((text, facts), tuple(replace(one, tree=None) for one in found), weight)
+
+    def _learn(
+        self, text: str, facts: Hashable, found: Found, shaped: tuple[str, list[int]], looked: Collection[int]
+    ) -> bool:
         """Remember the shape; return whether it speaks for the text."""
         shape, bounds = shaped
         if not found or any(one.operation not in _ROWS or one.doubt for one in found):
@@ -95,7 +109,6 @@ class Texts:
         places = tuple(_places(one, bounds) for one in found)
         if any(one is None for one in places):
             return False
-        looked = looked_at(text, shape, bounds, looks)
         kept = tuple(sorted({*looked, *(self._kept.get((shape, facts)) or ())}))
         self._kept.put((shape, facts), kept, _STATEMENT_WEIGHT + len(shape))
         template = _Template(
@@ -105,6 +118,22 @@ class Texts:
         )
         self._templates.put((shape, facts, kept, _values(text, bounds, kept)), template, _weight(shape, found))
         return True
+
+
+def watched(
+    text: str, catalog: Catalog, state: NameState, limits: Limits, budget: Budget | None = None
+) -> tuple[Found, set[int] | None]:
+    """Classify a text and return which literals of its shape matter, None where it has no shape.
+
+    Raises:
+        OverBudgetError: only with a `budget`.
+    """
+    shaped = shape_of(text)
+    looks = Looks() if shaped is not None and shaped[1] else None
+    found = classify(text, catalog, state, limits=limits, looks=looks, budget=budget)
+    if shaped is None or looks is None:
+        return found, None
+    return found, looked_at(text, *shaped, looks)
 
 
 def _weight(text: str, found: Found) -> int:

@@ -91,6 +91,8 @@ class PostgresSpecimens:
     exchanges: Mapping[str, Exchange] = {
         "query": Exchange(query("SELECT 'simple'"), b"simple"),
         "several": Exchange(query("SELECT 1; SELECT 'second'"), b"second"),
+        "long": Exchange(query("SELECT 'long'" + ", 1" * 1000), b"long"),
+        "long and extended": Exchange(extended("SELECT 'prolonged'" + ", 1" * 1000), b"prolonged"),
         "extended": Exchange(extended("SELECT 'extended'"), b"extended"),
         "named": Exchange(extended("SELECT 'named'", name="s1"), b"named"),
         "bound": Exchange(extended("SELECT $1::text", b"a value"), b"a value"),

@@ -1,0 +1,109 @@
+"""Texts that take seconds to read stall nobody but who sends them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from statistics import median
+
+import psycopg
+import pytest
+from tests.e2e.conftest import Shop
+from tests.e2e.opening import eventually, opened
+
+from blastwall.testing.postgres import PostgresServer
+
+HOSTILE = 250_000
+"""Bytes; one such text took the data loop one to three seconds."""
+
+
+@pytest.fixture(scope="module")
+def shop(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with opened(postgres_newest, tmp_path_factory.mktemp("flood")) as shop:
+        yield shop
+
+
+def hostile(number: int) -> str:
+    return f"SELECT {number}, " + ", ".join(["f(1)"] * (HOSTILE // 6))
+
+
+@contextmanager
+def flood(shop: Shop, clients: int = 3) -> Iterator[Callable[[], int]]:
+    """Have one agent send hostile texts over several connections; yield how many were answered."""
+    numbers, answered, stop = count(), count(), threading.Event()
+    answers: list[int] = []
+
+    def send() -> None:
+        while not stop.is_set():
+            try:
+                with shop.connect() as connection:
+                    while not stop.is_set():
+                        try:
+                            connection.execute(hostile(next(numbers)))
+                        except psycopg.errors.InsufficientPrivilege:
+                            answers.append(next(answered))
+            except psycopg.OperationalError:
+                time.sleep(0.1)
+
+    threads = [threading.Thread(target=send) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield lambda: len(answers)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_another_agents_statements_are_answered_meanwhile(shop: Shop) -> None:
+    with flood(shop) as answered, shop.connect(repository_id="43") as other:
+        eventually(lambda: answered() >= 1, "a hostile text is answered", 60)
+        taken = []
+        for number in range(40):
+            began = time.monotonic()
+            assert other.execute(f"SELECT {number}").fetchone() == (number,)
+            taken.append(time.monotonic() - began)
+        assert median(taken) < 0.5
+        began = time.monotonic()
+        long = "SELECT id" + ", 1" * 1500 + " FROM orders WHERE id = 1"
+        row = other.execute(long.encode()).fetchone()
+        assert row is not None
+        assert row[0] == 1
+        assert time.monotonic() - began < 30
+
+
+def test_containment_works_meanwhile(shop: Shop) -> None:
+    with flood(shop, clients=1), shop.connect() as idle:
+        time.sleep(0.5)
+        shop.gateway.run("contain", "agent", "shop-ci", "--reason", "floods")
+        try:
+            with pytest.raises(psycopg.OperationalError):
+                for _ in range(100):
+                    idle.execute("SELECT 1")
+                    time.sleep(0.1)
+        finally:
+            shop.gateway.run("contain", "agent", "shop-ci", "--lift")
+
+
+def test_a_text_that_is_read_elsewhere_is_judged_masked_and_recorded_as_any(shop: Shop) -> None:
+    padding = " -- " + "x" * 5000
+    with shop.connect() as agent:
+        (row,) = agent.execute(f"SELECT email FROM customers WHERE id = 1{padding}".encode()).fetchall()
+        assert row == ("a***@example.com",)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            agent.execute(f"SELECT * FROM vault{padding}".encode())
+        assert agent.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_statement_can_be_cancelled_while_it_is_read(shop: Shop) -> None:
+    with shop.connect() as agent:
+        timer = threading.Timer(0.2, agent.cancel)
+        timer.start()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            agent.execute(hostile(-1).encode())
+        timer.join()
+        assert agent.execute("SELECT 1").fetchone() == (1,)
