@@ -30,6 +30,7 @@ FOLDERS = {
     "gate": ("journal", "session", "statements"),
     "recording": ("batch", "events", "files", "frames", "log", "recorder", "segments"),
     "relay": ("carrier", "pump", "stream", "tls"),
+    "sql/postgres": ("recall", "shape"),
 }
 COMPILER = {"optional": True, "extra_compile_args": ["-O1", "-g0"]}
 DIRECTIVES = {"annotation_typing": False, "binding": True, "language_level": 3}
