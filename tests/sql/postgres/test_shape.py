@@ -87,6 +87,7 @@ def test_literals_and_comments_are_taken_out(text: str, shape: str) -> None:
         "select 1_000",
         "select 0x1f",
         "select 1a",
+        "select ..1e5",
         "select 'open",
         'select "open',
         "select /* open",

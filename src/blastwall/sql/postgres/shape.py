@@ -53,6 +53,8 @@ def shape_of(  # noqa: C901, PLR0912 - one case a kind of token
             at = _quoted_end(text, at, size)
         elif sign == "$":
             at = _parameter_end(text, at, size)
+        elif sign == "." and at + 1 < size and text[at + 1] == ".":
+            return None
         elif sign == "/" and at + 1 < size and text[at + 1] == "*":
             mark, at = BLOCK, _block_end(text, at, size)
         elif sign == "-" and at + 1 < size and text[at + 1] == "-":
