@@ -68,9 +68,29 @@ def test_what_cannot_be_shown_as_text_is_null(style: MaskStyle, exact: bool) -> 
 @pytest.mark.parametrize("style", MaskStyle)
 def test_what_is_derived_is_hidden_whole_whatever_the_style(style: MaskStyle) -> None:
     assert masked(ValueKind.TEXT, b"moc.elpmaxe@nna", style, exact=False) == b"[redacted]"
-    assert masked(ValueKind.TEXT, b"{ann@example.com}", style, exact=False) == b"{[redacted]}"
+    assert masked(ValueKind.TEXT, b"{ann@example.com}", style, exact=False) == b"[redacted]"
     assert masked(ValueKind.JSON, b'{"a": "ann"}', style, exact=False) == b'"[redacted]"'
     assert masked(ValueKind.JSONB_BINARY, b"\x01{}", style, exact=False) == b'\x01"[redacted]"'
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [(ValueKind.TEXT, b"[redacted]"), (ValueKind.JSON, b'"[redacted]"'), (ValueKind.OPAQUE, None)],
+)
+def test_what_is_derived_does_not_tell_whether_it_is_null(kind: ValueKind, shown: bytes | None) -> None:
+    """`nullif(email, 'a guess')` would answer the guess."""
+    seen = []
+    for value in (None, b"{}", b"ann@example.com"):
+        row: list[bytes | None] = [value]
+        planned([column(kind, EMAIL, exact=False)], rules()).mask(row)
+        seen += row
+    assert seen == [shown] * 3
+
+
+def test_an_exact_null_stays() -> None:
+    row: list[bytes | None] = [None]
+    assert not planned([column(ValueKind.TEXT, EMAIL)], rules()).mask(row)
+    assert row == [None]
 
 
 def test_exact_with_two_sources_is_not_believed() -> None:

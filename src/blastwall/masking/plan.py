@@ -5,6 +5,8 @@
 | it is the value of one protected column | the rule's style | a JSON string of that | NULL |
 | it is derived from one, or cannot be traced | `[redacted]` | `"[redacted]"` | NULL |
 | neither | what a detector finds | the same in strings, keys and numbers | NULL if a detector finds something |
+
+What is derived is shown the same whatever it is, NULL too: `nullif(email, 'a')` must not tell which it was.
 """
 
 from __future__ import annotations
@@ -65,6 +67,9 @@ class DetectorFailed(Exception):
 Cell = Callable[[bytes], bytes | None]
 """What is shown in place of one value; None is NULL."""
 
+_Always = tuple[int, str, Cell, bytes | None]
+"""A column that is masked in every row: its index, the rule, its cells, and what is shown in the place of NULL."""
+
 
 class MaskPlan:
     """How to mask the rows of one result. Not shared between results, since it counts."""
@@ -74,12 +79,12 @@ class MaskPlan:
     def __init__(
         self,
         columns: Sequence[ResultColumn],
-        always: Sequence[tuple[int, str, Cell]],
+        always: Sequence[_Always],
         scans: Sequence[int],
         detection: Detection,
     ) -> None:
         self.names = tuple(column.name for column in columns)
-        self.always = tuple(index for index, _, _ in always)
+        self.always = tuple(index for index, *_ in always)
         self.scans = tuple(scans)
         self.counts: dict[str, int] = {}
         self._always = tuple(always)
@@ -124,17 +129,17 @@ class MaskPlan:
         return pieces
 
     def mask(self, row: list[bytes | None]) -> bool:
-        """Mask a row in place and return whether anything changed; None is NULL and stays so.
+        """Mask a row in place and return whether anything changed; None is NULL.
 
         Raises:
             DetectorFailed: the result must be closed; the row may be half masked.
         """
         changed = False
         try:
-            for index, rule, cell in self._always:
+            for index, rule, cell, for_null in self._always:
                 value = row[index]
-                if value is not None:
-                    row[index] = cell(value)
+                if value is not None or for_null is not None:
+                    row[index] = for_null if value is None else cell(value)
                     self.counts[rule] = self.counts.get(rule, 0) + 1
                     changed = True
             if self._scans and self._worth_a_look(row):
@@ -174,7 +179,7 @@ def plan(columns: Sequence[ResultColumn], rules: MaskRules) -> MaskPlan | None:
         ValueError: a rule cannot be applied (an unreadable column, an unknown detector, a keyed style without a key).
     """
     prepared = _prepared(rules)
-    always: list[tuple[int, str, Cell]] = []
+    always: list[_Always] = []
     scans: list[int] = []
     for index, column in enumerate(columns):
         hidden = _hidden(column, prepared)
@@ -221,16 +226,21 @@ def _prepared(rules: MaskRules) -> _Prepared:
     return _Prepared(rules)
 
 
-def _hidden(column: ResultColumn, prepared: _Prepared) -> tuple[str, Cell] | None:
-    """Return rule name and cell function of a column that is always masked, None of one that is not."""
+def _hidden(column: ResultColumn, prepared: _Prepared) -> tuple[str, Cell, bytes | None] | None:
+    """Return rule name, cell function and NULL's place of a column that is always masked, None of one that is not."""
     if column.sources is None:
-        return (UNTRACED, _hide_whole(column.kind)) if prepared.protected else None
+        return _derived(UNTRACED, column.kind) if prepared.protected else None
     rule = strictest(_rules(column.sources, prepared.protected))
     if rule is None:
         return None
     if not column.exact or len(column.sources) != 1:
-        return rule.name, _hide_whole(column.kind)
-    return rule.name, _styled(column.kind, rule, prepared.restyles[rule.style])
+        return _derived(rule.name, column.kind)
+    return rule.name, _styled(column.kind, rule, prepared.restyles[rule.style]), None
+
+
+def _derived(rule: str, kind: ValueKind) -> tuple[str, Cell, bytes | None]:
+    shown = _redacted(kind)
+    return rule, lambda _: shown, shown
 
 
 def _rules(sources: frozenset[Column], protected: ProtectedColumns) -> list[ColumnRule]:
@@ -241,10 +251,14 @@ def _rules(sources: frozenset[Column], protected: ProtectedColumns) -> list[Colu
 def _hide_whole(kind: ValueKind) -> Cell:
     if kind is ValueKind.TEXT:
         return lambda value: whole(REDACTED, value.decode("utf-8", "replace")).encode()
-    if kind in (ValueKind.JSON, ValueKind.JSONB_BINARY):
-        constant = _encoded(kind, jsontext.quote(REDACTED))
-        return lambda _: constant
-    return lambda _: None
+    constant = _redacted(kind)
+    return lambda _: constant
+
+
+def _redacted(kind: ValueKind) -> bytes | None:
+    if kind is ValueKind.TEXT:
+        return REDACTED.encode()
+    return _encoded(kind, jsontext.quote(REDACTED)) if kind in (ValueKind.JSON, ValueKind.JSONB_BINARY) else None
 
 
 def _styled(kind: ValueKind, rule: ColumnRule, show: Restyle) -> Cell:

@@ -82,6 +82,7 @@ class Conversation:
         self.refreshing: int | None = None
         self.touched = False
         self.limits = Limiter(self)
+        self.rules: MaskRules = NO_MASKS
         self._view = view
         self._numbers = numbers
         self._guard: ResultGuard | None = None
@@ -233,6 +234,7 @@ class Conversation:
     def _allowed(self, waiting: Waiting, one: Running, answer: Allow, outputs: list[Output]) -> None:
         waiting.allowed.add(one.number)
         one.rules, one.standing = answer.mask, answer.standing
+        self.rules = answer.mask
         if waiting.verdict is not None:
             self._refused(waiting, one, *waiting.verdict, outputs)
             return

@@ -77,6 +77,15 @@ def without_values(fields: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
+def said_by_code(fields: Mapping[str, str]) -> bool:
+    """Whether an error or notice comes from code inside the server: its context then says where, as no other does.
+
+    COPY has a context too, which quotes the client's own line.
+    """
+    context = fields.get("W", "")
+    return bool(context) and ("\n" in context or not context.startswith("COPY "))
+
+
 def summary(fields: Mapping[str, str]) -> str:
     """An error for the record: code, and the primary message where it cannot quote values."""
     quiet = without_values(fields)

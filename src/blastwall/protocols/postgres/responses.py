@@ -408,7 +408,9 @@ class Responses:
         return PASS if told is None else Handled(told)
 
     def _notification(self, body: bytes) -> Handled:
-        return PASS
+        rules = self._shared.rules
+        told = self._shared.guard(rules).notified(body) if rules else None
+        return PASS if told is None else Handled(told)
 
     def _parameter_status(self, body: bytes) -> Handled:
         name, value = decode_parameter_status(body)

@@ -7,10 +7,13 @@ protected table is masked whole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from blastwall.masking.columns import ProtectedColumns
 from blastwall.masking.plan import MaskPlan, ResultColumn, ValueKind, plan
+from blastwall.masking.styles import REDACTED
 from blastwall.model.effects import Action
 from blastwall.model.masks import MaskRules
 from blastwall.model.statement import Column
@@ -18,12 +21,15 @@ from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.catalog import Snapshot
 from blastwall.protocols.postgres.copy_rows import BinaryFormat, CopyMask, CsvFormat, RowFormat, TextFormat
 from blastwall.protocols.postgres.messages import Field
+from blastwall.protocols.postgres.notifications import decode_notification, encode_notification
 from blastwall.protocols.postgres.values import value_kind
 from blastwall.sql.postgres import SAMPLES, Classified, Copy, OutputColumn
 
 _RUNS_CODE = frozenset({Action.EXECUTE, Action.UNCLASSIFIED})
 _TOLD = "MDHWq"
 """Error fields that are prose: message, detail, hint, context, internal query."""
+_HARMLESS_PAYLOAD = re.compile(rb"|-?[0-9]{1,9}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+"""Nothing, a short number or a UUID: what says which row has changed."""
 
 
 class ResultGuard:
@@ -44,7 +50,9 @@ class ResultGuard:
         named = {(path[1], path[2]) for path in objects if len(path) == 3} | classified.reads
         if any(self._hides(*one) for one in classified.renames):
             return True
-        return self._runs_code(classified) or any(self._protects(schema, table) for schema, table in named)
+        return self._runs_code(classified) or any(
+            self._protects(schema, table) or self._untraced_view(schema, table) for schema, table in named
+        )
 
     def refusal(self, classified: Classified) -> str | None:
         """Why the statement cannot be sent under these rules; None where it can."""
@@ -96,11 +104,15 @@ class ResultGuard:
     def told(self, body: bytes, kind: bytes, *, guarded: bool) -> bytes | None:
         """An error or notice as the client may see it; None where it may be passed as it is.
 
-        `guarded` is whether the statement touches protected values.
+        `guarded` is whether the statement touches protected values. What code says (a trigger's RAISE) may quote any
+        value, whatever table the statement is about.
         """
-        if not guarded and self._prose is None:
+        if not guarded and self._prose is None and not self.rules.columns:
             return None
         fields = errors.decode_fields(body)
+        guarded = guarded or (bool(self.rules.columns) and errors.said_by_code(fields))
+        if not guarded and self._prose is None:
+            return None
         shown = errors.without_values(fields) if guarded else fields
         if self._prose is not None:
             for name in _TOLD:
@@ -109,6 +121,21 @@ class ResultGuard:
                     self._prose.mask(row)
                     shown[name] = (row[0] or b"").decode(errors="replace")
         return errors.encode_fields(kind, shown)
+
+    def notified(self, body: bytes) -> bytes | None:
+        """A notification as the client may see it; None where it may be passed as it is.
+
+        Nobody can say where its payload comes from, so under rules for columns only what holds no personal data by its
+        form is shown.
+        """
+        notification = decode_notification(body)
+        payload = notification.payload
+        if self.rules.columns and not _HARMLESS_PAYLOAD.fullmatch(payload):
+            return encode_notification(replace(notification, payload=REDACTED.encode()))
+        row: list[bytes | None] = [payload]
+        if self._prose is None or not self._prose.mask(row):
+            return None
+        return encode_notification(replace(notification, payload=row[0] or b""))
 
     def _column(self, position: int, field: Field, format_: int, count: int, classified: Classified) -> ResultColumn:
         kind = value_kind(field.type_, format_, self.snapshot.text_types)
@@ -154,6 +181,10 @@ class ResultGuard:
             return self._protects(schema, table)
         return any(self._protects(schema, one) for one in self.snapshot.catalog.tables_of(schema))
 
+    def _untraced_view(self, schema: str, name: str) -> bool:
+        relation = self.snapshot.catalog.relation(schema, name)
+        return relation is not None and self.snapshot.catalog.shows_untraced(relation)
+
     def _protects(self, schema: str, table: str) -> bool:
         if (schema, table) in SAMPLES:
             return True
@@ -166,7 +197,7 @@ class ResultGuard:
 
     @staticmethod
     def _runs_code(classified: Classified) -> bool:
-        return any(effect.action in _RUNS_CODE for effect in classified.effects)
+        return any(effect.action in _RUNS_CODE or effect.object.kind == "function" for effect in classified.effects)
 
 
 def _row_format(copy: Copy) -> RowFormat:

@@ -137,6 +137,13 @@ class Catalog:
         self._trace(relation)
         return self._views.sources.get(relation.oid) or (None,) * len(relation.columns)
 
+    def shows_untraced(self, relation: Relation) -> bool:
+        """Whether it is a view that shows what nobody can trace: a function in it may read any table."""
+        if relation.kind not in ("v", "m") or relation.schema in ("pg_catalog", "information_schema"):
+            return False
+        sources = self.view_sources(relation)
+        return any(found is None for found, column in zip(sources, relation.columns, strict=False) if column)
+
     def base_relations(self, relation: Relation) -> frozenset[Relation]:
         """Return the tables that a view reads, through views below it."""
         self._trace(relation)

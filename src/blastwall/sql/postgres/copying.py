@@ -42,7 +42,7 @@ class Copying(Settings):
         if "query" in node:
             columns = self.expr_query(sub(node, "query"), None)
         else:
-            columns = self._picked(node, self.table(sub(node, "relation"), None).columns)
+            columns = self._stored_columns(node, self.table(sub(node, "relation"), None).columns)
         for effect in (*self.effects, *self.followed):
             if effect.action in {Action.READ, Action.REVEAL}:
                 held = self.followed if effect.marks else self.effects
@@ -50,6 +50,15 @@ class Copying(Settings):
         if not self.effects:
             self.connect()
         return columns
+
+    def _stored_columns(self, node: Node, columns: Columns | None) -> Columns | None:
+        """COPY of a table leaves out its generated columns, unless they are named."""
+        targets = self.targets(sub(node, "relation"))
+        relation = targets[0].relation if len(targets) == 1 else None
+        if columns is not None and relation is not None and not words(items(node, "attlist")):
+            made = {name for name, _ in relation.generated}
+            columns = tuple(column for column in columns if column.name not in made)
+        return self._picked(node, columns)
 
     def _picked(self, node: Node, columns: Columns | None) -> Columns | None:
         names = words(items(node, "attlist"))

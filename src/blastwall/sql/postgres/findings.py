@@ -126,12 +126,18 @@ class Findings:
 
     def filtering(self) -> frozenset[Column] | None:
         """Return the columns that decide; where they are not all known, some column of each relation that is read."""
-        if self.doubts or self.filters_by_code or (self.filters_open and not SAMPLES.isdisjoint(self.reads)):
+        if self.doubts or self.filters_by_code:
             return None
         if not self.filters_open:
             return frozenset(self.filters)
+        if not SAMPLES.isdisjoint(self.reads) or any(map(self._untraced_view, self.reads)):
+            return None
         database = self.catalog.database
         return frozenset({*self.filters, *(Column(database, schema, table, SOME) for schema, table in self.reads)})
+
+    def _untraced_view(self, read: tuple[str, str]) -> bool:
+        relation = self.catalog.relation(*read)
+        return relation is not None and self.catalog.shows_untraced(relation)
 
     def count_query(self) -> None:
         """Count one more SELECT. Raises TooComplexError past the limit."""

@@ -1,0 +1,281 @@
+"""A card number and an address are planted in masked columns; whoever knows SQL tries to get them out or guess them.
+
+The thief's policies permit everything that the default pack does not forbid or hold, and the database role owns the
+tables: masking and the pack are all that stands in the way.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+from tests.e2e.conftest import configuration
+from tests.e2e.hostile import SYNC, HostileClient, Message, codes, parse, query, rows
+
+from blastwall.protocols.postgres.errors import decode_fields
+from blastwall.protocols.postgres.messages import Bind, encode_bind, encode_execute, frame
+from blastwall.protocols.postgres.messages import Execute as ExecuteMessage
+from blastwall.testing.gateway import Gateway
+from blastwall.testing.issuer import DevIssuer
+from blastwall.testing.postgres import PostgresServer
+
+WAYS = yaml.safe_load(Path(__file__).with_name("ways_out.yaml").read_text())
+CARD, EMAIL = "4539578763621486", "margarethe.oswald@example.com"
+WRONG = ("4539578763621487", "margarethe.oswald@example.org")
+
+BANK = f"""
+CREATE DOMAIN shouting AS text;
+CREATE TYPE pair AS (a text, b text);
+CREATE SEQUENCE mule_seq MAXVALUE 9999999999999999;
+CREATE TABLE people (
+  id int PRIMARY KEY, name text, email text UNIQUE, card text, account bigint, note text, least bigint,
+  shouted text GENERATED ALWAYS AS (upper(card)) STORED, CHECK (least <= account));
+INSERT INTO people (id, name, email, card, account) VALUES
+  (1, 'M. Oswald', '{EMAIL}', '{CARD}', {CARD}),
+  (2, 'J. Doe', 'jane@example.net', '5425233430109903', 5425233430109903),
+  (3, 'No One', NULL, NULL, NULL);
+CREATE TABLE vips () INHERITS (people);
+INSERT INTO vips (id, name, card, account) VALUES (11, 'Very Important', '{CARD}', {CARD});
+CREATE TABLE payments (id int, card text) PARTITION BY LIST (id);
+CREATE TABLE payments_1 PARTITION OF payments DEFAULT;
+INSERT INTO payments VALUES (1, '{CARD}');
+CREATE VIEW people_view AS SELECT id, card AS number, upper(email) AS up FROM people;
+CREATE MATERIALIZED VIEW people_kept AS SELECT id, card AS number FROM people;
+CREATE TABLE notes (id int PRIMARY KEY, note text);
+INSERT INTO notes VALUES (1, 'a'), (2, 'b'), (3, 'c');
+CREATE TABLE notes_by_text (t text UNIQUE);
+CREATE TABLE loot (id int, data text);
+CREATE TABLE numbers (n int);
+CREATE TABLE logins (id int, email text REFERENCES people (email));
+CREATE FUNCTION card_of(int) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
+  AS 'SELECT card FROM people WHERE people.id = $1 LIMIT 1';
+CREATE FUNCTION innocent(int) RETURNS text LANGUAGE sql IMMUTABLE
+  AS 'SELECT card FROM people WHERE people.id = $1 LIMIT 1';
+CREATE FUNCTION cards_of() RETURNS SETOF people LANGUAGE sql AS 'SELECT * FROM people';
+CREATE FUNCTION shown(people) RETURNS text LANGUAGE sql STABLE AS 'SELECT $1.card';
+CREATE FUNCTION compared(int, int) RETURNS text LANGUAGE sql AS 'SELECT card FROM people WHERE id = 1';
+CREATE OPERATOR <~ (LEFTARG = int, RIGHTARG = int, FUNCTION = compared);
+CREATE FUNCTION said(int) RETURNS int LANGUAGE plpgsql
+  AS $$ BEGIN RAISE NOTICE 'it is %', card_of($1); RETURN 1; END $$;
+CREATE FUNCTION raised(int) RETURNS int LANGUAGE plpgsql
+  AS $$ BEGIN RAISE EXCEPTION 'it is %', card_of($1) USING DETAIL = card_of($1), HINT = card_of($1); END $$;
+CREATE PROCEDURE tell(int) LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'it is %', card_of($1); END $$;
+CREATE FUNCTION speak() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN RAISE NOTICE 'new: %', card_of(1); PERFORM pg_notify('loud', card_of(1)); RETURN coalesce(NEW, OLD); END $$;
+CREATE TABLE loud (id int);
+CREATE TRIGGER speaks BEFORE INSERT OR UPDATE OR DELETE ON loud FOR EACH ROW EXECUTE FUNCTION speak();
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN card_of(1)::int; END $$;
+CREATE TABLE failing (id int);
+CREATE TRIGGER fails BEFORE INSERT ON failing FOR EACH ROW EXECUTE FUNCTION fail();
+CREATE VIEW looked_up AS SELECT id, card_of(id) AS card FROM notes;
+ANALYZE;
+"""
+OWNED = """
+DO $$ DECLARE t text; BEGIN
+  FOR t IN SELECT oid::regclass FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    AND relkind IN ('r', 'p', 'v', 'm')
+  LOOP EXECUTE 'ALTER TABLE ' || t || ' OWNER TO scram_user'; END LOOP; END $$;
+GRANT ALL ON SCHEMA public TO scram_user;
+GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO scram_user;
+"""
+CLEAN = """
+DROP TABLE IF EXISTS mule; DROP VIEW IF EXISTS mule; DROP MATERIALIZED VIEW IF EXISTS mule;
+DROP FUNCTION IF EXISTS mule;
+TRUNCATE loot, numbers, loud, logins;
+"""
+PERMISSIVE = """
+@id("the-thief-may-do-all-that-the-pack-leaves")
+permit (principal in Group::"ci", action, resource in Database::"pg-prod/shop");
+"""
+MASKED = ("people.email", "people.card", "people.account", "payments.card")
+
+_HELD = re.compile(r".*waits for approval.*|.*nobody approved.*")
+"""What is said of a hold speaks of the time."""
+
+Speak = Callable[[HostileClient, str, str], list[Message]]
+
+
+@dataclass
+class Bank:
+    """The planted database behind a gateway, and one thief's connection through it."""
+
+    gateway: Gateway
+    issuer: DevIssuer
+    direct: psycopg.Connection[tuple[object, ...]]
+    thief: HostileClient | None = None
+
+    def leave(self) -> None:
+        if self.thief is not None:
+            self.thief.socket.close()
+        self.thief = None
+
+    def connect(self, repository: str) -> HostileClient:
+        token = self.issuer.token("ci", claims={"repository_id": repository})
+        return HostileClient(self.gateway.port("pg-prod"), self.gateway.ca, token)
+
+    def attempt(self, statements: list[str], guess: tuple[str, str], speak: Speak) -> list[list[Message]]:
+        """Try statements in a session as good as new; return the answers to each."""
+        if self.thief is None:
+            self.thief = self.connect("42")
+        try:
+            answers = [speak(self.thief, spelled(one, guess), f"40\t{guess[1]}\n") for one in statements]
+            self.thief.talk(query("ROLLBACK"))
+            self.thief.talk(query("DISCARD ALL"))
+        except (EOFError, TimeoutError):
+            self.leave()
+            raise
+        finally:
+            self.direct.execute(CLEAN)
+        return answers
+
+
+def spelled(statement: str, guess: tuple[str, str]) -> str:
+    spelt = statement.replace("{card}", guess[0]).replace("{email}", guess[1])
+    return spelt.replace("{{", "{").replace("}}", "}")
+
+
+def answered(thief: HostileClient, copied: str, *, again: bytes = b"") -> list[Message]:
+    """What comes up to a ReadyForQuery; where the server asks for a COPY's data, it gets `copied`."""
+    found: list[Message] = []
+    while not found or found[-1][0] != "Z":
+        found.append(thief.message())
+        if found[-1][0] == "G":
+            thief.send(frame(b"d", copied.encode()), frame(b"c", b""), again)
+    return found
+
+
+def simple(thief: HostileClient, statement: str, copied: str) -> list[Message]:
+    thief.send(query(statement))
+    return answered(thief, copied)
+
+
+def extended(thief: HostileClient, statement: str, copied: str) -> list[Message]:
+    """In binary, as asyncpg asks for it."""
+    thief.send(parse(statement), encode_bind(Bind("", "", (), (), (1,))), encode_execute(ExecuteMessage("", 0)), SYNC)
+    return answered(thief, copied, again=SYNC)
+
+
+@pytest.fixture(scope="module")
+def bank(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    postgres = postgres_newest
+    postgres.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
+    postgres.create_database("shop", BANK + OWNED)
+    rules = [
+        {"resource": "pg-prod", "columns": [f"public.{one}"], "with": "redact", "except": ["cleared"]} for one in MASKED
+    ]
+    with (
+        DevIssuer() as issuer,
+        Gateway(
+            configuration(
+                postgres,
+                issuer,
+                packs=["postgres"],
+                masking=[{**rules[0], "with": "partial"}, *rules[1:]],
+                hold={"timeout": "10ms", "in_transaction": "10ms"},
+            ),
+            policies={"shop.cedar": PERMISSIVE},
+            environment={"PG_PASSWORD": postgres.password},
+            folder=tmp_path_factory.mktemp("bank"),
+        ) as gateway,
+        psycopg.connect(postgres.dsn("shop"), autocommit=True) as direct,
+    ):
+        bank = Bank(gateway, issuer, direct)
+        yield bank
+        bank.leave()
+
+
+def traces() -> frozenset[bytes]:
+    """What would give the planted values away, in any of the forms that they are asked for in."""
+    local = EMAIL.partition("@")[0]
+    pieces = {CARD[at : at + 6] for at in range(len(CARD) - 5)} | {local, EMAIL}
+    pieces |= {piece[::-1] for piece in pieces} | {piece.upper() for piece in pieces}
+    for whole in (CARD, EMAIL, CARD[::-1], EMAIL[::-1]):
+        data = whole.encode()
+        pieces |= {data.hex()[:16], data.hex()[2:18], hashlib.md5(data).hexdigest(), hashlib.sha256(data).hexdigest()}
+        pieces |= {base64.b64encode(b"." * pad + data)[4:16].decode() for pad in range(3)}
+        for between in (" ", ",", ", ", "-", "|"):
+            pieces |= {between.join(str(byte) for byte in data[:5]), between.join(whole[:6])}
+    pieces |= {f"{int(CARD):x}", CARD.translate(str.maketrans("0123456789", "abcdefghij"))[:8], "4.5395787"}
+    binary = {int(CARD).to_bytes(8, "big"), b"".join(int(CARD[at : at + 4]).to_bytes(2, "big") for at in (0, 4, 8, 12))}
+    return frozenset(piece.encode() for piece in pieces) | binary
+
+
+TRACES = traces()
+
+
+def leaked(answers: list[list[Message]]) -> list[bytes]:
+    told = [body for answer in answers for kind, body in answer if kind not in "KR"]
+    everything = b"\n".join(told)
+    numbers = b"".join(cell or b"" for answer in answers for row in rows(answer) for cell in row)
+    return [one for one in TRACES if one in everything or one in numbers]
+
+
+def outcome(answer: list[Message], guess: tuple[str, str]) -> list[object]:
+    """All that one answer tells, but for the guess itself and how long a hold took."""
+    told: list[object] = []
+    for kind, body in answer:
+        if kind in "EN":
+            fields = decode_fields(body)
+            told.append((kind, fields["C"], _HELD.sub("held", fields["M"])))
+        elif kind not in "SA":
+            told.append((kind, body.replace(guess[0].encode(), b"GUESS").replace(guess[1].encode(), b"GUESS")))
+    return told
+
+
+def test_the_list_only_grows() -> None:
+    assert len(WAYS) >= 185
+
+
+@pytest.mark.parametrize("speak", [simple, extended])
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way["way"].replace(" ", "-"))
+def test_there_is_no_way_out(bank: Bank, way: dict[str, list[str]], speak: Speak) -> None:
+    statements = way["sql"]
+    if not any("{card}" in one or "{email}" in one for one in statements):
+        assert leaked(bank.attempt(statements, WRONG, speak)) == []
+        return
+    right, wrong = bank.attempt(statements, (CARD, EMAIL), speak), bank.attempt(statements, WRONG, speak)
+    for statement, one, other in zip(statements, right, wrong, strict=True):
+        assert outcome(one, (CARD, EMAIL)) == outcome(other, WRONG), statement
+
+
+@pytest.mark.parametrize("speak", [simple, extended])
+def test_a_way_out_would_be_noticed(bank: Bank, speak: Speak) -> None:
+    """Whoever is exempt gets out what the thief does not, and may guess."""
+    asked = "SELECT id FROM people WHERE card = '{card}'"
+    with bank.connect("43") as cleared:
+        for shown in (
+            "card",
+            "account",
+            "reverse(email)",
+            "encode(card::bytea, 'hex')",
+            "md5(email)",
+            "account::numeric",
+        ):
+            assert leaked([speak(cleared, f"SELECT {shown} FROM people", "")]), shown
+        right, wrong = (speak(cleared, spelled(asked, guess), "") for guess in ((CARD, EMAIL), WRONG))
+    assert outcome(right, (CARD, EMAIL)) != outcome(wrong, WRONG)
+
+
+def test_nothing_was_changed_by_any_of_it(bank: Bank) -> None:
+    """Runs last: a way that destroys what it cannot read is none of these."""
+    kept = bank.direct.execute("SELECT id, email, card, account, note FROM ONLY people ORDER BY id").fetchall()
+    assert kept[0][:4] == (1, EMAIL, CARD, int(CARD))
+    assert len(kept) == 3
+
+
+def test_honest_work_goes_on(bank: Bank) -> None:
+    answers = bank.attempt(["SELECT id, name, email, card, account FROM people WHERE id = 1"], WRONG, simple)
+    assert rows(answers[0]) == [[b"1", b"M. Oswald", b"m***@example.com", b"[redacted]", None]]
+    for speak in (simple, extended):
+        allowed = [
+            "SELECT p.name, n.note FROM people p JOIN notes n USING (id) ORDER BY id",
+            "SELECT count(*) FROM people",
+        ]
+        assert [codes(answer) for answer in bank.attempt(allowed, WRONG, speak)] == [[], []]
