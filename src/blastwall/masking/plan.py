@@ -67,8 +67,10 @@ class DetectorFailed(Exception):
 Cell = Callable[[bytes], bytes | None]
 """What is shown in place of one value; None is NULL."""
 
+Hidden = tuple[int, Cell, bytes | None]
+"""A column that is masked in every row: its index, its cells, and what is shown in the place of NULL."""
 _Always = tuple[int, str, Cell, bytes | None]
-"""A column that is masked in every row: its index, the rule, its cells, and what is shown in the place of NULL."""
+"""The same with its rule."""
 
 
 class MaskPlan:
@@ -88,7 +90,7 @@ class MaskPlan:
         self.scans = tuple(scans)
         self.counts: dict[str, int] = {}
         self._always = tuple(always)
-        self._cells = [(index, cell) for index, _, cell in always]
+        self._cells = [(index, cell, for_null) for index, _, cell, for_null in always]
         self._scans = tuple((index, columns[index].kind) for index in scans)
         self._detection = detection
         opaque = any(columns[index].kind is ValueKind.OPAQUE for index in scans)
@@ -109,7 +111,7 @@ class MaskPlan:
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing may be shown
             raise _failed(error) from None
 
-    def hide(self, run: Callable[[list[tuple[int, Cell]]], tuple[list[bytes], list[int]]]) -> list[bytes]:
+    def hide(self, run: Callable[[list[Hidden]], tuple[list[bytes], list[int]]]) -> list[bytes]:
         """Have a run of rows masked in the columns of `always`, given with their cells, and count what was hidden.
 
         `run` returns the new rows in pieces, and the number of values that it hid in each of the columns.
@@ -123,7 +125,7 @@ class MaskPlan:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing may be shown
             raise _failed(error) from None
-        for (_, rule, _), count in zip(self._always, counts, strict=True):
+        for (_, rule, _, _), count in zip(self._always, counts, strict=True):
             if count:
                 self.counts[rule] = self.counts.get(rule, 0) + count
         return pieces

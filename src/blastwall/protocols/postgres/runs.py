@@ -5,7 +5,7 @@ Source: PostgreSQL documentation, "Message Formats", DataRow. The compiled twin 
 
 from __future__ import annotations
 
-from blastwall.masking.plan import Cell
+from blastwall.masking.plan import Hidden
 from blastwall.wire.reader import Malformed
 
 _HEADER = 5
@@ -60,9 +60,7 @@ def columns_of(buffer: bytes, position: int, end: int, wanted: tuple[int, ...], 
     return values
 
 
-def mask_run(
-    buffer: bytes, position: int, end: int, hidden: list[tuple[int, Cell]], width: int
-) -> tuple[list[bytes], list[int]]:
+def mask_run(buffer: bytes, position: int, end: int, hidden: list[Hidden], width: int) -> tuple[list[bytes], list[int]]:
     """Mask some columns, ascending, of all rows from `position` to `end`.
 
     Returns the new rows in pieces, and how many values of each column were hidden.
@@ -84,14 +82,15 @@ def mask_run(
         head = len(pieces)
         pieces.append(b"")
         grown = 0
-        for place, (index, cell) in enumerate(hidden):
+        for place, (index, cell, for_null) in enumerate(hidden):
             at = skip(buffer, at, index - column, stop)
             length = length_at(buffer, at, stop)
             column = index + 1
-            if length < 0:
+            if length < 0 and for_null is None:
                 at += 4
                 continue
-            shown = cell(buffer[at + 4 : at + 4 + length])
+            shown = for_null if length < 0 else cell(buffer[at + 4 : at + 4 + length])
+            length = max(length, 0)
             counts[place] += 1
             pieces.append(buffer[kept:at])
             if shown is None:

@@ -19,20 +19,29 @@ def shown(value: bytes) -> bytes | None:
     return None if value[:1] == b"\0" else b"<" + value + b">"
 
 
-@given(rows=ROWS, hidden=st.sets(st.integers(0, WIDTH - 1)), cut=st.integers(0, 40))
-def test_a_run_is_masked_like_its_rows(rows: list[list[bytes | None]], hidden: set[int], cut: int) -> None:
+@given(
+    rows=ROWS,
+    hidden=st.dictionaries(st.integers(0, WIDTH - 1), st.sampled_from([None, b"", b"[redacted]"])),
+    cut=st.integers(0, 40),
+)
+def test_a_run_is_masked_like_its_rows(
+    rows: list[list[bytes | None]], hidden: dict[int, bytes | None], cut: int
+) -> None:
     written = [encode_data_row(row) for row in rows]
     buffer = b"".join(written) + frame(b"C", b"SELECT 1\0")
     columns = sorted(hidden)
     end, count = run_of_rows(buffer, 0, ord("D"))
     assert (end, count) == (sum(map(len, written)), len(rows))
-    pieces, counts = mask_run(buffer, 0, end, [(index, shown) for index in columns], WIDTH)
+    pieces, counts = mask_run(buffer, 0, end, [(index, shown, hidden[index]) for index in columns], WIDTH)
     expected = [
-        [shown(value) if index in hidden and value is not None else value for index, value in enumerate(row)]
+        [
+            (hidden[index] if value is None else shown(value)) if index in hidden else value
+            for index, value in enumerate(row)
+        ]
         for row in rows
     ]
     assert b"".join(pieces) == b"".join(encode_data_row(row) for row in expected)
-    assert counts == [sum(row[index] is not None for row in rows) for index in columns]
+    assert counts == [sum(row[index] is not None or hidden[index] is not None for row in rows) for index in columns]
     values = columns_of(buffer, 0, end, tuple(columns), WIDTH)
     assert values == [row[index] for row in rows for index in columns if row[index] is not None]
     short = run_of_rows(buffer[: max(0, end - cut)], 0, ord("D"))[0]
@@ -53,9 +62,9 @@ def test_a_row_that_lies_is_malformed_or_read_as_the_ordinary_way_reads_it(
         read = None
     if read is None or len(read) != WIDTH:
         with pytest.raises(Malformed):
-            mask_run(bytes(buffer), 0, len(buffer), [(1, shown)], WIDTH)
+            mask_run(bytes(buffer), 0, len(buffer), [(1, shown, None)], WIDTH)
         with pytest.raises(Malformed):
             columns_of(bytes(buffer), 0, len(buffer), (0, 1, 2), WIDTH)
     else:
-        pieces, _ = mask_run(bytes(buffer), 0, len(buffer), [(1, lambda value: value)], WIDTH)
+        pieces, _ = mask_run(bytes(buffer), 0, len(buffer), [(1, lambda value: value, None)], WIDTH)
         assert b"".join(pieces) == bytes(buffer)
