@@ -20,6 +20,7 @@ from blastwall.model.resource import Address, Resource
 from blastwall.testing.azure import AzureServer
 from blastwall.testing.certificates import CertificateAuthority
 from blastwall.testing.issuer import DevIssuer
+from blastwall.testing.ports import free_port
 from blastwall.testing.postgres import PostgresServer
 
 ID = "/subscriptions/s/resourceGroups/shop/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-prod"
@@ -149,6 +150,14 @@ def test_what_could_not_be_asked_is_said(site: Site) -> None:
     site.write("nobody")
     said = site.warnings(reached=False)
     assert "note: pg-prod was not asked about ways around the gateway: the server refuses the login" in said
+
+
+def test_each_host_of_several_is_dialled(site: Site) -> None:
+    hosts = [f"localhost:{free_port()}", f"localhost:{site.server.port}"]
+    site.write(upstream={"hosts": hosts, "target": "primary", "database": "shop", "ca": str(site.server.ca)})
+    reached = {one.what: one.reached for one in asyncio.run(dial_all(prepare(site.file)))}
+    assert (reached["resource pg-prod"], reached["resource pg-prod, host 1"]) == (True, False)
+    assert reached["resource pg-prod, host 2"]
 
 
 @pytest.mark.parametrize(

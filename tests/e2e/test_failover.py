@@ -46,6 +46,8 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, Post
         )  # fmt: skip
         with opened(primary, folder / "gateway", policies=POLICIES, masking=[], resources=resources) as shop:
             yield shop, primary, standby
+        for listener in _KEPT_OPEN:
+            listener.close()
 
 
 def silent_host() -> str:

@@ -22,6 +22,7 @@ from blastwall.model.resource import Address, Resource
 from blastwall.testing.azure import OTHER_TENANT, TENANT, AzureServer
 from blastwall.testing.certificates import CertificateAuthority
 from blastwall.vault import ConfiguredVault, Renewals
+from blastwall.vault.azure_sources import KeyVaultSecret
 
 PG = Resource("pg-prod", "postgres", Address("db", 5432), ("shop",))
 SECRET = "hunter2-from-the-vault"
@@ -297,6 +298,27 @@ class TestRenewal:
             await until(lambda: azure._tokens[first.secret.decode()].ends <= time.time())
             with pytest.raises(CredentialUnavailable, match="it answers 503"):
                 await vault.credential(PG, None)
+
+    async def test_a_secret_is_not_used_beyond_its_own_expiry(self, azure: AzureServer, ca: str) -> None:
+        expires = int(time.time()) + 60
+        azure.put("pg", SECRET, expires=expires)
+        (source,) = resources(keyvault(azure, ca, refresh="5m", stale="24h"))[0].credentials
+        assert source.password is not None
+        lease = await KeyVaultSecret(source.password).fetch()
+        assert lease.ends == expires
+
+    async def test_what_the_configuration_has_no_more_is_not_renewed(self, azure: AzureServer, ca: str) -> None:
+        azure.put("pg", SECRET)
+        renewals = Renewals()
+        settings = resources(keyvault(azure, ca, refresh="50ms"))
+        ConfiguredVault(settings, renewals)
+        renewals.keep(settings)
+        await until(lambda: azure.requests["vault"] > 2)
+        renewals.keep([])
+        await asyncio.sleep(0.5)
+        asked = azure.requests["vault"]
+        await asyncio.sleep(0.5)
+        assert azure.requests["vault"] == asked
 
     async def test_many_logins_ask_once(self, azure: AzureServer) -> None:
         vault = ConfiguredVault(resources({"entra": "managed-identity"}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,7 +13,7 @@ from blastwall.app.plan import Plan
 from blastwall.config.model import Issuer
 from blastwall.identity.keys import KeysUnavailable
 from blastwall.identity.loaders import loader_for
-from blastwall.model.resource import Resource
+from blastwall.model.resource import HostTarget, Resource
 from blastwall.protocols.contract import Finding, Limits
 from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.companions import Setting, SideConnection
@@ -46,7 +46,16 @@ async def dial_all(plan: Plan) -> Sequence[Dialled]:
     """Dial every issuer and resource at once; each has 15 seconds. Then look for ways around the resources."""
     issuers = [_timed(f"issuer {each.name}", partial(_keys, each)) for each in plan.configuration.issuers]
     resources = [_examined(plan, name, each) for name, each in plan.resources.items()]
-    return await asyncio.gather(*issuers, *resources)
+    hosts = [_timed(what, partial(_log_in, _setting(plan, each))) for what, each in _hosts(plan)]
+    return await asyncio.gather(*issuers, *resources, *hosts)
+
+
+def _hosts(plan: Plan) -> Iterator[tuple[str, Resource]]:
+    """Yield each host of a resource that has several, as a resource of its own: one that is down goes unnoticed else."""
+    for name, resource in plan.resources.items():
+        for number, host in enumerate(resource.hosts if len(resource.hosts) > 1 else (), 1):
+            alone = replace(resource, upstream=host, standbys=(), target=HostTarget.ANY)
+            yield f"resource {name}, host {number}", alone
 
 
 async def _examined(plan: Plan, name: str, resource: Resource) -> Dialled:

@@ -63,19 +63,33 @@ _WORDS: tuple[tuple[object, str], ...] = (
 def reference() -> str:
     """Return the whole reference as Markdown."""
     parts = [_INTRO, _section("Top level", model.Configuration)]
-    parts += [_section(_title(path), section) for path, section in _sections(model.Configuration, "")]
+    first: dict[type[BaseModel], str] = {}
+    for path, section in _sections(model.Configuration, "", frozenset()):
+        known = first.setdefault(section, path)
+        parts.append(_section(_title(path), section) if known == path else _again(path, section, known))
     parts += [_settings(kind, protocol) for kind, protocol in sorted(discover().items())]
     return "\n".join(parts)
 
 
-def _sections(root: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield each section's path and model, depth first, in the order of the keys."""
+def _again(path: str, section: type[BaseModel], known: str) -> str:
+    about = (section.__doc__ or "").strip().splitlines()[0]
+    return f"## {_title(path)}\n\n{about} The same keys as in `{known}`, above.\n"
+
+
+def _sections(
+    root: type[BaseModel], prefix: str, seen: frozenset[type[BaseModel]]
+) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield each section's path and model, depth first, in the order of the keys; nothing below a model in `seen`."""
+    told = set(seen)
     for key, info in keys(root).items():
         inner = next(models_in(info.annotation), None)
         if inner is not None:
             path = f"{prefix}.{key}" if prefix else key
             yield path, inner
-            yield from _sections(inner, path)
+            if inner not in told:
+                below = tuple(_sections(inner, path, frozenset({*told, inner})))
+                yield from below
+                told |= {inner, *(section for _, section in below)}
 
 
 def _title(path: str) -> str:
@@ -91,7 +105,7 @@ def _settings(kind: str, protocol: ProtocolKind) -> str:
     title = f"`resources.settings` of the kind `{kind}`"
     if not protocol.settings.model_fields:
         return f"## {title}\n\nNone.\n"
-    inner = _sections(protocol.settings, "resources.settings")
+    inner = _sections(protocol.settings, "resources.settings", frozenset())
     parts = [_section(title, protocol.settings)]
     parts += [_section(f"`{path}` of the kind `{kind}`", section) for path, section in inner]
     return "\n".join(parts)
