@@ -51,7 +51,7 @@ async def dial_all(plan: Plan) -> Sequence[Dialled]:
 
 
 def _hosts(plan: Plan) -> Iterator[tuple[str, Resource]]:
-    """Yield each host of a resource that has several, as a resource of its own: one that is down goes unnoticed else."""
+    """Yield each host of a resource that has several, as a resource of its own."""
     for name, resource in plan.resources.items():
         for number, host in enumerate(resource.hosts if len(resource.hosts) > 1 else (), 1):
             alone = replace(resource, upstream=host, standbys=(), target=HostTarget.ANY)
