@@ -10,19 +10,23 @@ from hypothesis import strategies as st
 
 from blastwall.protocols.contract import (
     CLIENT,
+    Adopt,
     Allow,
     Answer,
     Ask,
+    Close,
     Deny,
+    Dial,
     Finished,
     Held,
     Injected,
     Login,
+    Park,
     Refused,
     Withdraw,
 )
 from blastwall.testing.conformance import Specimens, specimens
-from blastwall.testing.playbook import Playbook
+from blastwall.testing.playbook import Peer, Playbook
 
 PROTOCOLS = list(specimens())
 EXCHANGES = [(kind, name, shown) for kind, shown in PROTOCOLS for name in shown.exchanges]
@@ -242,3 +246,79 @@ class TestEveryProtocol:
         if play.closed is None:
             play.client(shown.after_refusal.sent)
         assert shown.after_refusal.marker not in bytes(play.to_server)
+
+
+# ── warm connections ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+WARM = [(kind, shown) for kind, shown in PROTOCOLS if shown.warm_session() is not None]
+
+
+def warm(
+    shown: Specimens, rule: Callable[[Ask], Answer | None], parked: object = None, server: Peer | None = None
+) -> Playbook:
+    """Log in with a session that may adopt and park."""
+
+    def by_rule(ask: Ask) -> Answer | None:
+        return shown.admit if isinstance(ask.question, Login) else rule(ask)
+
+    session = shown.warm_session()
+    assert session is not None
+    play = Playbook(session, by_rule, server or shown.server(), shown.look_up, parked=parked)
+    play.client(shown.login)
+    assert play.closed is None
+    return play
+
+
+def parks(play: Playbook) -> list[Park]:
+    return [event for event in play.events if isinstance(event, Park)]
+
+
+@pytest.mark.parametrize(("kind", "shown"), WARM)
+def test_a_session_that_finds_nothing_parked_is_as_any(kind: str, shown: Specimens) -> None:
+    play, cold = warm(shown, allow), logged_in(shown, allow)
+    play.to_client.clear()
+    play.to_server.clear()
+    for exchange in shown.exchanges.values():
+        play.client(exchange.sent)
+        cold.client(exchange.sent)
+    assert (play.to_client, play.to_server) == (cold.to_client, cold.to_server)
+
+
+@pytest.mark.parametrize(("kind", "shown"), WARM)
+def test_what_is_parked_is_adopted_without_a_login_and_works(kind: str, shown: Specimens) -> None:
+    server = shown.server()
+    first = warm(shown, allow, server=server)
+    first.client(shown.after_refusal.sent)
+    first.client(shown.goodbye)
+    (park,) = parks(first)
+    assert isinstance(first.events[-1], Close)
+    second = warm(shown, allow, park.state, server)
+    (adopt,) = [event for event in second.events if isinstance(event, Adopt)]
+    assert adopt.likeness == park.likeness
+    assert not [event for event in second.events if isinstance(event, Dial)]
+    second.to_client.clear()
+    second.client(shown.after_refusal.sent)
+    assert shown.after_refusal.marker.decode() in " ".join(shown.answers(bytes(second.to_client)))
+
+
+@pytest.mark.parametrize(("kind", "shown"), WARM)
+def test_only_a_session_that_its_client_ended_at_rest_parks(kind: str, shown: Specimens) -> None:
+    left = warm(shown, allow)
+    left.leave()
+    ended = warm(shown, allow)
+    ended.terminate("contained")
+    waiting = warm(shown, wait)
+    waiting.client(shown.after_refusal.sent)
+    waiting.client(shown.goodbye)
+    waiting.leave()
+    trailing = warm(shown, allow)
+    trailing.client(shown.goodbye + shown.after_refusal.sent)
+    assert [parks(play) for play in (left, ended, waiting, trailing)] == [[], [], [], []]
+
+
+@pytest.mark.parametrize(("kind", "shown"), PROTOCOLS)
+def test_a_session_whose_opening_is_not_warm_never_parks_or_adopts(kind: str, shown: Specimens) -> None:
+    play = logged_in(shown, allow)
+    play.client(shown.after_refusal.sent)
+    play.client(shown.goodbye)
+    assert not [event for event in play.events if isinstance(event, Park | Adopt)]

@@ -236,6 +236,12 @@ class FakeMeter:
     def received(self, from_client: bool, count: int) -> None:
         self.counts["client bytes" if from_client else "resource bytes"] += count
 
+    def parked(self, change: int) -> None:
+        """Connections are the relay's."""
+
+    def adopted(self) -> None:
+        """Connections are the relay's."""
+
     def dial_failed(self) -> None:
         self.counts["dial failed"] += 1
 

@@ -16,11 +16,12 @@ from tests.relay.toy import Toy, ToyClient, ToyServer
 
 from blastwall.model.resource import Address, TlsMode
 from blastwall.protocols.contract import Limits
-from blastwall.relay import Relay, RelayLimits, Served, ServerTls
+from blastwall.relay import Relay, RelayLimits, Served, ServerTls, WarmLimits
 from blastwall.testing.certificates import CertificateAuthority
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
+COLD = WarmLimits()
 FAST = RelayLimits(tick=0.02, linger=0.3, dial=1.0, lookup=1.0)
 
 
@@ -79,6 +80,7 @@ class MakeSite(Protocol):
         upstream: Address | None = None,
         sizes: Limits | None = None,
         limits: RelayLimits = FAST,
+        warm: WarmLimits = COLD,
     ) -> Site:
         """Start a relay before a resource; `upstream` is the resource's address where it is not the server's own."""
 
@@ -93,12 +95,13 @@ async def make_site(server_tls: ServerTls) -> AsyncIterator[MakeSite]:
             upstream: Address | None = None,
             sizes: Limits | None = None,
             limits: RelayLimits = FAST,
+            warm: WarmLimits = COLD,
         ) -> Site:
             world = World()
             started = await stack.enter_async_context(server or ToyServer())
             target = upstream or Address("127.0.0.1", 0, TlsMode.DISABLE)
             resource = a_resource(upstream=replace(target, port=target.port or started.port))
-            served = Served(resource, kind := Toy(), "127.0.0.1", 0, True, sizes or Limits())
+            served = Served(resource, kind := Toy(), "127.0.0.1", 0, True, sizes or Limits(), warm)
             relay = Relay(world.gate, world.vault, world.meter, server_tls, limits)
             await relay.apply([served])
             site = Site(world, relay, started, kind, served)

@@ -22,6 +22,7 @@ from blastwall.protocols.contract import (
     UPSTREAM,
     Admit,
     Admitted,
+    Adopt,
     Allow,
     Answer,
     Answered,
@@ -38,6 +39,7 @@ from blastwall.protocols.contract import (
     Lookup,
     Opening,
     Output,
+    Park,
     Send,
     Side,
     StartTls,
@@ -108,6 +110,9 @@ class ToySession:
                 self._number += 1
                 self._waiting = self._number
                 return [Lookup(self._number, "side", rest.decode())]
+            case "ready", b"LEAVE":
+                self._state = "over"
+                return [Park(UPSTREAM, "alike", rest.decode(), b"GOODBYE\n"), Close("the client ended the session")]
             case "ready", b"CRASH":
                 raise RuntimeError("a bug")
             case "ready", _:
@@ -140,11 +145,21 @@ class ToySession:
 
     def _dial(self, admit: Admit) -> list[Output]:
         self._state = "dialling"
-        target = self._opening.resource.upstream
         self._secret = b"AUTH " + admit.upstream.secret + b" " + admit.label.encode() + b"\n"
+        return [Adopt(UPSTREAM, "alike")] if self._opening.warm else self._connect()
+
+    def _connect(self) -> list[Output]:
+        target = self._opening.resource.upstream
         if target.tls is TlsMode.DISABLE:
             return [Dial(UPSTREAM, target), Send(UPSTREAM, self._secret)]
         return [Dial(UPSTREAM, target), Send(UPSTREAM, b"STARTTLS\n")]
+
+    def adopted(self, side: Side, state: object) -> Sequence[Output]:
+        if state is None:
+            return self._connect()
+        self._state = "ready"
+        welcome = f"READY {self._key} WARM {state}\n".encode()
+        return [Claim(self._key.encode()), Admitted(), Send(CLIENT, welcome), *self._lines()]
 
     def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> Sequence[Output]:
         if side == CLIENT:
@@ -310,6 +325,11 @@ class ToyServer:
         """Close all connections, or one by its place in their order."""
         for writer in self._writers if connection is None else [self._writers[connection]]:
             writer.close()
+
+    def say(self, data: bytes) -> None:
+        """Send what nobody asked for to all."""
+        for writer in self._writers:
+            writer.write(data)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

@@ -18,7 +18,7 @@ from blastwall.app.places import node_name, signing_key_path
 from blastwall.app.plan import Plan
 from blastwall.app.recording_keys import recording_keys
 from blastwall.approvals.unattended import Unattended
-from blastwall.config.model import Configuration, HoldSettings, Recordings
+from blastwall.config.model import Configuration, HoldSettings, Recordings, WarmSettings
 from blastwall.containment import StoredContainment
 from blastwall.control.control import Control, build_control
 from blastwall.gate import Gate, HoldTimes
@@ -29,7 +29,7 @@ from blastwall.protocols.contract import Limits
 from blastwall.recording.keys import load_or_create_key
 from blastwall.recording.layout import chain_name, retired
 from blastwall.recording.recorder import Recorder
-from blastwall.relay import Metrics, Relay, RelayLimits, Served
+from blastwall.relay import Metrics, Relay, RelayLimits, Served, WarmLimits
 from blastwall.store import Store, open_store
 from blastwall.store.containments import ContainmentTable
 from blastwall.store.passes import PassTable
@@ -150,10 +150,23 @@ def served(plan: Plan) -> tuple[Served, ...]:
     sizes = Limits(statement=configuration.limits.statement_size)
     return tuple(
         Served(
-            plan.resources[each.name], plan.kinds[each.kind], configuration.listen, each.listen, each.plain_text, sizes
+            plan.resources[each.name],
+            plan.kinds[each.kind],
+            configuration.listen,
+            each.listen,
+            each.plain_text,
+            sizes,
+            warm_limits(each.upstream.warm),
         )
         for each in configuration.resources
     )
+
+
+def warm_limits(settings: WarmSettings | None) -> WarmLimits:
+    """Return the limits that a resource's configuration sets; none are parked where it sets none."""
+    if settings is None:
+        return WarmLimits()
+    return WarmLimits(settings.connections, settings.idle.total_seconds(), settings.age.total_seconds())
 
 
 def control_of(

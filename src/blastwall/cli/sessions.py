@@ -260,6 +260,8 @@ def _print_session(summary: Summary, records: Iterator[Recorded]) -> None:
         f"{summary.failed} failed, {summary.rows} rows, {summary.masked} cells masked")  # fmt: skip
     if folded.refused is not None:
         say(visible(f"  refused   {folded.refused.reason}"), "red")
+    for injected in folded.own:
+        say(visible(f"  gateway   {injected.text.splitlines()[0]}  ({injected.why})"))
     for card in sorted(folded.cards.values(), key=lambda each: each.number):
         say("")
         _print_card(card)

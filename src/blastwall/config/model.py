@@ -190,6 +190,16 @@ def _place(text: str, port: int | None) -> tuple[str, int | None]:
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 
 
+class WarmSettings(Strict):
+    """Upstream connections that are kept after a session, for the next one of the same principal."""
+
+    connections: Annotated[int, Field(ge=1)] = Field(description="So many are parked at most, over all workers.")
+    idle: Period = Field(timedelta(seconds=60), description="A parked connection is closed after this time.")
+    age: Period = Field(
+        timedelta(minutes=10), description="A connection is parked no more once it is so old: it logs in anew."
+    )
+
+
 class Upstream(Strict):
     """The resource's own address."""
 
@@ -210,6 +220,7 @@ class Upstream(Strict):
     databases: list[NonEmpty] = Field(default_factory=list, description="Further databases that clients may name.")
     tls: TlsMode = Field(TlsMode.VERIFY_FULL, description="How the connection to the resource is secured.")
     ca: File | None = Field(None, description="PEM file of the CA of its certificate; default: the system's.")
+    warm: WarmSettings | None = Field(None, description="Keeping connections warm; default: each session logs in.")
 
     @model_validator(mode="after")
     def _somewhere(self) -> Upstream:

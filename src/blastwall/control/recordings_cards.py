@@ -41,11 +41,15 @@ class Card:
 
 @dataclass(slots=True)
 class Folded:
-    """A whole session: its login, its statements by number, and what could not be read."""
+    """A whole session: its login, its statements by number, and what could not be read.
+
+    `own` are statements of the gateway's that belong to none of the client's: a warm connection's.
+    """
 
     admitted: LoginAdmitted | None = None
     refused: LoginRefused | None = None
     cards: dict[int, Card] = field(default_factory=dict)
+    own: list[StatementInjected] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -61,6 +65,8 @@ def fold(records: Iterable[Recorded]) -> Folded:
             folded.refused = record.event
         elif isinstance(record.event, StatementRepeated):
             _repeat(folded.cards, record.event)
+        elif isinstance(record.event, StatementInjected) and record.event.number not in folded.cards:
+            folded.own.append(record.event)
         else:
             _put(folded.cards, record.event)
     return folded

@@ -262,6 +262,12 @@ class ResourceMeter(Protocol):
     def dial_failed(self) -> None:
         """The resource could not be reached."""
 
+    def parked(self, change: int) -> None:
+        """`change` more (or, negative, fewer) upstream connections are parked."""
+
+    def adopted(self) -> None:
+        """A session took over a parked connection."""
+
 
 class Meter(Protocol):
     """Where everything is counted."""

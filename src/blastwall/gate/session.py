@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -34,6 +36,14 @@ from blastwall.protocols.contract import (
 _log = structlog.get_logger(__name__)
 _STRIDE = 60.0
 """A deadline is looked at this often, in seconds, so that a clock that was set right is followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Who may have a connection that was parked: the principal, by the credential (its hash) that opened it."""
+
+    principal: tuple[str, ...]
+    credential: bytes = field(repr=False)
 
 
 class SessionGate:
@@ -75,6 +85,29 @@ class SessionGate:
     def deadline(self) -> float | None:
         """When the session must end, in epoch seconds; None before the login and where nothing limits it."""
         return None if self._admitted is None else self._admitted.deadline
+
+    @property
+    def keeper(self) -> Keeper | None:
+        """Who may have this session's upstream connection after it; None before the login."""
+        admitted = self._admitted
+        if admitted is None:
+            return None
+        credential, principal = admitted.credential, admitted.subject.principal
+        text = b"\0".join((credential.user.encode(), b"token" if credential.token else b"", credential.secret))
+        return Keeper(principal.key, hmac.digest(self._shared.binding_key, text, "sha256"))
+
+    def keep(self, end: Callable[[str], None]) -> Callable[[], None]:
+        """Have `end` called once this session's principal or resource is contained, also after the session.
+
+        Returns what ends that. Raises RuntimeError before the login.
+        """
+        if self._admitted is None:
+            raise RuntimeError("nobody is logged in")
+        name = f"{self.session} (warm)"
+        self._shared.containment.watch(
+            LiveSession(name, self._facts.resource, self._admitted.subject.principal, None, end)
+        )
+        return partial(self._shared.containment.unwatch, name)
 
     def ask(self, ask: Ask, reply: Callable[[int, Answer], None]) -> None:
         """Answer a question by `reply`, now where everything is at hand, else later; not at all once withdrawn."""

@@ -15,6 +15,7 @@ Rules that the conformance suite checks over every folder:
 * outputs, adjacent Sends to one side joined, do not depend on how the bytes were chunked;
 * unreadable or oversized input gives `Close`, and nothing is sent after it;
 * after a refusal the next statement works, and a refusal never overtakes earlier pipelined replies;
+* a connection is parked only by a session that its client has ended, and a denied statement's never;
 * a session's buffers are bounded: `backlog` tells the relay when to stop reading.
 """
 
@@ -157,6 +158,31 @@ class Dial:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopt:
+    """Take over a parked connection of this likeness as `upstream`; `adopted` is called with what came of it.
+
+    The relay gives only what a session of the same principal, resource and credential has parked.
+    """
+
+    upstream: Side
+    likeness: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Leave `upstream`, which is again as it was after its login, to a later session that asks for this likeness.
+
+    That session gets `state` by `adopted`. `farewell` is sent where the connection is closed instead. Only a session
+    whose `Opening.warm` is set may park, and `Close` follows.
+    """
+
+    upstream: Side
+    likeness: Hashable
+    state: object = field(repr=False)
+    farewell: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class StartTls:
     """Turn a side's stream into TLS: as server towards the client, as client (by `Address.tls`) towards an upstream.
 
@@ -279,6 +305,8 @@ Output = (
     | Withdraw
     | Send
     | Dial
+    | Adopt
+    | Park
     | StartTls
     | Hangup
     | Claim
@@ -314,6 +342,7 @@ class Opening:
 
     `entropy(n)` returns n unguessable bytes (injected, so that a conversation can be replayed in a test).
     `plain_text` allows a client without TLS: set only for a loopback listener whose configuration says so.
+    `warm` says that connections may be parked and adopted; a protocol that never does may ignore it.
     """
 
     session: str
@@ -321,6 +350,7 @@ class Opening:
     entropy: Callable[[int], bytes] = field(repr=False)
     limits: Limits = Limits()
     plain_text: bool = False
+    warm: bool = False
 
 
 class ProtocolSession(Protocol):
@@ -338,6 +368,9 @@ class ProtocolSession(Protocol):
     def receive_eof(self, side: Side) -> Sequence[Output]: ...
 
     def dial_failed(self, side: Side, reason: str) -> Sequence[Output]: ...
+
+    def adopted(self, side: Side, state: object) -> Sequence[Output]:
+        """Answer to `Adopt`: the state of the connection that `side` is now, None where there is none to be had."""
 
     def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> Sequence[Output]:
         """TLS is up on `side`; `certificate` is the peer's in DER, empty where it showed none."""

@@ -11,5 +11,6 @@ from blastwall.relay.limits import RelayLimits
 from blastwall.relay.listener import ListenFailed, Served
 from blastwall.relay.metrics import Metrics
 from blastwall.relay.relay import Relay
+from blastwall.relay.warm import WarmLimits
 
-__all__ = ["ListenFailed", "Metrics", "Relay", "RelayLimits", "Served", "ServerTls"]
+__all__ = ["ListenFailed", "Metrics", "Relay", "RelayLimits", "Served", "ServerTls", "WarmLimits"]

@@ -19,6 +19,7 @@ from blastwall.model.resource import Resource, is_loopback
 from blastwall.protocols.contract import CLIENT, Limits, Opening, ProtocolKind, Side
 from blastwall.relay.pump import Pump, Surroundings
 from blastwall.relay.stream import Stream
+from blastwall.relay.warm import WarmLimits
 
 _log = structlog.get_logger(__name__)
 _BACKLOG = 1024
@@ -39,6 +40,7 @@ class Served:
     port: int
     plain_text: bool = False
     sizes: Limits = field(default_factory=Limits)
+    warm: WarmLimits = field(default_factory=WarmLimits)
 
     def __post_init__(self) -> None:
         if self.plain_text and not is_loopback(self.address):
@@ -121,7 +123,10 @@ class Listener:
             client.abort()
             return
         session_id = new_session_id(time.time())
-        opening = Opening(session_id, resource, secrets.token_bytes, self.served.sizes, self.served.plain_text)
+        served = self.served
+        opening = Opening(
+            session_id, resource, secrets.token_bytes, served.sizes, served.plain_text, self.around.warm.wanted
+        )
         try:
             pump = Pump(session_id, self.served.kind.session(opening), self.around)
             gate = self._gate.open(session_id, resource, source, pump.terminate, pump.reconsider)

@@ -20,6 +20,7 @@ class ResourceMetrics:
     """One resource's numbers. Implements `gate.ports.ResourceMeter`."""
 
     __slots__ = (
+        "adoptions",
         "bytes_from_client",
         "bytes_from_resource",
         "dial_failures",
@@ -33,12 +34,14 @@ class ResourceMetrics:
         "seconds",
         "sessions",
         "sessions_total",
+        "warm",
     )
 
     def __init__(self) -> None:
         self.sessions = self.sessions_total = self.holds = 0
         self.bytes_from_client = self.bytes_from_resource = 0
         self.recording_failures = self.dial_failures = 0
+        self.warm = self.adoptions = 0
         self.logins: Counter[str] = Counter()
         self.rulings: Counter[Decision] = Counter()
         self.masked: Counter[str] = Counter()
@@ -82,6 +85,12 @@ class ResourceMetrics:
 
     def dial_failed(self) -> None:
         self.dial_failures += 1
+
+    def parked(self, change: int) -> None:
+        self.warm += change
+
+    def adopted(self) -> None:
+        self.adoptions += 1
 
 
 class Metrics(Collector):
@@ -156,9 +165,11 @@ _COUNTERS: tuple[tuple[str, str, tuple[str, ...], _Read], ...] = (
     ),
     ("blastwall_recording_failures", "Sessions whose recording failed.", (), lambda of: _one(of.recording_failures)),
     ("blastwall_dial_failures", "Failures to reach the resource.", (), lambda of: _one(of.dial_failures)),
+    ("blastwall_warm_adopted", "Sessions that took over a warm connection.", (), lambda of: _one(of.adoptions)),
 )
 
 _GAUGES: tuple[tuple[str, str, _Read], ...] = (
     ("blastwall_sessions", "Sessions open now.", lambda of: _one(of.sessions)),
     ("blastwall_holds", "Statements that wait for approval now.", lambda of: _one(of.holds)),
+    ("blastwall_warm_connections", "Upstream connections that are parked now.", lambda of: _one(of.warm)),
 )

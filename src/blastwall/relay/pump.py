@@ -14,6 +14,7 @@ from blastwall.gate.ports import ResourceMeter
 from blastwall.protocols.contract import (
     CLIENT,
     Admitted,
+    Adopt,
     Answer,
     Ask,
     Claim,
@@ -25,6 +26,7 @@ from blastwall.protocols.contract import (
     Isolate,
     Lookup,
     Output,
+    Park,
     ProtocolSession,
     Refused,
     Side,
@@ -38,6 +40,7 @@ from blastwall.relay.limits import RelayLimits
 from blastwall.relay.stopwatch import Stopwatch
 from blastwall.relay.stream import Stream
 from blastwall.relay.tls import Tls
+from blastwall.relay.warm import WarmConnections
 from blastwall.sandbox import Handle, Sandboxes
 
 _log = structlog.get_logger(__name__)
@@ -56,6 +59,7 @@ class Surroundings:
     interrupts: Interrupts
     companions: Companions
     sandboxes: Sandboxes
+    warm: WarmConnections
     gone: Callable[[Pump], None]
 
 
@@ -74,7 +78,8 @@ class Pump(Carrier):
         self._handles: list[bytes] = []
         self._isolating: dict[int, Handle] = {}
         self._admitted = False
-        self._began = self._heard = self._loop.time()
+        self._began = self._heard = self._born = self._loop.time()
+        self._generation = around.warm.generation
         self._stopwatch = Stopwatch(around.limits.statement)
         self._client_gone: asyncio.TimerHandle | None = None
         self._ending: asyncio.TimerHandle | None = None
@@ -87,7 +92,7 @@ class Pump(Carrier):
 
     # ── outputs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def carry_other(self, output: Output) -> None:  # noqa: C901 - one case an output
+    def carry_other(self, output: Output) -> None:
         """See `Carrier`."""
         match output:
             case Ask():
@@ -112,10 +117,20 @@ class Pump(Carrier):
                 self._note(output)
             case Admitted():
                 self._admitted = True
+            case _:
+                self._carry_rare(output)
+
+    def _carry_rare(self, output: Output) -> None:
+        """What happens at most once or twice in a session."""
+        match output:
             case Claim():
                 self._claim(output.handle)
             case Interrupt():
                 self._around.interrupts.interrupt(output.handle)
+            case Adopt():
+                self._adopt(output)
+            case Park():
+                self._park(output)
             case _:
                 raise TypeError(f"a session gives no {type(output).__name__}")
 
@@ -124,6 +139,30 @@ class Pump(Carrier):
             self._gate.exceeded(output)
         else:
             self._gate.injected(output)
+
+    def _adopt(self, order: Adopt) -> None:
+        keeper = self._gate.keeper
+        found = self._around.warm.take(keeper, order.likeness) if keeper is not None else None
+        if found is not None:
+            self._streams[order.upstream] = found.stream
+            found.stream.owner = self
+            self._born = found.born
+        self.call(partial(self._session.adopted, order.upstream, found.state if found is not None else None))
+
+    def _park(self, order: Park) -> None:
+        """Park a connection, if nothing was put in force since the session began."""
+        stream, keeper, warm = self._streams.get(order.upstream), self._gate.keeper, self._around.warm
+        if stream is None or stream.gone or keeper is None or warm.generation != self._generation:
+            self._send_farewell(order)
+            return
+        del self._streams[order.upstream]
+        self._touched.discard(stream)
+        warm.park(keeper, order, stream, self._born, self._gate.keep)
+
+    def _send_farewell(self, order: Park) -> None:
+        stream = self._streams.get(order.upstream)
+        if stream is not None:
+            stream.queue(order.farewell)
 
     def _reply(self, number: int, answer: Answer) -> None:
         if isinstance(answer, Deny):

@@ -16,6 +16,7 @@ from blastwall.relay.interrupts import Interrupts
 from blastwall.relay.limits import RelayLimits
 from blastwall.relay.listener import Listener, Served
 from blastwall.relay.pump import Pump, Surroundings
+from blastwall.relay.warm import WarmConnections, WarmLimits
 from blastwall.sandbox import Sandboxes
 from blastwall.workers import Member
 
@@ -53,6 +54,7 @@ class Relay:
         self._listeners: dict[str, Listener] = {}
         self._interrupts: dict[str, Interrupts] = {}
         self._sandboxes = Sandboxes()
+        self._warm: dict[str, WarmConnections] = {}
         self._companions: list[Companions] = []
         self._pumps: set[Pump] = set()
         self._ticking: asyncio.TimerHandle | None = None
@@ -83,6 +85,7 @@ class Relay:
             if stays is not None and (stays.served != each or limits != self._limits):
                 stays.served = each
                 stays.around = self._surroundings(each, limits)
+        self._renew_warm(served)
         self._listeners = kept | fresh
         self._limits = limits
         if self._ticking is None and not self._draining:
@@ -114,6 +117,20 @@ class Relay:
             raise
         return opened
 
+    def _renew_warm(self, served: Sequence[Served]) -> None:
+        """Close every warm connection: what it was opened with (credential, address) may be out of force."""
+        limits = {each.resource.name: each.warm for each in served}
+        for name, warm in self._warm.items():
+            warm.renew(limits.get(name, WarmLimits()))
+
+    def _warm_of(self, served: Served) -> WarmConnections:
+        name = served.resource.name
+        found = self._warm.get(name)
+        if found is None:
+            meter = self._meter.of(name)
+            found = self._warm[name] = WarmConnections(name, served.warm, self._member.counts, meter)
+        return found
+
     def _surroundings(self, served: Served, limits: RelayLimits) -> Surroundings:
         name = served.resource.name
         meter = self._meter.of(name)
@@ -130,6 +147,7 @@ class Relay:
             interrupts=self._interrupts_of(name),
             companions=companions,
             sandboxes=self._sandboxes,
+            warm=self._warm_of(served),
             gone=self._gone,
         )
 
@@ -184,10 +202,13 @@ class Relay:
         now = loop.time()
         for pump in tuple(self._pumps):
             pump.check(now)
+        for warm in self._warm.values():
+            warm.check(now)
 
     async def drain(self, seconds: float) -> None:
         """Accept nobody any more, end sessions as they become idle, all of them after `seconds`, and stop."""
         self._draining = True
+        self._renew_warm(())
         for listener in self._listeners.values():
             listener.close()
         loop = asyncio.get_running_loop()

@@ -57,6 +57,11 @@ class Stream(asyncio.Protocol):
         return self._transport
 
     @property
+    def gone(self) -> bool:
+        """Whether nothing can come or go any more."""
+        return self._ended or self._closed or self._transport is None or self._transport.is_closing()
+
+    @property
     def ready(self) -> bool:
         """Whether bytes can be sent now."""
         return self._transport is not None and (self._tls is None or self._tls.established)

@@ -58,7 +58,14 @@ class Specimens(Protocol):
     def oversized(self) -> Exchange:
         """A statement over `Limits.statement`."""
 
+    @property
+    def goodbye(self) -> bytes:
+        """What a client sends to end its session."""
+
     def session(self) -> ProtocolSession: ...
+
+    def warm_session(self) -> ProtocolSession | None:
+        """A session whose opening says `warm`; None where the protocol never parks."""
 
     def server(self) -> Peer: ...
 

@@ -19,6 +19,7 @@ from typing import Protocol
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
+    Adopt,
     Answer,
     Ask,
     Close,
@@ -44,7 +45,10 @@ class Peer(Protocol):
 
 @dataclass
 class Playbook:
-    """One session under play. `cut` splits what is fed into the chunks in which it arrives."""
+    """One session under play. `cut` splits what is fed into the chunks in which it arrives.
+
+    `parked` is what a session that asks to adopt a connection is given: the state of one, None for none.
+    """
 
     session: ProtocolSession
     rule: Rule
@@ -53,6 +57,7 @@ class Playbook:
     cut: Callable[[bytes], Sequence[bytes]] = lambda data: [data]
     isolate: Callable[[Isolate], object] = lambda order: order.task(order.context)
     certificate: bytes = b""
+    parked: object = None
     to_client: bytearray = field(default_factory=bytearray)
     to_server: bytearray = field(default_factory=bytearray)
     events: list[Output] = field(default_factory=list)
@@ -112,6 +117,8 @@ class Playbook:
             return [] if reply is None else self.session.looked_up(output.number, reply)
         if isinstance(output, StartTls):
             return self.session.tls_started(output.side, next(iter(output.alpn), None), self.certificate)
+        if isinstance(output, Adopt):
+            return self.session.adopted(output.upstream, self.parked)
         if isinstance(output, Close):
             self.closed = output.reason
         if isinstance(output, Dial | Hangup):

@@ -17,7 +17,7 @@ from blastwall.model.credential import Credential
 from blastwall.model.statement import SOME, Column
 from blastwall.protocols.contract import UPSTREAM, Answered, Close, Opening, Output, Send, Side
 from blastwall.protocols.postgres.attachments import attachments
-from blastwall.protocols.postgres.catalog_queries import FINGERPRINT, QUERIES, SECURE
+from blastwall.protocols.postgres.catalog_queries import FINGERPRINT, MOMENT, QUERIES, SECURE
 from blastwall.protocols.postgres.constraints import constrained
 from blastwall.protocols.postgres.errors import decode_fields
 from blastwall.protocols.postgres.hosts import ServerLogin, companion_place
@@ -123,7 +123,8 @@ class PostgresCompanion:
         self._queries: deque[str] = deque()
         self._rows: list[list[str | None]] = []
         self._results: list[list[list[str | None]]] = []
-        self._fingerprint: list[list[str | None]] = []
+        self._fingerprint: list[str | None] = []
+        self._moment: str | None = None
         self._path: tuple[str, ...] = ()
         self._version = 0
         self._view: View | None = None
@@ -180,7 +181,7 @@ class PostgresCompanion:
             return []
         self._busy = True
         self._reading, self._asked = self._asked, []
-        self._queries.extend((FINGERPRINT, *QUERIES) if self._view is None else (FINGERPRINT,))
+        self._queries.extend((FINGERPRINT, *QUERIES) if self._view is None else (MOMENT,))
         return self._send()
 
     def _send(self) -> list[Output]:
@@ -220,16 +221,26 @@ class PostgresCompanion:
         if not self._path:
             self._path = split_path(results[0][0][0] or "")
             return self._next()
-        if len(results) == 1 and self._view is not None and results[0] != self._fingerprint:
-            self._queries.extend((FINGERPRINT, *QUERIES))
+        if len(results) == 1 and (again := self._look_closer(results[0][0])):
+            self._queries.extend(again)
             return self._send()
         if len(results) > 1:
-            self._fingerprint = results[0]
+            self._moment, *self._fingerprint = results[0][0]
             self._version += 1
             self._replace(snapshot(self._database, self._version, results[1:], self._path))
         answered: list[Output] = [Answered(number, self._view) for number in self._reading]
         self._reading = []
         return answered + self._next()
+
+    def _look_closer(self, row: list[str | None]) -> tuple[str, ...]:
+        """Return what else must be asked before it is known that nothing changed; nothing where that is known."""
+        moment, *fingerprint = row
+        if not fingerprint:
+            return () if moment == self._moment else (FINGERPRINT,)
+        if fingerprint != self._fingerprint:
+            return (FINGERPRINT, *QUERIES)
+        self._moment = moment
+        return ()
 
     def _replace(self, snapshot: Snapshot) -> None:
         if self._view is None:

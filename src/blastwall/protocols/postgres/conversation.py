@@ -42,6 +42,7 @@ from blastwall.protocols.postgres.messages import Parse, encode_parse, encode_qu
 from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.pipeline import Entry, Moment, Owed, Pipeline, Running
 from blastwall.protocols.postgres.results import ResultGuard
+from blastwall.protocols.postgres.warm import spoils
 from blastwall.sql.postgres import Classified, NameState, OverBudgetError, facts
 
 FAILING = "blastwall: this statement was refused by policy"
@@ -86,6 +87,8 @@ class Conversation:
         self._view = view
         self._numbers = numbers
         self._guard: ResultGuard | None = None
+        self.spoiled = False
+        """Whether a statement was asked for after which nobody else may have the connection."""
         self._read_under: NameState | None = None
         self._facts: tuple[object, ...] = ()
 
@@ -158,6 +161,7 @@ class Conversation:
         moment = Moment(self.snapshot, facts(self.names.state), self.in_transaction)
         running = tuple(Running(self.next_number(), classified, text, moment=moment) for _, classified in statements)
         self.waiting = Waiting(running, lambda out: release(running, out), extended, verdict=verdict)
+        self.spoiled = self.spoiled or any(spoils(classified) for _, classified in statements)
         for (statement, _), one in zip(statements, running, strict=True):
             outputs.append(Ask(one.number, statement))
 

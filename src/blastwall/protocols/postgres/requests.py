@@ -70,6 +70,8 @@ class Requests:
             ord("f"): self._copy,
         }
         self.ended = False
+        self.goodbye = _goodbye
+        """What follows a client's Terminate."""
         self._blocked = False
         self._postponed: tuple[Handler, bytes] | None = None
 
@@ -371,7 +373,11 @@ class Requests:
 
     def _terminate(self, message: bytes, outputs: list[Output]) -> None:
         self.ended = True
-        outputs += [Send(UPSTREAM, message), Close("the client ended the session")]
+        outputs += self.goodbye(message)
+
+
+def _goodbye(message: bytes) -> list[Output]:
+    return [Send(UPSTREAM, message), Close("the client ended the session")]
 
 
 def _names_only(state: NameState) -> NameState:

@@ -98,6 +98,11 @@ class Responses:
         return len(self.carry) if self._paused else 0
 
     @property
+    def quiet(self) -> bool:
+        """Whether nothing of the server's is half read or waits."""
+        return self.passing == 0 and not self.carry and not self._paused
+
+    @property
     def between_messages(self) -> bool:
         """Whether a message of the gateway's own may be put in: no message of the server's is half passed."""
         return self.passing == 0

@@ -5,6 +5,7 @@
     ASKED      nothing: the gate verifies, fetches the credential, answers Admit or Deny
     ENTERING   the server's handshake and the first look at the catalog, side by side
     TALKING    `requests` and `responses`
+    RESETTING  the reset of the server's connection, which a later session may have; the client is gone
     ENDING     the cancel of what still ran when the gateway ended the session; the client is gone
     CLOSED     nothing any more
 
@@ -59,6 +60,7 @@ from blastwall.protocols.postgres.startup import (
     encode_authentication,
     encode_key,
 )
+from blastwall.protocols.postgres.warm import Reset, WarmLogin
 from blastwall.wire.reader import Malformed
 
 
@@ -67,11 +69,13 @@ class _Phase(Enum):
     ASKED = auto()
     ENTERING = auto()
     TALKING = auto()
+    RESETTING = auto()
     ENDING = auto()
     CLOSED = auto()
 
 
-_OVER = (_Phase.ENDING, _Phase.CLOSED)
+_CLIENT_ENDED = "the client ended the session"
+_OVER = (_Phase.RESETTING, _Phase.ENDING, _Phase.CLOSED)
 
 
 class PostgresSession:
@@ -85,7 +89,8 @@ class PostgresSession:
         self._early = b""
         self._login = 0
         self._look_up = 0
-        self._server: ServerLogin | None = None
+        self._server: ServerLogin | WarmLogin | None = None
+        self._reset: Reset | None = None
         self._view: View | None = None
         self._user = ""
         self._conversation: Conversation | None = None
@@ -117,7 +122,9 @@ class PostgresSession:
             return []
         if side in self._cancels:
             return self._cancels[side].receive(data) or self._cancelled(side)
-        if self._phase is _Phase.ENDING:
+        if self._phase is _Phase.RESETTING and side == UPSTREAM:
+            return self._resetting(data)
+        if self._phase in _OVER:
             return []
         try:
             return self._ended(self._receive_client(data) if side == CLIENT else self._receive_server(data))
@@ -133,6 +140,8 @@ class PostgresSession:
     def receive_eof(self, side: Side) -> Sequence[Output]:
         if side in self._cancels:
             return self._cancelled(side)
+        if self._phase is _Phase.RESETTING and side == UPSTREAM:
+            return self._ended([Close(_CLIENT_ENDED)])
         if self._phase in _OVER:
             return []
         if side != CLIENT:
@@ -232,7 +241,14 @@ class PostgresSession:
                 portal.stale = True
         return []
 
+    def adopted(self, side: Side, state: object) -> Sequence[Output]:
+        if self._phase is not _Phase.ENTERING or not isinstance(self._server, WarmLogin):
+            return []
+        return self._server.adopted(state)
+
     def terminate(self, reason: str) -> Sequence[Output]:
+        if self._phase is _Phase.RESETTING:
+            return self._ended([Send(UPSTREAM, TERMINATE), Close(reason)])
         return [] if self._phase in _OVER else self._fatal(errors.ADMIN_SHUTDOWN, reason)
 
     # ── the start ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -269,11 +285,12 @@ class PostgresSession:
         self._phase = _Phase.ENTERING
         self._user = answer.upstream.user
         parameters = upstream_parameters(startup, self._user, login.target, answer.label)
-        self._server = ServerLogin(UPSTREAM, resource, answer.upstream, parameters, self._opening.entropy)
+        cold = ServerLogin(UPSTREAM, resource, answer.upstream, parameters, self._opening.entropy)
+        self._server = WarmLogin(cold, UPSTREAM, self._login, parameters) if self._opening.warm else cold
         dialled = self._server.start()
         return dialled if len(resource.hosts) > 1 else [*dialled, self._first_look(login.target, self._server)]
 
-    def _first_look(self, database: str, server: ServerLogin) -> Lookup:
+    def _first_look(self, database: str, server: ServerLogin | WarmLogin) -> Lookup:
         """Ask for the catalog: beside the login where there is one host, else once it is known which."""
         self._look_up = next(self._numbers)
         return Lookup(self._look_up, companion_name(self._opening.resource, database, server.host), CURRENT)
@@ -308,6 +325,7 @@ class PostgresSession:
         self._conversation.companion = companion_name(self._opening.resource, login.target, server.host)
         learned = Learned()
         self._requests = Requests(self._conversation, learned)
+        self._requests.goodbye = self._goodbye
         self._responses = Responses(self._conversation)
         self._lane = Lane(self._conversation, learned, self._requests, self._responses)
         self._phase = _Phase.TALKING
@@ -315,7 +333,7 @@ class PostgresSession:
         early, self._early = self._early, b""
         return outputs + self._requests.receive(early)
 
-    def _welcome(self, server: ServerLogin, startup: Startup) -> bytes:
+    def _welcome(self, server: ServerLogin | WarmLogin, startup: Startup) -> bytes:
         status = {**server.status, "application_name": startup.parameters.get("application_name", "")}
         return b"".join(
             (
@@ -335,6 +353,32 @@ class PostgresSession:
         return self._key
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _goodbye(self, message: bytes) -> list[Output]:
+        """The client ended the session: reset the server's connection for a later one, or end it too."""
+        if not isinstance(self._server, WarmLogin) or not self._leaves_nothing():
+            return [Send(UPSTREAM, message), Close(_CLIENT_ENDED)]
+        self._reset = self._server.reset()
+        if self._reset.failed:
+            return [Send(UPSTREAM, message), Close(_CLIENT_ENDED)]
+        self._phase = _Phase.RESETTING
+        return [Hangup(CLIENT), *self._reset.start()]
+
+    def _leaves_nothing(self) -> bool:
+        """Whether nothing is under way, nothing spoils it, and no cancel was sent that could hit a later session."""
+        talk, responses, requests = self._conversation, self._responses, self._requests
+        if talk is None or responses is None or requests is None or not self.idle:
+            return False
+        return not talk.spoiled and talk.refreshing is None and responses.quiet and next(self._sides) == UPSTREAM + 1
+
+    def _resetting(self, data: bytes) -> list[Output]:
+        reset = self._reset
+        if reset is None:
+            return []
+        reset.receive(data)
+        if reset.done:
+            return self._ended([reset.park(), Close(_CLIENT_ENDED)])
+        return self._ended([Send(UPSTREAM, TERMINATE), Close(_CLIENT_ENDED)]) if reset.failed else []
 
     def _cancel(self) -> list[Output]:
         key = self._server.key if self._server is not None else None

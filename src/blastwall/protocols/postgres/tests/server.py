@@ -32,6 +32,7 @@ from blastwall.protocols.postgres.startup import (
     encode_key,
     request_length,
 )
+from blastwall.protocols.postgres.warm import DISCARD
 
 STATUS = {"client_encoding": "UTF8", "standard_conforming_strings": "on", "server_version": "18.0"}
 FIELDS = (Field("text", 0, 0, 25),)
@@ -45,6 +46,7 @@ class TinyServer:
         self.row = row
         self.texts: list[str] = []
         self.cancels: list[bytes] = []
+        self.discards = 0
         self.slow = False
         self.late = b""
         self._buffer = b""
@@ -116,6 +118,14 @@ class TinyServer:
         return frame(b"3", b"")
 
     def _query(self, text: str) -> bytes:
+        if text == DISCARD:
+            self._prepared.clear()
+            self.discards += 1
+            return frame(b"C", cstring(DISCARD)) + encode_ready(b"I")
+        if "pg_listening_channels" in text:
+            values = [b"clean", *(STATUS[name].encode() for name in sorted(STATUS))]
+            complete = frame(b"C", cstring("SELECT 1")) + encode_ready(b"I")
+            return encode_row_description(self.fields) + encode_data_row([*values]) + complete
         if text == FAILING or "FAILS" in text:
             return encode_error("42601", "syntax error") + encode_ready(b"I")
         return encode_row_description(self.fields) + self._rows(text) + encode_ready(b"I")

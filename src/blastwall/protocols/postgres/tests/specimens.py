@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from itertools import count
 
@@ -12,6 +13,7 @@ from blastwall.protocols.contract import Admit, Limits, Lookup, Opening
 from blastwall.protocols.postgres.catalog import Snapshot, View
 from blastwall.protocols.postgres.messages import (
     SYNC,
+    TERMINATE,
     Bind,
     Execute,
     Named,
@@ -127,8 +129,13 @@ class PostgresSpecimens:
     )
     oversized = Exchange(query("SELECT '" + "x" * 20_000 + "'"), b"xxxxxxxx")
 
+    goodbye = TERMINATE
+
     def session(self) -> PostgresSession:
         return PostgresSession(opening())
+
+    def warm_session(self) -> PostgresSession:
+        return PostgresSession(replace(opening(), warm=True))
 
     def server(self) -> TinyServer:
         return TinyServer()
