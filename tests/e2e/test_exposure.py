@@ -87,7 +87,9 @@ def test_what_is_as_it_should_be_is_said(site: Site) -> None:
     assert "good: localhost resolves to private addresses only" in said
     assert "good: it listens on 127.0.0.1 only" in said
     assert "good: the gateway's own role plain has no special rights" in said
-    assert "does not let the gateway's role ask who may log in from where (pg_hba_file_rules)" in said
+    assert (
+        "the server did not say who may log in from where (pg_hba_file_rules): the gateway's role may not ask" in said
+    )
 
 
 def test_other_logins_are_named_with_what_they_may_do(site: Site) -> None:

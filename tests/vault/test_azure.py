@@ -123,6 +123,9 @@ class TestTokens:
         said = await refused({"entra": entra})
         assert "the client secret is wrong; give its value, not its id (AADSTS7000215)" in said
         assert "wr0ng" not in said
+        entra["secret"] = {"file": str(tmp_path / "missing")}
+        assert "missing cannot be read: No such file" in await refused({"entra": entra})
+        entra["secret"] = {"file": str(file)}
         assert "there is no such tenant" in await refused({"entra": {**entra, "tenant": "contoso.example"}})
 
     async def test_a_client_certificate(self, azure: AzureServer, ca: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from blastwall.vault.readers import SecretUnavailable
 from blastwall.vault.renewal import FetchFailed
 
 _CODE = re.compile(r"\b(AADSTS|AKV)\d+\b")
@@ -45,6 +46,8 @@ def told(source: str, error: Exception, *, vault: bool) -> FetchFailed:
     """Return what an SDK's error means for `source`. `vault`: the answer of a vault may withdraw a secret."""
     if isinstance(error, TimeoutError):
         return FetchFailed(f"{source}: no answer in time", again=0.0)
+    if isinstance(error, SecretUnavailable):
+        return FetchFailed(f"{source}: {error}")  # the identity's own secret, whose text is ours
     response = next(_responses(error), None)
     status = response.status_code if response is not None else None
     text = " ".join(str(one) for one in _chain(error))

@@ -65,7 +65,8 @@ def findings(replies: Mapping[str, Rows | None]) -> tuple[Finding, ...]:
 
 def _of(rows: Rows | None, meaning: Callable[[Rows], Iterator[Finding]], what: str) -> Iterator[Finding]:
     if rows is None:
-        yield Finding(Weight.NOTE, f"the server does not let the gateway's role ask {what}")
+        why = "the gateway's role may not ask, or it took more than 5 seconds"
+        yield Finding(Weight.NOTE, f"the server did not say {what}: {why}")
     else:
         yield from meaning(rows)
 
