@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import psycopg
 
@@ -60,6 +61,7 @@ def workloads() -> tuple[Workload, ...]:
     )
     return (
         *selects,
+        Workload("unique_8", "pgbench, unique SQL every time, simple, 8 clients", "transactions", _unique),
         Workload("copy_1m", f"COPY of {ROWS:,} rows to the client", "rows", _copy),
         Workload("masked_select_1000", f"SELECT of {MASKED_ROWS:,} rows, one column masked", "rows", _masked),
     )
@@ -76,9 +78,14 @@ def load(server: PostgresServer) -> None:
         server.execute(statement, DATABASE)
 
 
-def _pgbench(protocol: str, clients: int, route: Route, seconds: float) -> float:
+def _unique(route: Route, seconds: float) -> float:
+    """Send texts that were never sent before, of one shape."""
+    return _pgbench("simple", 8, route, seconds, script=f"--file={Path(__file__).with_name('unique.sql')}")
+
+
+def _pgbench(protocol: str, clients: int, route: Route, seconds: float, *, script: str = "--select-only") -> float:
     """Run pgbench; once more and longer where its clients were still connecting when the time was up."""
-    options = ["--select-only", "--no-vacuum", f"--protocol={protocol}", f"--client={clients}", "--jobs=1"]
+    options = [script, "--no-vacuum", f"--protocol={protocol}", f"--client={clients}", "--jobs=1"]
     for length in (max(1, round(seconds)), _CONNECTING + round(seconds)):
         command = [str(find_program("pgbench", "postgresql-15")), *options, f"--time={length}", route.conninfo]
         said = _client(command, route.password)
