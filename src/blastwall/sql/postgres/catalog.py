@@ -9,6 +9,7 @@ from blastwall.model.effects import Object
 from blastwall.model.statement import Column
 from blastwall.sql.postgres.attached import NO_ATTACHMENTS, Attached, Attachments
 from blastwall.sql.postgres.following import Memory
+from blastwall.sql.postgres.statement import OutputColumn
 
 MAX_VIEW_DEPTH = 32
 _KINDS = {"v": "view", "m": "view", "S": "sequence", "i": "index", "I": "index", "c": "type"}
@@ -101,8 +102,19 @@ class Catalog:
         self._functions = {key: tuple(found) for key, found in by_name.items()}
         self._function_by_oid = {function.oid: function for found in self._functions.values() for function in found}
         self._views = _Views()
+        self._shown: dict[tuple[str, str], tuple[OutputColumn, ...]] = {}
         self.attachments = attachments
         self.memory = Memory()
+
+    def shown(self, table: Relation) -> tuple[OutputColumn, ...]:
+        """Return what `*` shows of a table."""
+        known = self._shown.get((table.schema, table.name))
+        if known is None:
+            place = (self.database, table.schema, table.name)
+            columns = [(name, frozenset({Column(*place, name)})) for name in table.columns if name]
+            known = tuple(OutputColumn(name, source, exact=True) for name, source in columns)
+            self._shown[table.schema, table.name] = known
+        return known
 
     def relation(self, schema: str, name: str) -> Relation | None:
         """Return the relation of that exact name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.statement import Literal
@@ -105,9 +105,9 @@ def _statement(tree: Node, place: _Place, catalog: Catalog, state: NameState, li
         reader = Reader(catalog, state, limits)
         reader.concede(reason)
         reader.copies, reader.returns_rows = None, True
-    found = reader.classified(place.character(start), place.character(end), operation_of(tag, inner), node)
     literals = spans(place.data, reader.literals, reader.secrets, place.character, place.tokens)
-    return replace(found, literals=_with_secrets(literals, tag, place, start, end))
+    literals = _with_secrets(literals, tag, place, start, end)
+    return reader.classified(place.character(start), place.character(end), operation_of(tag, inner), node, literals)
 
 
 def _with_secrets(literals: tuple[Literal, ...], tag: str, place: _Place, start: int, end: int) -> tuple[Literal, ...]:

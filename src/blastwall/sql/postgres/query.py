@@ -247,12 +247,7 @@ class Queries(Expressions):
             sources = self.catalog.view_sources(relation)
             pairs = zip(relation.columns, sources, strict=False)
             return tuple(OutputColumn(name, found) for name, found in pairs if name)
-        database, schema, table = self.catalog.database, relation.schema, relation.name
-        return tuple(
-            OutputColumn(name, frozenset({Column(database, schema, table, name)}), exact=True)
-            for name in relation.columns
-            if name
-        )
+        return self.catalog.shown(relation)
 
     def _join(self, node: Node, scope: Scope) -> Columns | None:
         start = len(scope.ranges)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from blastwall.model.effects import Action
+from blastwall.model.statement import Literal
 from blastwall.sql.postgres.deciding import analyses
 from blastwall.sql.postgres.definitions import Definitions
 from blastwall.sql.postgres.parse import Source
@@ -206,7 +207,9 @@ class Reader(Definitions):
             self.deallocates = self.closes = ""
             self.reset_all()
 
-    def classified(self, start: int, end: int, operation: str, tree: Node) -> Classified:
+    def classified(
+        self, start: int, end: int, operation: str, tree: Node, literals: tuple[Literal, ...] = ()
+    ) -> Classified:
         """Return what was found."""
         if not self.effects:
             self.concede("Blastwall found nothing that it does")
@@ -218,6 +221,7 @@ class Reader(Definitions):
             self.all_effects(),
             filtered=bool(self.predicates) and all(self.predicates),
             doubt="; ".join(self.doubts),
+            literals=literals,
             parameters=dict(self.parameters),
             secret_parameters=frozenset(self.secret_parameters),
             outputs=self.outputs if returns else None,

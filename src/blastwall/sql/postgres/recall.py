@@ -234,6 +234,8 @@ _OTHERS = tuple(
 )
 _NEW = object.__new__
 _SET = object.__setattr__
+_START, _END, _COLUMN, _SECRET = (getattr(Literal, name).__set__ for name in ("start", "end", "column", "secret"))
+"""A frozen dataclass's own constructor takes several times as long as this, and a text may hold many literals."""
 
 
 def moved(template: _Template, bounds: Sequence[int]) -> Found:
@@ -246,13 +248,18 @@ def moved(template: _Template, bounds: Sequence[int]) -> Found:
             write(copy, read(one))
         _SET(copy, "start", at[0])
         _SET(copy, "end", at[1])
-        literals = [
-            Literal(at[2 * index + 2], at[2 * index + 3], literal.column, literal.secret)
-            for index, literal in enumerate(one.literals)
-        ]
-        _SET(copy, "literals", tuple(literals))
+        _SET(copy, "literals", tuple([_moved(literal, at, 2 * n + 2) for n, literal in enumerate(one.literals)]))
         found.append(copy)
     return tuple(found)
+
+
+def _moved(literal: Literal, at: Sequence[int], index: int) -> Literal:
+    copy = _NEW(Literal)
+    _START(copy, at[index])
+    _END(copy, at[index + 1])
+    _COLUMN(copy, literal.column)
+    _SECRET(copy, literal.secret)
+    return copy
 
 
 class Generations(Generic[Key, Value]):
