@@ -19,7 +19,7 @@ SOURCE = ROOT / "src" / "blastwall"
 
 ADDRESS = ClientAddress("localhost", 1, "", "", "")
 
-NEUTRAL = ("gate", "relay", "policy", "recording", "control", "containment", "approvals", "api", "cli")
+NEUTRAL = ("gate", "relay", "policy", "recording", "control", "containment", "budgets", "approvals", "api", "cli")
 """Folders that serve every protocol alike."""
 
 NAMING_EXCEPTIONS = frozenset({"cli/demo.py"})
@@ -103,7 +103,7 @@ def test_nothing_registers_itself_at_import() -> None:
 
 def test_only_app_constructs_across_the_ports() -> None:
     """`app` is the only place that joins an implementation to a port, so that there is one place to read."""
-    ports = ("identity", "vault", "approvals", "recording", "containment", "policy")
+    ports = ("identity", "vault", "approvals", "recording", "containment", "budgets", "policy")
     for folder in ("gate", "relay"):
         for path in modules(folder):
             text = path.read_text()

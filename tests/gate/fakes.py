@@ -138,6 +138,39 @@ class FakeMasking:
 
 
 @dataclass
+class FakeBudgets:
+    """Lets everybody spend; a test sets what is refused, and reads what was spent."""
+
+    no_login: str | None = None
+    no_statement: str | None = None
+    over: str | None = None
+    told: str | None = None
+    others: int = 0
+    asked: int = 0
+    amounts: list[tuple[int, int, int, int]] = field(default_factory=list)
+
+    def login(self, principal: Principal) -> str | None:
+        return self.no_login
+
+    def elsewhere(self, principal: Principal) -> int:
+        return self.others
+
+    def purse(self, principal: Principal, resource: Resource) -> FakeBudgets:
+        return self
+
+    def ask(self) -> str | None:
+        self.asked += 1
+        return self.no_statement
+
+    def spent(self) -> str | None:
+        return self.over
+
+    def spend(self, rows_read: int, rows_changed: int, masked_cells: int, bytes_out: int) -> str | None:
+        self.amounts.append((rows_read, rows_changed, masked_cells, bytes_out))
+        return self.told
+
+
+@dataclass
 class FakeContainment:
     reason: str | None = None
     live: dict[str, LiveSession] = field(default_factory=dict)
@@ -230,6 +263,9 @@ class FakeMeter:
     def limited(self, limit: str) -> None:
         self.counts["limited " + limit] += 1
 
+    def throttled(self, what: str) -> None:
+        self.counts["throttled " + what] += 1
+
     def recording_failed(self) -> None:
         self.counts["recording failed"] += 1
 
@@ -257,6 +293,7 @@ class World:
         self.masking = FakeMasking()
         self.containment = FakeContainment()
         self.recorder = FakeRecorder()
+        self.budgets = FakeBudgets()
         self.meter = FakeMeter()
         self.now = 1000.0
         self.gate = Gate(
@@ -267,6 +304,7 @@ class World:
             self.masking,
             self.containment,
             self.recorder,
+            self.budgets,
             hold=hold or HoldTimes(60, 30),
             clock=lambda: self.now,
             binding_key=b"k" * 32,

@@ -13,7 +13,7 @@ from blastwall.model.events import StatementAsked, StatementFinished, StatementR
 from blastwall.model.masks import ColumnRule, MaskRules, MaskStyle
 from blastwall.model.ruling import Decision, Obligations
 from blastwall.model.statement import Stage
-from blastwall.protocols.contract import Allow, Ask, Deny, Finished, Injected, Refused, Withdraw
+from blastwall.protocols.contract import Allow, Ask, Deny, Finished, Injected, Refused, Streamed, Withdraw
 
 
 async def test_an_allowed_statement_is_answered_at_once_and_recorded_before() -> None:
@@ -256,8 +256,67 @@ def test_a_short_binding_key_is_refused(key: bytes) -> None:
             world.masking,
             world.containment,
             world.recorder,
+            world.budgets,
             hold=world.gate._shared.hold,
             clock=lambda: 0,
             binding_key=key,
             meter=world.meter,
         )
+
+
+# ── budgets and quotas ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_statement_over_its_quota_is_refused_for_now() -> None:
+    world = World()
+    talk = await world.logged_in()
+    world.budgets.no_statement = "wait and try again"
+    assert talk.ask(2, a_statement("select")) == [Deny("wait and try again", retry=True)]
+    assert talk.ask(3, a_statement("select", stage=Stage.PREPARE)) == [Allow()]
+    assert world.budgets.asked == 1
+    world.budgets.no_statement = None
+    assert talk.ask(4, a_statement("select")) == [Allow()]
+    assert world.meter.counts["throttled statement"] == 1
+
+
+async def test_nothing_is_allowed_whose_budget_is_spent() -> None:
+    world = World()
+    talk = await world.logged_in()
+    world.budgets.over = "spent"
+    assert talk.ask(2, a_statement("select")) == [Deny("spent")]
+
+
+async def test_what_was_streamed_is_charged_once() -> None:
+    world = World()
+    talk = await world.logged_in()
+    talk.ask(2, a_statement("select"))
+    talk.gate.streamed(Streamed(2, 10, 1000, 1))
+    talk.gate.streamed(Streamed(2, 25, 2500, 3))
+    talk.gate.finished(Finished(2, 30, 4, 3000, masked={"emails": 4}))
+    assert world.budgets.amounts == [(10, 0, 1, 1000), (15, 0, 2, 1500), (5, 4, 1, 500)]
+
+
+async def test_a_budget_that_is_spent_is_recorded_where_it_was() -> None:
+    world = World()
+    talk = await world.logged_in()
+    talk.ask(2, a_statement("select"))
+    world.budgets.told = "agent shop-ci has spent its budget"
+    talk.gate.finished(Finished(2, 30, None, 3000))
+    assert "BudgetSpent" in talk.kinds()
+    assert world.meter.counts["throttled budget"] == 1
+
+
+async def test_a_login_over_its_quota_is_refused_for_now() -> None:
+    world = World()
+    world.budgets.no_login = "wait and try again"
+    assert await world.open().log_in() == Deny("wait and try again", retry=True)
+
+
+async def test_sessions_at_other_nodes_take_places() -> None:
+    world = World()
+    world.identity.identified = replace(world.identity.identified, max_sessions=3)
+    world.budgets.others = 2
+    await world.logged_in()
+    answer = await world.open("s2").log_in()
+    assert isinstance(answer, Deny)
+    assert answer.retry

@@ -61,6 +61,6 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     else:
         opened = await open_store(request.getfixturevalue("postgres_url"))
         async with opened.write() as connection:
-            await connection.exec_driver_sql("TRUNCATE passes, exchanged_tokens, containments")
+            await connection.exec_driver_sql("TRUNCATE passes, exchanged_tokens, containments, spending, presences")
     yield opened
     await opened.close()

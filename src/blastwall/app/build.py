@@ -18,12 +18,15 @@ from blastwall.app.places import node_name, signing_key_path
 from blastwall.app.plan import Plan
 from blastwall.app.recording_keys import recording_keys
 from blastwall.approvals.unattended import Unattended
+from blastwall.budgets import Presences, StoredBudgets, bounds_of
 from blastwall.config.model import Configuration, HoldSettings, Recordings, WarmSettings
 from blastwall.containment import StoredContainment
 from blastwall.control.control import Control, build_control
 from blastwall.gate import Gate, HoldTimes
+from blastwall.gate.shared import counted
 from blastwall.identity import OidcIdentity
 from blastwall.masking.configured import ConfiguredMasking
+from blastwall.model.principal import PrincipalKind
 from blastwall.policy.policies import Policies
 from blastwall.protocols.contract import Limits
 from blastwall.recording.keys import load_or_create_key
@@ -33,6 +36,7 @@ from blastwall.relay import Metrics, Relay, RelayLimits, Served, WarmLimits
 from blastwall.store import Store, open_store
 from blastwall.store.containments import ContainmentTable
 from blastwall.store.passes import PassTable
+from blastwall.store.spending import SpendingTable
 from blastwall.workers import Member
 
 _BINDING_KEY_BYTES = 32
@@ -48,6 +52,7 @@ class Parts:
     policies: Policies
     masking: ConfiguredMasking
     vault: CurrentVault
+    budgets: StoredBudgets
     gate: Gate
     relay: Relay
     certificate: Certificate
@@ -69,6 +74,7 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     containment = StoredContainment(ContainmentTable(store), time.time)
     await containment.start()
     stack.push_async_callback(containment.stop)
+    budgets = await _budgets(configuration, store, containment, member, stack)
     identity = _identity(configuration, store)
     stack.push_async_callback(identity.close)
     policies, metrics = Policies(plan.policies), Metrics()
@@ -84,6 +90,7 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
         masking,
         containment,
         recorder,
+        budgets,
         hold=hold_times(configuration.hold),
         clock=time.time,
         binding_key=secrets.token_bytes(_BINDING_KEY_BYTES),
@@ -92,7 +99,7 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     )
     limits = RelayLimits.of(configuration.limits)
     relay = Relay(gate, vault, metrics, certificate.listeners, limits, member)
-    return Parts(recorder, containment, identity, policies, masking, vault, gate, relay, certificate, metrics)
+    return Parts(recorder, containment, identity, policies, masking, vault, budgets, gate, relay, certificate, metrics)
 
 
 async def _recorder(configuration: Configuration, stack: AsyncExitStack, member: Member) -> Recorder:
@@ -126,6 +133,32 @@ async def _store(configuration: Configuration, stack: AsyncExitStack) -> Store:
     store = await open_store(configuration.state)
     stack.push_async_callback(store.close)
     return store
+
+
+async def _budgets(
+    configuration: Configuration, store: Store, containment: StoredContainment, member: Member, stack: AsyncExitStack
+) -> StoredBudgets:
+    """Start counting. A state in a file is this node's alone, so no other node has sessions."""
+    table = SpendingTable(store)
+    presences = None
+    if not store.sqlite:
+        count = partial(_sessions, member)
+        presences = Presences(table, node_name(configuration), count, time.time, speaks=member.first)
+    budgets = StoredBudgets(table, containment, time.time, presences)
+    bound(budgets, configuration)
+    await budgets.start()
+    stack.push_async_callback(budgets.stop)
+    return budgets
+
+
+def _sessions(member: Member, agent: str) -> int:
+    return member.counts.total(counted(PrincipalKind.AGENT, agent))
+
+
+def bound(budgets: StoredBudgets, configuration: Configuration) -> None:
+    """Put a configuration's budgets and quotas in force."""
+    limited = {agent.name for agent in configuration.agents if agent.max_sessions is not None}
+    budgets.reconfigure(bounds_of(configuration.budgets, configuration.agents), limited)
 
 
 def _identity(configuration: Configuration, store: Store) -> OidcIdentity:

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 import structlog
 
 from blastwall.app.advice import unset_variables
-from blastwall.app.build import Parts, build, control_of, hold_times, serve_control, served
+from blastwall.app.build import Parts, bound, build, control_of, hold_times, serve_control, served
 from blastwall.app.logs import set_up
 from blastwall.app.masks import masking_key
 from blastwall.app.metrics import GatewayMetrics
@@ -134,6 +134,7 @@ class Gateway:
         parts.policies.replace(plan.policies)
         parts.masking.replace(plan.masks, key)
         parts.vault.replace(configuration.resources)
+        bound(parts.budgets, configuration)
         parts.gate.set_hold(hold_times(configuration.hold))
         parts.gate.policy_changed()
         set_up(configuration.log)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from blastwall.cli.recorded_text import block, moment, visible
 from blastwall.model.effects import Effect
 from blastwall.model.events import (
+    BudgetSpent,
     Event,
     HoldEnded,
     HoldStarted,
@@ -73,6 +74,8 @@ def _statement(event: Event) -> list[str]:
             return [f"#{event.number} over its limit of {event.most:,} {what}; told: {visible(event.told)}"]
         case StatementFinished():
             return [f"#{event.number} {finished(event)}"]
+        case BudgetSpent():
+            return [f"budget spent; told: {visible(event.told)}"]
         case StatementWithdrawn():
             return [f"#{event.number} withdrawn by the client"]
         case _:

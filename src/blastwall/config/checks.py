@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import re2
 
+from blastwall.config.budgets import Budget
 from blastwall.config.credentials import CredentialSource
 from blastwall.config.document import Path
 from blastwall.config.model import Agent, Configuration, Issuer, ResourceSettings, User
@@ -49,11 +50,12 @@ def _is_address(text: str) -> bool:
 
 
 def _unique_names(configuration: Configuration) -> Iterator[Finding]:
-    named: Mapping[str, Sequence[Issuer | Agent | User | ResourceSettings]] = {
+    named: Mapping[str, Sequence[Issuer | Agent | User | ResourceSettings | Budget]] = {
         "issuers": configuration.issuers,
         "agents": configuration.agents,
         "users": configuration.users,
         "resources": configuration.resources,
+        "budgets": configuration.budgets,
     }
     for section, entries in named.items():
         seen: dict[str, int] = {}
@@ -136,6 +138,9 @@ def _groups_named(configuration: Configuration) -> Iterator[tuple[Path, str]]:
     for position, rule in enumerate(configuration.masking):
         for place, group in enumerate(rule.except_):
             yield ("masking", position, "except", place), group
+    for position, budget in enumerate(configuration.budgets):
+        for place, group in enumerate(budget.groups):
+            yield ("budgets", position, "groups", place), group
     for position, resource in enumerate(configuration.resources):
         for number, credential in enumerate(resource.credentials):
             for place, group in enumerate(credential.for_):
@@ -176,6 +181,20 @@ def _doubled(credentials: Sequence[CredentialSource]) -> Iterator[tuple[int, str
         groups = set(credential.for_) or {""}
         yield from ((number, group) for group in sorted(groups & seen))
         seen |= groups
+
+
+def _budgets(configuration: Configuration) -> Iterator[Finding]:
+    """Report budgets that nobody has, or that are for nothing."""
+    agents = [agent.name for agent in configuration.agents]
+    resources = [resource.name for resource in configuration.resources]
+    for position, budget in enumerate(configuration.budgets):
+        for place, agent in enumerate(budget.agents):
+            if agent not in agents:
+                problem = f"no agent is named {agent!r}" + did_you_mean(agent, agents)
+                yield ("budgets", position, "agents", place), problem
+        if budget.resource is not None and budget.resource not in resources:
+            problem = f"no resource is named {budget.resource!r}" + did_you_mean(budget.resource, resources)
+            yield ("budgets", position, "resource"), problem
 
 
 def _masked_resources(configuration: Configuration) -> Iterator[Finding]:
@@ -316,6 +335,7 @@ _CHECKS: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
     _known_groups,
     _one_credential_each,
     _tokens_over_tls,
+    _budgets,
     _masked_resources,
     _masked_columns,
     _listen_addresses,

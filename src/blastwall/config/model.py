@@ -21,8 +21,21 @@ from pydantic import (
 )
 
 from blastwall.config.azure import AzureIdentity, AzureSettings
+from blastwall.config.budgets import Budget
 from blastwall.config.credentials import CredentialSource, SecretSource
-from blastwall.config.types import Duration, File, Name, Network, NonEmpty, Period, Port, Size, Strict, text_beside
+from blastwall.config.types import (
+    Count,
+    Duration,
+    File,
+    Name,
+    Network,
+    NonEmpty,
+    Period,
+    Port,
+    Size,
+    Strict,
+    text_beside,
+)
 from blastwall.model.masks import MaskStyle
 from blastwall.model.resource import HostTarget, TlsMode
 
@@ -158,6 +171,12 @@ class Agent(Strict):
     session_max: Period | None = Field(None, description="A session of this agent ends after this time.")
     max_sessions: Annotated[int, Field(ge=1)] | None = Field(
         None, description="How many sessions this agent may have at once; default: no limit of its own."
+    )
+    logins_per_minute: Count | None = Field(
+        None, description="How many sessions this agent may begin in a minute; default: no limit."
+    )
+    statements_per_minute: Count | None = Field(
+        None, description="How many statements this agent may run in a minute, in all its sessions; default: no limit."
     )
 
 
@@ -394,6 +413,7 @@ class Configuration(Strict):
     masking_key: SecretSource | None = Field(
         None, description="The key of `hash` and `token`; default: made once and kept beside the state."
     )
+    budgets: list[Budget] = Field(default_factory=list, description="What an agent may take in all.")
     hold: HoldSettings = Field(default_factory=HoldSettings, description="How long a held statement waits.")
     passes: PassSettings = Field(default_factory=PassSettings, description="Passes.")
     limits: LimitSettings = Field(default_factory=LimitSettings, description="Bounds on connections, sizes and waits.")

@@ -11,6 +11,7 @@ from blastwall.gate.faults import described
 from blastwall.gate.journal import Journal, Unrecorded
 from blastwall.gate.ports import (
     Approvals,
+    Budgets,
     Containment,
     Identity,
     IPAddress,
@@ -42,6 +43,7 @@ class Gate:
         masking: what is hidden.
         containment: who is cut off.
         recorder: where sessions are recorded.
+        budgets: how much each principal may take in all.
         hold: how long held statements wait.
         clock: the time, in epoch seconds.
         binding_key: keys the hash that an approval is bound by; at least 32 bytes.
@@ -59,6 +61,7 @@ class Gate:
         masking: Masking,
         containment: Containment,
         recorder: Recorder,
+        budgets: Budgets,
         *,
         hold: HoldTimes,
         clock: Callable[[], float],
@@ -75,6 +78,7 @@ class Gate:
             vault=vault,
             approvals=approvals,
             masking=masking,
+            budgets=budgets,
             containment=containment,
             hold=hold,
             clock=clock,

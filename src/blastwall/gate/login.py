@@ -19,12 +19,16 @@ _LABEL = 63
 
 
 class Refused(Exception):
-    """The login is refused: `str()` for the operator, `told` for the client; `principal` where one was identified."""
+    """The login is refused: `str()` for the operator, `told` for the client; `principal` where one was identified.
 
-    def __init__(self, reason: str, told: str, principal: str = "") -> None:
+    `retry` is set where it may be admitted a little later.
+    """
+
+    def __init__(self, reason: str, told: str, principal: str = "", *, retry: bool = False) -> None:
         super().__init__(reason)
         self.told = told
         self.principal = principal
+        self.retry = retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,10 @@ class SlotHolder:
 
     def take(self, identified: Identified) -> bool:
         """Take it, unless the principal has none left."""
-        if not self._shared.slots.take(identified.principal, identified.max_sessions):
+        most = identified.max_sessions
+        if most is not None:
+            most -= self._shared.budgets.elsewhere(identified.principal)
+        if not self._shared.slots.take(identified.principal, most):
             return False
         self._principal = identified.principal
         return True
@@ -77,7 +84,10 @@ async def log_in(shared: Shared, facts: Facts, journal: Journal, slot: SlotHolde
     check_containment(shared, subject)
     if not slot.take(identified):
         told = wording.too_many(identified.principal.name, identified.max_sessions or 0)
-        raise Refused(f"too many sessions: {told}", told, identified.principal.name)
+        raise Refused(f"too many sessions: {told}", told, identified.principal.name, retry=True)
+    wait = shared.budgets.login(identified.principal)
+    if wait is not None:
+        raise Refused(f"too many logins: {wait}", wait, identified.principal.name, retry=True)
     rule_connect(shared, subject)
     credential = await _credential(shared, subject)
     deadline, over = _deadline(identified, opened)

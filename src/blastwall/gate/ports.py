@@ -194,6 +194,38 @@ class Containment(Protocol):
     def unwatch(self, session: str) -> None: ...
 
 
+# ── budgets ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Purse(Protocol):
+    """What one session spends. Both methods read and write memory only; they are called for every statement."""
+
+    def ask(self) -> str | None:
+        """Count a statement; return why the agent may run none now, None where it may.
+
+        A reason means that it may try again later: what was refused is not counted.
+        """
+
+    def spent(self) -> str | None:
+        """The reason for which nothing is allowed any more, None where the budget lasts."""
+
+    def spend(self, rows_read: int, rows_changed: int, masked_cells: int, bytes_out: int) -> str | None:
+        """Count what was taken; return what the client hears where a budget is spent by that."""
+
+
+class Budgets(Protocol):
+    """How much each principal may take in all, over all of its sessions, processes and nodes."""
+
+    def login(self, principal: Principal) -> str | None:
+        """Count a login; return why the principal may not log in now, None where it may. A refused one counts not."""
+
+    def elsewhere(self, principal: Principal) -> int:
+        """How many sessions the principal has at other nodes, as they last said."""
+
+    def purse(self, principal: Principal, resource: Resource) -> Purse:
+        """What a session of this principal's spends from."""
+
+
 # ── recording ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -252,6 +284,9 @@ class ResourceMeter(Protocol):
 
     def limited(self, limit: str) -> None:
         """A statement went over a row limit: "rows" or "affected"."""
+
+    def throttled(self, what: str) -> None:
+        """A quota refused a "login" or "statement"; or a "budget" was spent here."""
 
     def recording_failed(self) -> None:
         """A record could not be written."""

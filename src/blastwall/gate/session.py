@@ -30,6 +30,7 @@ from blastwall.protocols.contract import (
     Injected,
     Login,
     Repeat,
+    Streamed,
     Withdraw,
 )
 
@@ -187,6 +188,8 @@ class SessionGate:
 
     async def _refuse(self, refused: Refused) -> Answer:
         reason = str(refused)
+        if refused.retry:
+            self._meter.throttled("login")
         _log.info(
             "login_refused",
             session=self.session,
@@ -200,7 +203,7 @@ class SessionGate:
             await self._journal.written([event])
         except RecordingFailed:
             return Deny(wording.CANNOT_RECORD)
-        return Deny(refused.told)
+        return Deny(refused.told, refused.retry)
 
     # ── what the session reports ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -221,6 +224,11 @@ class SessionGate:
         """The session refused a statement that was allowed."""
         if self._statements is not None and not self._closed:
             self._statements.refused(refused)
+
+    def streamed(self, streamed: Streamed) -> None:
+        """A part of a statement's answer was sent."""
+        if self._statements is not None and not self._closed:
+            self._statements.streamed(streamed)
 
     def exceeded(self, exceeded: Exceeded) -> None:
         """A statement went over a row limit, and is undone."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from blastwall.gate.ports import Approvals, Containment, Identity, IPAddress, Masking, Policy, Vault
-from blastwall.model.principal import Principal
+from blastwall.gate.ports import Approvals, Budgets, Containment, Identity, IPAddress, Masking, Policy, Vault
+from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Resource
 from blastwall.workers import Counts
 
@@ -38,7 +38,7 @@ class Slots:
 
     def take(self, principal: Principal, most: int | None) -> bool:
         """Count one more session, unless there are `most` already."""
-        who = _counted(principal)
+        who = counted(principal.kind, principal.name)
         taken = self._counts.add(who, +1)
         if most is None or taken <= most:
             return True
@@ -47,11 +47,12 @@ class Slots:
 
     def release(self, principal: Principal) -> None:
         """Count one less."""
-        self._counts.add(_counted(principal), -1)
+        self._counts.add(counted(principal.kind, principal.name), -1)
 
 
-def _counted(principal: Principal) -> str:
-    return f"sessions of {principal.kind.value} {principal.name}"
+def counted(kind: PrincipalKind, name: str) -> str:
+    """The name by which a principal's sessions are counted over a node's processes."""
+    return f"sessions of {kind.value} {name}"
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class Shared:
     vault: Vault
     approvals: Approvals
     masking: Masking
+    budgets: Budgets
     containment: Containment
     hold: HoldTimes
     clock: Callable[[], float]

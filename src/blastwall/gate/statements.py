@@ -24,6 +24,7 @@ from blastwall.gate.login import Admitted
 from blastwall.gate.ports import Hold, RecordingFailed, ResourceMeter
 from blastwall.gate.shared import Facts, Shared
 from blastwall.model.events import (
+    BudgetSpent,
     Event,
     HoldEnded,
     HoldStarted,
@@ -49,6 +50,7 @@ from blastwall.protocols.contract import (
     Refused,
     Repeat,
     Standing,
+    Streamed,
 )
 
 Reply = Callable[[int, Answer], None]
@@ -101,6 +103,8 @@ class Statements:
         self._subject = admitted.subject
         self._deadline = admitted.deadline if admitted.deadline is not None else float("inf")
         self._over = admitted.over
+        self._purse = shared.budgets.purse(admitted.subject.principal, facts.resource)
+        self._streamed: dict[int, Streamed] = {}
         self._waiting: dict[int, float] = {}
         self._running: dict[int, float] = {}
         self._holds: dict[int, asyncio.Task[None]] = {}
@@ -119,7 +123,7 @@ class Statements:
         number, statement = question.number, question.statement
         redacted = self._shared.masking.redact(self._facts.resource, statement)
         asked = asked_event(number, statement, redacted, now)
-        ruling = self._rule(statement, now)
+        ruling = self._throttled(statement) or self._rule(statement, now)
         self._meter.ruled(ruling.decision)
         if ruling.decision is Decision.HOLD:
             if statement.stage is Stage.EXECUTE:
@@ -133,7 +137,7 @@ class Statements:
         """Answer a statement whose answer may stand; where it does not, have it asked as a whole."""
         standing = repeat.standing
         now = self._shared.clock()
-        if not isinstance(standing, Answered) or not self._stands(standing, now):
+        if not isinstance(standing, Answered) or not self._stands(standing, now) or self._waits(standing.statement):
             reply(number, AskWhole())
             return
         parameters = standing.statement.parameters
@@ -145,19 +149,34 @@ class Statements:
 
     def _stands(self, standing: Answered, now: float) -> bool:
         """Whether all that the answer depended on is as it was. A part of the recording refers to itself only."""
-        subject = self._subject
         return (
             standing.generation == self._shared.generation
             and standing.part == self._journal.part
-            and now < self._deadline
-            and self._shared.containment.against(subject.principal, subject.resource) is None
+            and self._cut(now) is None
         )
+
+    def _waits(self, statement: Statement) -> str | None:
+        """Count a statement that is to run; where it is one too many, why it must wait."""
+        return self._purse.ask() if statement.stage is Stage.EXECUTE else None
+
+    def _throttled(self, statement: Statement) -> Ruling | None:
+        """Count a statement; where it is one too many, the ruling against it."""
+        wait = self._waits(statement)
+        if wait is None:
+            return None
+        self._meter.throttled("statement")
+        return Ruling(Decision.DENY, wait, version=self._shared.policy.version, retry=True)
+
+    def _cut(self, now: float) -> str | None:
+        """Why nothing is allowed now, whatever policy says: contained, a budget spent, the session's time over."""
+        cut = self._shared.containment.against(self._subject.principal, self._subject.resource)
+        if cut is None:
+            cut = self._purse.spent()
+        return self._over if cut is None and now >= self._deadline else cut
 
     def _rule(self, statement: Statement, now: float) -> Ruling:
         shared, subject = self._shared, self._subject
-        cut = shared.containment.against(subject.principal, subject.resource)
-        if cut is None and now >= self._deadline:
-            cut = self._over
+        cut = self._cut(now)
         if cut is not None:
             return Ruling(Decision.DENY, cut, version=shared.policy.version)
         return shared.policy.rule(subject, shared.masking.judged(subject.principal, self._facts.resource, statement))
@@ -173,7 +192,7 @@ class Statements:
             else:
                 answer = Allow(mask, ruling.obligations)
         else:
-            answer = Deny(wording.denied(ruling))
+            answer = Deny(wording.denied(ruling), ruling.retry)
             events.append(StatementRefused(self._shared.clock(), question.number, answer.reason))
         self._journal.write(events, partial(self._settle, question.number, question.reply, answer))
 
@@ -276,6 +295,7 @@ class Statements:
     def finished(self, finished: Finished) -> None:
         """The resource's answer ended."""
         now = self._shared.clock()
+        self._spend(Streamed(finished.number, finished.rows, finished.bytes, sum(finished.masked.values())), finished)
         seconds = max(0.0, now - self._running.pop(finished.number, now))
         self._meter.finished(seconds, finished.masked)
         event = StatementFinished(
@@ -289,6 +309,25 @@ class Statements:
             masked=finished.masked,
         )
         self._note([event])
+
+    def streamed(self, streamed: Streamed) -> None:
+        """A part of the answer was sent."""
+        self._spend(streamed)
+        self._streamed[streamed.number] = streamed
+        if len(self._streamed) > _MOST_RUNNING:
+            del self._streamed[next(iter(self._streamed))]
+
+    def _spend(self, so_far: Streamed, finished: Finished | None = None) -> None:
+        """Charge what was sent since the last time."""
+        before = self._streamed.pop(so_far.number, None) if self._streamed else None
+        affected = finished.affected or 0 if finished is not None else 0
+        rows, masked, size = so_far.rows, so_far.masked, so_far.bytes
+        if before is not None:
+            rows, masked, size = rows - before.rows, masked - before.masked, size - before.bytes
+        told = self._purse.spend(rows, affected, masked, size)
+        if told is not None:
+            self._meter.throttled("budget")
+            self._note([BudgetSpent(self._shared.clock(), told)])
 
     def exceeded(self, exceeded: Exceeded) -> None:
         """The statement went over a row limit."""

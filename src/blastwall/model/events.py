@@ -161,6 +161,14 @@ class StatementLimited:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetSpent:
+    """What this session took has spent its agent's budget: the agent is contained. `told` is what the client hears."""
+
+    at: float
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatementFinished:
     """The resource's answer ended. `seconds` counts from the ask; `masked` is cells hidden, by rule name."""
 
@@ -196,6 +204,7 @@ Event = (
     | StatementWithdrawn
     | StatementInjected
     | StatementLimited
+    | BudgetSpent
     | StatementFinished
     | SessionClosed
 )

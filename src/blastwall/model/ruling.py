@@ -55,7 +55,7 @@ class Ruling:
     """The most restrictive answer over a statement's effects.
 
     `policies` are the ids that decided; `version` names the policy set (a digest); `reason` is said to the client and
-    names no policy's text.
+    names no policy's text. `retry` is set where a quota refused what policy may allow a little later.
     """
 
     decision: Decision
@@ -64,3 +64,4 @@ class Ruling:
     version: str = ""
     obligations: Obligations = NONE
     observed: tuple[Observation, ...] = ()
+    retry: bool = False

@@ -120,9 +120,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """Refused. `reason` is said to the client in its own protocol."""
+    """Refused. `reason` is said to the client in its own protocol; `retry` where the same may be allowed later."""
 
     reason: str
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +275,16 @@ class Injected:
 
 
 @dataclass(frozen=True, slots=True)
+class Streamed:
+    """So much of the answer to statement `number` has been sent so far. Said now and then, and at a session's end."""
+
+    number: int
+    rows: int
+    bytes: int
+    masked: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The resource's answer to statement `number` ended. `masked` counts hidden cells by rule name."""
 
@@ -317,6 +328,7 @@ Output = (
     | Refused
     | Exceeded
     | Injected
+    | Streamed
     | Finished
     | Close
     | Answered

@@ -25,6 +25,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "statement_withdrawn": events.StatementWithdrawn,
     "statement_injected": events.StatementInjected,
     "statement_limited": events.StatementLimited,
+    "budget_spent": events.BudgetSpent,
     "statement_finished": events.StatementFinished,
     "session_closed": events.SessionClosed,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blastwall.model.events import (
+    BudgetSpent,
     Event,
     LoginAsked,
     LoginRefused,
@@ -340,7 +341,7 @@ def _words(event: Event) -> Iterator[str]:
             yield from (value for value in event.parameters if value is not None)
         case StatementInjected():
             yield event.text
-        case StatementRefused() | StatementLimited():
+        case StatementRefused() | StatementLimited() | BudgetSpent():
             yield event.told
         case StatementRuled():
             yield event.ruling.reason

@@ -34,6 +34,7 @@ class ResourceMetrics:
         "seconds",
         "sessions",
         "sessions_total",
+        "throttled_by",
         "warm",
     )
 
@@ -46,6 +47,7 @@ class ResourceMetrics:
         self.rulings: Counter[Decision] = Counter()
         self.masked: Counter[str] = Counter()
         self.limits: Counter[str] = Counter()
+        self.throttled_by: Counter[str] = Counter()
         self.durations = [0] * (len(_SECONDS) + 1)
         self.seconds = 0.0
 
@@ -73,6 +75,9 @@ class ResourceMetrics:
 
     def limited(self, limit: str) -> None:
         self.limits[limit] += 1
+
+    def throttled(self, what: str) -> None:
+        self.throttled_by[what] += 1
 
     def recording_failed(self) -> None:
         self.recording_failures += 1
@@ -157,6 +162,7 @@ _COUNTERS: tuple[tuple[str, str, tuple[str, ...], _Read], ...] = (
     ("blastwall_statements", "Statements by ruling.", ("ruling",), lambda of: _each(of.rulings)),
     ("blastwall_masked_cells", "Cells hidden, by rule.", ("rule",), lambda of: _each(of.masked)),
     ("blastwall_limited_statements", "Statements over a row limit.", ("limit",), lambda of: _each(of.limits)),
+    ("blastwall_throttled", "Refusals by quotas, and budgets spent.", ("what",), lambda of: _each(of.throttled_by)),
     (
         "blastwall_received_bytes",
         "Bytes received, by where they came from.",

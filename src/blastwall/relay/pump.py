@@ -30,6 +30,7 @@ from blastwall.protocols.contract import (
     ProtocolSession,
     Refused,
     Side,
+    Streamed,
     Withdraw,
 )
 from blastwall.relay.carrier import Carrier
@@ -113,7 +114,7 @@ class Pump(Carrier):
                 self._gate.refused(output)
             case Withdraw():
                 self._withdraw(output)
-            case Exceeded() | Injected():
+            case Exceeded() | Injected() | Streamed():
                 self._note(output)
             case Admitted():
                 self._admitted = True
@@ -134,8 +135,10 @@ class Pump(Carrier):
             case _:
                 raise TypeError(f"a session gives no {type(output).__name__}")
 
-    def _note(self, output: Exceeded | Injected) -> None:
-        if isinstance(output, Exceeded):
+    def _note(self, output: Exceeded | Injected | Streamed) -> None:
+        if isinstance(output, Streamed):
+            self._gate.streamed(output)
+        elif isinstance(output, Exceeded):
             self._gate.exceeded(output)
         else:
             self._gate.injected(output)

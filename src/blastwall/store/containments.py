@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import delete, insert, or_, select, update
 
 from blastwall.store.table import Table, whole
-from blastwall.store.tables import containments
+from blastwall.store.tables import containments, spending
 
 _KEEP_SECONDS = 30 * 86_400
 
@@ -58,14 +58,18 @@ class ContainmentTable(Table):
 
     @whole
     async def lift(self, kind: Kind, name: str, by: str, at: float) -> bool:
-        """Lift what is in force against this name; False where nothing is."""
+        """Lift what is in force against this name; False where nothing is. An agent begins with its budgets unspent."""
         lifting = (
             update(containments)
             .where(containments.c.kind == kind.value, containments.c.name == name, containments.c.lifted.is_(None))
             .values(lifted=at, lifted_by=by)
         )
+        fresh = delete(spending).where(spending.c.kind == kind.value, spending.c.name == name)
         async with self.store.write() as connection:
-            return (await connection.execute(lifting)).rowcount > 0
+            lifted = (await connection.execute(lifting)).rowcount > 0
+            if lifted:
+                await connection.execute(fresh)
+            return lifted
 
     @whole
     async def in_force(self, now: float) -> tuple[Contained, ...]:

@@ -5,7 +5,7 @@ Times are seconds since the epoch, UTC.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData(
     naming_convention={
@@ -56,4 +56,31 @@ containments = Table(
     Column("lifted", Float, nullable=True),
     Column("lifted_by", String(128), nullable=True),
     Index("ix_containments_lifted", "lifted", "ends"),
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("kind", String(8), primary_key=True),
+    Column("name", String(63), primary_key=True),
+    Column("resource", String(63), primary_key=True, comment="empty where all resources count together"),
+    Column("period", Integer, primary_key=True, comment="length of the window in seconds"),
+    Column("start", BigInteger, primary_key=True, comment="when the window began"),
+    Column("rows_read", BigInteger, nullable=False),
+    Column("rows_changed", BigInteger, nullable=False),
+    Column("masked_cells", BigInteger, nullable=False),
+    Column("bytes_out", BigInteger, nullable=False),
+    Column("statements", BigInteger, nullable=False),
+    Column("logins", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False, comment="from then on no window reaches back to it"),
+    Index("ix_spending_ends", "ends"),
+)
+
+presences = Table(
+    "presences",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("name", String(63), primary_key=True, comment="the agent"),
+    Column("sessions", Integer, nullable=False),
+    Column("at", Float, nullable=False, comment="when the node last said so"),
 )

@@ -177,7 +177,8 @@ class Conversation:
         elif isinstance(answer, Allow):
             self._allowed(waiting, one, answer, outputs)
         elif isinstance(answer, Deny):
-            code = waiting.verdict[0] if waiting.verdict else errors.INSUFFICIENT_PRIVILEGE
+            refused = errors.CONFIGURATION_LIMIT if answer.retry else errors.INSUFFICIENT_PRIVILEGE
+            code = waiting.verdict[0] if waiting.verdict else refused
             self._refused(waiting, one, code, answer.reason, outputs)
         else:
             outputs.append(Withdraw(number))

@@ -40,7 +40,7 @@ from blastwall.protocols.postgres.messages import affected_rows, decode_command_
 from blastwall.protocols.postgres.pipeline import Entry, Known, Owed, Portal, Prepared, Running
 from blastwall.protocols.postgres.requests import Requests
 from blastwall.protocols.postgres.responses import Responses
-from blastwall.protocols.postgres.rows import CatalogTooOld
+from blastwall.protocols.postgres.rows import STRIDE, CatalogTooOld, sent_of
 from blastwall.protocols.postgres.runs import run_of_rows, uint32
 from blastwall.protocols.postgres.values import recorded_value
 from blastwall.sql.postgres import NameState, facts
@@ -293,6 +293,7 @@ class Lane:
                 return self._finish(buffer, start, position, outputs)
         self._pass(buffer, start, position, outputs)
         responses.carry = buffer[position:] if position < size else b""
+        outputs += self.streamed(STRIDE)
         return outputs
 
     @staticmethod
@@ -325,6 +326,10 @@ class Lane:
         main.rows += rows
         main.bytes += stop - position
         return stop, None
+
+    def streamed(self, stride: int = 0) -> list[Output]:
+        """How much of the result under way was sent, where that is `stride` bytes more than was last said."""
+        return sent_of(self._main, stride) if self.open and self._main is not None else []
 
     def _step(self, kind: int, body: bytes) -> bool:
         """Follow the table; False where the ordinary way must see to this message."""

@@ -54,7 +54,8 @@ class Running:
 
     `text` is the whole text that `classified` has its offsets in. `limit_rows` and `limit_affected` bound the rows that
     it may give and change; `given` is how many of them an earlier asking of the same portal has given. `standing` is an
-    answer that stands, and `moment` the state in which it was asked for.
+    answer that stands, and `moment` the state in which it was asked for. `said` is how many bytes were last
+    reported as streamed.
     """
 
     number: int
@@ -64,6 +65,7 @@ class Running:
     guarded: bool = False
     rows: int = 0
     bytes: int = 0
+    said: int = 0
     plan: MaskPlan | None = None
     planned: bool = False
     width: int = 0

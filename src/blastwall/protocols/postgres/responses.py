@@ -37,6 +37,7 @@ from blastwall.protocols.postgres.rows import (
     copying,
     current,
     head,
+    sent_of,
 )
 from blastwall.wire.inbox import HEADER
 from blastwall.wire.reader import Malformed
@@ -125,6 +126,7 @@ class Responses:
         self._dirty = 0
         start = self._walk(buffer, position, outputs)
         self.carry = buffer[start:]
+        outputs += self.rows.streamed()
         return outputs
 
     def _walk(self, buffer: bytes, position: int, outputs: list[Output]) -> int:
@@ -335,10 +337,10 @@ class Responses:
             self.catalog_changed = True
 
     def _portal_suspended(self, body: bytes) -> Handled:
-        head(self._shared, Owed.EXECUTE)
+        running = current(head(self._shared, Owed.EXECUTE))
         self._pop()
-        after: list[Output] = []
-        return PASS if self._shared.limits.suspend(after) else Handled(b"", after)
+        after = sent_of(running)
+        return Handled(None if self._shared.limits.suspend(after) else b"", after)
 
     # ── errors and notices ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from blastwall.masking.plan import MaskPlan
+from blastwall.protocols.contract import Output, Streamed
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.copy_rows import CopyMask
 from blastwall.protocols.postgres.messages import Field, decode_data_row, encode_data_row, format_of, frame
@@ -18,6 +19,8 @@ from blastwall.wire.reader import Malformed
 
 DATA_ROW, COPY_DATA = ord("D"), ord("d")
 LENGTH_FIELD = 4
+STRIDE = 64 << 10
+"""After so many bytes of a result it is said how much was sent, for the sake of budgets."""
 
 
 class CatalogTooOld(Exception):
@@ -106,6 +109,10 @@ class Rows:
             raise Malformed("a row of another width than its description")
         return encode_data_row(row) if plan.mask(row) else None
 
+    def streamed(self) -> list[Output]:
+        """How much of the result under way was sent, where that is much more than was last said."""
+        return [] if self.running is None else sent_of(self.running, STRIDE)
+
     def end(self) -> None:
         """Another message than a row arrived."""
         self.running = None
@@ -146,6 +153,16 @@ class Rows:
         if not fields and running.rules:
             raise Malformed("rows without their description")
         self.describe(running, fields, formats)
+
+
+def sent_of(running: Running, stride: int = 0) -> list[Output]:
+    """How much of a statement's result was sent, where that is more than `stride` bytes beyond what was last said."""
+    if running.bytes - running.said <= stride:
+        return []
+    running.said = running.bytes
+    plan = running.plan if running.copy is None else running.copy.plan
+    masked = sum(plan.counts.values()) if plan is not None else 0
+    return [Streamed(running.number, running.rows, running.bytes, masked)]
 
 
 def head(conversation: Conversation, *owed: Owed) -> Entry:

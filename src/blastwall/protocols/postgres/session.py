@@ -50,6 +50,7 @@ from blastwall.protocols.postgres.messages import TERMINATE, encode_parameter_st
 from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.requests import Requests
 from blastwall.protocols.postgres.responses import Responses, check_parameter
+from blastwall.protocols.postgres.rows import sent_of
 from blastwall.protocols.postgres.server_handshake import HandshakeFailed
 from blastwall.protocols.postgres.settings import search_path_setting, upstream_parameters
 from blastwall.protocols.postgres.startup import (
@@ -271,6 +272,8 @@ class PostgresSession:
         return outputs
 
     def _login_answer(self, answer: Answer) -> list[Output]:
+        if isinstance(answer, Deny) and answer.retry:
+            return refuse_start(errors.TOO_MANY_CONNECTIONS, answer.reason)
         if isinstance(answer, Deny):
             self._phase, early = _Phase.STARTING, self._early
             self._early = b""
@@ -447,9 +450,16 @@ class PostgresSession:
         return self._host_failed("the connection was lost")
 
     def _ended(self, outputs: list[Output]) -> list[Output]:
-        """Cut after the first Close: nothing follows it."""
+        """Cut after the first Close: nothing follows it. What was sent of an unfinished answer is said before it."""
         for position, output in enumerate(outputs):
             if isinstance(output, Close):
                 self._phase = _Phase.CLOSED
-                return outputs[: position + 1]
+                return [*outputs[:position], *self._unfinished(), output]
         return outputs
+
+    def _unfinished(self) -> list[Output]:
+        """How much was sent of results that will not come to their end."""
+        if self._conversation is None or self._lane is None:
+            return []
+        owed = [running for entry in self._conversation.pipeline for running in entry.running if not running.done]
+        return self._lane.streamed() + [said for running in owed for said in sent_of(running)]

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import asyncio
+
+from blastwall.store import Store
+from blastwall.store.containments import Contained, ContainmentTable, Kind
+from blastwall.store.spending import Account, Amounts, SpendingTable
+
+HOURLY = Account("agent", "shop-ci", "pg-prod", 3600)
+ALL = Account("agent", "shop-ci", "", 60)
+
+
+async def test_what_several_processes_spend_adds_up(store: Store) -> None:
+    table = SpendingTable(store)
+    spent = {(HOURLY, 7200): (1, 2, 3, 4, 5, 6), (ALL, 7200): (0, 0, 0, 0, 1, 0)}
+    await asyncio.gather(*(table.add(spent) for _ in range(5)))
+    assert await table.read(7260.0) == {
+        (HOURLY, 7200): Amounts(5, 10, 15, 20, 25, 30),
+        (ALL, 7200): Amounts(0, 0, 0, 0, 5, 0),
+    }
+
+
+async def test_amounts_beyond_32_bits_are_kept(store: Store) -> None:
+    table = SpendingTable(store)
+    for _ in range(2):
+        await table.add({(HOURLY, 0): (0, 0, 0, 1 << 40, 0, 0)})
+    assert (await table.read(0.0))[HOURLY, 0].bytes_out == 1 << 41
+
+
+async def test_a_window_matters_until_the_one_after_it_has_ended(store: Store) -> None:
+    table = SpendingTable(store)
+    await table.add({(HOURLY, 3600): (1, 0, 0, 0, 0, 0)})
+    assert await table.read(10_799.0)
+    assert not await table.read(10_800.0)
+    await table.forget(10_799.0)
+    assert await table.read(0.0)
+    await table.forget(10_800.0)
+    assert not await table.read(0.0)
+
+
+async def test_lifting_a_containment_leaves_the_agent_its_whole_budget(store: Store) -> None:
+    table, containments = SpendingTable(store), ContainmentTable(store)
+    other = Account("agent", "other", "", 60)
+    await table.add({(HOURLY, 0): (9, 0, 0, 0, 0, 0), (other, 0): (9, 0, 0, 0, 0, 0)})
+    await containments.add(Contained(Kind.AGENT, "shop-ci", "budget", "blastwall", 1.0))
+    assert not await containments.lift(Kind.AGENT, "nobody", "ana", 2.0)
+    assert len(await table.read(0.0)) == 2
+    assert await containments.lift(Kind.AGENT, "shop-ci", "ana", 2.0)
+    assert set(await table.read(0.0)) == {(other, 0)}
+
+
+async def test_sessions_at_other_nodes_are_added_up_while_they_say_so(store: Store) -> None:
+    table = SpendingTable(store)
+    await table.say("a", {"shop-ci": 2, "other": 1}, 100.0)
+    await table.say("b", {"shop-ci": 3}, 110.0)
+    await table.say("c", {"shop-ci": 5}, 50.0)
+    assert await table.elsewhere("a", 90.0) == {"shop-ci": 3}
+    assert await table.elsewhere("d", 90.0) == {"shop-ci": 5, "other": 1}
+    await table.say("a", {"other": 1}, 120.0)
+    assert await table.elsewhere("d", 90.0) == {"shop-ci": 3, "other": 1}
