@@ -5,7 +5,7 @@ ARGS ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock servers environment clean format docs
+.PHONY: help demo test drivers check bench lock servers environment clean format docs
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z]*\): *[a-z]* *## /\1	/p; s/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | sort -u | expand -t 14
@@ -25,6 +25,9 @@ check: environment  ## Format, lint, types, architecture, docs
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 	$(VENV)/python tools/check_docs.py
+
+drivers: servers  ## Run the drivers' own test suites, directly and through the gateway
+	@$(VENV)/python -m pytest tests/drivers $(ARGS)
 
 bench: environment  ## Compare direct, PgBouncer and Blastwall; QUICK=1 takes under a minute
 	@$(VENV)/python -m blastwall.testing.setup bench

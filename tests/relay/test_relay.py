@@ -91,9 +91,23 @@ async def test_connections_are_limited_and_given_back(make_site: MakeSite) -> No
     first, _second = await site.logged_in(), await site.connect()
     await eventually(lambda: site.relay.connections == 2)
     third = await site.connect()
+    assert "as many connections as it accepts" in await third.log_in()
     assert await third.at_end()
     first.abort()
     await eventually(lambda: site.relay.connections == 1)
+    await site.logged_in()
+
+
+async def test_only_so_many_are_told_that_there_are_too_many(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(FAST, connections=2))
+    first = await site.logged_in()
+    others = [await site.connect() for _ in range(3)]
+    await eventually(lambda: site.relay.connections == 4)
+    beyond = await site.connect()
+    assert await beyond.at_end()
+    for client in (first, *others):
+        client.abort()
+    await eventually(lambda: site.relay.connections == 0)
     await site.logged_in()
 
 

@@ -355,6 +355,7 @@ class Opening:
     `entropy(n)` returns n unguessable bytes (injected, so that a conversation can be replayed in a test).
     `plain_text` allows a client without TLS: set only for a loopback listener whose configuration says so.
     `warm` says that connections may be parked and adopted; a protocol that never does may ignore it.
+    `full` says why nobody is let in now: the session tells its client so, in its protocol, and ends.
     """
 
     session: str
@@ -363,6 +364,7 @@ class Opening:
     limits: Limits = Limits()
     plain_text: bool = False
     warm: bool = False
+    full: str = ""
 
 
 class ProtocolSession(Protocol):

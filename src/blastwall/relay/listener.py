@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from blastwall.relay.warm import WarmLimits
 
 _log = structlog.get_logger(__name__)
 _BACKLOG = 1024
+_FULL = "the gateway has as many connections as it accepts (limits.connections); try again later"
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -52,11 +54,19 @@ class Served:
         return (self.address, self.port)
 
 
+class Entrance(Enum):
+    """Whether a client is let in, told that there are too many, or cut off."""
+
+    OPEN = auto()
+    FULL = auto()
+    SHUT = auto()
+
+
 class Room(Protocol):
     """Where there is room for so many clients."""
 
-    def enter(self) -> bool:
-        """Take a place; False where none is left."""
+    def enter(self) -> Entrance:
+        """Take a place, unless the entrance is shut."""
 
     def leave(self) -> None:
         """Give back the place of a client that did not get a pump."""
@@ -118,14 +128,16 @@ class Listener:
     def _accept(self, client: Stream) -> None:
         resource = self.served.resource
         source = _source(client)
-        if source is None or not self._room.enter():
+        entrance = self._room.enter() if source is not None else Entrance.SHUT
+        if entrance is not Entrance.OPEN:
             _log.warning("connection_refused", resource=resource.name, source=str(source), reason="too many")
+        if source is None or entrance is Entrance.SHUT:
             client.abort()
             return
         session_id = new_session_id(time.time())
-        served = self.served
+        served, full = self.served, "" if entrance is Entrance.OPEN else _FULL
         opening = Opening(
-            session_id, resource, secrets.token_bytes, served.sizes, served.plain_text, self.around.warm.wanted
+            session_id, resource, secrets.token_bytes, served.sizes, served.plain_text, self.around.warm.wanted, full
         )
         try:
             pump = Pump(session_id, self.served.kind.session(opening), self.around)
@@ -135,7 +147,7 @@ class Listener:
             self._room.leave()
             client.abort()
         else:
-            pump.begin(client, gate)
+            pump.begin(client, gate, full)
             self._room.admit(pump)
             _log.info("session_opened", session=session_id, resource=resource.name, source=str(source))
 

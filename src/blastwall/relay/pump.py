@@ -24,6 +24,7 @@ from blastwall.protocols.contract import (
     Injected,
     Interrupt,
     Isolate,
+    Login,
     Lookup,
     Output,
     Park,
@@ -68,6 +69,7 @@ class Pump(Carrier):
     """Moves one session, from `begin` to its last connection's end."""
 
     _gate: SessionGate
+    _full: str
 
     def __init__(self, name: str, session: ProtocolSession, around: Surroundings) -> None:
         super().__init__(session, name, around.resource, around.upstream_tls, around.limits)
@@ -85,9 +87,10 @@ class Pump(Carrier):
         self._client_gone: asyncio.TimerHandle | None = None
         self._ending: asyncio.TimerHandle | None = None
 
-    def begin(self, client: Stream, gate: SessionGate) -> None:
-        """Take over the client's connection."""
+    def begin(self, client: Stream, gate: SessionGate, full: str = "") -> None:
+        """Take over the client's connection; `full` says why it is not let in whatever it shows."""
         self._gate = gate
+        self._full = full
         self._streams[CLIENT] = client
         client.owner = self
 
@@ -97,8 +100,7 @@ class Pump(Carrier):
         """See `Carrier`."""
         match output:
             case Ask():
-                self._stopwatch.ask(output)
-                self._gate.ask(output, self._reply)
+                self._ask(output)
             case Finished():
                 self._stopwatch.end(output.number, self._loop.time())
                 self._gate.finished(output)
@@ -166,6 +168,13 @@ class Pump(Carrier):
         stream = self._streams.get(order.upstream)
         if stream is not None:
             stream.queue(order.farewell)
+
+    def _ask(self, ask: Ask) -> None:
+        self._stopwatch.ask(ask)
+        if self._full and isinstance(ask.question, Login):
+            self._reply(ask.number, Deny(self._full))
+        else:
+            self._gate.ask(ask, self._reply)
 
     def _reply(self, number: int, answer: Answer) -> None:
         if isinstance(answer, Deny):

@@ -14,7 +14,7 @@ from blastwall.relay.certificates import ServerTls, UpstreamTls
 from blastwall.relay.companions import Companions, Setting
 from blastwall.relay.interrupts import Interrupts
 from blastwall.relay.limits import RelayLimits
-from blastwall.relay.listener import Listener, Served
+from blastwall.relay.listener import Entrance, Listener, Served
 from blastwall.relay.pump import Pump, Surroundings
 from blastwall.relay.warm import WarmConnections, WarmLimits
 from blastwall.sandbox import Sandboxes
@@ -22,6 +22,8 @@ from blastwall.workers import Member
 
 _log = structlog.get_logger(__name__)
 _SHUTTING_DOWN = "the gateway is shutting down; connect again"
+_TOLD = 64
+"""Clients too many that are still heard, to tell them why they are turned away; what comes beyond them is cut off."""
 _DRAIN_STEP = 0.05
 _INTERRUPT = "interrupt"
 _CONNECTIONS = "connections"
@@ -153,14 +155,18 @@ class Relay:
 
     # ── room for clients ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def enter(self) -> bool:
+    def enter(self) -> Entrance:
         """See `listener.Room`."""
         if self._draining:
-            return False
-        if self._member.counts.add(_CONNECTIONS, +1) <= self._limits.connections:
-            return True
+            return Entrance.SHUT
+        most = self._limits.connections
+        taken = self._member.counts.add(_CONNECTIONS, +1)
+        if taken <= most:
+            return Entrance.OPEN
+        if taken <= most + min(_TOLD, most):
+            return Entrance.FULL
         self.leave()
-        return False
+        return Entrance.SHUT
 
     def leave(self) -> None:
         """See `listener.Room`."""

@@ -103,6 +103,18 @@ def installations() -> tuple[Installation, ...]:
     return tuple(found for bindir in _bindirs() if (found := _inspect(bindir)) is not None)
 
 
+def find_suite(driver: str) -> Path:
+    """Return the folder that holds a driver's own tests, as its source distribution has them.
+
+    Raises:
+        ServerMissing: they are not there.
+    """
+    folder = SERVERS / "suites" / driver
+    if not (folder / "tests").is_dir():
+        raise ServerMissing(f"{driver}'s own tests are not here; run `make servers`, which fetches them")
+    return folder
+
+
 def belongings(bindir: Path) -> tuple[Path, tuple[Path, ...]]:
     """Return the folder that programs find their files relative to, and what of it they need."""
     if bindir.is_relative_to(_UNPACKED):

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from blastwall.testing.servers import (
     find_any_postgres,
     find_postgres,
     find_program,
+    find_suite,
     installations,
 )
 
@@ -122,6 +124,28 @@ def from_pypi() -> None:
     _run([sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", locked])
 
 
+def suites_from_pypi() -> None:
+    """Fetch the source distributions of `requirements/suites.txt` and keep their tests, not their packages.
+
+    What runs is then the installed driver. Preparing psycopg2's distribution asks `pg_config` of PostgreSQL 15.
+    """
+    folder = SERVERS / "suites"
+    folder.mkdir(parents=True, exist_ok=True)
+    locked = CHECKOUT / "requirements" / "suites.txt"
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--require-hashes"]
+    _run([*pip, "--dest", folder, "-r", locked], path=find_postgres("15").bindir)
+    for archive in folder.glob("*.tar.gz"):
+        with tarfile.open(archive) as packed:
+            packed.extractall(folder, filter="data")
+        unpacked = folder / archive.name.removesuffix(".tar.gz")
+        target = folder / unpacked.name.rpartition("-")[0]
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+        (unpacked / "tests").rename(target / "tests")
+        shutil.rmtree(unpacked)
+        archive.unlink()
+
+
 def needs(purpose: str) -> Sequence[Need]:
     """Return what a purpose (`demo`, `tests` or `bench`) needs.
 
@@ -160,9 +184,15 @@ def needs(purpose: str) -> Sequence[Need]:
         (("Debian", from_debian("pgbouncer")),),
         "apt install pgbouncer",
     )
+    suite = Need(
+        "psycopg2's own tests",
+        lambda: find_suite("psycopg2"),
+        (("PyPI", suites_from_pypi),),
+        "unpack `tests` of psycopg2's source distribution into .servers/suites/psycopg2",
+    )
     return {
         "demo": (any_server, psql),
-        "tests": (server15, newest, psql, pgbench, pgbouncer),
+        "tests": (server15, newest, psql, pgbench, pgbouncer, suite),
         "bench": (server15, psql, pgbench, pgbouncer),
     }[purpose]
 
@@ -184,17 +214,18 @@ def _apt_options(folder: Path) -> list[str]:
     return ["--quiet", *(part for name, value in settings.items() for part in ("-o", f"{name}={value}"))]
 
 
-def _run(command: Sequence[str | Path], cwd: Path = CHECKOUT) -> None:
-    """Run a command in silence.
+def _run(command: Sequence[str | Path], cwd: Path = CHECKOUT, path: Path | None = None) -> None:
+    """Run a command in silence; `path` is where its programs are looked for before PATH.
 
     Raises:
         SetUpFailed: it ended with another code than 0, or is not installed.
     """
+    places = [str(path) if path else "", os.environ.get("PATH", os.defpath)]
     try:
         done = subprocess.run(
             command,
             cwd=cwd,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": os.pathsep.join(filter(None, places))},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

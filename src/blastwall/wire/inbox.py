@@ -24,24 +24,35 @@ class Inbox:
     is reported once its header is there; its body is never kept: `skip` drops it as it arrives.
     """
 
-    __slots__ = ("_data", "_limit", "_limits", "_position", "_skipping")
+    __slots__ = ("_data", "_held", "_limit", "_limits", "_parts", "_position", "_skipping", "_wanted")
 
     def __init__(self, limit: int, limits: dict[int, int]) -> None:
         self._data = b""
         self._position = 0
         self._skipping = 0
+        self._parts: list[bytes] = []
+        self._held = 0
+        self._wanted = 0
         self._limit = limit
         self._limits = limits
 
     def __len__(self) -> int:
         """Bytes that wait."""
-        return len(self._data) - self._position
+        return len(self._data) - self._position + self._held
 
     def feed(self, data: bytes) -> None:
         if self._skipping:
             dropped = min(self._skipping, len(data))
             self._skipping -= dropped
             data = data[dropped:]
+        if self._wanted:
+            # Joined once it is whole: joining a large message anew for each part would take quadratic time.
+            self._parts.append(data)
+            self._held += len(data)
+            if self._held < self._wanted:
+                return
+            data = b"".join(self._parts)
+            self._parts, self._held, self._wanted = [], 0, 0
         self._data = self._data[self._position :] + data if self._position < len(self._data) else data
         self._position = 0
 
@@ -66,7 +77,11 @@ class Inbox:
         size = 1 + length
         if size > self._limits.get(kind, self._limit):
             return Frame(kind, size, oversized=True)
-        return Frame(kind, size, oversized=False) if len(data) - position >= size else None
+        missing = size - (len(data) - position)
+        if missing > 0:
+            self._wanted = missing
+            return None
+        return Frame(kind, size, oversized=False)
 
     def take(self, frame: Frame) -> bytes:
         """Consume the message and return it whole, as it came."""

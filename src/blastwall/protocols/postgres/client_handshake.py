@@ -177,6 +177,8 @@ class ClientHandshake:
                 errors.INVALID_AUTHORIZATION,
                 "this gateway accepts TLS only, since the password is a token; connect with sslmode=verify-full",
             )
+        if self._opening.full:
+            raise StartupRefused(errors.TOO_MANY_CONNECTIONS, self._opening.full)
         unknown = [name for name in startup.parameters if name.startswith("_pq_.")]
         self.version = PROTOCOL_3_2 if startup.version >= PROTOCOL_3_2 else PROTOCOL_3_0
         check_startup(startup)

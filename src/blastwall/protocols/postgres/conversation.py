@@ -84,6 +84,8 @@ class Conversation:
         self.touched = False
         self.limits = Limiter(self)
         self.rules: MaskRules = NO_MASKS
+        self.label = ""
+        self.application = ""
         self._view = view
         self._numbers = numbers
         self._guard: ResultGuard | None = None
@@ -160,6 +162,9 @@ class Conversation:
         """Raise the asks; `release` is called with what runs once all are allowed."""
         moment = Moment(self.snapshot, facts(self.names.state), self.in_transaction)
         running = tuple(Running(self.next_number(), classified, text, moment=moment) for _, classified in statements)
+        forbidden = next((one.classified.changes.forbidden for one in running if one.classified.changes.forbidden), "")
+        if forbidden and verdict is None:
+            verdict = (errors.FEATURE_NOT_SUPPORTED, forbidden)
         self.waiting = Waiting(running, lambda out: release(running, out), extended, verdict=verdict)
         self.spoiled = self.spoiled or any(spoils(classified) for _, classified in statements)
         for (statement, _), one in zip(statements, running, strict=True):
@@ -209,6 +214,19 @@ class Conversation:
         outputs.append(Send(UPSTREAM, FAILING_PARSE if extended else FAILING_QUERY))
         self.pipeline.push(Entry(Owed.PARSE if extended else Owed.QUERY, self.pipeline.segment, refusal=error))
         self.discarding = extended
+
+    def send(self, message: bytes, own: str | None, running: tuple[Running, ...], outputs: list[Output]) -> None:
+        """Send what was allowed; `own` is the text where the gateway has put its own in the place of the client's."""
+        if own is not None:
+            outputs.append(Injected(running[0].number, own, "application_name"))
+        outputs.append(Send(UPSTREAM, message))
+
+    def refuse_allowed(self, running: Running, reason: str, outputs: list[Output]) -> None:
+        """Refuse a simple statement that policy allowed, before it is sent."""
+        outputs.append(Refused(running.number, reason))
+        running.done = True
+        error = encode_error(errors.INSUFFICIENT_PRIVILEGE, f"blastwall: {reason}")
+        self.deny(running.number, error, outputs, extended=False)
 
     def refuse_unasked(self, code: str, message: str, outputs: list[Output]) -> None:
         """Refuse a message of the extended protocol that names what does not exist: the server's own error."""

@@ -71,6 +71,8 @@ _STATUSES = (b"I", b"T")
 _EXTENDED = (_B, _P)
 _LONGEST = 0x7FFFFFFF
 """A length field is signed."""
+_LONGEST_READ = 64 * 1024
+"""A message that is to be read whole is waited for here up to this length; the ordinary way has limits of its own."""
 _GIVES_ROWS = (_E, _Q)
 _DESCRIPTIONS = (_DESCRIBED, _NO_DATA)
 _READY_SIZE = 6
@@ -270,7 +272,11 @@ class Lane:
             kind = buffer[position]
             length = uint32(buffer, position + 1)
             end = position + 1 + length
-            if length < 4 or length > _LONGEST or (kind == _D and not self._gives_rows()):
+            if (
+                length < 4
+                or length > (_LONGEST if kind == _D else _LONGEST_READ)
+                or (kind == _D and not self._gives_rows())
+            ):
                 return self._leave_at(buffer, start, position, outputs)
             if kind == _D:
                 passed, masked = self._pass_rows(buffer, position, end)
@@ -408,7 +414,7 @@ class Lane:
         if main.classified.transaction or status != shared.status or names.has_portals:
             self._responses.settle([main], status, outputs, query=self._steps[0] == _Q)
         elif self._steps[0] == _Q:
-            names.forget_unnamed()
+            names.forget_unnamed(failed=False)
         if status == b"I":
             shared.touched = False
 

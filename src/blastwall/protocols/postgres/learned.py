@@ -73,6 +73,7 @@ def _plain(classified: Classified) -> bool:
         classified.transaction in _TRANSACTION
         and classified.copy is None
         and not classified.changes
+        and classified.changes.application is None
         and classified.executes is None
         and classified.prepares is None
         and classified.declares is None

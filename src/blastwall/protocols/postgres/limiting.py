@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blastwall.protocols.contract import UPSTREAM, Exceeded, Injected, Output, Send
+from blastwall.protocols.postgres.application_name import labelled
 from blastwall.protocols.postgres.errors import PROGRAM_LIMIT, decode_fields, encode_error, encode_fields
 from blastwall.protocols.postgres.limited import Limited
 from blastwall.protocols.postgres.messages import (
@@ -112,7 +113,7 @@ class Limiter:
         running = query.running[query.next]
         query.next += 1
         classified = running.classified
-        text = running.text[classified.start : classified.end]
+        text = labelled(running.text, classified, self._shared.label)
         portal = Portal("", Prepared("", text, classified), running)
         outputs.append(Injected(running.number, f"Parse, Bind, Describe and Execute of {classified.operation}", _WHY))
         steps = (

@@ -66,16 +66,13 @@ class Bind:
 def decode_bind(body: bytes) -> Bind:
     reader = Reader(body)
     portal, statement = reader.text(), reader.text()
-    formats = _formats(reader)
-    values: list[bytes | None] = []
-    for _ in range(_count(reader)):
-        length = reader.int32()
-        values.append(None if length == -1 else reader.take(length))
-    results = _formats(reader)
+    formats = read_formats(reader)
+    values = read_values(reader)
+    results = read_formats(reader)
     reader.finish()
     if len(formats) not in (0, 1, len(values)):
         raise Malformed(f"Bind with {len(formats)} formats for {len(values)} values")
-    return Bind(portal, statement, formats, tuple(values), results)
+    return Bind(portal, statement, formats, values, results)
 
 
 def encode_bind(bind: Bind) -> bytes:
@@ -297,7 +294,17 @@ def _count(reader: Reader) -> int:
     return reader.int16() & 0xFFFF
 
 
-def _formats(reader: Reader) -> tuple[int, ...]:
+def read_values(reader: Reader) -> tuple[bytes | None, ...]:
+    """The values of Bind and FunctionCall, None for NULL."""
+    values: list[bytes | None] = []
+    for _ in range(_count(reader)):
+        length = reader.int32()
+        values.append(None if length == -1 else reader.take(length))
+    return tuple(values)
+
+
+def read_formats(reader: Reader) -> tuple[int, ...]:
+    """The formats of Bind and FunctionCall: 0 text, 1 binary."""
     formats = tuple(reader.int16() for _ in range(_count(reader)))
     if any(value not in (0, 1) for value in formats):
         raise Malformed("a format that is neither text nor binary")

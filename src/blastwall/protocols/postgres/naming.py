@@ -147,10 +147,14 @@ class Names:
         """The server itself reports what is in force (PostgreSQL 18 and later)."""
         self._settled = replace(self._settled, search_paths=(path,))
 
-    def forget_unnamed(self) -> None:
-        """A simple query destroys the unnamed statement and portal."""
+    def forget_unnamed(self, *, failed: bool) -> None:
+        """A simple query destroys the unnamed statement and portal; one that failed may have left the portal.
+
+        Then only the server knows: it says that there is none, or that the transaction has failed.
+        """
         self._prepared.pop("", None)
-        self._portals.pop("", None)
+        if not failed:
+            self._portals.pop("", None)
 
 
 def _prepares(prepared: Prepared) -> Classified:

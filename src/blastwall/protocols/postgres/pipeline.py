@@ -145,7 +145,7 @@ class Entry:
     `refusal` is the error to put in the place of the server's for a statement of the gateway's own; `own` marks a
     Describe that the client did not ask for, `stepped` one of the messages that a simple Query was turned into;
     `running` are the statements of a Query, in order; `version` is that of the prepared statement when its Describe was
-    sent.
+    sent; `function` marks a FunctionCall, answered like a Query.
     """
 
     owed: Owed
@@ -158,6 +158,7 @@ class Entry:
     stepped: bool = False
     closes: str = ""
     version: int = 0
+    function: bool = False
 
 
 class Pipeline:

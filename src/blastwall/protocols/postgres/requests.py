@@ -4,7 +4,7 @@ Query    asked statement by statement; sent whole once all are allowed
 Parse    asked at the stage "prepare"
 Bind     asked at the stage "execute", with its values; asked again at Execute if policy has changed since
 Describe, Execute, Close, Sync, Flush    passed on for what was allowed
-FunctionCall    refused: it names a function by OID, past every text
+FunctionCall    asked as the SELECT that it amounts to, for large objects; refused for every other function
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.statement import Parameter, Stage, Statement
 from blastwall.protocols.contract import UPSTREAM, Close, Output, Send
 from blastwall.protocols.postgres import errors
+from blastwall.protocols.postgres.application_name import with_label
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.elsewhere import Postponed
+from blastwall.protocols.postgres.function_calls import decode_function_call
 from blastwall.protocols.postgres.learned import Learned
 from blastwall.protocols.postgres.messages import (
     FLUSH,
@@ -28,6 +30,8 @@ from blastwall.protocols.postgres.messages import (
     decode_parse,
     decode_query,
     encode_describe,
+    encode_parse,
+    encode_query,
     format_of,
 )
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Prepared, Running
@@ -160,13 +164,15 @@ class Requests:
         classified = shared.classify(text) or (nothing(shared.database, text),)
         asked = [(shared.statement(text, one, Stage.EXECUTE), one) for one in classified]
 
+        own = with_label(text, classified, shared.label)
+
         def release(running: tuple[Running, ...], out: list[Output]) -> None:
             if any(one.limited for one in running):
                 shared.limits.query(list(running), out)
                 return
-            if len(running) == 1:
+            if len(running) == 1 and own is None:
                 self._learned.query(message, running[0])
-            out.append(Send(UPSTREAM, message))
+            shared.send(message if own is None else encode_query(own), own, running, out)
             shared.pipeline.push(Entry(Owed.QUERY, shared.pipeline.segment, running=list(running)))
             for one in running:
                 shared.names.sent(one)
@@ -174,8 +180,29 @@ class Requests:
         shared.ask(outputs, asked, release, extended=False, text=text)
 
     def _function_call(self, message: bytes, outputs: list[Output]) -> None:
-        reason = "the FunctionCall message is not passed on; call the function with SELECT"
-        self._refuse(f"[FunctionCall of {len(message)} bytes]", "FUNCTION CALL", reason, outputs, extended=False)
+        call = decode_function_call(message[HEADER:])
+        listed = call.listed
+        if listed is None:
+            reason = "the FunctionCall message is passed on for large objects only; call the function with SELECT"
+            self._refuse(f"[FunctionCall of {len(message)} bytes]", "FUNCTION CALL", reason, outputs, extended=False)
+            return
+        shared = self._shared
+        classified = self._one(listed.text, shared.names.state)
+        parameters = tuple(
+            Parameter(recorded_value(value, type_, call.format_of(n)), None)
+            for n, (value, type_) in enumerate(zip(call.values, listed.types, strict=True))
+        )
+
+        def release(running: tuple[Running, ...], out: list[Output]) -> None:
+            if running[0].rules and listed.reads:
+                shared.refuse_allowed(running[0], "what FunctionCall reads cannot be masked; use SELECT loread(…)", out)
+                return
+            out.append(Send(UPSTREAM, message))
+            entry = Entry(Owed.QUERY, shared.pipeline.segment, running=list(running), function=True)
+            shared.pipeline.push(entry)
+
+        statement = shared.statement(listed.text, classified, Stage.EXECUTE, parameters)
+        shared.ask(outputs, [(statement, classified)], release, extended=False, text=listed.text)
 
     def _oversized(self, frame: Frame, outputs: list[Output]) -> None:
         limits = self._shared.opening.limits
@@ -219,9 +246,12 @@ class Requests:
             parse.name, parse.query, classified, parse.types, _names_only(state), shared.snapshot.catalog
         )
 
+        own = with_label(parse.query, (classified,), shared.label)
+
         def release(running: tuple[Running, ...], out: list[Output]) -> None:
-            self._learned.parse(message, prepared, running[0])
-            out.append(Send(UPSTREAM, message))
+            if own is None:
+                self._learned.parse(message, prepared, running[0])
+            shared.send(message if own is None else encode_parse(replace(parse, query=own)), own, running, out)
             shared.pipeline.push(Entry(Owed.PARSE, shared.pipeline.segment, running=list(running), prepared=prepared))
             shared.names.sent_parse(prepared)
 

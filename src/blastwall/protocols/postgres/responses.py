@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from blastwall.masking.plan import MaskPlan
 from blastwall.protocols.contract import CLIENT, Output, Send
+from blastwall.protocols.postgres.application_name import without_label
 from blastwall.protocols.postgres.catalog import split_path
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.errors import QUERY_CANCELED, decode_fields, encode_error, summary
@@ -24,6 +25,7 @@ from blastwall.protocols.postgres.messages import (
     decode_parameter_types,
     decode_ready,
     decode_row_description,
+    encode_parameter_status,
     frame,
     tag_rows,
 )
@@ -39,11 +41,11 @@ from blastwall.protocols.postgres.rows import (
     head,
     sent_of,
 )
+from blastwall.protocols.postgres.settings import readable_encoding
 from blastwall.wire.inbox import HEADER
 from blastwall.wire.reader import Malformed
 
 _ROWS = frozenset({DATA_ROW, COPY_DATA})
-ENCODINGS = frozenset({"UTF8", "SQL_ASCII"})
 _SKIPPED = "not run: an earlier statement of the same query or pipeline failed"
 
 
@@ -64,6 +66,8 @@ class Responses:
     def __init__(self, conversation: Conversation) -> None:
         self._shared = conversation
         self.carry = b""
+        self._parts: list[bytes] = []
+        self._held = self._wanted = 0
         self.passing = 0
         self._dirty = 0
         self.rows = Rows(conversation)
@@ -83,6 +87,7 @@ class Responses:
             ord("C"): self._command_complete,
             ord("I"): self._command_complete,
             ord("s"): self._portal_suspended,
+            ord("V"): self._function_result,
             ord("E"): self._error,
             ord("N"): self._notice,
             ord("Z"): self._ready,
@@ -115,6 +120,13 @@ class Responses:
 
     def receive(self, data: bytes) -> list[Output]:
         """Handle what arrived, unless a reading of the catalog must come first."""
+        if self._wanted:
+            # Joined once it is whole: joining a large message anew for each part would take quadratic time.
+            self._parts.append(data)
+            self._held += len(data)
+            if self._held < self._wanted:
+                return []
+            data, self._parts, self._held, self._wanted = b"".join(self._parts), [], 0, 0
         buffer = self.carry + data if self.carry else data
         if self._paused:
             self.carry = buffer
@@ -152,6 +164,7 @@ class Responses:
                     continue
                 if end > size:
                     self._check_size(length)
+                    self._wanted = end - size
                     break
                 handled = self._message(kind, buffer, position, end)
             except CatalogTooOld:
@@ -342,6 +355,16 @@ class Responses:
         after = sent_of(running)
         return Handled(None if self._shared.limits.suspend(after) else b"", after)
 
+    def _function_result(self, body: bytes) -> Handled:
+        entry = head(self._shared, Owed.QUERY)
+        running = current(entry)
+        if not entry.function:
+            raise Malformed("the result of a FunctionCall that nobody sent")
+        running.rows, running.bytes = 1, len(body)
+        after: list[Output] = []
+        self._shared.finish(running, after)
+        return Handled(None, after)
+
     # ── errors and notices ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _error(self, body: bytes) -> Handled:
@@ -424,6 +447,9 @@ class Responses:
         check_parameter(name, value)
         if name == "search_path":
             self._shared.names.follow_search_path(split_path(value))
+        elif name == "application_name":
+            shown = without_label(value, self._shared.label, self._shared.application)
+            return PASS if shown == value else Handled(encode_parameter_status(name, shown))
         return PASS
 
     # ── COPY ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -461,7 +487,9 @@ class Responses:
         completion = shared.limits.ready(after) if entry.stepped else b""
         ran, self._ran = self._ran, []
         failed, self._failed = self._failed, False
-        self.settle(ran, status, after, query=entry.owed is Owed.QUERY or entry.stepped, failed=failed)
+        self.settle(
+            ran, status, after, query=entry.stepped or (entry.owed is Owed.QUERY and not entry.function), failed=failed
+        )
         if completion:
             return Handled(completion + frame(b"Z", body), after)
         return Handled(None, after) if after else PASS
@@ -472,7 +500,7 @@ class Responses:
         """The server is ready: what `ran` holds, but for what a failure undid."""
         shared = self._shared
         if query:
-            shared.names.forget_unnamed()
+            shared.names.forget_unnamed(failed=failed)
         shared.names.ran(ran, transaction_open=status != b"I", failed=failed)
         shared.status = status
         if status == b"I":
@@ -502,7 +530,7 @@ def check_parameter(name: str, value: str) -> None:
     Raises:
         Malformed: from now on the client's text means something else than what is classified.
     """
-    if name == "client_encoding" and value not in ENCODINGS:
+    if name == "client_encoding" and not readable_encoding(value):
         raise Malformed(f"client_encoding became {value}; only UTF8 and SQL_ASCII can be judged")
     if name == "standard_conforming_strings" and value != "on":
         raise Malformed("standard_conforming_strings became off; statements can no longer be judged")

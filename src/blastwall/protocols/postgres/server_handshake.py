@@ -3,7 +3,7 @@
     state      next
     TLS_ASKED  `S` → TLS · `N` → failed: the configuration wants TLS
     TLS        the relay reports TLS → AUTH
-    AUTH       trust, cleartext, MD5, SCRAM-SHA-256(-PLUS) → OPENING
+    AUTH       trust, cleartext, MD5, SCRAM-SHA-256(-PLUS) in one round → OPENING
     OPENING    ParameterStatus, BackendKeyData, notices until ReadyForQuery → READY
 
 The credential's secret is sent in clear only inside TLS, or to a loopback address; a server that breaks off a SCRAM
@@ -47,6 +47,8 @@ from blastwall.wire.reader import Malformed, Reader
 
 CANNOT_CONNECT_NOW = "57P03"
 """The server starts, stops or recovers."""
+MAX_LOGIN = 256 * 1024
+"""Nor does a server say more than this before it is ready: some twenty settings, its key, a notice or two."""
 MAX_MESSAGE = 64 * 1024
 """No message before ReadyForQuery is longer in any version of PostgreSQL."""
 
@@ -68,6 +70,7 @@ class _State(Enum):
     TLS = auto()
     AUTH = auto()
     SCRAM = auto()
+    SCRAM_ANSWERED = auto()
     SCRAM_PROVED = auto()
     OPENING = auto()
     READY = auto()
@@ -93,6 +96,7 @@ class ServerHandshake:
         self._startup = encode_startup(Startup(PROTOCOL_3_0, parameters))
         self._entropy = entropy
         self._buffer = b""
+        self._heard = 0
         self._certificate = b""
         self._secure = False
         self._state = _State.TLS_ASKED
@@ -126,6 +130,9 @@ class ServerHandshake:
 
     def receive(self, data: bytes) -> list[Output]:
         self._buffer += data
+        self._heard += len(data)
+        if self._heard > MAX_LOGIN:
+            raise Malformed(f"more than {MAX_LOGIN:,} bytes while logging in")
         if self._state is _State.TLS_ASKED:
             return self._tls_answer()
         if self._state is _State.TLS:
@@ -185,7 +192,7 @@ class ServerHandshake:
 
     def _authentication(self, kind: int, data: bytes) -> list[Output]:
         if kind == AUTH_OK:
-            if self._state is _State.SCRAM:
+            if self._state in (_State.SCRAM, _State.SCRAM_ANSWERED):
                 raise HandshakeFailed("the server ended SCRAM without proving that it knows the password")
             self._state = _State.OPENING
             return []
@@ -226,7 +233,12 @@ class ServerHandshake:
     def _continue_scram(self, scram: Scram, kind: int, data: bytes) -> list[Output]:
         try:
             if kind == AUTH_SASL_CONTINUE:
+                if self._state is not _State.SCRAM:
+                    raise Malformed("a further round of SCRAM, which has one")
+                self._state = _State.SCRAM_ANSWERED
                 return [Send(self._side, encode_sasl_response(scram.answer(data)))]
+            if self._state is not _State.SCRAM_ANSWERED:
+                raise Malformed("the end of SCRAM out of its order")
             scram.verify(data)
         except ScramFailed as error:
             raise HandshakeFailed(str(error)) from None

@@ -93,7 +93,7 @@ class PostgresSession:
         self._server: ServerLogin | WarmLogin | None = None
         self._reset: Reset | None = None
         self._view: View | None = None
-        self._user = ""
+        self._user = self._label = ""
         self._conversation: Conversation | None = None
         self._requests: Requests | None = None
         self._responses: Responses | None = None
@@ -286,7 +286,7 @@ class PostgresSession:
             told = f'database "{login.target}" is not one that {resource.name} gives access to'
             return refuse_start(errors.INVALID_CATALOG, told)
         self._phase = _Phase.ENTERING
-        self._user = answer.upstream.user
+        self._user, self._label = answer.upstream.user, answer.label
         parameters = upstream_parameters(startup, self._user, login.target, answer.label)
         cold = ServerLogin(UPSTREAM, resource, answer.upstream, parameters, self._opening.entropy)
         self._server = WarmLogin(cold, UPSTREAM, self._login, parameters) if self._opening.warm else cold
@@ -326,6 +326,7 @@ class PostgresSession:
         names = Names(self._user, path)
         self._conversation = Conversation(self._opening, login.target, view, names, self._numbers)
         self._conversation.companion = companion_name(self._opening.resource, login.target, server.host)
+        self._conversation.label, self._conversation.application = self._label, login.application
         learned = Learned()
         self._requests = Requests(self._conversation, learned)
         self._requests.goodbye = self._goodbye
@@ -349,9 +350,13 @@ class PostgresSession:
         )
 
     def _own_key(self) -> CancelKey:
-        """A cancel key of the gateway's own: the resource's stays secret, and protocol 3.2 gets a long one."""
+        """The resource's process id, which drivers compare with what SQL says, and a cancel key of the gateway's own.
+
+        The resource's key stays secret; protocol 3.2 gets a long one.
+        """
         if self._key is None:
-            pid = int.from_bytes(self._opening.entropy(4), "big") & 0x7FFFFFFF
+            theirs = self._server.key if self._server is not None else None
+            pid = theirs.pid if theirs is not None else int.from_bytes(self._opening.entropy(4), "big") & 0x7FFFFFFF
             self._key = CancelKey(pid or 1, self._opening.entropy(32 if self._client.version == PROTOCOL_3_2 else 4))
         return self._key
 

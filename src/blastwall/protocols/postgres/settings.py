@@ -81,7 +81,7 @@ def check_startup(startup: Startup) -> None:
     if replication.lower() not in _FALSE:
         raise StartupRefused(errors.FEATURE_NOT_SUPPORTED, "replication connections are not passed on")
     for name, value in settings_of(startup).items():
-        if name == "client_encoding" and _encoding(value) in _ENCODINGS:
+        if name == "client_encoding" and readable_encoding(value):
             continue
         if not harmless_setting(name, value):
             raise StartupRefused(
@@ -90,9 +90,12 @@ def check_startup(startup: Startup) -> None:
             )
 
 
-def _encoding(name: str) -> str:
-    """An encoding's name as PostgreSQL compares it (`clean_encoding_name`): letters and digits, lower-case."""
-    return "".join(character for character in name.lower() if character.isalnum())
+def readable_encoding(name: str) -> bool:
+    """Whether a client's text in this encoding is UTF-8, by its name or an alias.
+
+    PostgreSQL compares letters and digits alone, in lower-case (`clean_encoding_name`), and reports the name as given.
+    """
+    return "".join(character for character in name.lower() if character.isalnum()) in _ENCODINGS
 
 
 def harmless_setting(name: str, value: str) -> bool:
@@ -134,7 +137,8 @@ def _all_settings(startup: Startup) -> Mapping[str, str]:
 
 def upstream_parameters(startup: Startup, user: str, database: str, label: str) -> dict[str, str]:
     """The startup packet that the resource gets: the gateway's own identity, the client's settings."""
-    kept = {name: value for name, value in settings_of(startup).items() if name != "client_encoding"}
+    ours = {"application_name", "client_encoding"}
+    kept = {name: value for name, value in settings_of(startup).items() if name not in ours}
     return {"user": user, "database": database, "application_name": label, "client_encoding": "UTF8", **kept}
 
 

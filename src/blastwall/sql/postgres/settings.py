@@ -58,7 +58,10 @@ class Settings(Writes):
                 self.expr(node.get("args"), Scope())
                 if SECRET_NAME.search(name):
                     self.secret(False)
-                self.assign(name, [value for value in values if value is not None], local)
+                known = [value for value in values if value is not None]
+                self.assign(name, known, local)
+                if name.lower() == "application_name" and len(known) == len(values) == 1:
+                    self.changes = replace(self.changes, application=known[0], local=local)
             case "VAR_SET_DEFAULT" | "VAR_RESET":
                 self.assign(name, None, local)
             case "VAR_RESET_ALL":
@@ -103,7 +106,9 @@ class Settings(Writes):
         if allowed:
             self.connect()
         else:
-            self.concede(f"Blastwall reads statements with {name} = {value} only: leave {name} as it is")
+            reason = f"Blastwall reads statements with {name} = {value} only: leave {name} as it is"
+            self.concede(reason)
+            self.changes = replace(self.changes, forbidden=reason)
 
     def _search_path(self, values: list[str] | None, local: bool) -> None:
         if values is None:
@@ -125,6 +130,11 @@ class Settings(Writes):
             path = search_path(value) if value is not None else None
             self.connect()
             self.changes = replace(self.changes, paths=(path,) if path is not None else (), certain=False)
+            return
+        if name.lower() == "application_name":
+            reason = "set_config would hide the name that the resource knows this agent by: use SET application_name"
+            self.concede(reason)
+            self.changes = replace(self.changes, forbidden=reason)
             return
         if value is None and name.lower() in {"role", "session_authorization", "client_encoding"}:
             self.concede(f"set_config sets {name} to what an expression gives: write the value as a constant")

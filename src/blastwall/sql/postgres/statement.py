@@ -51,7 +51,8 @@ class Changes:
     `paths` are the search paths that may be in force afterwards: None unchanged, () unknown. `reset` means back to the
     session's default. `local` ends with the transaction. `certain` is false where the change may not happen
     (set_config in an expression, a statement that is only prepared). `user` is a role taken, `temp` names made
-    temporary, `functions` names of functions made.
+    temporary, `functions` names of functions made. `forbidden` says why no policy can permit it: later
+    statements could not be judged. `application` is what the client calls itself from now on, where a SET says so.
     """
 
     paths: tuple[tuple[str, ...], ...] | None = None
@@ -61,6 +62,8 @@ class Changes:
     user: str = ""
     temp: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
+    forbidden: str = ""
+    application: str | None = None
 
     def __bool__(self) -> bool:
         return self.paths is not None or self.reset or bool(self.user or self.temp or self.functions)
