@@ -15,8 +15,8 @@ import asyncpg
 import psycopg
 import pytest
 from psycopg.errors import InFailedSqlTransaction, ProgramLimitExceeded
-from tests.e2e.conftest import POLICIES, Shop
-from tests.e2e.opening import events, eventually, metrics, opened
+from tests.e2e.conftest import POLICIES, SHOP, Shop
+from tests.e2e.opening import DATABASE, events, eventually, metrics, opened
 
 from blastwall.model.events import StatementFinished, StatementInjected, StatementLimited
 from blastwall.testing.postgres import PostgresServer
@@ -33,13 +33,21 @@ permit (principal in Group::"ci", action in [Action::"create", Action::"update",
 @limit_rows("3")
 permit (principal in Group::"few", action == Action::"read", resource in Schema::"pg-prod/shop/public");
 """
-TABLE = """
-DROP TABLE IF EXISTS stock, parts CASCADE;
+STOCK = """
 CREATE TABLE stock (id int PRIMARY KEY, note text DEFAULT '');
 CREATE TABLE parts (id int PRIMARY KEY, stock int REFERENCES stock DEFERRABLE INITIALLY DEFERRED);
-INSERT INTO stock SELECT n FROM generate_series(1, 10) n;
-GRANT ALL ON stock, parts TO scram_user;
+CREATE FUNCTION wipe() RETURNS int LANGUAGE sql AS 'DELETE FROM stock RETURNING 1';
+CREATE VIEW wiping AS SELECT wipe() AS wiped;
+CREATE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN INSERT INTO archive VALUES (OLD.id); RETURN OLD; END $$;
+CREATE TRIGGER logged BEFORE DELETE ON stock FOR EACH ROW EXECUTE FUNCTION log();
+GRANT ALL ON stock, parts, wiping TO scram_user;
 """
+FRESH = (
+    "TRUNCATE stock, parts",
+    "INSERT INTO stock SELECT n FROM generate_series(1, 10) n",
+    "DROP TABLE IF EXISTS made",
+)
 OVER = "DELETE FROM stock WHERE id <= 4"
 WITHIN = "DELETE FROM stock WHERE id <= 3"
 
@@ -52,17 +60,24 @@ def shop(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> 
     ]
     policies = POLICIES + LIMITS
     masking = [{"resource": "pg-prod", "columns": ["public.customers.email"], "with": "redact"}]
+    postgres.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    postgres.create_database(DATABASE, SHOP + STOCK)
     with opened(
-        postgres, tmp_path_factory.mktemp("limits"), policies=policies, agents=agents, masking=masking, packs=[]
+        postgres,
+        tmp_path_factory.mktemp("limits"),
+        policies=policies,
+        agents=agents,
+        masking=masking,
+        packs=[],
+        fill=False,
     ) as found:
         yield found
 
 
 @pytest.fixture(autouse=True)
 def table(shop: Shop) -> None:
-    for statement in TABLE.split(";"):
-        if statement.strip():
-            shop.direct(statement)
+    for statement in FRESH:
+        shop.direct(statement)
 
 
 def rows(shop: Shop) -> int:
@@ -149,6 +164,13 @@ UNSEEN = {
     "with and insert": "WITH d AS (DELETE FROM stock RETURNING *) INSERT INTO archive SELECT id FROM d WHERE id = 1",
     "explain": f"EXPLAIN ANALYZE {OVER}",
     "copied out": "COPY (DELETE FROM stock RETURNING *) TO STDOUT",
+    "a function": "SELECT wipe()",
+    "a view over a function": "SELECT * FROM wiping",
+    "a function, prepared": "PREPARE f AS SELECT wipe(); EXECUTE f",
+    "a function, declared": "DECLARE c CURSOR WITH HOLD FOR SELECT wipe(); FETCH c",
+    "a function, explained": "EXPLAIN ANALYZE SELECT wipe()",
+    "a function, copied out": "COPY (SELECT wipe()) TO STDOUT",
+    "a function, called": "CREATE TABLE made AS SELECT wipe()",
     "prepared": "PREPARE w AS WITH d AS (DELETE FROM stock RETURNING *) SELECT count(*) FROM d; EXECUTE w",
 }
 
@@ -157,9 +179,16 @@ UNSEEN = {
 def test_what_cannot_be_counted_never_commits(shop: Shop, agent: Agent, text: str) -> None:
     with pytest.raises(psycopg.Error) as refused:
         raise_last(agent, text)
-    assert refused.value.sqlstate in ("54000", "42501")
+    assert refused.value.sqlstate in ("54000", "42501"), str(refused.value)
     assert rows(shop) == 10
     assert agent.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_trigger_does_not_stand_in_the_way_of_a_statement_that_is_counted(shop: Shop, agent: Agent) -> None:
+    assert agent.execute(WITHIN).rowcount == 3
+    with pytest.raises(ProgramLimitExceeded):
+        agent.execute("DELETE FROM stock WHERE id > 6")
+    assert rows(shop) == 7
 
 
 def test_plain_explain_and_prepare_change_nothing_and_are_let_through(agent: Agent) -> None:

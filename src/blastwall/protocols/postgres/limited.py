@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from blastwall.model.effects import Action
+from blastwall.model.effects import Action, Effect, Mark
 from blastwall.model.ruling import Obligations
 from blastwall.protocols.postgres.copy_count import CopyCounter, counter, is_row
 from blastwall.protocols.postgres.pipeline import Portal, Running
@@ -16,6 +16,7 @@ from blastwall.protocols.postgres.portions import Store
 from blastwall.sql.postgres import Classified
 from blastwall.wire.reader import Malformed
 
+_ROWS = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 
 
@@ -39,14 +40,26 @@ def oblige(running: Running, obligations: Obligations) -> str | None:
 
 
 def _changes_unseen(classified: Classified) -> bool:
-    seen = classified.operation in _CHANGES or classified.executes is not None
-    return classified.modifies > 1 or (classified.modifies == 1 and not seen)
+    """Whether rows are changed of which the command tag says nothing.
+
+    What triggers and functions do besides a change that is counted is not bounded; what they do without one is refused.
+    """
+    if classified.modifies:
+        seen = classified.operation in _CHANGES or classified.executes is not None
+        return classified.modifies > 1 or not seen
+    if classified.operation == "PREPARE" or _changes_rows(classified):
+        return False
+    return any(_changes(effect) and Mark.FOLLOWED in effect.marks for effect in classified.effects)
 
 
 def _changes_rows(classified: Classified) -> bool:
     if classified.operation == "COPY":
-        return any(effect.action is Action.CREATE for effect in classified.effects)
+        return any(_changes(effect) and Mark.FOLLOWED not in effect.marks for effect in classified.effects)
     return classified.operation in _CHANGES or classified.modifies > 0
+
+
+def _changes(effect: Effect) -> bool:
+    return effect.action in _ROWS and effect.object.kind != "sequence"
 
 
 @dataclass(slots=True, eq=False)

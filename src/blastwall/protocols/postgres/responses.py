@@ -227,7 +227,10 @@ class Responses:
     def _message(self, kind: int, buffer: bytes, position: int, end: int) -> Handled:
         body = buffer[position + HEADER : end]
         if kind in _ROWS:
-            masked, limited = self.rows.masked(kind, body), self._shared.limits.current
+            limited = self._shared.limits.current
+            if limited is not None and limited.reason:
+                return SWALLOW
+            masked = self.rows.masked(kind, body)
             if limited is not None:
                 row = buffer[position:end] if masked is None else masked
                 taken = limited.take(row, body if kind == COPY_DATA else None)
