@@ -117,6 +117,13 @@ class TestOneGateway:
             for connection in pool:
                 await connection.close()
 
+    def test_texts_that_are_read_in_a_process_of_their_own(self, both: tuple[Agent, Agent]) -> None:
+        """Workers are forked: what they start themselves must work all the same."""
+        for agent in both:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                agent.execute(b"SELECT " + b", ".join([b"f(1)"] * 20_000))
+            assert agent.execute("SELECT 1").fetchone() == (1,)
+
     def test_psql(self, shop: Shop) -> None:
         for number in range(4):
             done = subprocess.run(

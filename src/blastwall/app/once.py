@@ -10,6 +10,7 @@ from blastwall.app.certificate import certificate_of
 from blastwall.app.masks import masking_key
 from blastwall.app.places import node_name, signing_key_path
 from blastwall.app.plan import Plan
+from blastwall.app.recording_keys import recording_keys
 from blastwall.config.model import Configuration
 from blastwall.recording.keys import load_or_create_key
 from blastwall.recording.layout import Folder, chain_name
@@ -38,10 +39,11 @@ async def make_once(plan: Plan, workers: int) -> None:
 async def _begin_chains(configuration: Configuration, workers: int) -> None:
     """Begin the chains that are not there, the last one first: a chain that says how many there are has them all."""
     key, node = load_or_create_key(signing_key_path(configuration)), node_name(configuration)
+    keyring = await recording_keys(configuration)
     for number in range(workers, 0, -1):
         name = chain_name(node, number)
         if not Folder(configuration.recordings.to / name).chain.exists():
-            recorder = Recorder(share(configuration.recordings, workers), name, key, workers=workers)
+            recorder = Recorder(share(configuration.recordings, workers), name, key, workers=workers, keyring=keyring)
             await recorder.start()
             await recorder.stop()
 
