@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.sql.postgres.shop import CATALOG, STATE
 
 from blastwall.sandbox import Sandboxes, SandboxFailed, SandboxLimits
 from blastwall.sandbox.process import Task
-from blastwall.testing.tasks import Echo, babble, crash, environment, fail, nap, sleep, spin, start, swell, write
+from blastwall.sql.postgres import classify, decode, reading
+from blastwall.testing.tasks import (
+    Echo,
+    babble,
+    connect,
+    crash,
+    environment,
+    fail,
+    nap,
+    sleep,
+    spin,
+    start,
+    swell,
+    write,
+)
 
 
 @pytest.fixture
@@ -76,13 +93,19 @@ async def test_nothing_of_the_gateways_is_in_it(
     held = os.open(secret, os.O_RDONLY)
     told = await text(sandboxes, environment)
     os.close(held)
-    assert "LC_ALL" in told
+    variables, inodes = json.loads(told)
+    assert "LC_ALL" in variables
     assert "hunter2" not in told
-    assert "key.pem" not in told
+    assert len(inodes) == 1  # its pipe for replies
+    assert secret.stat().st_ino not in inodes
 
 
 async def test_it_writes_no_file(sandboxes: Sandboxes) -> None:
     assert str(await result(sandboxes, write)) == "the process that read it failed (OSError)"
+
+
+async def test_it_reaches_no_network(sandboxes: Sandboxes) -> None:
+    assert str(await result(sandboxes, connect)) == "the process that read it failed (OSError)"
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="no limit keeps root from starting processes")
@@ -150,3 +173,11 @@ async def test_closing_ends_the_processes(sandboxes: Sandboxes) -> None:
 async def test_what_cannot_be_sent_is_answered(sandboxes: Sandboxes) -> None:
     found = await result(sandboxes, lambda _context: b"")
     assert str(found) == "a fault of the gateway's own, see its log"
+
+
+async def test_any_text_can_be_read_in_one_that_opens_nothing_any_more(sandboxes: Sandboxes) -> None:
+    assert await text(sandboxes, Echo("first"))
+    for statement in ("select mail from v", "select f('", "do 'begin perform leak(1); end'", "select E'\\u00e9'", "\0"):
+        found = await result(sandboxes, reading(statement, STATE), CATALOG)
+        assert isinstance(found, bytes), statement
+        assert decode(found)[0] == tuple(replace(one, tree=None) for one in classify(statement, CATALOG, STATE))

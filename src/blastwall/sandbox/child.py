@@ -18,6 +18,8 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO, cast
 
+from blastwall.sandbox.kernel import end_with_parent, gain_nothing
+
 CONTEXTS = 4
 HEADER = 9
 _NICENESS = 5
@@ -35,6 +37,8 @@ def main() -> None:
 
 def _confine(memory: int) -> None:
     """No files, no further processes, bounded memory, no core dump that would hold statements; others come first."""
+    end_with_parent()
+    gain_nothing()
     os.nice(_NICENESS)
     for what, bound in (
         (resource.RLIMIT_AS, memory),
@@ -50,6 +54,11 @@ def _allow(seconds: int) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime) + seconds + 1, hard))
+
+
+def _shut() -> None:
+    """Open nothing any more: no file, and no connection, to a metadata service least of all. What is open stays so."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 
 
 def _work(orders: BinaryIO, replies: BinaryIO, seconds: int) -> None:
@@ -71,6 +80,7 @@ def _work(orders: BinaryIO, replies: BinaryIO, seconds: int) -> None:
 def _do(pickled: bytes, context: object) -> tuple[bytes, bytes]:
     try:
         task = cast("Callable[[object], bytes]", pickle.loads(pickled))  # noqa: S301 - the parent's own objects
+        _shut()  # the task's modules are imported now
         return b"R", task(context)
     except Exception as problem:  # noqa: BLE001 - whatever it is, it is this task's and not the next one's
         return b"E", type(problem).__name__.encode()[:_PROBLEM]

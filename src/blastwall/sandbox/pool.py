@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
@@ -64,7 +64,8 @@ class Sandboxes:
         self._size = size or max(_FEWEST, min(_MOST, os.cpu_count() or 1))
         self._queues: dict[Hashable, deque[Handle]] = {}
         self._running: Counter[Hashable] = Counter()
-        self._idle: list[Process] = []
+        self._idle: defaultdict[str, list[Process]] = defaultdict(list)
+        """By the module of the tasks that they do: a process imports nothing more once it has done one."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -132,7 +133,8 @@ class Sandboxes:
 
     async def _result(self, handle: Handle) -> bytes:
         limits = self._limits
-        process = self._idle.pop() if self._idle else Process(limits.memory, limits.processor)
+        idle = self._idle[handle.task.__module__]
+        process = idle.pop() if idle else Process(limits.memory, limits.processor)
         try:
             async with asyncio.timeout(limits.wall):
                 kind, body = await process.call(handle.task, handle.context)
@@ -145,7 +147,7 @@ class Sandboxes:
         except BaseException:
             await process.kill()
             raise
-        self._idle.append(process)
+        idle.append(process)
         if kind == b"R":
             return body
         problem = body.decode(errors="replace")
@@ -159,6 +161,6 @@ class Sandboxes:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for process in self._idle:
+        for process in (one for several in self._idle.values() for one in several):
             await process.kill()
         self._idle.clear()

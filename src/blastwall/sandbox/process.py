@@ -11,6 +11,7 @@ from pathlib import Path
 
 import blastwall
 from blastwall.sandbox.child import CONTEXTS, HEADER
+from blastwall.sandbox.kernel import hide_memory
 
 Task = Callable[[object], bytes]
 _LARGEST_REPLY = 64 << 20
@@ -46,6 +47,7 @@ class Process:
         return header[:1], await process.stdout.readexactly(size)
 
     async def _start(self) -> asyncio.subprocess.Process:
+        hide_memory()
         return await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE,

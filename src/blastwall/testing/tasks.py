@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
+import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -51,15 +53,27 @@ def swell(_context: object) -> bytes:
 
 
 def environment(_context: object) -> bytes:
-    """Tell the environment and what is open."""
-    held = [str(one.resolve()) for one in Path("/proc/self/fd").iterdir() if int(one.name) > 2]
-    return repr((dict(os.environ), held)).encode()
+    """Tell the environment, and the inodes of what is open besides the standard three."""
+    return json.dumps([dict(os.environ), [found for at in range(3, 256) for found in _inode(at)]]).encode()
+
+
+def _inode(descriptor: int) -> list[int]:
+    try:
+        return [os.fstat(descriptor).st_ino]
+    except OSError:
+        return []
 
 
 def write(_context: object) -> bytes:
     """Write a file."""
     Path("/tmp/blastwall-sandbox").write_bytes(b"x")
     return b"written"
+
+
+def connect(_context: object) -> bytes:
+    """Open a socket."""
+    with socket.socket():
+        return b"opened"
 
 
 def start(_context: object) -> bytes:

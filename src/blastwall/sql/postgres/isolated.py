@@ -15,9 +15,12 @@ from blastwall.sql.postgres.guard import Limits
 from blastwall.sql.postgres.recall import Found, watched
 from blastwall.sql.postgres.state import NameState
 from blastwall.sql.postgres.statement import Classified
+from blastwall.sql.postgres.views import trace
 
 _BY_NAME = re.compile(r"execute|fetch|move", re.IGNORECASE)
 _MANY_LITERALS = 1000
+_READS_VIEWS = trace
+"""Imported here already: once a process has begun to read, it opens no file."""
 
 
 class UnreadableReply(Exception):
