@@ -177,7 +177,11 @@ def bank(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFacto
                 postgres,
                 issuer,
                 packs=["postgres"],
-                masking=[{**rules[0], "with": "partial"}, *rules[1:]],
+                masking=[
+                    {**rules[0], "with": "partial"},
+                    *rules[1:],
+                    {"resource": "pg-prod", "detect": ["card"], "with": "redact", "except": ["cleared"]},
+                ],
                 hold={"timeout": "10ms", "in_transaction": "10ms"},
             ),
             policies={"shop.cedar": PERMISSIVE},
@@ -261,6 +265,36 @@ def test_a_way_out_would_be_noticed(bank: Bank, speak: Speak) -> None:
             assert leaked([speak(cleared, f"SELECT {shown} FROM people", "")]), shown
         right, wrong = (speak(cleared, spelled(asked, guess), "") for guess in ((CARD, EMAIL), WRONG))
     assert outcome(right, (CARD, EMAIL)) != outcome(wrong, WRONG)
+
+
+NUMBERS = """
+CREATE TYPE holding AS (n int, card bigint);
+CREATE TABLE hidden (id int, b bigint, n numeric, bs bigint[], ns numeric[], r int8range, h holding, hs holding[],
+                     j jsonb, t text[]);
+INSERT INTO hidden VALUES (1, {0}, {0}, ARRAY[1, {0}], ARRAY[{0}.0], int8range({0}, NULL), (1, {0}),
+                           ARRAY[(1, {0})::holding], '{{"a": [{0}]}}', ARRAY['x', '{0}']);
+"""
+
+
+@pytest.mark.parametrize("speak", [simple, extended])
+def test_detectors_find_cards_in_numbers_and_what_holds_them(bank: Bank, speak: Speak) -> None:
+    """No column rule speaks of this table: the detector alone finds them, whatever format is asked for."""
+    bank.direct.execute("DROP TABLE IF EXISTS hidden; DROP TYPE IF EXISTS holding")
+    bank.direct.execute(NUMBERS.format(CARD) + "ALTER TABLE hidden OWNER TO scram_user")
+    told = bank.attempt(
+        [
+            "SELECT * FROM hidden",
+            "SELECT ROW(b, n), ARRAY[b], b + 0, int8multirange(r), h, (h).card FROM hidden",
+            "COPY hidden TO STDOUT",
+            "COPY hidden (b, bs, h) TO STDOUT (FORMAT binary)",
+            "COPY (SELECT b + 0 FROM hidden) TO STDOUT (FORMAT binary)",
+        ],
+        WRONG,
+        speak,
+    )
+    assert leaked(told) == []
+    assert rows(told[0])[0][:2] == [b"1" if speak is simple else b"\0\0\0\1", None]
+    assert [codes(answer) for answer in told[1:]] == [[], [], [], ["42501"]]
 
 
 def test_nothing_was_changed_by_any_of_it(bank: Bank) -> None:

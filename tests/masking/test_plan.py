@@ -102,10 +102,10 @@ def test_exact_with_two_sources_is_not_believed() -> None:
 def test_what_cannot_be_traced_is_hidden_whole_and_counted_as_that() -> None:
     columns = [ResultColumn("?", kind, None, exact=True) for kind in ValueKind]
     made = planned(columns, rules())
-    row: list[bytes | None] = [b"x", b"1", b"\x011", b"1", b"x"]
+    row: list[bytes | None] = [b"x", b"1", b"\x011", b"1", b"1", b"x", b"x"]
     assert made.mask(row)
-    assert row == [b"[redacted]", b'"[redacted]"', b'\x01"[redacted]"', None, None]
-    assert made.counts == {UNTRACED: 5}
+    assert row == [b"[redacted]", b'"[redacted]"', b'\x01"[redacted]"', None, None, None, None]
+    assert made.counts == {UNTRACED: 7}
 
 
 def test_a_token_joins_text_with_json_and_jsonb() -> None:

@@ -17,6 +17,8 @@ SHORTEST = 4
 """No detector finds anything in fewer characters: `a@b.co` is the shortest, and a ligature may stand for two."""
 _TELLING = b"0123456789@\\"
 """A digit, an at-sign, or the beginning of an escape."""
+_IN_NUMBERS = "card"
+"""What a number can be: of telephone numbers and the like any number might be one."""
 _HEX = re.compile(rb"\\x((?:[0-9A-Fa-f]{2}){6,})")
 """Bytes shown in hexadecimal; in fewer than six no detector finds anything."""
 
@@ -106,6 +108,20 @@ class Detection:
                 for armed in self._armed:
                     if armed.find(folded.data, True):
                         return armed.rule
+        return None
+
+    def reads(self, number: bool) -> bool:
+        """Whether there is anything to look for; in a number that can only be a card."""
+        return any(armed.name == _IN_NUMBERS for armed in self._armed) if number else bool(self._armed)
+
+    def whole(self, value: str, *, number: bool = False) -> str | None:
+        """Return the rule by which a value must be hidden whole, None where nothing is found in its text."""
+        if not self.probe.may_match(value.encode("utf-8", "surrogatepass")):
+            return None
+        for folded in readings(value):
+            for armed in self._armed:
+                if (armed.name == _IN_NUMBERS or not number) and armed.find(folded.data, False):
+                    return armed.rule
         return None
 
     def find(self, value: str) -> list[Hit]:

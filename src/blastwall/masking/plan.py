@@ -27,6 +27,8 @@ from blastwall.wire.reader import Malformed
 
 UNTRACED = "untraced"
 """Counts cells that were hidden because nobody could say where they come from."""
+UNREADABLE = "unreadable"
+"""Counts cells that were hidden because no detector could read them."""
 
 _JSONB_VERSION = b"\x01"
 
@@ -35,15 +37,19 @@ class ValueKind(Enum):
     """What the bytes of a column's values are.
 
     TEXT: UTF-8 text that is the value. JSON: UTF-8 JSON text. JSONB_BINARY: a version byte 1, then JSON text.
-    HARMLESS: numbers, booleans, dates, UUIDs: what a detector could not find anything in; never scanned.
-    OPAQUE: anything else (bytes, binary arrays and composites, unknown types): scanned raw, hidden whole on a hit.
+    NUMBER: whole or decimal numbers: scanned for cards, hidden whole on a hit.
+    HARMLESS: small numbers, booleans, dates, UUIDs: what a detector could not find anything in; never scanned.
+    OPAQUE: anything else (bytes, arrays as text, unknown types): scanned raw, hidden whole on a hit.
+    READABLE: what must be read first (binary arrays and composites): scanned as that, hidden whole on a hit.
     """
 
     TEXT = "text"
     JSON = "json"
     JSONB_BINARY = "jsonb binary"
+    NUMBER = "number"
     HARMLESS = "harmless"
     OPAQUE = "opaque"
+    READABLE = "readable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +57,15 @@ class ResultColumn:
     """A column of a result.
 
     `sources` are the columns that its values are computed from; None means that they could not be traced although the
-    statement reads protected tables. `exact` says that a value is that of its single source, unchanged.
+    statement reads protected tables. `exact` says that a value is that of its single source, unchanged. `read` gives
+    the text of values whose bytes are not it, None of one that cannot be read.
     """
 
     name: str
     kind: ValueKind
     sources: frozenset[Column] | None
     exact: bool
+    read: Callable[[bytes], str | None] | None = None
 
 
 class DetectorFailed(Exception):
@@ -91,10 +99,12 @@ class MaskPlan:
         self.counts: dict[str, int] = {}
         self._always = tuple(always)
         self._cells = [(index, cell, for_null) for index, _, cell, for_null in always]
-        self._scans = tuple((index, columns[index].kind) for index in scans)
+        self._scans = tuple((index, columns[index].kind, columns[index].read) for index in scans)
         self._detection = detection
         opaque = any(columns[index].kind is ValueKind.OPAQUE for index in scans)
-        self._probe = (detection.opaque_probe if opaque else detection.probe).may_match
+        probed = (detection.opaque_probe if opaque else detection.probe).may_match
+        read = any(columns[index].read is not None for index in scans)
+        self._probe: Callable[[bytes | bytearray | memoryview], bool] = _may if read else probed
 
     def may_match(self, chunk: bytes | bytearray | memoryview) -> bool:
         """Whether a detector could find something in a whole buffer of rows, in whatever framing; one linear pass.
@@ -157,16 +167,21 @@ class MaskPlan:
     def _scan(self, row: list[bytes | None]) -> bool:
         changed = False
         several, telling = len(self._scans) > 1, self._detection.telling
-        for index, kind in self._scans:
+        for index, kind, read in self._scans:
             value = row[index]
-            if value is None or (several and (_plain(value, telling) or not self._probe(value))):
+            if value is None or (several and not read and (_plain(value, telling) or not self._probe(value))):
                 continue
             rules: set[str] = set()
-            row[index] = scan_cell(self._detection, kind, value, rules)
+            row[index] = scan_cell(self._detection, kind, value, rules, read)
             for rule in rules:
                 self.counts[rule] = self.counts.get(rule, 0) + 1
                 changed = True
         return changed
+
+
+def _may(_chunk: bytes | bytearray | memoryview) -> bool:
+    """Nobody can say before the values are read."""
+    return True
 
 
 def _plain(value: bytes, telling: bytes) -> bool:
@@ -187,15 +202,27 @@ def plan(columns: Sequence[ResultColumn], rules: MaskRules) -> MaskPlan | None:
         hidden = _hidden(column, prepared)
         if hidden is not None:
             always.append((index, *hidden))
-        elif prepared.detection and column.kind is not ValueKind.HARMLESS:
+        elif prepared.detection.reads(column.kind is ValueKind.NUMBER) and column.kind is not ValueKind.HARMLESS:
             scans.append(index)
     if not always and not scans:
         return None
     return MaskPlan(columns, always, scans, prepared.detection)
 
 
-def scan_cell(detection: Detection, kind: ValueKind, value: bytes, rules: set[str]) -> bytes | None:
+def scan_cell(
+    detection: Detection,
+    kind: ValueKind,
+    value: bytes,
+    rules: set[str],
+    read: Callable[[bytes], str | None] | None = None,
+) -> bytes | None:
     """Hide what a detector finds in one value; the names of the rules that did go into `rules`."""
+    if kind in (ValueKind.NUMBER, ValueKind.READABLE):
+        shown = value.decode("latin-1") if read is None else read(value)
+        rule = UNREADABLE if shown is None else detection.whole(shown, number=kind is ValueKind.NUMBER)
+        if rule is not None:
+            rules.add(rule)
+        return value if rule is None else None
     text = None if kind is ValueKind.OPAQUE else _decoded(kind, value)
     if text is None:
         rule = detection.opaque(value)
@@ -264,7 +291,7 @@ def _redacted(kind: ValueKind) -> bytes | None:
 
 
 def _styled(kind: ValueKind, rule: ColumnRule, show: Restyle) -> Cell:
-    if rule.style is MaskStyle.NULL or kind in (ValueKind.HARMLESS, ValueKind.OPAQUE):
+    if rule.style is MaskStyle.NULL or kind not in (ValueKind.TEXT, ValueKind.JSON, ValueKind.JSONB_BINARY):
         return lambda _: None
     if rule.style is MaskStyle.REDACT:
         return _hide_whole(kind)

@@ -17,6 +17,7 @@ from blastwall.model.credential import Credential
 from blastwall.model.statement import SOME, Column
 from blastwall.protocols.contract import UPSTREAM, Answered, Close, Opening, Output, Send, Side
 from blastwall.protocols.postgres.attachments import attachments
+from blastwall.protocols.postgres.binary_values import Shapes, shapes_of
 from blastwall.protocols.postgres.catalog_queries import FINGERPRINT, MOMENT, QUERIES, SECURE
 from blastwall.protocols.postgres.constraints import constrained
 from blastwall.protocols.postgres.errors import decode_fields
@@ -49,13 +50,14 @@ class Snapshot:
     """One reading of a database's catalog.
 
     `parents` maps a partition or inheriting table to its ancestors; `text_types` are the database's own text-like
-    types. `texts` remembers what texts mean under this snapshot.
+    types, `shapes` how compound ones are put together. `texts` remembers what texts mean under this snapshot.
     """
 
     catalog: Catalog
     parents: dict[int, tuple[int, ...]]
     text_types: frozenset[int]
     search_path: tuple[str, ...]
+    shapes: Shapes = field(default_factory=dict)
     texts: Texts = field(default_factory=Texts)
 
     def origin(self, table: int, attribute: int) -> frozenset[Column] | None:
@@ -257,7 +259,7 @@ class PostgresCompanion:
 
 def snapshot(database: str, version: int, results: list[list[list[str | None]]], path: tuple[str, ...]) -> Snapshot:
     """Put together what `QUERIES` returned, as text."""
-    relations, functions, schemas, parents, types, checks, generated, code, attached = results
+    relations, functions, schemas, parents, types, checks, generated, code, attached, shapes = results
     catalog = Catalog(
         database,
         version,
@@ -270,7 +272,7 @@ def snapshot(database: str, version: int, results: list[list[list[str | None]]],
     ancestors: dict[int, tuple[int, ...]] = {}
     for child, parent in parents:
         ancestors[int(child or 0)] = (*ancestors.get(int(child or 0), ()), int(parent or 0))
-    return Snapshot(catalog, ancestors, frozenset(int(row[0] or 0) for row in types), path)
+    return Snapshot(catalog, ancestors, frozenset(int(row[0] or 0) for row in types), path, shapes_of(shapes))
 
 
 def split_path(setting: str) -> tuple[str, ...]:

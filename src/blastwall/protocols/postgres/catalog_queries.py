@@ -6,6 +6,7 @@ that they use (CVE-2018-1058).
 
 from __future__ import annotations
 
+from blastwall.protocols.postgres.binary_values import SHAPES
 from blastwall.protocols.postgres.constraints import CHECKS, GENERATED
 
 SEARCH_PATH = "SHOW search_path"
@@ -125,4 +126,4 @@ UNION ALL SELECT DISTINCT t.oid, 'type', json_build_array(t.typname, m[1]::int8)
 """
 """What hangs on relations, operators and types: (OID of the relation or type, what, detail)."""
 
-QUERIES = (RELATIONS, FUNCTIONS, SCHEMAS, PARENTS, TEXT_TYPES, CHECKS, GENERATED, CODE, ATTACHED)
+QUERIES = (RELATIONS, FUNCTIONS, SCHEMAS, PARENTS, TEXT_TYPES, CHECKS, GENERATED, CODE, ATTACHED, SHAPES)

@@ -8,7 +8,7 @@ protected table is masked whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from blastwall.masking.columns import ProtectedColumns
@@ -18,11 +18,11 @@ from blastwall.model.effects import Action
 from blastwall.model.masks import MaskRules
 from blastwall.model.statement import Column
 from blastwall.protocols.postgres import errors
+from blastwall.protocols.postgres.binary_values import scanned
 from blastwall.protocols.postgres.catalog import Snapshot
 from blastwall.protocols.postgres.copy_rows import BinaryFormat, CopyMask, CsvFormat, RowFormat, TextFormat
 from blastwall.protocols.postgres.messages import Field
 from blastwall.protocols.postgres.notifications import decode_notification, encode_notification
-from blastwall.protocols.postgres.values import value_kind
 from blastwall.sql.postgres import SAMPLES, Classified, Copy, OutputColumn
 
 _RUNS_CODE = frozenset({Action.EXECUTE, Action.UNCLASSIFIED})
@@ -56,6 +56,8 @@ class ResultGuard:
 
     def refusal(self, classified: Classified) -> str | None:
         """Why the statement cannot be sent under these rules; None where it can."""
+        if self.rules.detect and _computes_in_binary(classified.copy):
+            return "detectors cannot read what a COPY computes in the binary format: copy it as text or CSV"
         if not self.touches(classified):
             return None
         renamed = sorted(".".join(one) for one in classified.renames if self._hides(*one))
@@ -138,34 +140,41 @@ class ResultGuard:
         return encode_notification(replace(notification, payload=row[0] or b""))
 
     def _column(self, position: int, field: Field, format_: int, count: int, classified: Classified) -> ResultColumn:
-        kind = value_kind(field.type_, format_, self.snapshot.text_types)
+        kind, read = scanned(field.type_, format_, self.snapshot.shapes, self.snapshot.text_types)
         if not self.rules.columns:
-            return ResultColumn(field.name, kind, frozenset(), exact=False)
+            return ResultColumn(field.name, kind, frozenset(), exact=False, read=read)
         if field.table and field.attribute > 0 and not self._samples(field.table):
             sources = self.snapshot.origin(field.table, field.attribute)
             if sources is not None:
-                return ResultColumn(field.name, kind, sources, exact=self._is_table(field.table))
+                return ResultColumn(field.name, kind, sources, exact=self._is_table(field.table), read=read)
         outputs = classified.outputs
         if not field.table and outputs is not None and len(outputs) == count and not self._runs_code(classified):
-            return self._traced(field.name, kind, outputs[position].sources, classified, exact=False)
-        return self._traced(field.name, kind, None, classified, exact=False)
+            return self._traced(field.name, kind, outputs[position].sources, classified, exact=False, read=read)
+        return self._traced(field.name, kind, None, classified, exact=False, read=read)
 
     def _copied_column(self, column: OutputColumn, binary: bool, classified: Classified) -> ResultColumn:
-        kind = ValueKind.OPAQUE if binary else ValueKind.TEXT
+        kind, read = ValueKind.OPAQUE if binary else ValueKind.TEXT, None
         if column.exact and column.sources is not None and len(column.sources) == 1:
             (source,) = column.sources
             relation = self.snapshot.catalog.relation(source.schema, source.table)
             if relation is not None and source.column in relation.columns and relation.types:
                 type_ = relation.types[relation.columns.index(source.column)]
-                kind = value_kind(type_, int(binary), self.snapshot.text_types)
-        return self._traced(column.name, kind, column.sources, classified, exact=column.exact)
+                kind, read = scanned(type_, int(binary), self.snapshot.shapes, self.snapshot.text_types)
+        return self._traced(column.name, kind, column.sources, classified, exact=column.exact, read=read)
 
     def _traced(
-        self, name: str, kind: ValueKind, sources: frozenset[Column] | None, classified: Classified, *, exact: bool
+        self,
+        name: str,
+        kind: ValueKind,
+        sources: frozenset[Column] | None,
+        classified: Classified,
+        *,
+        exact: bool,
+        read: Callable[[bytes], str | None] | None = None,
     ) -> ResultColumn:
         if sources is None:
-            return ResultColumn(name, kind, None if self.touches(classified) else frozenset(), exact=False)
-        return ResultColumn(name, kind, self.snapshot.widen(sources), exact=exact)
+            return ResultColumn(name, kind, None if self.touches(classified) else frozenset(), exact=False, read=read)
+        return ResultColumn(name, kind, self.snapshot.widen(sources), exact=exact, read=read)
 
     def _is_table(self, oid: int) -> bool:
         relation = self.snapshot.catalog.by_oid(oid)
@@ -198,6 +207,13 @@ class ResultGuard:
     @staticmethod
     def _runs_code(classified: Classified) -> bool:
         return any(effect.action in _RUNS_CODE or effect.object.kind == "function" for effect in classified.effects)
+
+
+def _computes_in_binary(copy: Copy | None) -> bool:
+    """Whether a COPY sends values in binary whose type nobody knows."""
+    if copy is None or copy.direction != "out" or copy.format != "binary":
+        return False
+    return copy.columns is None or not all(column.exact for column in copy.columns)
 
 
 def _row_format(copy: Copy) -> RowFormat:
