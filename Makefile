@@ -5,7 +5,7 @@ ARGS ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test drivers check bench lock servers environment clean format docs
+.PHONY: help demo test drivers check bench classification lock servers environment clean format docs
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z]*\): *[a-z]* *## /\1	/p; s/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | sort -u | expand -t 14
@@ -32,6 +32,10 @@ drivers: servers  ## Run the drivers' own test suites, directly and through the 
 bench: environment  ## Compare direct, PgBouncer and Blastwall; QUICK=1 takes under a minute
 	@$(VENV)/python -m blastwall.testing.setup bench
 	@$(VENV)/python -m bench $(if $(QUICK),--quick) $(ARGS)
+
+classification: environment  ## Compare the classifier with a real PostgreSQL on its regression scripts; write the docs' figures
+	@$(VENV)/python -m blastwall.testing.setup classification
+	@$(VENV)/python -m tests.classification $(ARGS)
 
 format: environment  ## Format the code and mend what the linter can mend
 	$(VENV)/ruff format .

@@ -28,6 +28,9 @@ CHECKOUT = Path(__file__).parents[3]
 SERVERS = CHECKOUT / ".servers"
 """What `make servers` installs; empty or missing where Blastwall was installed from a wheel."""
 
+REGRESSION = SERVERS / "regress"
+"""PostgreSQL's own regression scripts and their data, of version 15."""
+
 _UNPACKED = SERVERS / "debian"
 _DEBIAN = (Path("/usr/lib/postgresql"), _UNPACKED / "usr/lib/postgresql")
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
@@ -95,6 +98,17 @@ def find_program(name: str, package: str) -> Path:
         if program is not None:
             return Path(program)
     raise ServerMissing(f"`{name}` is not installed; run `make servers`, or `apt install {package}`")
+
+
+def find_regression() -> Path:
+    """Return the folder with PostgreSQL's regression scripts (`sql`) and their data (`data`).
+
+    Raises:
+        ServerMissing: they were not fetched.
+    """
+    if not (REGRESSION / "sql" / "test_setup.sql").is_file() or not (REGRESSION / "data").is_dir():
+        raise ServerMissing("PostgreSQL's regression scripts are not here; run `make servers`, which fetches them")
+    return REGRESSION
 
 
 @cache

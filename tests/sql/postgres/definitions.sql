@@ -103,3 +103,21 @@ CREATE TABLE paired (a pair);
 CREATE FUNCTION odd(point, text) RETURNS bool LANGUAGE sql AS 'DELETE FROM plain; SELECT true';
 CREATE OPERATOR <-> (leftarg = point, rightarg = text, function = odd);
 CREATE OPERATOR === (leftarg = point, rightarg = text, function = odd);
+
+CREATE VIEW middle AS SELECT a, b FROM plain;
+CREATE TRIGGER middle INSTEAD OF UPDATE ON middle FOR EACH ROW EXECUTE FUNCTION instead_of();
+CREATE VIEW outermost AS SELECT a, b FROM middle;
+CREATE VIEW joined AS SELECT p.a, v.x FROM plain p JOIN vault v ON v.id = p.a;
+CREATE FUNCTION composed() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM wipes(); CALL moves(); RETURN 1; END $$;
+CREATE FUNCTION loops() RETURNS SETOF text LANGUAGE plpgsql AS $$
+  DECLARE r record; BEGIN FOR r IN SELECT x FROM shown LOOP RETURN NEXT r.x; END LOOP; END $$;
+CREATE FUNCTION catches() RETURNS int LANGUAGE plpgsql AS $$
+  BEGIN RAISE EXCEPTION 'x'; EXCEPTION WHEN others THEN DELETE FROM noted; RETURN 1; END $$;
+CREATE FUNCTION assigns() RETURNS text LANGUAGE plpgsql AS $$ DECLARE v text := (SELECT x FROM vault LIMIT 1); BEGIN RETURN v; END $$;
+CREATE FUNCTION sets_path() RETURNS int LANGUAGE plpgsql AS $$ BEGIN SET search_path TO hidden; RETURN 1; END $$;
+CREATE FUNCTION makes_temp() RETURNS int LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE shadow (a int); RETURN 1; END $$;
+CREATE FUNCTION locks() RETURNS int LANGUAGE sql AS 'SELECT 1 FROM vault FOR UPDATE';
+CREATE FUNCTION empties() RETURNS int LANGUAGE plpgsql AS $$ BEGIN TRUNCATE noted; RETURN 1; END $$;
+CREATE FUNCTION grants() RETURNS int LANGUAGE plpgsql AS $$ BEGIN GRANT SELECT ON vault TO public; RETURN 1; END $$;
+CREATE FUNCTION files() RETURNS text LANGUAGE sql AS $$ SELECT pg_read_file('PG_VERSION') $$;
+CREATE FUNCTION shows() RETURNS text LANGUAGE sql AS $$ SELECT query_to_xml('TABLE vault', true, true, '')::text $$;

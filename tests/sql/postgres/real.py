@@ -5,16 +5,27 @@ from __future__ import annotations
 import psycopg
 
 from blastwall.protocols.postgres.catalog import Snapshot, snapshot, split_path
-from blastwall.protocols.postgres.catalog_queries import QUERIES, SEARCH_PATH
+from blastwall.protocols.postgres.catalog_queries import FUNCTIONS, QUERIES, SEARCH_PATH
 
 
 def read_snapshot(connection: psycopg.Connection) -> Snapshot:
     """Read the catalog as the side connection does; the connection's search_path is put back."""
     path = str(_rows(connection, SEARCH_PATH)[0][0])
     connection.execute("SET search_path TO pg_catalog")
-    results = [_rows(connection, query) for query in QUERIES]
+    results = [_functions(connection) if query is FUNCTIONS else _rows(connection, query) for query in QUERIES]
     connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", [path])
     return snapshot(connection.info.dbname, 1, results, split_path(path))
+
+
+_built_in: dict[int, list[list[str | None]]] = {}
+
+
+def _functions(connection: psycopg.Connection) -> list[list[str | None]]:
+    """PostgreSQL's own functions are read once a version."""
+    version = connection.info.server_version
+    if version not in _built_in:
+        _built_in[version] = _rows(connection, FUNCTIONS + " WHERE p.oid < 16384")
+    return _built_in[version] + _rows(connection, FUNCTIONS + " WHERE p.oid >= 16384")
 
 
 def _rows(connection: psycopg.Connection, query: str) -> list[list[str | None]]:

@@ -191,6 +191,7 @@ def test_writing_to_a_view_writes_to_its_tables() -> None:
         "delete public.vv",
         "read public.vv",
         "delete public.customers",
+        "delete public.v",
         "read public.customers",
         "read public.v",
     ]

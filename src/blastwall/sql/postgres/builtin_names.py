@@ -6,7 +6,7 @@ HARMLESS_FUNCTIONS = frozenset(
     array_cat array_dims array_fill array_length array_lower array_ndims array_position array_positions
     array_prepend array_remove array_replace array_reverse array_sample array_shuffle array_sort array_to_json
     array_to_string array_to_tsvector array_upper ascii asin asind asinh atan atan2 atan2d atand atanh avg bit
-    bit_and bit_count bit_length bit_or bit_xor bool bool_and bool_or box bpchar broadcast btrim bytea bytea_reverse
+    bit_and bit_count bit_length bit_or bit_xor bool bool_and bool_or box bpchar broadcast btrim bytea
     cardinality casefold cash_words cbrt ceil ceiling center char char_length character_length chr cidr circle
     clock_timestamp coalesce col_description concat concat_ws convert convert_from convert_to corr cos cosd cosh cot
     cotd count covar_pop covar_samp crc32 crc32c cume_dist current_catalog current_database current_schema
@@ -20,13 +20,13 @@ HARMLESS_FUNCTIONS = frozenset(
     has_table_privilege has_tablespace_privilege has_type_privilege hash_array hashint4 hashint8 hashtext
     hashtextextended height host hostmask in_range inet inet_client_addr inet_client_port inet_server_addr
     inet_server_port initcap int2 int4 int4_sum int4multirange int4range int4range_canonical int4range_subdiff int8
-    int8multirange int8range int8range_canonical int8range_subdiff interval is_json is_normalized isclosed isempty
+    int8multirange int8range int8range_canonical int8range_subdiff interval is_normalized isclosed isempty
     isfinite ishorizontal isopen isparallel isperp isvertical json json_agg json_agg_strict json_array_elements
-    json_array_elements_text json_array_insert json_array_length json_build_array json_build_object json_each
+    json_array_elements_text json_array_length json_build_array json_build_object json_each
     json_each_text json_extract_path json_extract_path_text json_object json_object_agg json_object_agg_strict
     json_object_agg_unique json_object_agg_unique_strict json_object_keys json_populate_record
     json_populate_recordset json_scalar json_strip_nulls json_to_record json_to_recordset json_to_tsvector
-    json_typeof jsonb jsonb_agg jsonb_agg_strict jsonb_array_agg jsonb_array_elements jsonb_array_elements_text
+    json_typeof jsonb jsonb_agg jsonb_agg_strict jsonb_array_elements jsonb_array_elements_text
     jsonb_array_length jsonb_build_array jsonb_build_object jsonb_each jsonb_each_text jsonb_extract_path
     jsonb_extract_path_text jsonb_insert jsonb_object jsonb_object_agg jsonb_object_agg_strict
     jsonb_object_agg_unique jsonb_object_agg_unique_strict jsonb_object_keys jsonb_path_exists jsonb_path_exists_tz
@@ -34,7 +34,7 @@ HARMLESS_FUNCTIONS = frozenset(
     jsonb_path_query_first jsonb_path_query_first_tz jsonb_path_query_tz jsonb_populate_record
     jsonb_populate_recordset jsonb_pretty jsonb_set jsonb_set_lax jsonb_strip_nulls jsonb_to_record
     jsonb_to_recordset jsonb_to_tsvector jsonb_typeof justify_days justify_hours justify_interval lag last_value
-    lastval lcm lead least left length lgamma like like_escape like_regex line ln log log10 lower lower_inc
+    lastval lcm lead least left length lgamma like like_escape line ln log log10 lower lower_inc
     lower_inf lpad lseg ltrim macaddr macaddr8 macaddr8_set7bit make_date make_interval make_time make_timestamp
     make_timestamptz makeaclitem masklen max md5 merge_action min min_scale mod mode money multirange mxid_age name
     netmask network normalize notlike now npoints nth_value ntile nullif num_nonnulls num_nulls numeric
@@ -74,7 +74,7 @@ HARMLESS_FUNCTIONS = frozenset(
     session_user set_bit set_byte set_masklen setseed setweight sha224 sha256 sha384 sha512 shobj_description sign
     similar_escape similar_to_escape sin sind sinh slope split_part sqrt starts_with statement_timestamp stddev
     stddev_pop stddev_samp string_agg string_to_array string_to_table strip strpos substr substring sum system_user
-    tan tand tanh text text_concat textcat textlen time timeofday timestamp timestamptz timetz timezone to_ascii
+    tan tand tanh text textcat textlen time timeofday timestamp timestamptz timetz timezone to_ascii
     to_bin to_char to_date to_hex to_json to_jsonb to_number to_oct to_regclass to_regcollation to_regnamespace
     to_regoper to_regoperator to_regproc to_regprocedure to_regrole to_regtype to_timestamp to_tsquery to_tsvector
     transaction_timestamp translate trim trim_array trim_scale trunc ts_debug ts_delete ts_filter ts_headline

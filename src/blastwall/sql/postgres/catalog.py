@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from blastwall.model.effects import Object
@@ -12,6 +12,7 @@ from blastwall.sql.postgres.following import Memory
 from blastwall.sql.postgres.statement import OutputColumn
 
 MAX_VIEW_DEPTH = 32
+TEMPORARY = "pg_temp"
 _KINDS = {"v": "view", "m": "view", "S": "sequence", "i": "index", "I": "index", "c": "type"}
 
 
@@ -95,6 +96,10 @@ class Catalog:
         self.schemas = frozenset(schemas)
         self.default_search_path = default_search_path
         self._relations = {(relation.schema, relation.name): relation for relation in relations}
+        self._temporary: dict[str, list[Relation]] = {}
+        for relation in self._relations.values():
+            if relation.schema.startswith(TEMPORARY):
+                self._temporary.setdefault(relation.name, []).append(relation)
         self._by_oid = {relation.oid: relation for relation in self._relations.values()}
         by_name: dict[tuple[str, str], list[Function]] = {}
         for function in functions:
@@ -120,9 +125,17 @@ class Catalog:
         """Return the relation of that exact name."""
         return self._relations.get((schema, name))
 
+    def temporary(self, name: str) -> Sequence[Relation]:
+        """Return the temporary relations of that name, those of other sessions too: nothing says whose they are."""
+        return self._temporary.get(name, ())
+
     def by_oid(self, oid: int) -> Relation | None:
         """Return the relation with that OID."""
         return self._by_oid.get(oid)
+
+    def views(self) -> Iterator[Relation]:
+        """Yield every view, materialized ones too, whose definition is known."""
+        return (relation for relation in self._relations.values() if relation.definition)
 
     def function(self, oid: int) -> Function | None:
         """Return the function with that OID."""
@@ -134,7 +147,8 @@ class Catalog:
 
     def object(self, relation: Relation) -> Object:
         """Return a relation as the object of an effect."""
-        return Object((self.database, relation.schema, relation.name), _KINDS.get(relation.kind, "table"))
+        schema = TEMPORARY if relation.schema.startswith(TEMPORARY) else relation.schema
+        return Object((self.database, schema, relation.name), _KINDS.get(relation.kind, "table"))
 
     def tables_of(self, schema: str) -> tuple[str, ...]:
         """Return the names of a schema's relations."""

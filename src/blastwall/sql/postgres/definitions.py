@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 
 from blastwall.model.effects import Action, Object
 from blastwall.model.statement import SOME, Column
+from blastwall.sql.postgres.catalog import TEMPORARY
 from blastwall.sql.postgres.deciding import defined_over, references
 from blastwall.sql.postgres.expressions import SILENT, TRANSPARENT
 from blastwall.sql.postgres.names import Target
 from blastwall.sql.postgres.objects import Objects, role_name
 from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, union
-from blastwall.sql.postgres.tree import Node, body, descendants, items, sub, text, unwrap, words
+from blastwall.sql.postgres.tree import Node, body, descendants, items, options, sub, text, unwrap, words
 
 _QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 _EXPRESSIONS = frozenset(
@@ -131,6 +132,8 @@ class Definitions(Objects):
         targets = self._defined(node, *DEFINES[tag])
         aggregate = text(node, "kind") == "OBJECT_AGGREGATE"
         name = words(items(node, "defnames"))[-1:]
+        for relation in items(node, "relations") if tag == "CreateStatsStmt" else ():
+            self._each((Action.DEFINE,), self.relation_objects(relation, (), "table"))
         hidden = tag in _CALLS or text(node, "kind") in _CALLS or (aggregate and self.stands_in("".join(name)))
         self._each((Action.DEFINE, Action.ENTITLE) if hidden else (Action.DEFINE,), targets)
 
@@ -187,14 +190,19 @@ class Definitions(Objects):
         """Read CREATE VIEW: `define`, and the reads of its query, for whoever may read the view reads those."""
         self.make(sub(node, "view"), "view")
         columns = self.expr_query(sub(node, "query"), None)
+        if any(schema.startswith(TEMPORARY) for schema, _ in self.reads):
+            # PostgreSQL makes a view of a temporary table temporary, though nothing says so.
+            self.make({**sub(node, "view"), "schemaname": "", "relpersistence": "t"}, "view")
         found = union(Lineage(column.sources) for column in columns) if columns is not None else Lineage(None)
         self.send_on(found.sources)
 
     def alter_table(self, node: Node) -> None:
         """Read ALTER TABLE; triggers, rules, row security and owners decide who may do what: `entitle`."""
-        targets = self.relation(node)
+        kind = "index" if text(node, "objtype") == "OBJECT_INDEX" else ""
+        targets = [self.object(target, kind) for target in self.targets(sub(node, "relation"))]
         self._each((Action.DEFINE,), targets)
         self._computed(self.targets(sub(node, "relation")))
+        self._family(self.targets(sub(node, "relation")), Action.DEFINE)
         for command in items(node, "cmds"):
             inner = body(command, "AlterTableCmd")
             kind = text(inner, "subtype")
@@ -238,9 +246,20 @@ class Definitions(Objects):
         else:
             self.send_on(found.sources - own.sources)
 
+    def _family(self, targets: Iterable[Target], action: Action, cascade: bool = False) -> None:
+        for target in targets:
+            for relation in self.standing(target):
+                self.follow(self.follower.descendants(relation, action))
+                if cascade:
+                    self.follow(self.follower.showing(relation))
+
     def sequence(self, node: Node) -> None:
-        """Read CREATE SEQUENCE and ALTER SEQUENCE."""
+        """Read CREATE SEQUENCE and ALTER SEQUENCE; OWNED BY ties it to a table."""
         self.make(sub(node, "sequence"), "sequence")
+        for name, value in options(items(node, "options")):
+            column = words(items(body(value, "List"), "items"))
+            if name == "owned_by" and len(column) > 1:
+                self._each((Action.DEFINE,), [self.object(target) for target in self.relations(column[:-1])])
 
     def on_relation(self, node: Node) -> None:
         """Read CREATE INDEX and REFRESH MATERIALIZED VIEW."""
@@ -250,10 +269,10 @@ class Definitions(Objects):
     def _computed(self, targets: Iterable[Target]) -> None:
         """Whatever reads or rewrites a whole table computes its indexes, checks and columns; a view is filled anew."""
         for target in targets:
-            if target.relation is not None:
-                self.follow(self.follower.code(target.relation))
-                if target.relation.kind == "m":
-                    self.follow(self.follower.view(target.relation))
+            for relation in self.standing(target):
+                self.follow(self.follower.code(relation))
+                if relation.kind == "m":
+                    self.follow(self.follower.view(relation))
 
     def create_trigger(self, node: Node) -> None:
         """Read CREATE TRIGGER: its function will run."""
@@ -314,6 +333,9 @@ class Definitions(Objects):
         for item in items(node, "objects"):
             targets = self.named(kind, item)
             self._each((Action.DROP, Action.ENTITLE) if kind in _DROPS_ENTITLE else (Action.DROP,), targets)
+            if kind in {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW"}:
+                cascade = text(node, "behavior") == "DROP_CASCADE"
+                self._family(self.relations(self.parts_of(item)), Action.DROP, cascade)
         if text(node, "behavior") == "DROP_CASCADE" and kind in {"OBJECT_SCHEMA", "OBJECT_EXTENSION"}:
             self.effect(Action.DROP, self.database)
 
@@ -324,8 +346,8 @@ class Definitions(Objects):
             self._each((Action.DROP,), self.relation_objects(item, (), "table"))
             for target in self.targets(body(item, "RangeVar")):
                 self.touch(target, Action.DROP)
-                if cascade and target.relation is not None:
-                    self.follow(self.follower.truncated(target.relation))
+                for relation in self.standing(target) if cascade else ():
+                    self.follow(self.follower.truncated(relation))
 
     def comment(self, node: Node) -> None:
         """Read COMMENT."""
@@ -352,6 +374,9 @@ class Definitions(Objects):
             self.renames.add((text(node, "subname"), ""))
             self._each((Action.ENTITLE,), targets)
         self._each((Action.ENTITLE,) if kind == "OBJECT_ROLE" else (Action.DEFINE,), targets)
+        if kind not in _IN_RELATIONS:
+            renamed = [Object((*target.path[:-1], text(node, "newname")), target.kind) for target in targets]
+            self._each((Action.ENTITLE,) if kind == "OBJECT_ROLE" else (Action.DEFINE,), renamed)
         if kind in _ROUTINE_KINDS:
             self._routine_named(text(node, "newname"), targets)
 
@@ -420,6 +445,7 @@ class Definitions(Objects):
             targets += self.relation(inner) if inner else self.relation_objects(item, (), "table")
             named = sub(inner, "relation") if inner else body(item, "RangeVar")
             self._computed(self.targets(named) if named else ())
+            self._family(self.targets(named) if named else (), Action.ADMIN)
         self._each((Action.ADMIN,), targets or [self.database])
 
     def load_server_code(self, node: Node) -> None:

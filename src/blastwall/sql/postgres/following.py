@@ -20,7 +20,7 @@ from blastwall.sql.postgres.builtin_names import HARMLESS_FUNCTIONS, HARMLESS_TR
 from blastwall.sql.postgres.dangers import danger
 from blastwall.sql.postgres.parse import UnparsedError, parse
 from blastwall.sql.postgres.state import NameState, facts
-from blastwall.sql.postgres.tree import Node, sub, unwrap
+from blastwall.sql.postgres.tree import Node, items, sub, text, unwrap
 
 if TYPE_CHECKING:
     from blastwall.sql.postgres.catalog import Catalog, Function, Relation
@@ -125,12 +125,29 @@ class Follower:
         event = _EVENTS.get(action, 0)
         if action is Action.READ or any(one.events & INSTEAD and one.events & event for one in attached.triggers):
             return
-        for base in self._catalog.base_relations(view):
-            yield from self._touch(base.oid, action, _PART)
+        behind = self._single(view.definition)
+        if behind is not None:
+            yield from self._touch(behind.oid, action, _PART)
+
+    def _single(self, definition: str) -> Relation | None:
+        """The one relation in FROM of a view that can be written to; PostgreSQL knows no other such view."""
+        try:
+            trees = parse(definition.encode())
+        except UnparsedError:
+            return None
+        query = sub(sub(trees[0], "stmt"), "SelectStmt") if trees else {}
+        places = items(query, "fromClause")
+        place = sub(places[0], "RangeVar") if len(places) == 1 else {}
+        return self._catalog.relation(text(place, "schemaname"), text(place, "relname"))
 
     def _children(self, attached: Attached, action: Action) -> Iterator[Effect]:
         for oid in attached.children[:MAX_CHILDREN]:
             yield from self._touch(oid, action, _PART)
+            if action is Action.UPDATE:
+                # An update that moves a row to another partition fires the triggers of a deletion and an insertion.
+                for trigger in self._catalog.attached(oid).triggers:
+                    if trigger.events & (INSERTS | DELETES):
+                        yield from self.run(trigger.function)
 
     def _functions(self, attached: Attached, action: Action) -> Iterator[int]:
         event = _EVENTS.get(action, 0)
@@ -162,6 +179,27 @@ class Follower:
             if child is not None:
                 yield from self._touch(child.oid, Action.DROP, _FOLLOWED)
                 yield from self.truncated(child)
+
+    def descendants(self, relation: Relation, action: Action) -> Found:
+        """Return what defining or dropping a table does to its partitions and heirs."""
+        found: dict[int, Effect] = {}
+        todo = [*self._catalog.attached(relation.oid).children]
+        while todo and len(found) < MAX_CHILDREN:
+            oid = todo.pop()
+            child = self._catalog.by_oid(oid)
+            if child is not None and oid not in found:
+                found[oid] = Effect(action, self._catalog.object(child), _PART)
+                todo.extend(self._catalog.attached(oid).children)
+        return frozenset(found.values())
+
+    def showing(self, relation: Relation) -> Found:
+        """Return what DROP … CASCADE takes with a table: the views that read it."""
+        read = self._catalog.object(relation)
+        return frozenset(
+            Effect(Action.DROP, self._catalog.object(view), _FOLLOWED)
+            for view in self._catalog.views()
+            if any(effect.object == read for effect in self.view(view))
+        )
 
     def _touch(self, oid: int, action: Action, marks: frozenset[Mark]) -> Iterator[Effect]:
         relation = self._catalog.by_oid(oid)

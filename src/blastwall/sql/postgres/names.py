@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from blastwall.model.effects import Action, Object
 from blastwall.sql.postgres.builtin_names import HARMLESS_RELATIONS, SYSTEM_RELATIONS
-from blastwall.sql.postgres.catalog import Relation
+from blastwall.sql.postgres.catalog import TEMPORARY, Relation
 from blastwall.sql.postgres.findings import Findings
 from blastwall.sql.postgres.tree import Node, text
 
@@ -18,7 +19,6 @@ _REVEALING_VIEWS = frozenset(
     {"user_mapping_options", "_pg_user_mappings", "foreign_server_options", "_pg_foreign_servers",
      "foreign_data_wrapper_options", "_pg_foreign_data_wrappers", "foreign_table_options", "_pg_foreign_tables"}
 )  # fmt: skip
-TEMPORARY = "pg_temp"
 _SYSTEM = frozenset({"pg_catalog", "information_schema", "pg_toast"})
 
 
@@ -120,8 +120,14 @@ class Names(Findings):
 
     def touch(self, target: Target, action: Action) -> None:
         """Add what reading or changing a relation's rows sets off."""
-        if target.relation is not None and target.schema not in _SYSTEM:
-            self.follow(self.follower.relation(target.relation, action))
+        for relation in self.standing(target):
+            self.follow(self.follower.relation(relation, action))
+
+    def standing(self, target: Target) -> Sequence[Relation]:
+        """Return what the catalog has of a name outside the system's schemas, temporary relations too."""
+        if target.schema.startswith(TEMPORARY):
+            return self.catalog.temporary(target.name)
+        return () if target.relation is None or target.schema in _SYSTEM else (target.relation,)
 
     def functions(self, parts: tuple[str, ...]) -> list[tuple[str, str]]:
         """Return (schema, name) of user functions that a call may reach; every schema of a path takes part.

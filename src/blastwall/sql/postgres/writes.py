@@ -186,6 +186,8 @@ class Writes(Queries):
 
     def _merge(self, node: Node, scope: Scope) -> Columns | None:
         row = self.table(sub(node, "relation"), None, reading=False)
+        for target in self.targets(sub(node, "relation")):
+            self.read(target)
         source = self.from_item(sub(node, "sourceRelation"), scope)
         scope.ranges.append(row)
         scope.stars.extend((source, row.columns))

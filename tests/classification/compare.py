@@ -1,0 +1,127 @@
+"""Whether the classifier saw what happened: equal, more, conceded or missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from blastwall.model.effects import Action, Effect, Mark
+from blastwall.sql.postgres import Catalog
+
+Happened = tuple[str, str, str]
+
+
+class Verdict(StrEnum):
+    """EQUAL: the same. MORE: all of it, and what did not happen this time. CONCEDED: not known, and said so."""
+
+    EQUAL = "equal"
+    MORE = "more"
+    CONCEDED = "conceded"
+    MISSED = "missed"
+
+
+_CHANGING = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
+_DEFINING = frozenset({Action.DEFINE, Action.DROP, Action.ENTITLE, Action.ADMIN, Action.UPDATE})
+_SEEING = frozenset(Action) - {Action.CONNECT}
+_COVERS = {
+    "read": _SEEING,
+    "write": _CHANGING | _DEFINING | {Action.READ},  # a MERGE that does nothing; rows that change are looked at below
+    "create": frozenset({Action.CREATE, Action.DEFINE}),
+    "update": frozenset({Action.UPDATE}),
+    "delete": frozenset({Action.DELETE, Action.DROP}),
+    "define": _DEFINING,
+    "drop": frozenset({Action.DROP}),
+}
+_PARTS = frozenset(
+    {"index", "sequence", "table constraint", "table column", "default value", "domain constraint", "trigger", "rule",
+     "policy", "toast table"}
+)  # fmt: skip
+
+
+def compare(effects: Iterable[Effect], happened: set[Happened], catalog: Catalog) -> tuple[Verdict, set[Happened]]:
+    """Return the verdict, and what was missed."""
+    said = list(effects)
+    missed = {one for one in happened if not (_covered(one, said) or _of_kin(one, said, catalog))}
+    if missed and any(effect.action in {Action.UNCLASSIFIED, Action.EXECUTE} for effect in said):
+        return Verdict.CONCEDED, set()
+    if any(effect.action is Action.UNCLASSIFIED for effect in said):
+        return Verdict.CONCEDED, set()
+    if missed:
+        return Verdict.MISSED, missed
+    return (Verdict.EQUAL if all(_happened(effect, happened, catalog) for effect in said) else Verdict.MORE), set()
+
+
+def _covered(one: Happened, said: list[Effect]) -> bool:
+    what, schema, name = one
+    if "|" in name:
+        return _heard(what, schema, name, said)
+    for effect in said:
+        path = effect.object.path[1:]
+        moved = what in {"create", "delete"} and effect.action is Action.UPDATE and Mark.PART in effect.marks
+        if (effect.action in _COVERS[what] or moved) and (path == (schema, name) or path in {(schema,), ()}):
+            return True
+    return False
+
+
+def _of_kin(one: Happened, said: list[Effect], catalog: Catalog) -> bool:
+    """Locks on the other tables of a partitioned or inheriting family, and on the table of an index.
+
+    Partitions are checked against their parents' bounds, and what changes one of them locks the others; so it is with
+    tables that refer to each other by foreign keys. Rows that change are never excused by this.
+    """
+    what, schema, name = one
+    if what not in {"read", "define"} or "|" in name:
+        return False
+    defining = [effect for effect in said if effect.action in _DEFINING | _CHANGING]
+    named = any(effect.object.path[1:] == (schema, name) for effect in said)
+    if what == "define" and defining and named:
+        return True  # a foreign key locks the table that it refers to, which is said to be read
+    if any(effect.object.kind == "index" for effect in defining) or (
+        what == "define" and defining and name.endswith("_seq")
+    ):
+        return True
+    family = _family(catalog, schema, name)
+    return any(effect.object.path[1:] in family for effect in defining)
+
+
+def _family(catalog: Catalog, schema: str, name: str) -> set[tuple[str, ...]]:
+    up: dict[int, set[int]] = {}
+    for oid, attached in catalog.attachments.relations.items():
+        for child in (*attached.children, *(key.child for key in attached.cascades)):
+            up.setdefault(child, set()).add(oid)
+            up.setdefault(oid, set()).add(child)
+    relation = catalog.relation(schema, name)
+    seen, todo = set(), [relation.oid] if relation else []
+    while todo:
+        oid = todo.pop()
+        if oid not in seen:
+            seen.add(oid)
+            todo.extend(up.get(oid, ()))
+    found = (catalog.by_oid(oid) for oid in seen)
+    return {(one.schema, one.name) for one in found if one is not None}
+
+
+def _heard(what: str, kind: str, name: str, said: list[Effect]) -> bool:
+    """An object that event triggers tell of: some effect of that sort names it, its table or its schema.
+
+    Indexes, constraints, columns and owned sequences are parts of the table that the statement defines.
+    """
+    schema, _, identity = name.partition("|")
+    wanted = _DEFINING | {Action.EXECUTE} if what == "define" else frozenset({Action.DROP, Action.ENTITLE})
+    plain = identity.replace('"', "")
+    for effect in said:
+        path = effect.object.path[1:]
+        if effect.action not in wanted:
+            continue
+        if not path or path == (schema,) or path[-1] in plain or effect.object.pseudo:
+            return True
+    parts = kind in _PARTS and any(effect.action in _DEFINING for effect in said)
+    return parts or (what == "drop" and kind in _PARTS and any(one.action is Action.DROP for one in said))
+
+
+def _happened(effect: Effect, happened: set[Happened], catalog: Catalog) -> bool:
+    """Whether an effect on a relation came true; effects on anything else have no other witness."""
+    path = effect.object.path[1:]
+    if len(path) != 2 or effect.object.kind not in {"table", "view"} or path[0] in {"pg_catalog", "information_schema"}:
+        return True
+    return any(one[1:] == path or one[2].replace('"', "").find(path[1]) >= 0 for one in happened)

@@ -1,0 +1,60 @@
+"""A server with a database for the regression scripts, and the scripts in their order."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+import psycopg
+from tests.classification.observer import SETUP
+from tests.classification.run import Runner, Tally
+
+from blastwall.testing.postgres import PostgresServer
+from blastwall.testing.servers import find_regression
+
+QUICK: Sequence[str] = (
+    "test_setup", "select", "insert_conflict", "returning", "with", "subselect", "truncate", "temp", "merge",
+)  # fmt: skip
+"""What the tests run each time."""
+SCRIPTS: Sequence[str] = (
+    *QUICK,
+    "select_into", "select_distinct", "select_having", "union", "case", "portals", "arrays", "delete", "namespace",
+    "create_table_like", "create_view", "rules", "generated", "identity", "domain", "prepare", "sequence",
+    "rowtypes", "matview", "inherit", "updatable_views", "copy2", "copyselect", "window", "lock", "rangefuncs",
+    "plancache", "triggers", "update", "insert", "rowsecurity", "join", "aggregates", "jsonb", "privileges",
+    "foreign_key",
+)  # fmt: skip
+"""What `make classification` runs. The rest of PostgreSQL's scripts are about types, psql and C functions."""
+
+
+def run_scripts(names: Sequence[str], progress: TextIO | None = None) -> Tally:
+    """Run scripts against a new PostgreSQL 15 server and return what was found.
+
+    Raises:
+        ServerMissing: the server or the scripts are not installed.
+    """
+    source = find_regression()
+    tally = Tally()
+    with PostgresServer.start("15") as server, tempfile.TemporaryDirectory() as folder:
+        files = Path(folder) / "regress"
+        shutil.copytree(source, files)
+        for path in (Path(folder), files, *files.rglob("*")):
+            path.chmod(0o777 if path.is_dir() else 0o644)
+        server.execute("CREATE DATABASE regression")
+        place = server.dsn("regression")
+        with (
+            psycopg.connect(place, autocommit=True, prepare_threshold=None) as connection,
+            psycopg.connect(place, autocommit=True) as side,
+        ):
+            connection.execute(SETUP)
+            runner = Runner(connection, side, files, tally)
+            for name in names:
+                began = time.monotonic()
+                runner.script(files / "sql" / f"{name}.sql")
+                if progress is not None:
+                    progress.write(f"{name}: {time.monotonic() - began:.1f} s\n")
+    return tally
