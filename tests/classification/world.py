@@ -22,8 +22,8 @@ QUICK: Sequence[str] = (
 """What the tests run each time."""
 SCRIPTS: Sequence[str] = (
     *QUICK,
-    "merge", "select_into", "select_distinct", "select_having", "union", "case", "portals", "arrays", "delete", "namespace",
-    "create_table_like", "create_view", "rules",
+    "merge", "select_into", "select_distinct", "select_having", "union", "case", "portals", "arrays", "delete",
+    "namespace", "create_table_like", "create_view", "rules",
 )  # fmt: skip
 """What `make classification` runs. Name others after it to run those."""
 

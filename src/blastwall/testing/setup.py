@@ -27,8 +27,8 @@ from blastwall.testing.servers import (
     find_any_postgres,
     find_postgres,
     find_program,
-    find_suite,
     find_regression,
+    find_suite,
     installations,
 )
 
