@@ -11,6 +11,7 @@ from bench.routes import Route
 from bench.workloads import Workload
 
 GATEWAY = "blastwall"
+TWO_WORKERS = "blastwall_2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,12 @@ class Result:
 
     @property
     def ratios(self) -> dict[str, float]:
-        """The gateway's ratio to each other route: 1 is as fast, 0.5 half as fast."""
-        others = (route for route in self.rates if route != GATEWAY)
-        return {f"to_{route}": round(self.ratio(GATEWAY, route), 3) for route in others}
+        """The gateway's ratio to each other route: 1 is as fast, 0.5 half as fast; `2_to_…` with two workers."""
+        others = [route for route in self.rates if not route.startswith(GATEWAY)]
+        ones = {f"to_{route}": round(self.ratio(GATEWAY, route), 3) for route in others}
+        if TWO_WORKERS not in self.rates:
+            return ones
+        return ones | {f"2_to_{route}": round(self.ratio(TWO_WORKERS, route), 3) for route in others}
 
 
 def measure(

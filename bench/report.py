@@ -64,13 +64,15 @@ def table(results: Sequence[Result], measured: dict[str, object]) -> str:
     lines = [
         intro,
         "",
-        "| workload | direct | PgBouncer | Blastwall | to direct | to PgBouncer |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| workload | direct | PgBouncer | Blastwall | to direct | to PgBouncer | two workers | to PgBouncer |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for result in results:
         rates = " | ".join(f"{result.rate(route):,.0f}" for route in ("direct", "pgbouncer", "blastwall"))
         found = result.ratios
-        lines.append(f"| {result.workload.title} | {rates} | {found['to_direct']:.2f} | {found['to_pgbouncer']:.2f} |")
+        ratios_ = " | ".join(f"{found[name]:.2f}" for name in ("to_direct", "to_pgbouncer"))
+        two = f"{result.rate('blastwall_2'):,.0f} | {found['2_to_pgbouncer']:.2f}"
+        lines.append(f"| {result.workload.title} | {rates} | {ratios_} | {two} |")
     return "\n".join(lines)
 
 

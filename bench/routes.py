@@ -15,26 +15,42 @@ from blastwall.testing.postgres import PostgresServer
 DATABASE = "bench"
 USER = "bench"
 
-_POLICY = """
-@id("bench-may-do-anything")
-permit (principal in Group::"bench", action, resource in Database::"pg-bench/bench");
-"""
+WARM = 16
+"""Upstream connections that the gateway keeps where it keeps them."""
+
+_RESOURCES = ("pg-bench", "pg-scan", "pg-warm")
+_POLICY = "".join(
+    f'@id("{name}-may-do-anything")\n'
+    f'permit (principal in Group::"bench", action, resource in Database::"{name}/bench");\n'
+    for name in _RESOURCES
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way to the database."""
+    """One way to the database.
+
+    `process` is the id of what stands between, where its memory is of interest. `scanning` and `warm` are the ports
+    where all text is scanned and where upstream connections are kept; None where the route has no such thing.
+    """
 
     name: str
     port: int
     password: str = field(repr=False)
     ca: Path | None = None
+    process: int | None = None
+    scanning: int | None = None
+    warm: int | None = None
 
     @property
     def conninfo(self) -> str:
         """The libpq connection string, without the password."""
+        return self.at(self.port)
+
+    def at(self, port: int) -> str:
+        """The libpq connection string to another of its ports."""
         tls = f"sslmode=verify-full sslrootcert={self.ca}" if self.ca else "sslmode=disable"
-        return f"host=localhost hostaddr=127.0.0.1 port={self.port} dbname={DATABASE} user={USER} {tls}"
+        return f"host=localhost hostaddr=127.0.0.1 port={port} dbname={DATABASE} user={USER} {tls}"
 
 
 @contextmanager
@@ -43,32 +59,58 @@ def routes(server: PostgresServer, *, tls: bool) -> Iterator[tuple[Route, ...]]:
     with ExitStack() as running:
         bouncer = running.enter_context(PgBouncer(server, DATABASE, tls=tls, user=USER))
         issuer = running.enter_context(DevIssuer())
-        gateway = running.enter_context(_gateway(server, issuer, tls=tls))
+        gateways = {
+            name: running.enter_context(_gateway(server, issuer, tls=tls, workers=workers))
+            for name, workers in (("blastwall", 1), ("blastwall_2", 2))
+        }
         token = issuer.token("bench", lifetime=6 * 3600)
         yield (
             Route("direct", server.port, server.password, server.ca if tls else None),
             Route("pgbouncer", bouncer.port, server.password, bouncer.ca),
-            Route("blastwall", gateway.port(), token, gateway.ca if tls else None),
+            *(
+                Route(
+                    name,
+                    gateway.port("pg-bench"),
+                    token,
+                    gateway.ca if tls else None,
+                    gateway.pid,
+                    gateway.port("pg-scan"),
+                    gateway.port("pg-warm"),
+                )
+                for name, gateway in gateways.items()
+            ),
         )
 
 
-def _gateway(server: PostgresServer, issuer: DevIssuer, *, tls: bool) -> Gateway:
+def _gateway(server: PostgresServer, issuer: DevIssuer, *, tls: bool, workers: int) -> Gateway:
     upstream: dict[str, object] = {"host": "localhost", "port": server.port, "database": DATABASE, "tls": "disable"}
     if tls:
         upstream |= {"tls": "verify-full", "ca": server.ca}
-    resource = {
-        "name": "pg-bench",
-        "kind": "postgres",
-        "plain_text": not tls,
-        "upstream": upstream,
-        "credential": {"user": USER, "password": {"env": "BENCH_PASSWORD"}},
-    }
+
+    def resource(name: str, **more: object) -> dict[str, object]:
+        return {
+            "name": name,
+            "kind": "postgres",
+            "plain_text": not tls,
+            "upstream": upstream | more,
+            "credential": {"user": USER, "password": {"env": "BENCH_PASSWORD"}},
+        }
+
+    masked = ["public.people.email", "public.contacts.email"]
     configuration = {
+        "workers": workers,
         "issuers": [{"name": "dev", "issuer": issuer.url, "audience": issuer.audience}],
         "agents": [{"name": "bench", "issuer": "dev", "match": {"sub": "bench"}, "groups": ["bench"]}],
-        "resources": [resource],
+        "resources": [
+            resource("pg-bench"),
+            resource("pg-scan"),
+            resource("pg-warm", warm={"connections": WARM}),
+        ],
         "policies": ["bench.cedar"],
-        "masking": [{"resource": "pg-bench", "columns": ["public.people.email"], "with": "partial"}],
+        "masking": [
+            {"resource": "pg-bench", "columns": masked, "with": "partial"},
+            {"resource": "pg-scan", "detect": ["email", "card", "iban", "us_ssn"], "with": "redact"},
+        ],
         "log": {"level": "warning"},
     }
     return Gateway(configuration, policies={"bench.cedar": _POLICY}, environment={"BENCH_PASSWORD": server.password})

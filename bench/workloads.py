@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import psycopg
 
@@ -21,15 +21,20 @@ SCALE = 10
 
 ROWS = SCALE * 100_000
 MASKED_ROWS = 1_000
+BULK = 500_000
 PROTOCOLS = ("simple", "extended", "prepared")
 CLIENTS = (1, 8, 64)
 
 _CONNECTING = 4
+_CONNECTED = re.compile(r"^tps = ([0-9.]+) \(including reconnection times\)", re.MULTILINE)
 _TPS = re.compile(r"^tps = ([0-9.]+) \(without initial connection time\)", re.MULTILINE)
 _PEOPLE = f"""
 CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, email text NOT NULL, city text NOT NULL);
 INSERT INTO people
 SELECT n, 'Person ' || n, 'person' || n || '@example.org', 'City ' || n % 50 FROM generate_series(1, {MASKED_ROWS}) n;
+CREATE TABLE contacts (id int PRIMARY KEY, name text NOT NULL, email text NOT NULL, city text NOT NULL);
+INSERT INTO contacts
+SELECT n, 'Person ' || n, 'person' || n || '@example.org', 'City ' || n % 50 FROM generate_series(1, {BULK}) n;
 """
 
 
@@ -54,16 +59,36 @@ def workloads() -> tuple[Workload, ...]:
             f"select_{protocol}_{clients}",
             f"pgbench select-only, {protocol}, {clients} client{'s' if clients > 1 else ''}",
             "transactions",
-            partial(_pgbench, protocol, clients),
+            partial(_pgbench, ("--select-only", f"--protocol={protocol}"), clients),
         )
         for protocol in PROTOCOLS
         for clients in CLIENTS
     )
+    writes = (
+        Workload(
+            f"tpcb_{protocol}_8",
+            f"pgbench TPC-B, {protocol}, 8 clients",
+            "transactions",
+            partial(_pgbench, (f"--protocol={protocol}",), 8),
+        )
+        for protocol in ("simple", "prepared")
+    )
+    bulk = (
+        Workload(name, title, "rows", partial(_bulk, table, scanned))
+        for name, title, table, scanned in (
+            ("rows_500k", f"SELECT of {BULK:,} rows", "pgbench_accounts", False),
+            ("masked_500k", f"SELECT of {BULK:,} rows, one column masked", "contacts", False),
+            ("scanned_500k", f"SELECT of {BULK:,} rows, all text scanned, nothing found", "pgbench_accounts", True),
+            ("found_500k", f"SELECT of {BULK:,} rows, all text scanned, an address in each row", "contacts", True),
+        )
+    )
     return (
         *selects,
-        Workload("unique_8", "pgbench, unique SQL every time, simple, 8 clients", "transactions", _unique),
+        *writes,
         Workload("copy_1m", f"COPY of {ROWS:,} rows to the client", "rows", _copy),
+        *bulk,
         Workload("masked_select_1000", f"SELECT of {MASKED_ROWS:,} rows, one column masked", "rows", _masked),
+        Workload("connections", "a new connection for each transaction, 4 clients", "connections", _connections),
     )
 
 
@@ -78,21 +103,50 @@ def load(server: PostgresServer) -> None:
         server.execute(statement, DATABASE)
 
 
-def _unique(route: Route, seconds: float) -> float:
-    """Send texts that were never sent before, of one shape."""
-    return _pgbench("simple", 8, route, seconds, script=f"--file={Path(__file__).with_name('unique.sql')}")
-
-
-def _pgbench(protocol: str, clients: int, route: Route, seconds: float, *, script: str = "--select-only") -> float:
+def _pgbench(options: tuple[str, ...], clients: int, route: Route, seconds: float) -> float:
     """Run pgbench; once more and longer where its clients were still connecting when the time was up."""
-    options = [script, "--no-vacuum", f"--protocol={protocol}", f"--client={clients}", "--jobs=1"]
+    given = ["--no-vacuum", *options, f"--client={clients}", "--jobs=1"]
     for length in (max(1, round(seconds)), _CONNECTING + round(seconds)):
-        command = [str(find_program("pgbench", "postgresql-15")), *options, f"--time={length}", route.conninfo]
-        said = _client(command, route.password)
+        said = _run_pgbench([*given, f"--time={length}"], route, route.port)
         found = _TPS.search(said)
         if found is not None:
             return float(found[1])
     raise BenchmarkFailed(f"pgbench through {route.name} did no transaction:\n{said}")
+
+
+def _run_pgbench(options: list[str], route: Route, port: int) -> str:
+    program = str(find_program("pgbench", "postgresql-15"))
+    return _client([program, *options, route.at(port)], route.password)
+
+
+def _bulk(table: str, scanned: bool, route: Route, _seconds: float) -> float:
+    """Fetch rows twice with a client that does nothing with them, where text is scanned or where it is not."""
+    port = route.scanning if scanned and route.scanning is not None else route.port
+    with NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(f"SELECT * FROM {table} LIMIT {BULK};\n")
+        script.flush()
+        said = _run_pgbench(["--no-vacuum", f"--file={script.name}", "--transactions=2"], route, port)
+    found = _TPS.search(said)
+    if found is None:
+        raise BenchmarkFailed(f"pgbench through {route.name} did no transaction:\n{said}")
+    return float(found[1]) * BULK
+
+
+def _connections(route: Route, seconds: float) -> float:
+    """Connect, select once, disconnect; where upstream connections are kept, to there."""
+    options = [
+        "--no-vacuum",
+        "--select-only",
+        "--connect",
+        "--client=4",
+        "--jobs=1",
+        f"--time={max(1, round(seconds))}",
+    ]
+    said = _run_pgbench(options, route, route.port if route.warm is None else route.warm)
+    found = _CONNECTED.search(said)
+    if found is None:
+        raise BenchmarkFailed(f"pgbench through {route.name} made no connection:\n{said}")
+    return float(found[1])
 
 
 def _copy(route: Route, _seconds: float) -> float:
@@ -119,7 +173,7 @@ def _masked(route: Route, seconds: float) -> float:
             times += 1
         took = time.perf_counter() - began
     readable = any(str(email).startswith("person") and str(email).endswith("@example.org") for _, _, email, _ in rows)
-    if len(rows) != MASKED_ROWS or readable == (route.name == "blastwall"):
+    if len(rows) != MASKED_ROWS or readable == route.name.startswith("blastwall"):
         raise BenchmarkFailed(f"the masked SELECT through {route.name} came back with other rows than it should")
     return times * MASKED_ROWS / took
 
