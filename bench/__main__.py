@@ -8,7 +8,8 @@ import sys
 from datetime import UTC, datetime
 from random import Random
 
-from bench.measure import measure
+from bench.measure import GATEWAY, measure
+from bench.memory import idle_connection
 from bench.report import conditions, publish, ratios, save, table
 from bench.routes import routes
 from bench.workloads import BenchmarkFailed, load, workloads
@@ -31,10 +32,12 @@ def main() -> int:
             load(server)
             with routes(server, tls=given.tls) as ways:
                 results = measure(chosen, ways, rounds=rounds, seconds=seconds, chance=Random(given.seed), say=_say)
+                idle = idle_connection(next(way for way in ways if way.name == GATEWAY))
     except (BenchmarkFailed, ServerFailed, ServerMissing) as error:
         _say(f"bench: {error}")
         return 1
     measured = conditions(tls=given.tls, rounds=rounds, seconds=seconds, server=f"PostgreSQL {server.major}")
+    measured["idle_connection_kib"] = round(idle, 1)
     name = "quick" if given.quick else f"{datetime.now(UTC):%Y-%m-%dT%H%M}{'-tls' if given.tls else ''}"
     _say(f"\n{table(results, measured)}\n\nEvery number: {save(results, measured, name)}")
     if not (given.quick or given.tls or given.only):

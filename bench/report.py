@@ -59,7 +59,8 @@ def table(results: Sequence[Result], measured: dict[str, object]) -> str:
     tls = "with TLS on every connection" if measured["tls"] else "without TLS"
     intro = (
         f"Measured at {measured['at']} on {measured['cores']} cores ({measured['machine']}), {measured['server']}, "
-        f"Python {measured['python']}, {tls}; medians of {measured['rounds']} rounds of {measured['seconds']:g} s."
+        f"Python {measured['python']}, {tls}; medians of {measured['rounds']} rounds of {measured['seconds']:g} s. "
+        f"An idle connection takes {measured['idle_connection_kib']} KiB of the gateway's memory."
     )
     lines = [
         intro,

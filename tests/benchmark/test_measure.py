@@ -12,8 +12,8 @@ from bench.measure import Result, measure
 from bench.routes import Route
 from bench.workloads import Workload, workloads
 
-WAYS = tuple(Route(name, 1, "secret") for name in ("direct", "pgbouncer", "blastwall"))
-CONDITIONS = report.conditions(tls=False, rounds=3, seconds=1, server="PostgreSQL 15")
+WAYS = tuple(Route(name, 1, "secret") for name in ("direct", "pgbouncer", "blastwall", "blastwall_2"))
+CONDITIONS = report.conditions(tls=False, rounds=3, seconds=1, server="PostgreSQL 15") | {"idle_connection_kib": 12}
 
 
 def fake(name: str, rates: dict[str, float]) -> Workload:
@@ -41,7 +41,7 @@ def test_every_route_is_measured_once_a_round_in_an_order_that_the_seed_gives() 
     spy = Workload("spy", "spy", "rows", run)
     [result] = measure([spy], WAYS, rounds=4, seconds=1, chance=Random(7), say=quiet)
     assert {name: len(rates) for name, rates in result.rates.items()} == {way.name: 4 for way in WAYS}
-    rounds = [tuple(seen[start : start + 3]) for start in range(0, 12, 3)]
+    rounds = [tuple(seen[start : start + 4]) for start in range(0, 16, 4)]
     assert all(sorted(each) == sorted(way.name for way in WAYS) for each in rounds)
     assert len(set(rounds)) > 1
 
@@ -51,11 +51,11 @@ def test_the_keys_are_those_that_are_promised() -> None:
     assert {f"select_{p}_{n}" for p in ("simple", "extended", "prepared") for n in (1, 8, 64)} < names
     assert {"copy_1m", "masked_select_1000"} < names
     results = measure(
-        [fake("select_simple_8", {"direct": 10, "pgbouncer": 8, "blastwall": 6})],
+        [fake("select_simple_8", {"direct": 10, "pgbouncer": 8, "blastwall": 6, "blastwall_2": 8})],
         WAYS, rounds=1, seconds=1, chance=Random(1), say=quiet,
     )  # fmt: skip
     assert json.loads(json.dumps(report.ratios(results))) == {
-        "select_simple_8": {"to_direct": 0.6, "to_pgbouncer": 0.75}
+        "select_simple_8": {"to_direct": 0.6, "to_pgbouncer": 0.75, "2_to_direct": 0.8, "2_to_pgbouncer": 1.0}
     }
 
 
@@ -72,7 +72,7 @@ def test_a_run_is_saved_and_its_table_put_between_the_marks(monkeypatch: pytest.
     assert "secret" not in saved
     report.publish(report.table(results, CONDITIONS))
     text = page.read_text()
-    assert "| a | 2 | 2 | 2 | 1.00 | 1.00 |" in text
+    assert "| a | 2 | 2 | 2 | 1.00 | 1.00 | 2 | 1.00 |" in text
     assert "old" not in text
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
