@@ -62,7 +62,8 @@ def _statement(event: Event) -> list[str]:
             doubt = [f"  doubt: {visible(event.doubt)}"] if event.doubt else []
             return [f"#{event.number} {asked(event)}", *block(event.text), *values(event.parameters), *doubt]
         case StatementRepeated():
-            return [f"#{event.number} the same as #{event.first}, allowed as before", *values(event.parameters)]
+            text = [] if event.text is None else block(event.text)
+            return [f"#{event.number} the same as #{event.first}, allowed as before", *text, *values(event.parameters)]
         case StatementRuled():
             return [f"#{event.number} {ruling(event.ruling)}"]
         case StatementRefused():

@@ -100,7 +100,8 @@ def _repeat(cards: dict[int, Card], event: StatementRepeated) -> None:
     """Tell a repeated statement whole; where retention deleted what it repeats, only what it says itself."""
     card, first = _card(cards, event.number), cards.get(event.first)
     if first is not None and first.asked is not None:
-        card.asked = replace(first.asked, at=event.at, number=event.number, parameters=event.parameters)
+        text = first.asked.text if event.text is None else event.text
+        card.asked = replace(first.asked, at=event.at, number=event.number, text=text, parameters=event.parameters)
         card.rulings = [replace(ruled, at=event.at, number=event.number) for ruled in first.rulings]
 
 

@@ -144,7 +144,9 @@ class Statements:
         values = self._shared.masking.redact_values(self._facts.resource, parameters, repeat.values)
         self._waiting[number] = now
         self._meter.ruled(Decision.ALLOW)
-        repeated = StatementRepeated(now, number, standing.first, values)
+        like = repeat.like
+        text = None if like is None else self._shared.masking.redact(self._facts.resource, like).text
+        repeated = StatementRepeated(now, number, standing.first, values, text)
         self._journal.write([repeated], partial(self._settle, number, reply, standing.allow))
 
     def _stands(self, standing: Answered, now: float) -> bool:

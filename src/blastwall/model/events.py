@@ -80,13 +80,15 @@ class StatementAsked:
 class StatementRepeated:
     """Statement `first` of this session was asked for again and allowed by the same ruling, with these values.
 
-    It stands for a `StatementAsked` and a `StatementRuled`, and is written where they would be.
+    `text` is set where other literals stand in its text than in that of `first`. It stands for a `StatementAsked` and a
+    `StatementRuled`, and is written where they would be.
     """
 
     at: float
     number: int
     first: int
     parameters: tuple[str | None, ...] = ()
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

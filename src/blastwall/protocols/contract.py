@@ -66,11 +66,14 @@ class Standing:
 class Repeat:
     """The statement that `standing` was given for, again, in the same state of the session, with these bind values.
 
-    The gate answers as to a whole statement, or with `AskWhole` where the answer does not stand any more.
+    `like` is set where its text is another one: of the same operation and effects, in which only literals differ that
+    neither classification nor policy reads. The gate answers as to a whole statement, or with `AskWhole` where the
+    answer does not stand any more.
     """
 
     standing: Standing
     values: tuple[str | bytes | None, ...] = ()
+    like: Statement | None = None
 
 
 @dataclass(frozen=True, slots=True)

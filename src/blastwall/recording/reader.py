@@ -338,6 +338,7 @@ def _words(event: Event) -> Iterator[str]:
             yield event.text
             yield from (value for value in event.parameters if value is not None)
         case StatementRepeated():
+            yield event.text or ""
             yield from (value for value in event.parameters if value is not None)
         case StatementInjected():
             yield event.text

@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from blastwall.masking.plan import MaskPlan
+from blastwall.model.statement import Stage
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
@@ -121,10 +122,7 @@ class Lane:
     def _holds(self, known: Known) -> bool:
         """Whether the session is in the state in which the statement was classified and asked."""
         shared = self._shared
-        state = shared.names.state
-        if state is not self._state:
-            self._state, self._facts = state, facts(state)
-            self._bare = replace(state, prepared={}, cursors={})
+        self._note_state()
         snapshot, names, inside = known.moment
         return (
             snapshot is shared.snapshot
@@ -132,6 +130,12 @@ class Lane:
             and (names is self._facts or names == self._facts)
             and not (known.classified.transaction == "commit" and self._responses.catalog_changed)
         )
+
+    def _note_state(self) -> None:
+        state = self._shared.names.state
+        if state is not self._state:
+            self._state, self._facts = state, facts(state)
+            self._bare = replace(state, prepared={}, cursors={})
 
     # ── the client's half ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -159,11 +163,36 @@ class Lane:
 
     def _query(self, data: bytes) -> list[Output] | None:
         known = self._learned.queries.get(data)
-        if known is None or not self._holds(known):
+        if known is None:
+            return self._like(data)
+        if not self._holds(known):
             return None
         self._begin(data, b"QS", known)
         main = self._main = self._run(known)
         return self._ask((main,), [Ask(main.number, Repeat(known.standing))], extended=False)
+
+    def _like(self, data: bytes) -> list[Output] | None:
+        """Take a simple Query whose text differs from a known one in literals that nobody looked at."""
+        shared = self._shared
+        if uint32(data, 1) != len(data) - 1 or data.find(b"\0", HEADER) != len(data) - 1:
+            return None
+        try:
+            text = data[HEADER:-1].decode()
+        except UnicodeDecodeError:
+            return None
+        self._note_state()
+        found = shared.snapshot.texts.find(text, self._facts)
+        if found is None or len(found) != 1:
+            return None
+        one = found[0]
+        known = self._learned.like(one)
+        if known is None or not self._holds(known):
+            return None
+        self._begin(data, b"QS", known)
+        main = self._main = self._run(known)
+        main.classified = one
+        repeat = Repeat(known.standing, like=shared.statement(text, one, Stage.EXECUTE))
+        return self._ask((main,), [Ask(main.number, repeat)], extended=False)
 
     def _extended(self, data: bytes, kind: int) -> list[Output] | None:
         position = 0

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from operator import attrgetter
+from typing import TypeVar
+
 from blastwall.model.effects import Action
 from blastwall.protocols.postgres.pipeline import Known, Prepared, Running
 from blastwall.sql.postgres import Classified, goes_by_names
@@ -12,23 +16,30 @@ _MOST = 128
 _LONGEST = 4096
 """So many messages are remembered of each kind, of so many bytes at most."""
 _TRANSACTION = frozenset({"", "begin", "commit"})
+_SHARED = tuple(
+    attrgetter(field.name) for field in fields(Classified) if field.name not in {"start", "end", "literals", "tree"}
+)
+
+Key = TypeVar("Key")
 
 
 class Learned:
     """Messages that were allowed, as they were sent: simple Queries, Parses of the unnamed statement, and its Binds."""
 
-    __slots__ = ("binds", "parses", "queries")
+    __slots__ = ("binds", "parses", "queries", "shapes")
 
     def __init__(self) -> None:
         self.queries: dict[bytes, Known] = {}
         self.parses: dict[bytes, Known] = {}
         self.binds: dict[bytes, Known] = {}
+        self.shapes: dict[int, Known] = {}
 
     def query(self, message: bytes, running: Running) -> None:
         """A simple Query of one statement was allowed, and is about to be sent."""
         known = _known(running)
         if known is not None and len(message) <= _LONGEST:
             _remember(self.queries, message, known)
+            _remember(self.shapes, id(known.classified.effects), known)
 
     def parse(self, message: bytes, prepared: Prepared, running: Running) -> None:
         """A Parse was allowed, and is about to be sent; only one of the unnamed statement is of use."""
@@ -52,6 +63,18 @@ class Learned:
         self.queries.clear()
         self.parses.clear()
         self.binds.clear()
+        self.shapes.clear()
+
+    def like(self, one: Classified) -> Known | None:
+        """Return what is known of a text that means the same but for literals that were not looked at.
+
+        Such texts share all that the classifier said of the first one (`sql.postgres.recall`), by identity.
+        """
+        known = self.shapes.get(id(one.effects))
+        if known is None:
+            return None
+        first = known.classified
+        return known if all(read(first) is read(one) for read in _SHARED) else None
 
 
 def _known(running: Running) -> Known | None:
@@ -61,10 +84,10 @@ def _known(running: Running) -> Known | None:
     return Known(standing, running, moment)
 
 
-def _remember(known: dict[bytes, Known], message: bytes, one: Known) -> None:
+def _remember(known: dict[Key, Known], key: Key, one: Known) -> None:
     if len(known) >= _MOST:
         known.clear()
-    known[message] = one
+    known[key] = one
 
 
 def _plain(classified: Classified) -> bool:

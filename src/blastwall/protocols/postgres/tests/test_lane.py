@@ -80,6 +80,9 @@ def finished(book: Playbook) -> list[tuple[int, int | None, int, str | None]]:
 
 MESSAGES = (
     query("SELECT 'a'"),
+    query("SELECT 'bb'"),
+    query("SELECT id, 7 FROM orders WHERE id = 17"),
+    query("SELECT id, 7 FROM orders WHERE id = 4"),
     query("SELECT 'FAILS'"),
     query("SELECT 1; SELECT 2"),
     query("BEGIN"),
@@ -160,6 +163,27 @@ def test_nothing_is_sent_before_the_answer_or_after_a_refusal() -> None:
     assert SPECIMENS.answers(bytes(book.to_client))[-1] == "refused"
     book.client(query("SELECT 'afterwards'"))
     assert SPECIMENS.answers(bytes(book.to_client))[-1] == "SELECT 'afterwards'"
+
+
+def test_other_literals_are_the_same_statement_again() -> None:
+    rule, repeated = standing()
+    book = play(rule, TinyServer())
+    texts = [f"DELETE FROM orders WHERE id = {number} AND name = '{number}'" for number in (1, 22, 333)]
+    for text in texts:
+        book.client(query(text))
+    likes = [one.question.like for one in repeated if isinstance(one.question, Repeat)]
+    assert [like.text for like in likes if like is not None] == texts[1:]
+    assert [like.filtered for like in likes if like is not None] == [True, True]
+    assert SPECIMENS.answers(bytes(book.to_client)) == texts
+
+
+def test_a_literal_that_decides_is_another_statement() -> None:
+    rule, repeated = standing()
+    book = play(rule, TinyServer())
+    for text in ("DELETE FROM orders WHERE 1 = 2", "DELETE FROM orders WHERE 1 = 1", "SELECT nextval('a')"):
+        book.client(query(text))
+    book.client(query("SELECT nextval('b')"))
+    assert not repeated
 
 
 def test_another_search_path_is_another_moment() -> None:
