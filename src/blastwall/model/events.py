@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from blastwall.model.effects import Effect
 from blastwall.model.ruling import Ruling
 from blastwall.model.statement import Stage
@@ -76,8 +78,7 @@ class StatementAsked:
     doubt: str
 
 
-@dataclass(frozen=True, slots=True)
-class StatementRepeated:
+class StatementRepeated(Struct, frozen=True):
     """Statement `first` of this session was asked for again and allowed by the same ruling, with these values.
 
     `text` is set where other literals stand in its text than in that of `first`. It stands for a `StatementAsked` and a
@@ -170,8 +171,7 @@ class BudgetSpent:
     told: str
 
 
-@dataclass(frozen=True, slots=True)
-class StatementFinished:
+class StatementFinished(Struct, frozen=True):
     """The resource's answer ended. `seconds` counts from the ask; `masked` is cells hidden, by rule name."""
 
     at: float

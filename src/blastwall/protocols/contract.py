@@ -27,6 +27,8 @@ from enum import StrEnum
 from importlib.resources.abc import Traversable
 from typing import NewType, Protocol
 
+import msgspec
+from msgspec import Struct
 from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
@@ -62,8 +64,7 @@ class Standing:
     __slots__ = ()
 
 
-@dataclass(slots=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     """The statement that `standing` was given for, again, in the same state of the session, with these bind values.
 
     `like` is set where its text is another one: of the same operation and effects, in which only literals differ that
@@ -76,8 +77,7 @@ class Repeat:
     like: Statement | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """A question that the gate answers by its `number`; numbers rise within a session."""
 
     number: int
@@ -140,8 +140,7 @@ Answer = Admit | Allow | Held | Deny | AskWhole
 # ── carried out by the relay ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Write `span` to `to`. A memoryview is valid until the next call into the session."""
 
     to: Side
@@ -287,8 +286,7 @@ class Streamed:
     masked: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """The resource's answer to statement `number` ended. `masked` counts hidden cells by rule name."""
 
     number: int
@@ -296,7 +294,7 @@ class Finished:
     affected: int | None
     bytes: int
     error: str | None = None
-    masked: Mapping[str, int] = field(default_factory=dict)
+    masked: Mapping[str, int] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

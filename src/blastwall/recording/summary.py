@@ -77,15 +77,15 @@ class Portion(msgspec.Struct, omit_defaults=True):
             self.started = event.at
         self.ended = event.at
         match event:
-            case StatementAsked():
-                self.statements += 1
-                self._take_effects(event)
             case StatementRepeated():
                 self.statements += 1
             case StatementFinished():
                 self.rows += event.rows
                 self.failed += event.error is not None
                 self.masked += sum(event.masked.values())
+            case StatementAsked():
+                self.statements += 1
+                self._take_effects(event)
             case StatementRefused():
                 self.refused += 1
             case HoldStarted():

@@ -1,0 +1,10 @@
+# Types of the compiled twin: attributes are fields instead of entries of a dictionary.
+
+cdef class Requests:
+    cdef public object _learned
+    cdef public object _shared
+    cdef public object _inbox
+    cdef public object _handlers
+    cdef public object ended
+    cdef public object _blocked
+    cdef public object _postponed
