@@ -25,6 +25,7 @@ check: environment  ## Format, lint, types, architecture, docs
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 	$(VENV)/python tools/check_docs.py
+	$(VENV)/python tools/check_twins.py
 
 drivers: servers  ## Run the drivers' own test suites, directly and through the gateway
 	@$(VENV)/python -m pytest tests/drivers $(ARGS)
@@ -43,6 +44,7 @@ format: environment  ## Format the code and mend what the linter can mend
 
 docs: environment  ## Generate the generated parts of the documentation
 	$(VENV)/python tools/check_docs.py --write
+	$(VENV)/python tools/check_twins.py --write
 
 lock: environment  ## Resolve the dependencies anew into requirements/*.txt
 	tools/lock

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import psycopg
@@ -84,6 +85,7 @@ def workloads() -> tuple[Workload, ...]:
     )
     return (
         *selects,
+        Workload("unique_8", "pgbench, unique SQL every time, simple, 8 clients", "transactions", _unique),
         *writes,
         Workload("copy_1m", f"COPY of {ROWS:,} rows to the client", "rows", _copy),
         *bulk,
@@ -101,6 +103,11 @@ def load(server: PostgresServer) -> None:
     _client([str(pgbench), "--initialize", "--quiet", f"--scale={SCALE}", direct.conninfo], server.password)
     for statement in ("VACUUM ANALYZE", "CHECKPOINT"):
         server.execute(statement, DATABASE)
+
+
+def _unique(route: Route, seconds: float) -> float:
+    """Send texts that were never sent before, of one shape."""
+    return _pgbench(("--protocol=simple", f"--file={Path(__file__).with_name('unique.sql')}"), 8, route, seconds)
 
 
 def _pgbench(options: tuple[str, ...], clients: int, route: Route, seconds: float) -> float:

@@ -1,6 +1,7 @@
-# Types of the compiled twin: attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
 
 cdef class SessionGate:
+    cdef dict __dict__
     cdef public object _shared
     cdef public object _facts
     cdef public object _journal

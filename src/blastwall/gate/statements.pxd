@@ -1,6 +1,7 @@
-# Types of the compiled twin: attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
 
 cdef class Statements:
+    cdef dict __dict__
     cdef public object _shared
     cdef public object _facts
     cdef public object _journal
@@ -8,6 +9,8 @@ cdef class Statements:
     cdef public object _subject
     cdef public object _deadline
     cdef public object _over
+    cdef public object _purse
+    cdef public object _streamed
     cdef public object _waiting
     cdef public object _running
     cdef public object _holds

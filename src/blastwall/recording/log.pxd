@@ -1,6 +1,7 @@
-# Types of the compiled twin: attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
 
 cdef class NodeLog:
+    cdef dict __dict__
     cdef public object chain
     cdef public object live
     cdef public object _folder

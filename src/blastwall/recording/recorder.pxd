@@ -1,12 +1,14 @@
-# Types of the compiled twin: attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
 
 cdef class Record:
+    cdef dict __dict__
     cdef public object recorder
     cdef public object stream
     cdef public object failed
     cdef public object closed
 
 cdef class Recorder:
+    cdef dict __dict__
     cdef public object counters
     cdef public object _settings
     cdef public object _folder

@@ -1,6 +1,7 @@
-# Types of the compiled twin: attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
 
 cdef class Bound:
+    cdef dict __dict__
     cdef public object end
     cdef public object statement
     cdef public object formats

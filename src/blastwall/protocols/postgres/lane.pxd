@@ -1,6 +1,7 @@
-# Types of the compiled twin: attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
 
 cdef class Lane:
+    cdef dict __dict__
     cdef public object _shared
     cdef public object _learned
     cdef public object _requests

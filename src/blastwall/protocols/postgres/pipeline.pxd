@@ -1,6 +1,7 @@
-# Types of the compiled twin: attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
 
 cdef class Known:
+    cdef dict __dict__
     cdef public object standing
     cdef public object classified
     cdef public object rules
@@ -12,5 +13,6 @@ cdef class Known:
     cdef public object plan
 
 cdef class Pipeline:
+    cdef dict __dict__
     cdef public object _entries
     cdef public object segment

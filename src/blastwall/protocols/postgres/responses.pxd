@@ -1,8 +1,12 @@
-# Types of the compiled twin: attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
 
 cdef class Responses:
+    cdef dict __dict__
     cdef public object _shared
     cdef public object carry
+    cdef public object _parts
+    cdef public object _held
+    cdef public object _wanted
     cdef public object passing
     cdef public object _dirty
     cdef public object rows
