@@ -37,6 +37,19 @@ def test_a_prepared_change_counts_where_it_is_run() -> None:
     assert (prepared.modifies, run.modifies) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("DELETE FROM orders", True),
+        ("EXPLAIN DELETE FROM orders", False),
+        ("EXPLAIN (ANALYZE) DELETE FROM orders", True),
+        ("PREPARE p AS DELETE FROM orders", False),
+    ],
+)
+def test_what_is_only_planned_or_prepared_does_not_run(text: str, runs: bool) -> None:
+    assert one(text).runs is runs
+
+
 def test_a_fetch_names_its_cursor() -> None:
     declared, fetched, moved = read('DECLARE "C" CURSOR FOR SELECT 1; FETCH 5 FROM "C"; MOVE ALL IN "C"')
     assert (declared.fetches, fetched.fetches, moved.fetches) == (None, "C", "C")

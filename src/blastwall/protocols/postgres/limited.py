@@ -47,7 +47,7 @@ def _changes_unseen(classified: Classified) -> bool:
     if classified.modifies:
         seen = classified.operation in _CHANGES or classified.executes is not None
         return classified.modifies > 1 or not seen
-    if classified.operation == "PREPARE" or _changes_rows(classified):
+    if not classified.runs or _changes_rows(classified):
         return False
     return any(_changes(effect) and Mark.FOLLOWED in effect.marks for effect in classified.effects)
 

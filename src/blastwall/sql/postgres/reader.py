@@ -60,6 +60,7 @@ class Reader(Definitions):
     deallocates: str | None = None
     closes: str | None = None
     fetches: str | None = None
+    runs = True
 
     def statement(self, tag: str, node: Node) -> None:
         """Read a statement; an unknown type is conceded."""
@@ -148,7 +149,7 @@ class Reader(Definitions):
             self.filter_by_met(0, self.code_runs)
             self.filter_by_columns(self.outputs if self.returns_rows else ())
         else:
-            self.modifies = 0
+            self.modifies, self.runs = 0, False
         self._returns((OutputColumn("QUERY PLAN", frozenset()),))
         self.predicates = self.predicates or [False]
 
@@ -158,7 +159,7 @@ class Reader(Definitions):
         inside = self.classified(0, 0, operation_of(tag, inner), sub(node, "query"))
         self.prepares = (text(node, "name"), (inside,))
         self.changes = replace(self.changes, certain=False)
-        self.outputs, self.returns_rows, self.modifies = None, False, 0
+        self.outputs, self.returns_rows, self.modifies, self.runs = None, False, 0, False
 
     def _execute_prepared(self, node: Node) -> None:
         name = text(node, "name")
@@ -234,6 +235,7 @@ class Reader(Definitions):
             transaction=self.transaction,
             modifies=self.modifies,
             fetches=self.fetches,
+            runs=self.runs,
             prepares=self.prepares,
             executes=self.executes,
             deallocates=self.deallocates,

@@ -82,7 +82,8 @@ class Classified:
     there are, their order or number, or whether it fails, as in `Statement.filters`. `reads` are (schema, relation),
     tables behind views included. `renames` are those whose rows or columns another name will show: renamed, moved,
     attached to a table or detached. `modifies` is how many INSERT, UPDATE, DELETE and MERGE run in the statement, those
-    in WITH and in code that could be read included; `fetches` is the cursor whose rows it gives. `tree` is the parsed
+    in WITH and in code that could be read included; `fetches` is the cursor whose rows it gives, `runs` false of what is
+    only planned (EXPLAIN) or prepared. `tree` is the parsed
     statement, or its `Source`, kept so that EXECUTE can judge a prepared statement again where names have changed their
     meaning; what is remembered has none (`recall`).
     """
@@ -106,6 +107,7 @@ class Classified:
     transaction: str = ""
     modifies: int = 0
     fetches: str | None = None
+    runs: bool = True
     prepares: tuple[str, tuple[Classified, ...]] | None = None
     executes: str | None = None
     deallocates: str | None = None

@@ -59,7 +59,8 @@ def test_a_change_that_it_does_not_count_is_refused(one: Running) -> None:
         running("SELECT", Effect(Action.READ, TABLE)),
         running("SELECT", Effect(Action.READ, TABLE), Effect(Action.UPDATE, TABLE)),
         running("SELECT", Effect(Action.UPDATE, SEQUENCE, FOLLOWED)),
-        running("PREPARE", OWN, BY_A_FUNCTION),
+        Running(1, Classified(0, 0, "PREPARE", (OWN, BY_A_FUNCTION), runs=False)),
+        Running(1, Classified(0, 0, "EXPLAIN", (OWN, BY_A_FUNCTION), runs=False)),
     ],
 )
 def test_what_changes_no_row_is_let_through(one: Running) -> None:
