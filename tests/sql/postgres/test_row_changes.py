@@ -23,6 +23,7 @@ COUNTS = {
     "EXPLAIN (VERBOSE, ANALYZE on) DELETE FROM orders": 1,
     "PREPARE p AS DELETE FROM orders": 0,
     "DO $$ BEGIN DELETE FROM orders; DELETE FROM customers; END $$": 2,
+    "DO $$ BEGIN DELETE FROM orders; EXPLAIN DELETE FROM orders; END $$": 1,
     "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'DELETE FROM orders'": 1,
 }
 
@@ -44,6 +45,7 @@ def test_a_prepared_change_counts_where_it_is_run() -> None:
         ("EXPLAIN DELETE FROM orders", False),
         ("EXPLAIN (ANALYZE) DELETE FROM orders", True),
         ("PREPARE p AS DELETE FROM orders", False),
+        ("DO $$ BEGIN DELETE FROM orders; EXPLAIN SELECT 1; END $$", True),
     ],
 )
 def test_what_is_only_planned_or_prepared_does_not_run(text: str, runs: bool) -> None:
