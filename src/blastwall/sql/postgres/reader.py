@@ -143,25 +143,25 @@ class Reader(Definitions):
 
     def _explain(self, node: Node) -> None:
         """Plain EXPLAIN has the effects of its statement too: planning runs functions that say they are immutable."""
-        changed, inside = self.modifies, bool(self.effects)
+        changed, nested = self.modifies, bool(self.effects)
         tag, inner = unwrap(sub(node, "query"))
         self.statement(tag, inner)
         if analyses(node):
             self.filter_by_met(0, self.code_runs)
             self.filter_by_columns(self.outputs if self.returns_rows else ())
         else:
-            self.modifies, self.runs = changed, self.runs and inside
+            self.modifies, self.runs = changed, self.runs and nested
         self._returns((OutputColumn("QUERY PLAN", frozenset()),))
         self.predicates = self.predicates or [False]
 
     def _prepare(self, node: Node) -> None:
-        changed, inside = self.modifies, bool(self.effects)
+        changed, nested = self.modifies, bool(self.effects)
         tag, inner = unwrap(sub(node, "query"))
         self.statement(tag, inner)
         inside = self.classified(0, 0, operation_of(tag, inner), sub(node, "query"))
         self.prepares = (text(node, "name"), (inside,))
         self.changes = replace(self.changes, certain=False)
-        self.outputs, self.returns_rows, self.modifies, self.runs = None, False, changed, inside
+        self.outputs, self.returns_rows, self.modifies, self.runs = None, False, changed, nested
 
     def _execute_prepared(self, node: Node) -> None:
         name = text(node, "name")
