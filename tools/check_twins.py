@@ -20,7 +20,7 @@ TYPED = {
     "protocols/postgres/lane": ("Lane",),
     "protocols/postgres/learned": ("Learned",),
     "protocols/postgres/naming": ("Names",),
-    "protocols/postgres/pipeline": ("Known", "Pipeline"),
+    "protocols/postgres/pipeline": ("Known", "Running", "Pipeline"),
     "protocols/postgres/requests": ("Requests",),
     "protocols/postgres/responses": ("Responses",),
     "protocols/postgres/rows": ("Rows",),

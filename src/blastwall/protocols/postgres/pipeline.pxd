@@ -12,6 +12,27 @@ cdef class Known:
     cdef public object fields
     cdef public object plan
 
+cdef class Running:
+    cdef dict __dict__
+    cdef public object number
+    cdef public object classified
+    cdef public object text
+    cdef public object moment
+    cdef public object rules
+    cdef public object guarded
+    cdef public object rows
+    cdef public object bytes
+    cdef public object said
+    cdef public object width
+    cdef public object given
+    cdef public object plan
+    cdef public object planned
+    cdef public object copy
+    cdef public object done
+    cdef public object limit_rows
+    cdef public object limit_affected
+    cdef public object standing
+
 cdef class Pipeline:
     cdef dict __dict__
     cdef public object _entries

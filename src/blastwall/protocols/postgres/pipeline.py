@@ -48,7 +48,6 @@ class Known:
         self.plan: MaskPlan | None = None
 
 
-@dataclass(slots=True, eq=False)
 class Running:
     """A statement that was allowed: what its `Finished` will say, and how its results are masked.
 
@@ -58,24 +57,42 @@ class Running:
     reported as streamed.
     """
 
-    number: int
-    classified: Classified
-    text: str = ""
-    rules: MaskRules = NO_MASKS
-    guarded: bool = False
-    rows: int = 0
-    bytes: int = 0
-    said: int = 0
-    plan: MaskPlan | None = None
-    planned: bool = False
-    width: int = 0
-    copy: CopyMask | None = None
-    done: bool = False
-    limit_rows: int | None = None
-    limit_affected: int | None = None
-    given: int = 0
-    standing: Standing | None = None
-    moment: Moment | None = None
+    __slots__ = (
+        "bytes",
+        "classified",
+        "copy",
+        "done",
+        "given",
+        "guarded",
+        "limit_affected",
+        "limit_rows",
+        "moment",
+        "number",
+        "plan",
+        "planned",
+        "rows",
+        "rules",
+        "said",
+        "standing",
+        "text",
+        "width",
+    )
+
+    def __init__(self, number: int, classified: Classified, text: str = "", moment: Moment | None = None) -> None:
+        self.number = number
+        self.classified = classified
+        self.text = text
+        self.moment = moment
+        self.rules = NO_MASKS
+        self.guarded = False
+        self.rows = self.bytes = self.said = self.width = self.given = 0
+        self.plan: MaskPlan | None = None
+        self.planned = False
+        self.copy: CopyMask | None = None
+        self.done = False
+        self.limit_rows: int | None = None
+        self.limit_affected: int | None = None
+        self.standing: Standing | None = None
 
     @property
     def limited(self) -> bool:
