@@ -4,7 +4,7 @@ cdef class Inbox:
     cdef dict __dict__
     cdef public object _data
     cdef public object _position
-    cdef public object _skipping
+    cdef public object skipping
     cdef public object _parts
     cdef public object _held
     cdef public object _wanted

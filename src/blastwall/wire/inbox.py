@@ -21,15 +21,16 @@ class Inbox:
     """Bytes in by `feed`; whole messages out by `peek`, then `take` or `skip`.
 
     `limits` gives the largest whole size of a message type in bytes, `limit` that of the others. An oversized message
-    is reported once its header is there; its body is never kept: `skip` drops it as it arrives.
+    is reported once its header is there; its body is never kept: `skip` drops it as it arrives, and `skipping` tells
+    how much of it is still to come.
     """
 
-    __slots__ = ("_data", "_held", "_limit", "_limits", "_parts", "_position", "_skipping", "_wanted")
+    __slots__ = ("_data", "_held", "_limit", "_limits", "_parts", "_position", "_wanted", "skipping")
 
     def __init__(self, limit: int, limits: dict[int, int]) -> None:
         self._data = b""
         self._position = 0
-        self._skipping = 0
+        self.skipping = 0
         self._parts: list[bytes] = []
         self._held = 0
         self._wanted = 0
@@ -41,9 +42,9 @@ class Inbox:
         return len(self._data) - self._position + self._held
 
     def feed(self, data: bytes) -> None:
-        if self._skipping:
-            dropped = min(self._skipping, len(data))
-            self._skipping -= dropped
+        if self.skipping:
+            dropped = min(self.skipping, len(data))
+            self.skipping -= dropped
             data = data[dropped:]
         if self._wanted:
             # Joined once it is whole: joining a large message anew for each part would take quadratic time.
@@ -92,5 +93,5 @@ class Inbox:
     def skip(self, frame: Frame) -> None:
         """Consume an oversized message without keeping it."""
         there = len(self._data) - self._position
-        self._skipping = max(0, frame.size - there)
+        self.skipping = max(0, frame.size - there)
         self._position += min(frame.size, there)

@@ -10,7 +10,7 @@ cdef class Lane:
     cdef public object _bare
     cdef public object _facts
     cdef public object open
-    cdef public object asking
+    cdef public object _asked
     cdef public object _data
     cdef public object _steps
     cdef public object _at

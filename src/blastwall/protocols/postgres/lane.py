@@ -102,7 +102,7 @@ class Lane:
         self._bare: NameState | None = None
         self._facts: tuple[object, ...] = ()
         self.open = False
-        self.asking = 0
+        self._asked: Waiting | None = None
         self._begin(b"", b"", None)
 
     def _begin(self, data: bytes, steps: bytes, known: Known | None) -> None:
@@ -144,7 +144,6 @@ class Lane:
         shared = self._shared
         if (
             self.open
-            or self.asking
             or len(data) < HEADER
             or shared.waiting is not None
             or shared.discarding
@@ -248,9 +247,20 @@ class Lane:
         return running
 
     def _ask(self, running: tuple[Running, ...], asks: list[Output], *, extended: bool) -> list[Output]:
-        self.asking = len(running)
-        self._shared.waiting = Waiting(running, _never, extended)
+        self._asked = self._shared.waiting = Waiting(running, _never, extended)
         return asks
+
+    @property
+    def asking(self) -> bool:
+        """Whether what the session waits for was asked here; a cancel may have ended that meanwhile."""
+        return self._asked is not None and self._asked is self._shared.waiting
+
+    def give_up(self) -> None:
+        """What was asked here is about to be refused: its Sync, which was taken with it, is still to be answered."""
+        if self.asking:
+            if self._steps[0] != _Q:
+                self._requests.put_first(_SYNC)
+            self._asked = None
 
     def answer(self, number: int, answer: Answer) -> list[Output]:
         """Take the answer to something asked here: all allowed, or nothing is sent and the lane is left."""
@@ -259,9 +269,8 @@ class Lane:
             return []
         if isinstance(answer, Allow):
             waiting.allowed.add(number)
-            self.asking -= 1
-            return [] if self.asking else self._send()
-        data, self.asking = self._data, 0
+            return [] if len(waiting.allowed) < len(waiting.running) else self._send()
+        data, self._asked = self._data, None
         if isinstance(answer, AskWhole):
             shared.waiting = None
             outputs: list[Output] = [
@@ -276,7 +285,7 @@ class Lane:
 
     def _send(self) -> list[Output]:
         shared, main = self._shared, self._main
-        shared.waiting = None
+        shared.waiting = self._asked = None
         self.open = True
         if main is not None:
             shared.touched |= main.guarded

@@ -85,12 +85,16 @@ class Requests:
         return len(self) if self._blocked or self._shared.waiting is not None or self._postponed is not None else 0
 
     def __len__(self) -> int:
-        """Bytes that were not handled yet."""
-        return len(self._inbox) + (len(self._postponed[1]) if self._postponed is not None else 0)
+        """Bytes that were not handled yet, those included that are still to come and will be dropped."""
+        return len(self._inbox) + (len(self._postponed[1]) if self._postponed is not None else 0) + self._inbox.skipping
 
     def receive(self, data: bytes) -> list[Output]:
         self._inbox.feed(data)
         return self.go_on()
+
+    def put_first(self, data: bytes) -> None:
+        """Keep what comes before everything that waits; `go_on` handles it."""
+        self._inbox.feed_first(data)
 
     def receive_first(self, data: bytes) -> list[Output]:
         """Take what came before everything that waits."""

@@ -220,7 +220,10 @@ class PostgresSession:
         talk = self._conversation
         if talk is None or self._requests is None or self._responses is None or self._phase is not _Phase.TALKING:
             return []
-        left = self._lane.leave() if self._lane is not None else []
+        left: list[Output] = []
+        if self._lane is not None:
+            left = self._lane.leave()
+            self._lane.give_up()
         return left + self._interrupt(talk, self._requests, self._responses, reason)
 
     def _interrupt(self, talk: Conversation, requests: Requests, responses: Responses, reason: str) -> list[Output]:

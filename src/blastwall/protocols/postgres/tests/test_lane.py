@@ -31,6 +31,7 @@ from blastwall.protocols.postgres.messages import (
     encode_close,
     encode_execute,
     encode_parse,
+    encode_ready,
 )
 from blastwall.protocols.postgres.session import PostgresSession
 from blastwall.protocols.postgres.tests.server import TinyServer
@@ -184,6 +185,49 @@ def test_a_literal_that_decides_is_another_statement() -> None:
         book.client(query(text))
     book.client(query("SELECT nextval('b')"))
     assert not repeated
+
+
+@pytest.mark.parametrize("message", [query("SELECT 'x'"), extended("SELECT 'x'")], ids=["query", "extended"])
+def test_what_was_cancelled_before_its_answer_is_never_sent(message: bytes) -> None:
+    rule, _ = standing()
+    waiting: list[Ask] = []
+
+    def later(ask: Ask) -> Answer | None:
+        if isinstance(ask.question, Repeat):
+            waiting.append(ask)
+            return None
+        return rule(ask)
+
+    book = play(later, TinyServer())
+    book.client(message)
+    book.to_server.clear()
+    book.client(message)
+    book.interrupt()
+    assert len(SPECIMENS.answers(bytes(book.to_client))) == 2
+    assert SPECIMENS.answers(bytes(book.to_client))[-1] == "refused"
+    assert book.to_client.endswith(encode_ready(b"I"))
+    book.client(query("SELECT 'other'"))
+    for ask in waiting:
+        book.answer(ask.number, Allow(standing=Standing()))
+    assert b"SELECT 'x'" not in book.to_server
+    assert SPECIMENS.answers(bytes(book.to_client))[-1] == "SELECT 'other'"
+
+
+def test_what_is_dropped_of_an_oversized_message_is_no_statement() -> None:
+    rule, repeated = standing()
+    book = play(rule, TinyServer())
+    known = query("SELECT 'a'")
+    book.client(known)
+    book.to_server.clear()
+    body = b"x" * 20_000 + known * 3 + b"\0"
+    oversized = b"Q" + (len(body) + 4).to_bytes(4, "big") + body
+    at = len(oversized) - len(known) * 3 - 1
+    for piece in (oversized[:at], known, known, known, b"\0"):
+        book.client(piece)
+    assert b"SELECT 'a'" not in book.to_server
+    assert not repeated
+    book.client(known)
+    assert [one == "refused" for one in SPECIMENS.answers(bytes(book.to_client))] == [False, True, False]
 
 
 def test_another_search_path_is_another_moment() -> None:
