@@ -5,7 +5,7 @@ ARGS ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test drivers check bench classification lock servers environment clean format docs
+.PHONY: help demo test drivers fuzz check bench classification lock servers environment clean format docs
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z]*\): *[a-z]* *## /\1	/p; s/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | sort -u | expand -t 14
@@ -29,6 +29,9 @@ check: environment  ## Format, lint, types, architecture, docs
 
 drivers: servers  ## Run the drivers' own test suites, directly and through the gateway
 	@$(VENV)/python -m pytest tests/drivers $(ARGS)
+
+fuzz: environment  ## Fuzz every decoder for SECONDS (60); findings are written to .fuzz
+	@nice -n 19 $(VENV)/python tools/fuzz.py $(or $(SECONDS),60) $(ARGS)
 
 bench: environment  ## Compare direct, PgBouncer and Blastwall; QUICK=1 takes under a minute
 	@$(VENV)/python -m blastwall.testing.setup bench

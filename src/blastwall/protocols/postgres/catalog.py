@@ -276,12 +276,16 @@ def snapshot(database: str, version: int, results: list[list[list[str | None]]],
 
 
 def split_path(setting: str) -> tuple[str, ...]:
-    """Split a `search_path` into schema names, as `SplitIdentifierString` does: `"$user", public` has two."""
+    """Split a `search_path` into schema names, as `SplitIdentifierString` does: `"$user", public` has two.
+
+    Raises:
+        Malformed: PostgreSQL would not take it.
+    """
     names: list[str] = []
     position = 0
     for match in _PATH_NAME.finditer(setting):
         if match.start() != position:
-            raise ValueError(f"the search_path {setting!r} is unreadable")
+            raise Malformed(f"the search_path {setting[:200]!r}, which cannot be read")
         position = match.end()
         if match["quoted"] is not None:
             names.append(match["quoted"].replace('""', '"'))

@@ -45,6 +45,12 @@ _TEXT_OVERHEAD = 4096
 _WAITING = frozenset(b"QPBDECF")
 """Messages whose meaning depends on the answers to earlier ones."""
 _TEXTS = frozenset(b"QP")
+_OWING = frozenset(b"QPBDECFS")
+_MOST_OWED = 10_000
+"""Messages that the server may owe an answer to: a flood of Syncs costs five bytes each, their entries here far more.
+
+A server flushes its answers every 8 KiB unasked, so that of so many small ones most come without a Sync.
+"""
 
 Handler = Callable[[bytes, list[Output]], None]
 
@@ -118,6 +124,8 @@ class Requests:
         return outputs
 
     def _must_wait(self, kind: int) -> bool:
+        if kind in _OWING and len(self._shared.pipeline) >= _MOST_OWED:
+            return True
         if self._shared.limits.busy:
             return self._shared.limits.blocks(kind)
         if kind not in _WAITING or self._shared.discarding:

@@ -198,7 +198,10 @@ class PostgresSession:
             return self._fatal(errors.SYSTEM_ERROR, reason, told=told + (why or "the gateway's log says why"))
         if number == self._look_up:
             self._view = reply
-            return self._enter([])
+            try:
+                return self._enter([])
+            except Malformed as error:
+                return self._fatal(errors.PROTOCOL_VIOLATION, f"the server sent {error}")
         if self._conversation is None or number != self._conversation.refreshing:
             return []
         self._conversation.refreshing = None
@@ -234,7 +237,7 @@ class PostgresSession:
         told = reason or "canceling statement due to user request"
         if talk.waiting is not None:
             outputs += talk.withdraw(errors.QUERY_CANCELED, told)
-            outputs += requests.go_on()
+            outputs += self._go_on()
         elif talk.elsewhere.waiting is not None:
             outputs += requests.give_up(errors.QUERY_CANCELED, told)
         return list(self._ended(outputs))
@@ -338,7 +341,10 @@ class PostgresSession:
         self._phase = _Phase.TALKING
         outputs += [Admitted(), Send(CLIENT, self._welcome(server, startup)), Claim(self._own_key().handle)]
         early, self._early = self._early, b""
-        return outputs + self._requests.receive(early)
+        try:
+            return outputs + self._requests.receive(early)
+        except Malformed as error:
+            return outputs + self._fatal(errors.PROTOCOL_VIOLATION, f"the client sent {error}")
 
     def _welcome(self, server: ServerLogin | WarmLogin, startup: Startup) -> bytes:
         status = {**server.status, "application_name": startup.parameters.get("application_name", "")}

@@ -76,6 +76,7 @@ def check_startup(startup: Startup) -> None:
 
     Raises:
         StartupRefused: replication, or a setting that needs more than `connect`.
+        Malformed: a setting that cannot be read.
     """
     replication = startup.parameters.get("replication", "")
     if replication.lower() not in _FALSE:
@@ -83,6 +84,8 @@ def check_startup(startup: Startup) -> None:
     for name, value in settings_of(startup).items():
         if name == "client_encoding" and readable_encoding(value):
             continue
+        if name == "search_path":
+            split_path(value)
         if not harmless_setting(name, value):
             raise StartupRefused(
                 errors.INSUFFICIENT_PRIVILEGE,
