@@ -66,6 +66,11 @@ def runs(shop: Shop) -> bool:
     return bool(shop.direct(f"SELECT 1 FROM pg_stat_activity WHERE query LIKE '%10000000000%' AND {agents}"))
 
 
+def memory(shop: Shop) -> int:
+    """The gateway's resident memory in bytes."""
+    return int(Path(f"/proc/{shop.gateway.pid}/statm").read_text().split()[1]) * 4096
+
+
 async def modern(shop: Shop) -> asyncpg.Connection[asyncpg.Record]:
     context = ssl.create_default_context(cafile=str(shop.gateway.ca))
     return await asyncpg.connect(
@@ -331,6 +336,21 @@ class TestPreparedStatements:
             await connection.close()
 
         asyncio.run(talk())
+
+
+class TestLargeValues:
+    def test_one_that_is_too_large_is_refused_and_the_session_goes_on(self, agent: Agent) -> None:
+        value = "x" * (65 << 20)
+        with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="over the limit of 67,108,864"):
+            agent.execute("SELECT length(%s::text)", (value,))
+        assert agent.execute("SELECT length(%s::text)", (value[: 20 << 20],)).fetchone() == (20 << 20,)
+
+    def test_a_result_of_a_hundred_megabytes_passes(self, shop: Shop, agent: Agent) -> None:
+        before = memory(shop)
+        row = agent.execute("SELECT repeat('x', 100 * 1024 * 1024)").fetchone()
+        assert row is not None
+        assert len(str(row[0])) == 100 << 20
+        assert memory(shop) - before < 64 << 20
 
 
 class TestApplicationName:

@@ -180,7 +180,8 @@ def hold_times(settings: HoldSettings) -> HoldTimes:
 def served(plan: Plan) -> tuple[Served, ...]:
     """Return what the relay serves, and where."""
     configuration = plan.configuration
-    sizes = Limits(statement=configuration.limits.statement_size)
+    limits = configuration.limits
+    sizes = Limits(statement=limits.statement_size, message=limits.message_size)
     return tuple(
         Served(
             plan.resources[each.name],

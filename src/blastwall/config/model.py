@@ -368,6 +368,10 @@ class LimitSettings(Strict):
     statement_size: Size = Field(
         256 << 10, description="A longer statement is refused, since it could not be classified."
     )
+    message_size: Size = Field(
+        64 << 20,
+        description="A longer message of a client (a larger value) is refused: it is held whole until judged.",
+    )
     drain: Duration = Field(timedelta(seconds=30), description="On SIGTERM, how long sessions may finish their work.")
 
 

@@ -344,7 +344,7 @@ class Limits:
     """Sizes in bytes, depths in levels. `statement` is refused with a native error, `message` closes the connection."""
 
     startup: int = 16 * 1024
-    message: int = 1 << 30
+    message: int = 64 << 20
     statement: int = 1 << 20
     backlog: int = 4 << 20
 
