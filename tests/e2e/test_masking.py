@@ -96,6 +96,13 @@ def test_a_cleared_group_sees_the_values(shop: Shop) -> None:
 )
 @pytest.mark.parametrize("what", ["customers", "customers (email, id)", "(SELECT email, upper(ssn) FROM customers)"])
 def test_copy_out(agent: Agent, what: str, options: str) -> None:
+    if "upper" in what and "binary" in options:  # what is computed cannot be read in binary, so it is refused
+        with (
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+            agent.cursor().copy(f"COPY {what} TO STDOUT {options}"),
+        ):
+            pass
+        return
     data = b""
     with agent.cursor().copy(f"COPY {what} TO STDOUT {options}") as copy:
         for chunk in copy:

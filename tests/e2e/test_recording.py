@@ -96,7 +96,8 @@ class TestWhatIsRecorded:
         ran = [each for each in asked if each.stage.value == "execute"]
         assert [each.parameters for each in ran] == [("17", "4")] * 2
         assert {(each.action, each.object.path) for each in ran[-1].effects} == {
-            (Action.UPDATE, ("shop", "public", "orders"))
+            (Action.UPDATE, ("shop", "public", "orders")),
+            (Action.READ, ("shop", "public", "orders")),
         }
         (ruled,) = [each for each in found if isinstance(each, StatementRuled) and each.number == ran[-1].number]
         assert ruled.ruling.decision is Decision.ALLOW

@@ -184,7 +184,7 @@ class TestOneGateway:
 
 
 def asked(shop: Shop) -> list[str]:
-    return [getattr(event, "text", "") for session in events(shop).values() for event in session]
+    return [getattr(event, "text", "") or "" for session in events(shop).values() for event in session]
 
 
 def session_with(shop: Shop, text: str) -> list[str]:
