@@ -121,6 +121,9 @@ class FakeMasking:
     def rules(self, principal: Principal, resource: Resource) -> MaskRules:
         return self.masks
 
+    def recorded(self, resource: Resource) -> MaskRules:
+        return self.masks
+
     def judged(self, principal: Principal, resource: Resource, statement: Statement) -> Statement:
         return statement
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from blastwall.cli.recorded_rows import table
 from blastwall.cli.recorded_text import block, moment, visible
 from blastwall.model.effects import Effect
 from blastwall.model.events import (
@@ -22,6 +23,7 @@ from blastwall.model.events import (
     StatementLimited,
     StatementRefused,
     StatementRepeated,
+    StatementRows,
     StatementRuled,
     StatementWithdrawn,
 )
@@ -37,6 +39,10 @@ def lines(event: Event) -> list[str]:
             return [f"#{event.number} held until {moment(event.until)} for {visible(', '.join(event.approvals))}"]
         case HoldEnded():
             return [f"#{event.number} hold ended: {visible(_ending(event))}"]
+        case StatementRows():
+            return [f"#{event.number} answered with", *table(event.columns, event.rows)]
+        case StatementFinished():
+            return [f"#{event.number} {finished(event)}"]
         case _:
             return _statement(event)
 
@@ -73,8 +79,6 @@ def _statement(event: Event) -> list[str]:
         case StatementLimited():
             what = "rows in its result" if event.limit == "rows" else "rows changed"
             return [f"#{event.number} over its limit of {event.most:,} {what}; told: {visible(event.told)}"]
-        case StatementFinished():
-            return [f"#{event.number} {finished(event)}"]
         case BudgetSpent():
             return [f"budget spent; told: {visible(event.told)}"]
         case StatementWithdrawn():

@@ -289,8 +289,23 @@ def _print_card(card: Card) -> None:
                 say(f"  {line.removeprefix(f'#{card.number} ')}")
     if card.withdrawn:
         say("  withdrawn by the client", "yellow")
+    _print_rows(card)
     if card.finished is not None:
         say(f"  {finished(card.finished)}", "red" if card.finished.error is not None else "")
+
+
+def _print_rows(card: Card) -> None:
+    """Print what is recorded of a result, and how much more there was."""
+    from blastwall.cli.recorded_rows import table
+    from blastwall.cli.recorded_text import say
+
+    if not card.rows:
+        return
+    rows = [row for each in card.rows for row in each.rows]
+    for line in table(card.rows[0].columns, rows):
+        say(line)
+    if card.finished is not None and card.finished.rows > len(rows):
+        say(f"  │ … and {card.finished.rows - len(rows):,} rows that are not recorded", "dim")
 
 
 _STYLES = {"allow": "green", "hold": "yellow", "deny": "red"}

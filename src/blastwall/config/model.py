@@ -258,6 +258,16 @@ def _one_or_several(value: object) -> str:
     return "several" if isinstance(value, list) else "one"
 
 
+class RecordSettings(Strict):
+    """What is recorded of a resource's sessions besides statements and rulings."""
+
+    results: Literal["none", "masked"] = Field(
+        "none", description="`masked`: the first rows of each result, masked for everybody; also those of COPY TO."
+    )
+    rows: Annotated[int, Field(ge=1, le=10_000)] = Field(100, description="Rows recorded of one statement's result.")
+    bytes: Size = Field(64 << 10, description="Bytes of values recorded of one statement's result.")
+
+
 class ResourceSettings(Strict):
     """One thing behind the gateway."""
 
@@ -275,6 +285,7 @@ class ResourceSettings(Strict):
         | Annotated[list[CredentialSource], Field(min_length=1), Tag("several")],
         Discriminator(_one_or_several),
     ] = Field(description="What the gateway logs in with; a list gives groups (`for`) their own.")
+    record: RecordSettings = Field(default_factory=RecordSettings, description="What is recorded of results.")
     settings: dict[str, object] = Field(default_factory=dict, description="The protocol's own settings.")
 
     @property

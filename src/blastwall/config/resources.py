@@ -8,9 +8,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from blastwall.config.document import Document, Problem
-from blastwall.config.model import Configuration, ResourceSettings, Upstream
+from blastwall.config.model import Configuration, RecordSettings, ResourceSettings, Upstream
 from blastwall.config.wording import problems
-from blastwall.model.resource import Address, Resource
+from blastwall.model.resource import Address, RecordedResults, Resource
 from blastwall.protocols.contract import ProtocolKind
 
 
@@ -52,7 +52,12 @@ def _resource(settings: ResourceSettings, protocol: ProtocolKind) -> Resource:
         settings=_settings(settings, protocol),
         standbys=tuple(further),
         target=upstream.target,
+        results=_recorded(settings.record),
     )
+
+
+def _recorded(settings: RecordSettings) -> RecordedResults | None:
+    return RecordedResults(settings.rows, settings.bytes) if settings.results == "masked" else None
 
 
 def _address(upstream: Upstream, host: str, port: int | None, protocol: ProtocolKind) -> Address:

@@ -17,6 +17,7 @@ from blastwall.model.events import (
     StatementLimited,
     StatementRefused,
     StatementRepeated,
+    StatementRows,
     StatementRuled,
     StatementWithdrawn,
 )
@@ -35,6 +36,7 @@ class Card:
     refused: StatementRefused | None = None
     injected: list[StatementInjected] = field(default_factory=list)
     limited: StatementLimited | None = None
+    rows: list[StatementRows] = field(default_factory=list)
     finished: StatementFinished | None = None
     withdrawn: bool = False
 
@@ -88,8 +90,8 @@ def _put(cards: dict[int, Card], event: Event) -> None:
             _card(cards, event.number).injected.append(event)
         case StatementLimited():
             _card(cards, event.number).limited = event
-        case StatementFinished():
-            _card(cards, event.number).finished = event
+        case StatementRows() | StatementFinished():
+            _put_answer(_card(cards, event.number), event)
         case StatementWithdrawn():
             _card(cards, event.number).withdrawn = True
         case _:
@@ -103,6 +105,13 @@ def _repeat(cards: dict[int, Card], event: StatementRepeated) -> None:
         text = first.asked.text if event.text is None else event.text
         card.asked = replace(first.asked, at=event.at, number=event.number, text=text, parameters=event.parameters)
         card.rulings = [replace(ruled, at=event.at, number=event.number) for ruled in first.rulings]
+
+
+def _put_answer(card: Card, event: StatementRows | StatementFinished) -> None:
+    if isinstance(event, StatementRows):
+        card.rows.append(event)
+    else:
+        card.finished = event
 
 
 def _card(cards: dict[int, Card], number: int) -> Card:

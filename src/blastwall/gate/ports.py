@@ -159,6 +159,9 @@ class Masking(Protocol):
     def judged(self, principal: Principal, resource: Resource, statement: Statement) -> Statement:
         """The statement as policies judge it: with `filters_masked`, by the rules in force for this principal."""
 
+    def recorded(self, resource: Resource) -> MaskRules:
+        """The rules for rows in recordings: all of the resource's, since nobody is exempt there."""
+
     def redact(self, resource: Resource, statement: Statement) -> RedactedStatement:
         """Redact secrets, literals and values of masked columns and whatever a detector finds; nobody is exempt."""
 

@@ -30,6 +30,7 @@ from blastwall.protocols.contract import (
     Injected,
     Login,
     Repeat,
+    Rows,
     Streamed,
     Withdraw,
 )
@@ -214,6 +215,11 @@ class SessionGate:
                 self._login.cancel()
         elif self._statements is not None:
             self._statements.withdraw(withdraw.number, contained=self._contained)
+
+    def rows(self, rows: Rows) -> None:
+        """The session gives rows of an answer, for the record."""
+        if self._statements is not None and not self._closed:
+            self._statements.rows(rows)
 
     def finished(self, finished: Finished) -> None:
         """The resource's answer to a statement ended."""

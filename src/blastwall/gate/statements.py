@@ -33,10 +33,11 @@ from blastwall.model.events import (
     StatementLimited,
     StatementRefused,
     StatementRepeated,
+    StatementRows,
     StatementRuled,
     StatementWithdrawn,
 )
-from blastwall.model.masks import MaskRules
+from blastwall.model.masks import MaskRules, ResultRecord
 from blastwall.model.ruling import NONE, Decision, Ruling
 from blastwall.model.statement import RedactedStatement, Stage, Statement
 from blastwall.protocols.contract import (
@@ -49,6 +50,7 @@ from blastwall.protocols.contract import (
     Held,
     Refused,
     Repeat,
+    Rows,
     Standing,
     Streamed,
 )
@@ -188,15 +190,24 @@ class Statements:
         answer: Answer
         if ruling.decision is Decision.ALLOW:
             mask = self._shared.masking.rules(self._subject.principal, self._facts.resource)
-            if stands:
+            record = self._record()
+            if stands and record is None:
                 generation, part = self._shared.generation, self._journal.part
                 answer = Answered(question.number, question.statement, generation, part, mask).allow
             else:
-                answer = Allow(mask, ruling.obligations)
+                answer = Allow(mask, ruling.obligations, record=record)
         else:
             answer = Deny(wording.denied(ruling), ruling.retry)
             events.append(StatementRefused(self._shared.clock(), question.number, answer.reason))
         self._journal.write(events, partial(self._settle, question.number, question.reply, answer))
+
+    def _record(self) -> ResultRecord | None:
+        """What is recorded of results. An answer does not stand where anything is: each must say so anew."""
+        resource = self._facts.resource
+        results = resource.results
+        if results is None:
+            return None
+        return ResultRecord(self._shared.masking.recorded(resource), results.rows, results.bytes)
 
     def _settle(self, number: int, reply: Reply, answer: Answer, failure: RecordingFailed | None) -> None:
         asked_at = self._waiting.pop(number, None)
@@ -293,6 +304,10 @@ class Statements:
             self._meter.held(-1)
             events.append(HoldEnded(now, number, outcome))
         return [*events, StatementWithdrawn(now, number)]
+
+    def rows(self, rows: Rows) -> None:
+        """Rows of the resource's answer are to be recorded."""
+        self._note([StatementRows(self._shared.clock(), rows.number, rows.columns, rows.rows)])
 
     def finished(self, finished: Finished) -> None:
         """The resource's answer ended."""

@@ -25,17 +25,15 @@ class MaskEntry:
 class _State:
     """Everything that one configuration settles; replaced as a whole."""
 
-    __slots__ = ("by_groups", "by_resource", "deciding", "key", "redactors")
+    __slots__ = ("by_groups", "by_resource", "deciding", "key", "recorded", "redactors")
 
     def __init__(self, entries: Sequence[MaskEntry], key: bytes) -> None:
         self.key = key
         self.by_resource: dict[str, tuple[MaskEntry, ...]] = {}
         for entry in entries:
             self.by_resource[entry.resource] = (*self.by_resource.get(entry.resource, ()), entry)
-        self.redactors = {
-            resource: StatementRedactor(_rules([entry.rule for entry in own], key))
-            for resource, own in self.by_resource.items()
-        }
+        self.recorded = {name: _rules([entry.rule for entry in own], key) for name, own in self.by_resource.items()}
+        self.redactors = {name: StatementRedactor(rules) for name, rules in self.recorded.items()}
         self.by_groups: dict[tuple[str, frozenset[str]], MaskRules] = {}
         self.deciding: dict[tuple[str, frozenset[str]], ProtectedColumns] = {}
 
@@ -84,6 +82,10 @@ class ConfiguredMasking:
                 state.deciding.clear()
             columns = state.deciding[wanted] = ProtectedColumns(self.rules(principal, resource))
         return replace(statement, filters_masked=True) if columns.decides(statement.filters) else statement
+
+    def recorded(self, resource: Resource) -> MaskRules:
+        """Return the rules for rows in recordings; the same object until something changes."""
+        return self._state.recorded.get(resource.name, NO_MASKS)
 
     def redact(self, resource: Resource, statement: Statement) -> RedactedStatement:
         """Return text and parameters as a recording may hold them; nobody is exempt."""

@@ -171,6 +171,15 @@ class BudgetSpent:
     told: str
 
 
+class StatementRows(Struct, frozen=True):
+    """Rows of the answer, masked whoever got them; several follow one another. None is a value that is not there."""
+
+    at: float
+    number: int
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+
+
 class StatementFinished(Struct, frozen=True):
     """The resource's answer ended. `seconds` counts from the ask; `masked` is cells hidden, by rule name."""
 
@@ -207,6 +216,7 @@ Event = (
     | StatementInjected
     | StatementLimited
     | BudgetSpent
+    | StatementRows
     | StatementFinished
     | SessionClosed
 )

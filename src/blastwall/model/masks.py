@@ -47,3 +47,12 @@ class MaskRules:
 
 
 NO_MASKS = MaskRules()
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRecord:
+    """What a recording keeps of a statement's rows: masked by `rules`, at most so many rows and bytes of values."""
+
+    rules: MaskRules
+    rows: int
+    bytes: int

@@ -40,10 +40,19 @@ class HostTarget(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedResults:
+    """How much of each result is recorded."""
+
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """One thing behind the gateway. `databases` are the ones that a client may name; the first is the default.
 
-    `standbys` are further hosts, tried in their order after `upstream`, of which one fits `target`.
+    `standbys` are further hosts, tried in their order after `upstream`, of which one fits `target`. `results` says how
+    much of results is recorded; None: nothing.
     """
 
     name: str
@@ -55,6 +64,7 @@ class Resource:
     settings: BaseModel | None = None
     standbys: tuple[Address, ...] = ()
     target: HostTarget = HostTarget.ANY
+    results: RecordedResults | None = None
 
     @property
     def hosts(self) -> tuple[Address, ...]:

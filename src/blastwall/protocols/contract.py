@@ -32,7 +32,7 @@ from msgspec import Struct
 from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
-from blastwall.model.masks import NO_MASKS, MaskRules
+from blastwall.model.masks import NO_MASKS, MaskRules, ResultRecord
 from blastwall.model.resource import Address, Resource
 from blastwall.model.ruling import NONE, Obligations
 from blastwall.model.statement import Statement
@@ -106,12 +106,13 @@ class Admit:
 class Allow:
     """The statement may be sent, its results masked by `mask`.
 
-    Where there is a `standing`, the same statement may be asked for again by it.
+    Where there is a `standing`, the same statement may be asked for again by it. `record` asks for `Rows`.
     """
 
     mask: MaskRules = NO_MASKS
     obligations: Obligations = NONE
     standing: Standing | None = field(default=None, compare=False)
+    record: ResultRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +287,17 @@ class Streamed:
     masked: int
 
 
+class Rows(Struct, frozen=True):
+    """Rows of statement `number` for the recording, as `Allow.record` asked: several may come, all before `Finished`.
+
+    How many come in one depends on how the resource's bytes arrive. A value is text, None where there is none.
+    """
+
+    number: int
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+
+
 class Finished(Struct, frozen=True):
     """The resource's answer to statement `number` ended. `masked` counts hidden cells by rule name."""
 
@@ -330,6 +342,7 @@ Output = (
     | Exceeded
     | Injected
     | Streamed
+    | Rows
     | Finished
     | Close
     | Answered

@@ -26,6 +26,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "statement_injected": events.StatementInjected,
     "statement_limited": events.StatementLimited,
     "budget_spent": events.BudgetSpent,
+    "statement_rows": events.StatementRows,
     "statement_finished": events.StatementFinished,
     "session_closed": events.SessionClosed,
 }

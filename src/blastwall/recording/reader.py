@@ -17,6 +17,7 @@ from blastwall.model.events import (
     StatementLimited,
     StatementRefused,
     StatementRepeated,
+    StatementRows,
     StatementRuled,
 )
 from blastwall.model.ids import segment as escaped
@@ -342,6 +343,8 @@ def _words(event: Event) -> Iterator[str]:
             yield from (value for value in event.parameters if value is not None)
         case StatementInjected():
             yield event.text
+        case StatementRows():
+            yield from (value for row in event.rows for value in row if value is not None)
         case StatementRefused() | StatementLimited() | BudgetSpent():
             yield event.told
         case StatementRuled():

@@ -30,6 +30,7 @@ from blastwall.protocols.contract import (
     Park,
     ProtocolSession,
     Refused,
+    Rows,
     Side,
     Streamed,
     Withdraw,
@@ -116,7 +117,7 @@ class Pump(Carrier):
                 self._gate.refused(output)
             case Withdraw():
                 self._withdraw(output)
-            case Exceeded() | Injected() | Streamed():
+            case Exceeded() | Injected() | Rows() | Streamed():
                 self._note(output)
             case Admitted():
                 self._admitted = True
@@ -137,8 +138,10 @@ class Pump(Carrier):
             case _:
                 raise TypeError(f"a session gives no {type(output).__name__}")
 
-    def _note(self, output: Exceeded | Injected | Streamed) -> None:
-        if isinstance(output, Streamed):
+    def _note(self, output: Exceeded | Injected | Rows | Streamed) -> None:
+        if isinstance(output, Rows):
+            self._gate.rows(output)
+        elif isinstance(output, Streamed):
             self._gate.streamed(output)
         elif isinstance(output, Exceeded):
             self._gate.exceeded(output)

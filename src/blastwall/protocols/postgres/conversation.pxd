@@ -13,6 +13,7 @@ cdef class Conversation:
     cdef public object discarding
     cdef public object refreshing
     cdef public object touched
+    cdef public object keeps
     cdef public object limits
     cdef public object rules
     cdef public object label

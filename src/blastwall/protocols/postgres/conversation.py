@@ -36,6 +36,7 @@ from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.catalog import CURRENT, Snapshot, View
 from blastwall.protocols.postgres.elsewhere import Elsewhere, Postponed
 from blastwall.protocols.postgres.errors import encode_error, encode_notice
+from blastwall.protocols.postgres.kept import Kept
 from blastwall.protocols.postgres.limited import oblige
 from blastwall.protocols.postgres.limiting import Limiter
 from blastwall.protocols.postgres.messages import Parse, encode_parse, encode_query
@@ -82,6 +83,8 @@ class Conversation:
         self.discarding = False
         self.refreshing: int | None = None
         self.touched = False
+        self.keeps = False
+        """Whether rows of any statement were asked for, for the recording."""
         self.limits = Limiter(self)
         self.rules: MaskRules = NO_MASKS
         self.label = ""
@@ -247,6 +250,8 @@ class Conversation:
         if running.done:
             return
         running.done = True
+        if running.kept is not None:
+            outputs += running.kept.taken(running.number)
         masked = dict(running.plan.counts) if running.plan is not None else {}
         if running.copy is not None:
             masked = dict(running.copy.plan.counts)
@@ -258,6 +263,8 @@ class Conversation:
         waiting.allowed.add(one.number)
         one.rules, one.standing = answer.mask, answer.standing
         self.rules = answer.mask
+        if answer.record is not None:
+            one.kept, self.keeps = Kept(answer.record), True
         if waiting.verdict is not None:
             self._refused(waiting, one, *waiting.verdict, outputs)
             return

@@ -18,6 +18,7 @@ from blastwall.model.masks import NO_MASKS, MaskRules
 from blastwall.protocols.contract import Standing
 from blastwall.protocols.postgres.catalog import Snapshot
 from blastwall.protocols.postgres.copy_rows import CopyMask
+from blastwall.protocols.postgres.kept import Kept
 from blastwall.protocols.postgres.messages import Field
 from blastwall.protocols.postgres.portions import Store
 from blastwall.sql.postgres import Catalog, Classified, NameState
@@ -54,7 +55,7 @@ class Running:
     `text` is the whole text that `classified` has its offsets in. `limit_rows` and `limit_affected` bound the rows that
     it may give and change; `given` is how many of them an earlier asking of the same portal has given. `standing` is an
     answer that stands, and `moment` the state in which it was asked for. `said` is how many bytes were last
-    reported as streamed.
+    reported as streamed. `kept` are its rows for the recording.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class Running:
         "done",
         "given",
         "guarded",
+        "kept",
         "limit_affected",
         "limit_rows",
         "moment",
@@ -89,6 +91,7 @@ class Running:
         self.plan: MaskPlan | None = None
         self.planned = False
         self.copy: CopyMask | None = None
+        self.kept: Kept | None = None
         self.done = False
         self.limit_rows: int | None = None
         self.limit_affected: int | None = None

@@ -137,6 +137,7 @@ class Responses:
         self.passing -= position
         self._dirty = 0
         start = self._walk(buffer, position, outputs)
+        outputs += self.rows.taken()
         self.carry = buffer[start:]
         outputs += self.rows.streamed()
         return outputs
@@ -151,14 +152,15 @@ class Responses:
                 raise Malformed(f"a message {chr(kind)!r} of the length {length}")
             end = position + 1 + length
             try:
-                if kind == DATA_ROW and position >= self._dirty:
+                kept = self.rows.kept(kind, length) if self._shared.keeps and kind in _ROWS else None
+                if kept is None and kind == DATA_ROW and position >= self._dirty:
                     masked, end_of_run = self._mask_rows(buffer, position)
                     if masked is not None:
                         self._send(outputs, buffer, start, position)
                         outputs.append(Send(CLIENT, masked))
                         start = position = end_of_run
                         continue
-                passed = self._pass_rows(kind, length, buffer, position) if kind in _ROWS else 0
+                passed = self._pass_rows(kind, length, buffer, position) if kept is None and kind in _ROWS else 0
                 if passed:
                     position = passed
                     continue
@@ -230,7 +232,10 @@ class Responses:
             limited = self._shared.limits.current
             if limited is not None and limited.reason:
                 return SWALLOW
+            kept = self.rows.kept(kind, len(body)) if self._shared.keeps else None
             masked = self.rows.masked(kind, body)
+            if kept is not None:
+                kept.take(body, masked)
             if limited is not None:
                 row = buffer[position:end] if masked is None else masked
                 taken = limited.take(row, body if kind == COPY_DATA else None)
@@ -468,6 +473,9 @@ class Responses:
         running = copying(self._shared, "out")
         if running.rules:
             running.copy = self._shared.guard(running.rules).copied(running.classified)
+        if running.kept is not None:
+            guard = self._shared.guard(running.kept.rules)
+            running.kept.describe_copy(guard, running.classified, own=running.kept.own(running.rules))
         running.planned = True
         return PASS
 

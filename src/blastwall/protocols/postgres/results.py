@@ -103,6 +103,20 @@ class ResultGuard:
         masks = plan([self._copied_column(column, binary, classified) for column in copy.columns], self.rules)
         return None if masks is None else CopyMask(_row_format(copy), masks, len(copy.columns))
 
+    def copied_apart(
+        self, classified: Classified, copy: Copy, *, own: bool
+    ) -> tuple[RowFormat, MaskPlan | None, tuple[tuple[str, int], ...] | None]:
+        """How a COPY TO STDOUT is read for the recording, masked where `own`, and its columns' names and types.
+
+        A type is 0 where it is not known; None stands for the columns where they are unknown.
+        """
+        if copy.columns is None:
+            return _row_format(copy), None, None
+        binary = copy.format == "binary"
+        columns = [self._copied_column(column, binary, classified) for column in copy.columns]
+        masks = plan(columns, self.rules) if own else None
+        return _row_format(copy), masks, tuple((column.name, self._copied_type(column)) for column in copy.columns)
+
     def told(self, body: bytes, kind: bytes, *, guarded: bool) -> bytes | None:
         """An error or notice as the client may see it; None where it may be passed as it is.
 
@@ -154,13 +168,19 @@ class ResultGuard:
 
     def _copied_column(self, column: OutputColumn, binary: bool, classified: Classified) -> ResultColumn:
         kind, read = ValueKind.OPAQUE if binary else ValueKind.TEXT, None
+        type_ = self._copied_type(column)
+        if type_:
+            kind, read = scanned(type_, int(binary), self.snapshot.shapes, self.snapshot.text_types)
+        return self._traced(column.name, kind, column.sources, classified, exact=column.exact, read=read)
+
+    def _copied_type(self, column: OutputColumn) -> int:
+        """The type of a column that is one table's, unchanged; 0 of any other."""
         if column.exact and column.sources is not None and len(column.sources) == 1:
             (source,) = column.sources
             relation = self.snapshot.catalog.relation(source.schema, source.table)
             if relation is not None and source.column in relation.columns and relation.types:
-                type_ = relation.types[relation.columns.index(source.column)]
-                kind, read = scanned(type_, int(binary), self.snapshot.shapes, self.snapshot.text_types)
-        return self._traced(column.name, kind, column.sources, classified, exact=column.exact, read=read)
+                return relation.types[relation.columns.index(source.column)]
+        return 0
 
     def _traced(
         self,

@@ -12,6 +12,7 @@ from blastwall.masking.plan import MaskPlan
 from blastwall.protocols.contract import Output, Streamed
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.copy_rows import CopyMask
+from blastwall.protocols.postgres.kept import Kept
 from blastwall.protocols.postgres.messages import Field, decode_data_row, encode_data_row, format_of, frame
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Running
 from blastwall.protocols.postgres.runs import columns_of, mask_run, run_of_rows
@@ -46,6 +47,17 @@ class Rows:
         if running is None:
             running = self.running = self._receiver(kind)
         return running.copy if kind == COPY_DATA else running.plan
+
+    def kept(self, kind: int, length: int) -> Kept | None:
+        """What keeps the next row for the recording; None where that is not asked for, or enough was kept."""
+        self.plan(kind)
+        kept = self.running.kept if self.running is not None else None
+        return kept if kept is not None and kept.room(length) else None
+
+    def taken(self) -> list[Output]:
+        """Give what was kept of the result that is under way."""
+        running = self.running
+        return running.kept.taken(running.number) if running is not None and running.kept is not None else []
 
     def count(self, length: int) -> None:
         """Count one row whose message has this length field."""
@@ -129,7 +141,20 @@ class Rows:
             if running.rules.columns and guard.unknown_origin(fields):
                 self._want(frozenset(field.table for field in fields))
             running.plan = guard.result(fields, formats, running.classified)
+        if running.kept is not None:
+            running.kept.describe(fields, formats, self._plan_apart(running, running.kept, fields, formats))
         running.planned = True
+
+    def _plan_apart(
+        self, running: Running, kept: Kept, fields: tuple[Field, ...], formats: list[int]
+    ) -> MaskPlan | None:
+        """The plan for the recording, where it is another than the client's."""
+        if not kept.own(running.rules):
+            return None
+        guard = self._shared.guard(kept.rules)
+        if kept.rules.columns and guard.unknown_origin(fields):
+            self._want(frozenset(field.table for field in fields))
+        return guard.result(fields, formats, running.classified)
 
     def _want(self, tables: frozenset[int]) -> None:
         if not tables <= self._unknown:
