@@ -28,6 +28,7 @@ cdef class Running:
     cdef public object plan
     cdef public object planned
     cdef public object copy
+    cdef public object kept
     cdef public object done
     cdef public object limit_rows
     cdef public object limit_affected
