@@ -9,11 +9,19 @@ from typing import Protocol
 
 import pytest
 
+from blastwall._twins import compiled
 from blastwall.testing.certificates import CertificateAuthority
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.postgres import PostgresServer
 from blastwall.testing.servers import ServerMissing, Version
+
+
+def pytest_report_header() -> str:
+    """Say which of the twins the tests run against."""
+    import blastwall.relay.pump
+
+    return f"blastwall: {'compiled' if compiled() else 'plain Python'} ({Path(blastwall.relay.pump.__file__).name})"
 
 
 class StartGateway(Protocol):
