@@ -63,6 +63,20 @@ def standing(mask: MaskRules | None = None, repeats: Sequence[Answer] = ()) -> t
     return answer, repeated
 
 
+def unanswered() -> tuple[Rule, list[Ask]]:
+    """Allow everything at once but repetitions, which are listed and left open."""
+    rule, _ = standing()
+    waiting: list[Ask] = []
+
+    def answer(ask: Ask) -> Answer | None:
+        if isinstance(ask.question, Repeat):
+            waiting.append(ask)
+            return None
+        return rule(ask)
+
+    return answer, waiting
+
+
 def play(rule: Rule, server: TinyServer) -> Playbook:
     def by_rule(ask: Ask) -> Answer | None:
         return SPECIMENS.admit if isinstance(ask.question, Login) else rule(ask)
@@ -143,16 +157,8 @@ def test_a_repetition_tells_its_own_values() -> None:
 
 
 def test_nothing_is_sent_before_the_answer_or_after_a_refusal() -> None:
-    rule, _ = standing()
-    waiting: list[Ask] = []
-
-    def later(ask: Ask) -> Answer | None:
-        if isinstance(ask.question, Repeat):
-            waiting.append(ask)
-            return None
-        return rule(ask)
-
-    book = play(later, TinyServer())
+    rule, waiting = unanswered()
+    book = play(rule, TinyServer())
     book.client(extended("SELECT 'x'"))
     book.to_server.clear()
     book.client(extended("SELECT 'x'"))
@@ -189,16 +195,8 @@ def test_a_literal_that_decides_is_another_statement() -> None:
 
 @pytest.mark.parametrize("message", [query("SELECT 'x'"), extended("SELECT 'x'")], ids=["query", "extended"])
 def test_what_was_cancelled_before_its_answer_is_never_sent(message: bytes) -> None:
-    rule, _ = standing()
-    waiting: list[Ask] = []
-
-    def later(ask: Ask) -> Answer | None:
-        if isinstance(ask.question, Repeat):
-            waiting.append(ask)
-            return None
-        return rule(ask)
-
-    book = play(later, TinyServer())
+    rule, waiting = unanswered()
+    book = play(rule, TinyServer())
     book.client(message)
     book.to_server.clear()
     book.client(message)
