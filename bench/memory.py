@@ -9,7 +9,7 @@ import psycopg
 
 from bench.routes import Route
 
-FIRST, MORE = 10, 150
+FIRST, MORE = 10, 80
 """Connections before the first look, and those that are counted between it and the second."""
 
 
