@@ -3,9 +3,10 @@
 VENV := .venv/bin
 ARGS ?=
 QUICK ?=
+SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test drivers fuzz check bench classification lock servers environment clean format docs
+.PHONY: help demo test drivers fuzz check bench chaos soak classification lock servers environment clean format docs
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z]*\): *[a-z]* *## /\1	/p; s/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | sort -u | expand -t 14
@@ -40,6 +41,12 @@ bench: environment  ## Compare direct, PgBouncer and Blastwall; QUICK=1 takes un
 classification: environment  ## Compare the classifier with a real PostgreSQL on its regression scripts; write the docs' figures
 	@$(VENV)/python -m blastwall.testing.setup classification
 	@$(VENV)/python -m tests.classification $(ARGS)
+
+chaos: servers  ## Break what the gateway needs, and the gateway, under load; ARGS="--kills 40 --only disk …"
+	@$(VENV)/python -m tests.chaos $(ARGS)
+
+soak: servers  ## Mixed load for ten minutes, or SECONDS=…; memory and open files must stay flat
+	@$(VENV)/python -m tests.chaos --soak $(SECONDS)
 
 format: environment  ## Format the code and mend what the linter can mend
 	$(VENV)/ruff format .

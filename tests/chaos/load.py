@@ -1,0 +1,159 @@
+"""Clients that never rest, and the comparison of what the server ran with what the recording allowed."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import closing
+
+import psycopg
+from tests.e2e.conftest import Shop
+from tests.e2e.opening import events
+
+from blastwall.model.events import Event, StatementAsked, StatementRepeated, StatementRuled
+from blastwall.model.ruling import Decision
+
+Agent = psycopg.Connection[tuple[object, ...]]
+MARK = re.compile(r"mark-[\w-]+\.")
+FORBIDDEN = re.compile(r"DROP TABLE \S+", re.IGNORECASE)
+JOIN = 20.0
+
+
+class Client:
+    """A client in a thread of its own. `sent` counts its statements, `error` ended it, `said` is what it was told."""
+
+    def __init__(self, shop: Shop, name: str) -> None:
+        self.sent = 0
+        self.error: Exception | None = None
+        self.said: list[str] = []
+        self.stopping = threading.Event()
+        self._shop, self.name = shop, name
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def work(self) -> None:
+        """Do what this client does, until it is stopped or an error ends it."""
+        raise NotImplementedError
+
+    def mark(self) -> str:
+        """Return a text that stands in one statement alone."""
+        self.sent += 1
+        return f"mark-{self.name}-{self.sent}."
+
+    def connect(self) -> Agent:
+        """Log in, and note what the server says unasked."""
+        agent = self._shop.connect()
+        agent.add_notice_handler(lambda notice: self.said.append(f"{notice.severity}: {notice.message_primary}"))
+        return agent
+
+    def join(self) -> None:
+        """Wait until the client has ended, as it must once its connection is broken or it was stopped."""
+        self._thread.join(JOIN)
+        assert not self._thread.is_alive(), f"client {self.name} still waits after {JOIN:g} s"
+
+    def stop(self) -> None:
+        """Let the client end its round, and wait for it."""
+        self.stopping.set()
+        self.join()
+
+    @property
+    def heard(self) -> str:
+        """All that the client was told of its end."""
+        return "\n".join([*self.said, str(self.error or "")])
+
+    def _run(self) -> None:
+        try:
+            self.work()
+        except psycopg.Error as error:
+            self.error = error
+
+
+class Worker(Client):
+    """A client that asks all the ways there are to ask, repeats itself, and asks for what is forbidden."""
+
+    def work(self) -> None:
+        with closing(self.connect()) as agent:
+            while not self.stopping.is_set():
+                self._round(agent)
+
+    def _round(self, agent: Agent) -> None:
+        agent.execute(f"SELECT '{self.mark()}'".encode())
+        agent.execute("INSERT INTO archive VALUES (1, %s)", (self.mark(),), prepare=True)
+        agent.execute(f"BEGIN; INSERT INTO archive VALUES (2, '{self.mark()}'); COMMIT".encode())
+        with agent.pipeline():
+            for _ in range(3):
+                agent.execute("UPDATE archive SET data = %s WHERE id = 3", (self.mark(),))
+        with agent.cursor().copy(f"COPY (SELECT '{self.mark()}') TO STDOUT".encode()) as copy:
+            for _ in copy:
+                pass
+        self._ask_in_vain(agent)
+
+    def _ask_in_vain(self, agent: Agent) -> None:
+        try:
+            agent.execute(b"DROP TABLE orders")
+        except psycopg.errors.InsufficientPrivilege:
+            return
+        raise psycopg.DataError("the gateway let a forbidden statement through")
+
+
+class Comer(Client):
+    """A client that comes, asks one thing, and goes, again and again."""
+
+    def work(self) -> None:
+        while not self.stopping.is_set():
+            with closing(self.connect()) as agent:
+                agent.execute("INSERT INTO archive VALUES (4, %s)", (self.mark(),))
+
+
+def crowd(shop: Shop, name: str, workers: int = 3) -> list[Client]:
+    """Start workers and one that comes and goes."""
+    return [*(Worker(shop, f"{name}-{number}") for number in range(workers)), Comer(shop, f"{name}-comer")]
+
+
+BROKEN = ("closed the connection", "closed unexpectedly", "Connection refused", "Connection reset", "SSL SYSCALL")
+"""What libpq says of a connection that broke while it was sending: it may not have read the server's last words."""
+
+
+def were_told(clients: Iterable[Client], *words: str) -> None:
+    """Fail unless every client has ended with one of `words` or a broken connection, and some did hear the words."""
+    heard = [each.heard for each in clients]
+    unclear = [each for each in heard if not any(word in each for word in (*words, *BROKEN))]
+    assert not unclear, f"no clear error: {unclear}"
+    assert any(word in each for each in heard for word in words), f"nobody heard why: {heard}"
+
+
+def at_work(clients: Iterable[Client], sent: int = 3) -> Callable[[], bool]:
+    """Return whether every client has sent more than `sent` statements, or has ended."""
+    return lambda: all(each.sent > sent or each.error for each in clients)
+
+
+def ran(shop: Shop) -> set[str]:
+    """The marks of all that the server's own log says it was sent."""
+    return set(MARK.findall(shop.server.log))
+
+
+def allowed(shop: Shop) -> set[str]:
+    """The marks of all that the recording says was allowed."""
+    return {mark for session in events(shop).values() for mark in _allowed_in(session)}
+
+
+def _allowed_in(session: list[Event]) -> Iterable[str]:
+    """A repeated statement stands for one asked and ruled as the first was; its own values are in it."""
+    numbers = {
+        each.number for each in session if isinstance(each, StatementRuled) and each.ruling.decision is Decision.ALLOW
+    }
+    for each in session:
+        if isinstance(each, StatementAsked) and each.number in numbers:
+            yield from MARK.findall(f"{each.text} {each.parameters}")
+        elif isinstance(each, StatementRepeated) and each.first in numbers:
+            yield from MARK.findall(f"{each.parameters}")
+
+
+def nothing_ran_unrecorded(shop: Shop) -> int:
+    """Fail if the server ran what no recorded ruling allowed, or what policy forbids; return how much it ran."""
+    seen = ran(shop)
+    missing = seen - allowed(shop)
+    assert not missing, f"ran without a recorded ruling: {sorted(missing)}"
+    assert not FORBIDDEN.findall(shop.server.log), "a refused statement was sent to the server"
+    return len(seen)
