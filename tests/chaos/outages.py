@@ -14,7 +14,13 @@ from tests.e2e.opening import ends, eventually, lets_in
 
 from blastwall.testing.postgres import PostgresServer
 
-LAST_WORDS = ("terminating connection", "the connection was lost", "the database system", "refused the connection")
+LAST_WORDS = (
+    "terminating connection",
+    "the connection was lost",
+    "the database system",
+    "refused the connection",
+    "its catalog cannot be read",
+)
 """What clients may hear: the server's own words, or the gateway's."""
 BACK = 15.0
 """After failures the gateway asks for the catalog again after at most five seconds."""
