@@ -34,6 +34,7 @@ from blastwall.model.events import (
     StatementAsked,
     StatementFinished,
     StatementRefused,
+    StatementRepeated,
     StatementRuled,
 )
 from blastwall.model.ruling import Decision
@@ -348,6 +349,8 @@ def allowed_in_the_recording(shop: Shop) -> set[str]:
         for each in session:
             if isinstance(each, StatementAsked) and each.number in allowed:
                 found.update(_MARK.findall(f"{each.text} {each.parameters}"))
+            elif isinstance(each, StatementRepeated) and each.first in allowed:
+                found.update(_MARK.findall(f"{each.parameters}"))
     return found
 
 
