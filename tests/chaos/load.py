@@ -165,15 +165,18 @@ def _sessions(recordings: Path) -> Iterable[list[Event]]:
 
 
 def _allowed_in(session: list[Event]) -> Iterable[str]:
-    """A repeated statement stands for one asked and ruled as the first was; its own values are in it."""
+    """A repeated statement was ruled as the first was; its values, and its text if it is another, are its own."""
     numbers = {
         each.number for each in session if isinstance(each, StatementRuled) and each.ruling.decision is Decision.ALLOW
     }
     for each in session:
-        if isinstance(each, StatementAsked) and each.number in numbers:
+        if isinstance(each, StatementAsked | StatementRepeated) and ruled_as(each) in numbers:
             yield from MARK.findall(f"{each.text} {each.parameters}")
-        elif isinstance(each, StatementRepeated) and each.first in numbers:
-            yield from MARK.findall(f"{each.parameters}")
+
+
+def ruled_as(event: StatementAsked | StatementRepeated) -> int:
+    """The number of the statement whose recorded ruling is this one's."""
+    return event.first if isinstance(event, StatementRepeated) else event.number
 
 
 def nothing_ran_unrecorded(shop: Shop) -> int:

@@ -20,6 +20,7 @@ LAST_WORDS = (
     "the database system",
     "refused the connection",
     "its catalog cannot be read",
+    "cannot be reached",
 )
 """What clients may hear: the server's own words, or the gateway's."""
 BACK = 15.0

@@ -21,6 +21,7 @@ import pytest
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from tests.chaos.load import ruled_as
 from tests.e2e.conftest import EMAILS, SSNS, Shop
 from tests.e2e.opening import backends, events, eventually, opened
 from typer.testing import CliRunner
@@ -347,10 +348,8 @@ def allowed_in_the_recording(shop: Shop) -> set[str]:
             if isinstance(each, StatementRuled) and each.ruling.decision is Decision.ALLOW
         }
         for each in session:
-            if isinstance(each, StatementAsked) and each.number in allowed:
+            if isinstance(each, StatementAsked | StatementRepeated) and ruled_as(each) in allowed:
                 found.update(_MARK.findall(f"{each.text} {each.parameters}"))
-            elif isinstance(each, StatementRepeated) and each.first in allowed:
-                found.update(_MARK.findall(f"{each.parameters}"))
     return found
 
 
