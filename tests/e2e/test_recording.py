@@ -363,6 +363,7 @@ class TestNothingRunsUnrecorded:
             ):
                 for agent in (simple, extended, idle):
                     agent.execute("INSERT INTO archive VALUES (1, 'before')")
+                shop.gateway.get("/healthz")  # the ends of those statements are recorded after their answers
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, hard))
                 with pytest.raises(psycopg.Error, match="cannot be recorded"):
                     simple.execute(b"INSERT INTO archive VALUES (2, 'unrecorded')")

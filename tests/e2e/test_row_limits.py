@@ -440,12 +440,12 @@ def test_an_error_points_into_the_clients_own_text(shop: Shop) -> None:
 
 
 def test_it_is_recorded_and_counted(shop: Shop, agent: Agent) -> None:
-    before = over(shop)
+    before, earlier = over(shop), events(shop)
     with pytest.raises(ProgramLimitExceeded):
         agent.execute(OVER)
     agent.close()
-    found = [one for session in events(shop).values() for one in session]
-    limited = [one for one in found if isinstance(one, StatementLimited)][-1]
+    found = [one for session, told in events(shop).items() for one in told[len(earlier.get(session, ())) :]]
+    limited = next(one for one in found if isinstance(one, StatementLimited))
     assert (limited.limit, limited.most) == ("affected", 3)
     finished = next(
         one for one in found if isinstance(one, StatementFinished) and one.error == f"54000: {limited.told}"
