@@ -322,7 +322,7 @@ class Lane:
                     self._pass(buffer, start, position, outputs)
                     outputs.append(Send(CLIENT, masked))
                     start = passed
-                elif passed == position and end <= size:
+                elif passed == position and (end <= size or length > _LONGEST_READ):
                     return self._leave_at(buffer, start, position, outputs)
                 elif passed == position:
                     break

@@ -14,6 +14,7 @@ from blastwall.protocols.contract import (
     Answer,
     Ask,
     AskWhole,
+    Close,
     Deny,
     Finished,
     Login,
@@ -244,6 +245,20 @@ def test_masked_rows_stay_masked_when_they_repeat() -> None:
     assert repeated
     assert b"ada@example.com" not in book.to_client
     assert [one.masked for one in book.events if isinstance(one, Finished)] == [{"emails": 1}] * 3
+
+
+def test_a_long_row_that_must_be_read_is_bounded_as_on_the_ordinary_way() -> None:
+    """It is neither collected without a limit, nor joined anew for each part of it."""
+    rule, repeated = standing(MASKS)
+    server = TinyServer(EMAIL, [b"ada@example.com"])
+    book = play(rule, server)
+    book.client(query("SELECT email FROM customers"))
+    server.slow, server.row = True, [b"a" * (opening().limits.message + 1)]
+    book.client(query("SELECT email FROM customers"))
+    assert repeated
+    book.from_server(server.late[: 1 << 16])
+    assert isinstance(book.events[-1], Close)
+    assert "must be read whole" in book.events[-1].reason
 
 
 def test_a_cancel_finds_what_runs_in_the_lane() -> None:
