@@ -178,3 +178,25 @@ def test_azure_ids(refused: Refused, small: str) -> None:
 )
 def test_packs(refused: Refused, small: str, packs: str, said: str) -> None:
     assert said in only(refused(small + f"packs: {packs}\n"))
+
+
+def test_a_role_of_a_group_that_no_user_has(refused: Refused, small: str) -> None:
+    """`ci` is an agent's group: it gives nobody a role."""
+    users = "users:\n  - {name: ana, issuer: github, match: {oid: x}, groups: [dba]}\n"
+    assert only(refused(f"{small}{users}control: {{roles: {{approver: [dba], operator: [ci]}}}}\n")) == (
+        "control.roles.operator[0]: no user has the group 'ci'; known: dba"
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["http://gw.example", "https://gw.example/path", "https://u:p@gw.example", "gw.example"]
+)
+def test_what_is_no_public_url(refused: Refused, small: str, url: str) -> None:
+    said = only(refused(f"{small}control: {{public: '{url}'}}\n"))
+    assert said == "control.public: expects https://HOST or https://HOST:PORT, without a path"
+
+
+def test_a_public_url_stands_without_its_slash(accepted: Accepted, small: str) -> None:
+    assert accepted(f"{small}control: {{public: 'https://gw.example:8443/'}}\n").control.public == (
+        "https://gw.example:8443"
+    )

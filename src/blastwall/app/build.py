@@ -22,6 +22,7 @@ from blastwall.budgets import Presences, StoredBudgets, bounds_of
 from blastwall.config.model import Configuration, HoldSettings, Recordings, WarmSettings
 from blastwall.containment import StoredContainment
 from blastwall.control.control import Control, build_control
+from blastwall.control.roles import roles_of
 from blastwall.gate import Gate, HoldTimes
 from blastwall.gate.shared import counted
 from blastwall.identity import OidcIdentity
@@ -216,6 +217,7 @@ def control_of(
         registry=parts.metrics.registry,
         now=time.monotonic,
         member=member,
+        roles=lambda: roles_of(plan().configuration.control.roles),
     )
 
 

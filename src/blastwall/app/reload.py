@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 from blastwall.config.model import Configuration
 
@@ -12,7 +13,8 @@ NEEDS_RESTART: Mapping[str, str] = {
     "recordings": "the recordings' chain is written by one process from start to end",
     "workers": "the processes are started once",
     "listen": "every listener is bound to it",
-    "control": "its listener is bound at the start",
+    "control.port": "its listener is bound at the start",
+    "control.listen": "its listener is bound at the start",
 }
 """Keys that a reload refuses to change, each with the reason."""
 
@@ -27,7 +29,7 @@ def refuse_restarts(old: Configuration, new: Configuration) -> None:
     Raises:
         NeedsRestart: a key is changed that needs a restart.
     """
-    changed = [key for key in NEEDS_RESTART if getattr(old, key) != getattr(new, key)]
+    changed = [key for key in NEEDS_RESTART if attrgetter(key)(old) != attrgetter(key)(new)]
     if changed:
         reasons = "; ".join(f"`{key}` ({NEEDS_RESTART[key]})" for key in changed)
         raise NeedsRestart(f"restart the gateway to change {reasons}")

@@ -147,6 +147,18 @@ def _groups_named(configuration: Configuration) -> Iterator[tuple[Path, str]]:
                 yield (*_credential_path(resource, position, number), "for", place), group
 
 
+def _role_groups(configuration: Configuration) -> Iterator[Finding]:
+    """Report groups with a role that no user has; what an agent has gives it none."""
+    groups = frozenset(group for user in configuration.users for group in user.groups)
+    for role, named in configuration.control.roles:
+        for place, group in enumerate(named or ()):
+            if group not in groups:
+                yield (
+                    ("control", "roles", role, place),
+                    f"no user has the group {group!r}" + did_you_mean(group, groups),
+                )
+
+
 def _credential_path(resource: ResourceSettings, position: int, number: int) -> Path:
     base: Path = ("resources", position, "credential")
     return (*base, number) if isinstance(resource.credential, list) else base
@@ -333,6 +345,7 @@ _CHECKS: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
     _distinct_matches,
     _readable_matches,
     _known_groups,
+    _role_groups,
     _one_credential_each,
     _tokens_over_tls,
     _budgets,

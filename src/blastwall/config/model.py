@@ -22,6 +22,7 @@ from pydantic import (
 
 from blastwall.config.azure import AzureIdentity, AzureSettings
 from blastwall.config.budgets import Budget
+from blastwall.config.control import Control
 from blastwall.config.credentials import CredentialSource, SecretSource
 from blastwall.config.types import (
     Count,
@@ -76,13 +77,6 @@ class TlsFiles(Strict):
 
     certificate: File = Field(description="PEM file with the certificate chain that clients verify.")
     key: File = Field(description="PEM file with its private key; readable by the gateway alone.")
-
-
-class Control(Strict):
-    """The control port: token exchange, health and metrics."""
-
-    port: Annotated[int, Field(ge=0, le=65535)] = Field(8443, description="Port of the control listener, over TLS.")
-    listen: str | None = Field(None, description="Address of the control listener; default: the top-level `listen`.")
 
 
 class Anchor(Strict):

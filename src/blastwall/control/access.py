@@ -9,13 +9,21 @@ reports when the class is made.
 | PUBLIC | everybody who reaches the port; the answer is harmless |
 | PROOF | everybody, since the request itself carries the proof that the use-case verifies |
 | OBSERVER | a configured user, or whoever is on the gateway's own machine |
-| OPERATOR | whoever can read and write the gateway's configuration and state on its machine: the command line |
+| AGENT | a verified agent or user, about themselves; the use-case gives an agent its own things alone |
+| VIEWER | a user with the role viewer, or any other role |
+| APPROVER | a user with the role approver; never the command line here, which has no person's identity |
+| AUDITOR | a user with the role auditor: reads what was said in sessions |
+| OPERATOR | a user with the role operator: contains, lifts, ends, revokes |
+| LOCAL | the command line on the gateway's machine, for what names files there |
+
+Whoever can read and write the gateway's configuration and state on its machine (the command line: `Operator`) may
+call everything but what needs an approver. Roles are a user's: an agent never has one, whatever its groups are.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Concatenate, ParamSpec, TypeVar
@@ -30,15 +38,45 @@ class Access(StrEnum):
     PUBLIC = "public"
     PROOF = "proof"
     OBSERVER = "observer"
+    AGENT = "agent"
+    VIEWER = "viewer"
+    APPROVER = "approver"
+    AUDITOR = "auditor"
     OPERATOR = "operator"
+    LOCAL = "local"
+
+
+class Role(StrEnum):
+    """What a user may do beyond being known; see `control.roles` for who has which."""
+
+    VIEWER = "viewer"
+    APPROVER = "approver"
+    AUDITOR = "auditor"
+    OPERATOR = "operator"
+
+
+NO_ROLES: frozenset[Role] = frozenset()
+
+_ROLES: Mapping[Access, Role] = {Access(role.value): role for role in Role}
+"""The accesses that are a role's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A caller over the network; `principal` is set where a token of theirs was verified."""
+    """A caller over the network.
+
+    `principal` is set where a token or login of theirs was verified, `signed_in` names the login where it was one.
+    """
 
     source: IPAddress
     principal: Principal | None = None
+    roles: frozenset[Role] = NO_ROLES
+    signed_in: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Who it is, for records: `user ana`."""
+        return f"{self.principal.kind} {self.principal.name}" if self.principal is not None else str(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +103,41 @@ def authorize(access: Access, caller: Caller) -> None:
     Raises:
         Forbidden: this caller may not make it.
     """
-    if access in {Access.PUBLIC, Access.PROOF} or isinstance(caller, Operator):
+    if access in {Access.PUBLIC, Access.PROOF}:
         return
-    known = caller.principal is not None
-    if access is Access.OBSERVER:
-        if caller.source.is_loopback or (caller.principal and caller.principal.kind is PrincipalKind.USER):
-            return
-        raise Forbidden(
-            "this is for the gateway's users: send a token of theirs as `Authorization: Bearer`", known=known
+    if isinstance(caller, Operator):
+        _authorize_local(access)
+        return
+    problem = _problem(access, caller)
+    if problem:
+        raise Forbidden(problem, known=caller.principal is not None)
+
+
+def _authorize_local(access: Access) -> None:
+    if access is Access.APPROVER:
+        raise Forbidden("an approval needs a person's identity: sign in with `blastwall login`", known=True)
+
+
+def _problem(access: Access, caller: Remote) -> str:
+    """Return why a caller over the network may not; empty where they may."""
+    if access is Access.LOCAL:
+        return "this is for the operator: use the command line on the gateway's machine"
+    principal = caller.principal
+    if access is Access.OBSERVER and caller.source.is_loopback:
+        return ""
+    if principal is None:
+        return (
+            "this is for people and agents that the gateway knows: sign in, or send a token as `Authorization: Bearer`"
         )
-    raise Forbidden("this is for the operator: use the command line on the gateway's machine", known=known)
+    if access is Access.AGENT:
+        return ""
+    if principal.kind is not PrincipalKind.USER:
+        return "this is for the gateway's users; an agent's token is no proof here"
+    if access is Access.OBSERVER or _ROLES.get(access) in caller.roles:
+        return ""
+    if access is Access.VIEWER and caller.roles:
+        return ""
+    return f"this needs the role {access}, which {principal.name} does not have; groups give roles (`control.roles`)"
 
 
 P = ParamSpec("P")

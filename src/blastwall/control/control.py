@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from blastwall.control.access import Remote
 from blastwall.control.failures import FailureLimit
 from blastwall.control.passing import Passing
+from blastwall.control.roles import Roles
 from blastwall.control.status import Status
 from blastwall.gate.ports import Containment, IPAddress, Policy, Refusal
 from blastwall.identity import OidcIdentity, Unavailable
@@ -23,6 +24,7 @@ class Callers:
 
     identity: OidcIdentity
     failures: FailureLimit
+    roles: Callable[[], Roles]
 
     async def remote(self, source: IPAddress, bearer: bytes | None) -> Remote:
         """Return the caller at `source`, known where they show a token.
@@ -41,7 +43,7 @@ class Callers:
         except Refusal:
             self.failures.failed(source)
             raise
-        return Remote(source, claimant.principal)
+        return Remote(source, claimant.principal, self.roles().of(claimant.principal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def build_control(
     registry: CollectorRegistry,
     now: Callable[[], float],
     member: Member | None = None,
+    roles: Callable[[], Roles] = Roles,
 ) -> Control:
     """Join the use-cases of a running gateway.
 
@@ -75,10 +78,11 @@ def build_control(
         registry: the metrics that are shown; this adds its own.
         now: a clock in seconds.
         member: which of the node's processes this is; where left out, the only one.
+        roles: which roles users have, at the time of the call; where left out, nobody has any.
     """
     failures = FailureLimit(now)
     return Control(
-        Callers(identity, failures),
+        Callers(identity, failures, roles),
         Passing(
             identity,
             policy=policy,

@@ -37,7 +37,7 @@ class Recordings(UseCases):
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
 
-    @use_case(Access.OPERATOR)
+    @use_case(Access.AUDITOR)
     def find(self, caller: Operator, query: Query) -> list[Summary]:
         """Return the sessions that match, newest first.
 
@@ -46,7 +46,7 @@ class Recordings(UseCases):
         """
         return Reader(self._shelf.folder, self._shelf.keyring).sessions(query)
 
-    @use_case(Access.OPERATOR)
+    @use_case(Access.AUDITOR)
     def session(self, caller: Operator, session: str) -> tuple[Summary, Iterator[Recorded]]:
         """Return one session, by its id or the only id that starts so, and its records in their order.
 
@@ -57,7 +57,7 @@ class Recordings(UseCases):
         summary = reader.session(session)
         return summary, reader.replay(summary)
 
-    @use_case(Access.OPERATOR)
+    @use_case(Access.LOCAL)
     def prove(self, caller: Operator, keys: Sequence[Path] = (), anchors: Sequence[Path] = ()) -> Report:
         """Verify everything; without `anchors`, against the configured ones that exist.
 
