@@ -231,17 +231,28 @@ def test_the_window_before_counts_by_the_part_that_is_still_reached() -> None:
     assert start_of(100, 225.9) == 200
 
 
-def presences(store: Store, node: str, sessions: dict[str, dict[str, int]], clock: Clock) -> Presences:
+def test_a_clock_that_is_set_back_gives_no_budget_twice() -> None:
+    account = Account("agent", "a", "", 100)
+    tally = Tally(account)
+    read = {(account, 200): Amounts(rows_read=7), (account, 300): Amounts(rows_read=90), (account, 500): Amounts(1)}
+    tally.learn(read, 250.0)
+    assert tally.used(0) == 7 + 90, "the next window counts; one far ahead, of a clock that was wrong, does not"
+
+
+def presences(
+    store: Store, node: str, sessions: dict[str, dict[str, int]], clock: Clock, set_by: float = 0.0
+) -> Presences:
     def count(name: str) -> int:
         return sessions[node].get(name, 0)
 
-    return Presences(SpendingTable(store), node, count, clock, speaks=True)
+    return Presences(SpendingTable(store), node, count, lambda: clock() + set_by, speaks=True, steady=clock)
 
 
-async def test_sessions_at_other_nodes_are_known(store: Store) -> None:
+@pytest.mark.parametrize("jump", [0.0, -7200.0, 7200.0])
+async def test_sessions_at_other_nodes_are_known_whatever_their_clocks_say(store: Store, jump: float) -> None:
     clock = Clock()
     sessions = {"a": {"shop-ci": 2}, "b": {"shop-ci": 1}}
-    nodes = {name: presences(store, name, sessions, clock) for name in sessions}
+    nodes = {name: presences(store, name, sessions, clock, set_by) for name, set_by in (("a", 0.0), ("b", jump))}
     for node in nodes.values():
         node.reconfigure(["shop-ci"])
         await node.refresh()
@@ -256,3 +267,7 @@ async def test_sessions_at_other_nodes_are_known(store: Store) -> None:
     clock.now += 31
     await nodes["a"].refresh()
     assert nodes["a"].elsewhere(agent()) == 0, "a node that says nothing any more is down"
+    assert [each.node for each in await SpendingTable(store).elsewhere("a")] == ["b"]
+    clock.now += 600
+    await nodes["a"].refresh()
+    assert await SpendingTable(store).elsewhere("a") == [], "what it said is forgotten"

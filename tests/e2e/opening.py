@@ -26,7 +26,13 @@ SOON = 10.0
 
 @contextmanager
 def opened(
-    server: PostgresServer, folder: Path, *, policies: str = POLICIES, fill: bool = True, **changes: object
+    server: PostgresServer,
+    folder: Path,
+    *,
+    policies: str = POLICIES,
+    fill: bool = True,
+    environment: Mapping[str, str] | None = None,
+    **changes: object,
 ) -> Iterator[Shop]:
     """Open a shop behind a gateway in `folder`, with `changes` to the configuration of the module's own shop."""
     if fill:
@@ -37,7 +43,7 @@ def opened(
         Gateway(
             configuration(server, issuer, **changes),
             policies={"shop.cedar": policies},
-            environment={"PG_PASSWORD": server.password},
+            environment={"PG_PASSWORD": server.password, **(environment or {})},
             folder=folder,
         ) as gateway,
     ):

@@ -286,7 +286,7 @@ class FakeMeter:
 
 
 class World:
-    """A gate with all its ports faked, and a clock that the test moves."""
+    """A gate with all its ports faked, and clocks that the test moves: `jump` is by how much the wall clock was set."""
 
     def __init__(self, hold: HoldTimes | None = None) -> None:
         self.identity = FakeIdentity()
@@ -299,6 +299,7 @@ class World:
         self.budgets = FakeBudgets()
         self.meter = FakeMeter()
         self.now = 1000.0
+        self.jump = 0.0
         self.gate = Gate(
             self.identity,
             self.policy,
@@ -309,7 +310,8 @@ class World:
             self.recorder,
             self.budgets,
             hold=hold or HoldTimes(60, 30),
-            clock=lambda: self.now,
+            clock=lambda: self.now + self.jump,
+            steady=lambda: self.now,
             binding_key=b"k" * 32,
             meter=self.meter,
         )

@@ -79,7 +79,8 @@ async def make_identity(store: Store, clock: Clock, issuer: LoopbackIssuer) -> A
             users or [],
             passes or PassSettings(),
             store=PassTable(store),
-            now=clock,
+            now=clock.wall,
+            steady=clock,
         )
         made.append(identity)
         return identity

@@ -21,13 +21,19 @@ Private = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Privat
 
 
 class Clock:
-    """A clock that tests move."""
+    """The time, as tests move it; the gateway's wall clock was set by `jump` seconds."""
 
     def __init__(self, at: float = 1_790_000_000.0) -> None:
         self.at = at
+        self.jump = 0.0
 
     def __call__(self) -> float:
+        """The true time, which issuers know and a steady clock measures."""
         return self.at
+
+    def wall(self) -> float:
+        """What the gateway's wall clock says."""
+        return self.at + self.jump
 
 
 @dataclass(frozen=True)

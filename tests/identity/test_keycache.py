@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.identity.conftest import an_issuer
+from tests.identity.conftest import HERE, PG, an_issuer
 from tests.identity.issuer import Clock, LoopbackIssuer, rsa_key
 
+from blastwall.gate.ports import Refusal
+from blastwall.identity import OidcIdentity
 from blastwall.identity.keycache import FRESH, RETRY_FIRST, SOON, UNKNOWN, KeyCache
 from blastwall.identity.keys import KeysUnavailable
 from blastwall.identity.loaders import loader_for
@@ -72,6 +74,18 @@ async def test_a_withdrawn_key_is_gone_after_its_freshness(
     clock.at += FRESH + 1
     assert await kids(cache) == []
     assert await kids(cache, "rsa-2") == ["rsa-2"]
+
+
+async def test_a_wall_clock_set_back_keeps_no_withdrawn_key_and_blocks_no_renewal(
+    identity: OidcIdentity, issuer: LoopbackIssuer, clock: Clock
+) -> None:
+    assert await identity.identify(issuer.token(), PG, HERE)
+    clock.jump = -7200.0
+    issuer.keys = [rsa_key("rsa-2")]
+    clock.at += FRESH + 1
+    with pytest.raises(Refusal, match="unknown to its issuer"):
+        await identity.identify(issuer.token(rsa_key()), PG, HERE)
+    assert await identity.identify(issuer.token(rsa_key("rsa-2")), PG, HERE)
 
 
 async def test_known_keys_serve_while_the_issuer_is_down_but_not_for_ever(

@@ -40,7 +40,7 @@ async def test_a_pass_is_its_agent(identity: OidcIdentity, issuer: LoopbackIssue
     assert found.principal == by_token.principal
     assert found.proof == "pass"
     assert found.pass_id == issued.id
-    assert found.ends == issued.ends == clock() + 600
+    assert found.lasts == issued.ends - clock() == 600
 
 
 async def test_its_form(identity: OidcIdentity, issuer: LoopbackIssuer) -> None:
@@ -60,6 +60,19 @@ async def test_it_lives_no_longer_than_configured_nor_than_its_token(
     assert issued.lifetime == expected
     clock.at += expected - 1
     assert await use(identity, issued) == "shop-ci"
+    clock.at += 1
+    with pytest.raises(Refusal, match="has ended"):
+        await use(identity, issued)
+
+
+@pytest.mark.parametrize("jump", [-7200.0, -86_400.0])
+async def test_a_wall_clock_set_back_makes_no_ended_pass_good(
+    identity: OidcIdentity, issuer: LoopbackIssuer, clock: Clock, jump: float
+) -> None:
+    issued = await exchange(identity, issuer.token())
+    clock.jump = jump
+    clock.at += 599
+    assert (await identity.identify(issued.secret.encode(), PG, HERE)).lasts == 1
     clock.at += 1
     with pytest.raises(Refusal, match="has ended"):
         await use(identity, issued)

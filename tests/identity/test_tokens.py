@@ -28,7 +28,7 @@ async def refused(identity: OidcIdentity, token: bytes) -> Refusal:
 async def test_a_good_token_is_its_agent(identity: OidcIdentity, issuer: LoopbackIssuer) -> None:
     found = await identity.identify(issuer.token(), PG, HERE)
     assert found.proof == "token"
-    assert found.ends is None
+    assert found.lasts is None
     assert found.pass_id is None
     assert found.principal.name == "shop-ci"
     assert found.principal.issuer == "github"
@@ -176,6 +176,32 @@ async def test_time(identity: OidcIdentity, issuer: LoopbackIssuer, clock: Clock
         in (await refused(identity, issuer.token(iat=int(clock()) + 31, nbf=None, exp=int(clock()) + 600))).told
     )
     assert await identity.identify(issuer.token(nbf=int(clock()) + 29), PG, HERE)
+
+
+async def test_a_wall_clock_set_back_makes_no_expired_token_good_and_refuses_no_fresh_one(
+    identity: OidcIdentity, issuer: LoopbackIssuer, clock: Clock
+) -> None:
+    stolen = issuer.token()
+    clock.at += 7200
+    assert await identity.identify(issuer.token(), PG, HERE)
+    clock.jump = -7200.0
+    assert "expired" in (await refused(identity, stolen)).told
+    assert await identity.identify(issuer.token(), PG, HERE)
+    clock.at += 600
+    assert await identity.identify(issuer.token(), PG, HERE)
+
+
+async def test_a_wall_clock_that_was_ahead_refuses_nobody_once_it_is_right(
+    make_identity: MakeIdentity, issuer: LoopbackIssuer, clock: Clock
+) -> None:
+    """Neither by itself, nor by the token of an issuer whose clock was ahead with it."""
+    identity = make_identity([an_issuer(issuer.url, max_lifetime="1d")])
+    clock.jump = 7200.0
+    assert await identity.identify(issuer.token(exp=int(clock()) + 80_000), PG, HERE)
+    clock.jump = 0.0
+    assert await identity.identify(issuer.token(), PG, HERE)
+    assert await identity.identify(issuer.token(iat=int(clock()) + 29, nbf=None), PG, HERE)
+    assert "not valid yet" in (await refused(identity, issuer.token(nbf=int(clock()) + 40))).told
 
 
 async def test_a_lifetime_over_the_cap(make_identity: MakeIdentity, issuer: LoopbackIssuer, clock: Clock) -> None:

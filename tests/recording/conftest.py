@@ -32,12 +32,16 @@ from blastwall.recording.recorder import Record, Recorder
 
 @dataclass
 class Clock:
-    """A clock that goes one second a look."""
+    """A clock that goes one second a look; the wall clock was set by `jump` seconds."""
 
     now: float = 1_700_000_000.0
+    jump: float = 0.0
 
     def __call__(self) -> float:
         self.now += 1
+        return self.now + self.jump
+
+    def steady(self) -> float:
         return self.now
 
 
@@ -97,7 +101,8 @@ class Place:
             **settings,
         }
         key = load_or_create_key(self.key_path)
-        return Recorder(Recordings.model_validate(values), "n1", key, self.clock, keyring=keyring)
+        recordings, steady = Recordings.model_validate(values), self.clock.steady
+        return Recorder(recordings, "n1", key, self.clock, steady=steady, keyring=keyring)
 
     @property
     def public(self) -> Path:

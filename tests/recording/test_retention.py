@@ -8,7 +8,7 @@ from blastwall.config.model import Recordings
 from blastwall.recording.chain import Sealed, read_chain
 from blastwall.recording.keys import load_public_key
 from blastwall.recording.reader import Reader
-from blastwall.recording.retention import due, longest_open
+from blastwall.recording.retention import Steadiness, due, longest_open, patience
 from blastwall.recording.verify import verify
 
 from .conftest import Place, asked, opening, settled, write
@@ -18,7 +18,7 @@ def sealed(segment: int, last_at: float, stored: int = 100) -> Sealed:
     return Sealed(0.0, segment, 1000, "", stored, "", "", last_at)
 
 
-def numbers(settings: Recordings, segments: list[Sealed], pinned: set[int], now: float) -> list[tuple[int, str]]:
+def numbers(settings: Recordings, segments: list[Sealed], pinned: set[int], now: float | None) -> list[tuple[int, str]]:
     return [(each.sealed.segment, each.why) for each in due(settings, segments, pinned, now)]
 
 
@@ -41,6 +41,70 @@ def test_oldest_go_beyond_the_size() -> None:
 def test_quiet_node_closes_its_segment_in_time_for_keep() -> None:
     assert longest_open(Recordings(keep=timedelta(hours=8))) == 3600
     assert longest_open(Recordings()) == 86_400
+
+
+def test_while_nobody_knows_the_time_only_size_deletes() -> None:
+    settings = Recordings(keep=timedelta(seconds=100), max_size=250)
+    segments = [sealed(1, 10.0), sealed(2, 20.0), sealed(3, 30.0)]
+    assert numbers(settings, segments, set(), None) == [(1, "max_size")]
+
+
+def test_segments_are_as_young_as_those_before_them_though_the_clock_said_otherwise() -> None:
+    settings = Recordings(keep=timedelta(seconds=100))
+    set_back_to_1970 = [sealed(1, 940.0), sealed(2, 10.0), sealed(3, 950.0)]
+    assert numbers(settings, set_back_to_1970, set(), 1000.0) == []
+    assert numbers(settings, set_back_to_1970, set(), 1041.0) == [(1, "keep"), (2, "keep")]
+
+
+def test_segments_from_the_future_go_with_the_next_one_whose_time_can_be() -> None:
+    settings = Recordings(keep=timedelta(seconds=100))
+    ahead = [sealed(1, 10.0), sealed(2, 9e9), sealed(3, 950.0), sealed(4, 9e9)]
+    assert numbers(settings, ahead, set(), 1000.0) == [(1, "keep")]
+    assert numbers(settings, ahead, set(), 1051.0) == [(1, "keep"), (2, "keep"), (3, "keep")]
+
+
+def test_the_clock_is_trusted_once_it_has_gone_right_for_a_while() -> None:
+    steady, wall = 500.0, 1_700_000_000.0
+    trusted = Steadiness(lambda: wall + steady, lambda: steady, 100.0)
+    assert not trusted(), "a gateway that just started may have a wrong clock"
+    steady += 100
+    assert trusted()
+    wall += 29
+    assert trusted(), "a clock is put right by seconds all the time"
+    for jump in (86_400.0, -86_400.0):
+        wall += jump
+        assert not trusted()
+        steady += 99
+        assert not trusted()
+        steady += 1
+        assert trusted()
+
+
+def test_the_wait_is_a_part_of_what_is_kept() -> None:
+    assert patience(Recordings(keep=timedelta(hours=8))) == 3600
+    assert patience(Recordings(keep=timedelta(days=30))) == 6 * 3600
+
+
+async def test_a_clock_that_is_set_ahead_deletes_nothing_early(place: Place) -> None:
+    recorder = place.recorder()
+    await recorder.start()
+    write(recorder.open("young"), asked(place.clock(), 1, "select 1"))
+    await recorder.stop()
+    recorder = place.recorder(keep=timedelta(days=30))
+    await recorder.start()
+    place.clock.now += 7 * 3600
+    place.clock.jump = 365 * 86_400.0
+    await recorder.retain()
+    place.clock.now += 5 * 3600
+    place.clock.jump = 0.0
+    await recorder.retain()
+    place.clock.now += 7 * 3600
+    await recorder.retain()
+    assert recorder.counters.segments_removed == 0
+    place.clock.now += 30 * 86_400
+    await recorder.retain()
+    assert recorder.counters.segments_removed == 1
+    await recorder.stop()
 
 
 async def test_deletion_does_not_look_like_tampering(place: Place) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 from blastwall.store import Store
 from blastwall.store.containments import Contained, ContainmentTable, Kind
-from blastwall.store.spending import Account, Amounts, SpendingTable
+from blastwall.store.spending import Account, Amounts, Presence, SpendingTable
 
 HOURLY = Account("agent", "shop-ci", "pg-prod", 3600)
 ALL = Account("agent", "shop-ci", "", 60)
@@ -49,12 +49,17 @@ async def test_lifting_a_containment_leaves_the_agent_its_whole_budget(store: St
     assert set(await table.read(0.0)) == {(other, 0)}
 
 
-async def test_sessions_at_other_nodes_are_added_up_while_they_say_so(store: Store) -> None:
+async def test_what_each_node_said_last_is_read_by_the_others(store: Store) -> None:
     table = SpendingTable(store)
     await table.say("a", {"shop-ci": 2, "other": 1}, 100.0)
     await table.say("b", {"shop-ci": 3}, 110.0)
-    await table.say("c", {"shop-ci": 5}, 50.0)
-    assert await table.elsewhere("a", 90.0) == {"shop-ci": 3}
-    assert await table.elsewhere("d", 90.0) == {"shop-ci": 5, "other": 1}
+    said_by_b = Presence("b", "shop-ci", 3, 110.0)
+    assert await table.elsewhere("a") == [said_by_b]
+    assert set(await table.elsewhere("c")) == {
+        said_by_b, Presence("a", "shop-ci", 2, 100.0), Presence("a", "other", 1, 100.0)
+    }  # fmt: skip
     await table.say("a", {"other": 1}, 120.0)
-    assert await table.elsewhere("d", 90.0) == {"shop-ci": 3, "other": 1}
+    assert set(await table.elsewhere("c")) == {said_by_b, Presence("a", "other", 1, 120.0)}
+    await table.forget_node("a", 100.0)
+    await table.forget_node("b", 110.0)
+    assert await table.elsewhere("c") == [Presence("a", "other", 1, 120.0)], "it has said something since"

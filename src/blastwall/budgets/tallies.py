@@ -1,7 +1,8 @@
 """What one account has spent: as the state knows it, and as this process has added since.
 
 Windows begin at whole multiples of their length. What was spent in the window before counts by the part of it that a
-window ending now would still reach back to; so nobody has the whole of two windows at their border.
+window ending now would still reach back to; so nobody has the whole of two windows at their border. Where the clock was
+set back, what was spent in the window that would come next counts too: that gives nobody a budget twice.
 """
 
 from __future__ import annotations
@@ -62,7 +63,10 @@ class Tally:
         present = read.get((self.account, start), ZERO)
         before = read.get((self.account, start - period), ZERO)
         left = 1 - (now - start) / period
-        self.known = Amounts(*(new + old * left for new, old in zip(present, before, strict=True)))
+        ahead = read.get((self.account, start + period), ZERO)
+        self.known = Amounts(
+            *(new + old * left + next_ for new, old, next_ in zip(present, before, ahead, strict=True))
+        )
 
 
 def start_of(period: int, now: float) -> int:

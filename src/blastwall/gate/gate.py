@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
+from blastwall.clocks import steady
 from blastwall.gate.faults import described
 from blastwall.gate.journal import Journal, Unrecorded
 from blastwall.gate.ports import (
@@ -46,6 +47,7 @@ class Gate:
         budgets: how much each principal may take in all.
         hold: how long held statements wait.
         clock: the time, in epoch seconds.
+        steady: a clock that never jumps.
         binding_key: keys the hash that an approval is bound by; at least 32 bytes.
         meter: where everything is counted.
         counts: how many sessions each principal has, over the processes of the node; this one's where left out.
@@ -65,6 +67,7 @@ class Gate:
         *,
         hold: HoldTimes,
         clock: Callable[[], float],
+        steady: Callable[[], float] = steady,
         binding_key: bytes,
         meter: Meter,
         counts: Counts | None = None,
@@ -82,6 +85,7 @@ class Gate:
             containment=containment,
             hold=hold,
             clock=clock,
+            steady=steady,
             binding_key=binding_key,
             later=later if later is not None else _call_later,
             slots=Slots(counts if counts is not None else LocalCounts()),

@@ -33,7 +33,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A login that stands. `deadline` is when the session must end, `over` what the client then hears."""
+    """A login that stands. `deadline` is when the session must end, by the steady clock; `over` is heard then."""
 
     subject: Subject
     identified: Identified
@@ -76,10 +76,11 @@ async def log_in(shared: Shared, facts: Facts, journal: Journal, slot: SlotHolde
         Refused: the login is refused.
         RecordingFailed: the ask cannot be recorded.
     """
-    opened = shared.clock()
+    opened, began = shared.clock(), shared.steady()
     user, application = wording.harmless(login.user), wording.harmless(login.application)
     await journal.written([LoginAsked(opened, user, wording.harmless(login.target), application)])
     identified = await _identify(shared, facts, login)
+    deadline, over = _deadline(identified, began, shared.steady())
     subject = Subject(identified.principal, facts.resource, login.target, facts.source)
     check_containment(shared, subject)
     if not slot.take(identified):
@@ -90,8 +91,7 @@ async def log_in(shared: Shared, facts: Facts, journal: Journal, slot: SlotHolde
         raise Refused(f"too many logins: {wait}", wait, identified.principal.name, retry=True)
     rule_connect(shared, subject)
     credential = await _credential(shared, subject)
-    deadline, over = _deadline(identified, opened)
-    if deadline is not None and shared.clock() >= deadline:
+    if deadline is not None and shared.steady() >= deadline:
         raise Refused("the proof ended during the login", over, identified.principal.name)
     return Admitted(subject, identified, credential, _label(identified.principal, facts.session), deadline, over)
 
@@ -152,13 +152,13 @@ async def _credential(shared: Shared, subject: Subject) -> Credential:
         raise Refused(str(error), wording.NO_CREDENTIAL, subject.principal.name) from None
 
 
-def _deadline(identified: Identified, opened: float) -> tuple[float | None, str]:
-    """Return when the session must end, and what the client hears then."""
+def _deadline(identified: Identified, began: float, now: float) -> tuple[float | None, str]:
+    """Return when the session must end, and what the client hears then. All by the steady clock."""
     ends = []
-    if identified.ends is not None:
-        ends.append((identified.ends, wording.PASS_OVER))
+    if identified.lasts is not None:
+        ends.append((now + identified.lasts, wording.PASS_OVER))
     if identified.session_max is not None:
-        ends.append((opened + identified.session_max, wording.SESSION_OVER))
+        ends.append((began + identified.session_max, wording.SESSION_OVER))
     return min(ends) if ends else (None, "")
 
 

@@ -46,15 +46,16 @@ class CredentialUnavailable(Exception):
 class Identified:
     """A proof that held.
 
-    `ends` is when the session must end with its proof (a pass's end; None for a token, which only opens sessions);
-    `session_max` is in seconds, `max_sessions` how many the agent may have open at once; None where it has no limit.
+    `lasts` is in how many seconds the session must end with its proof (a pass's end; None for a token, which only opens
+    sessions); `session_max` is in seconds, `max_sessions` how many the agent may have open at once; None where it has
+    no limit.
     `proof` says what was shown, for the record: "token" or "pass"; `pass_id` is the pass's public handle (never the
     pass), by which it can be revoked.
     """
 
     principal: Principal
     proof: str
-    ends: float | None = None
+    lasts: float | None = None
     session_max: float | None = None
     pass_id: str | None = None
     max_sessions: int | None = None

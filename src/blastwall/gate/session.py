@@ -37,7 +37,7 @@ from blastwall.protocols.contract import (
 
 _log = structlog.get_logger(__name__)
 _STRIDE = 60.0
-"""A deadline is looked at this often, in seconds, so that a clock that was set right is followed."""
+"""A deadline is looked at this often, in seconds: timers stand still while the machine sleeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class SessionGate:
 
     @property
     def deadline(self) -> float | None:
-        """When the session must end, in epoch seconds; None before the login and where nothing limits it."""
+        """When the session must end, by the steady clock; None before the login and where nothing limits it."""
         return None if self._admitted is None else self._admitted.deadline
 
     @property
@@ -281,7 +281,7 @@ class SessionGate:
         admitted = self._admitted
         if admitted is None or admitted.deadline is None or self._closed:
             return
-        left = admitted.deadline - self._shared.clock()
+        left = admitted.deadline - self._shared.steady()
         if left <= 0:
             self._facts.end(admitted.over)
         else:

@@ -59,6 +59,8 @@ def counted(kind: PrincipalKind, name: str) -> str:
 class Shared:
     """What all sessions share. Only `hold` and `generation` change.
 
+    `clock` says when something was, in epoch seconds, for records; `steady` measures how long something may last.
+
     `generation` counts the changes of policies and masking rules: an answer stands within one.
     """
 
@@ -71,6 +73,7 @@ class Shared:
     containment: Containment
     hold: HoldTimes
     clock: Callable[[], float]
+    steady: Callable[[], float]
     binding_key: bytes = field(repr=False)
     later: Scheduler
     slots: Slots

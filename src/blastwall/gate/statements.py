@@ -74,6 +74,8 @@ class _Waiting:
     question: _Question
     hold: Hold
     ruling: Ruling
+    until: float
+    """By the steady clock; the hold's own is the wall clock's, for people to read."""
 
 
 class Answered(Standing):
@@ -103,7 +105,7 @@ class Statements:
         self._journal = journal
         self._meter = meter
         self._subject = admitted.subject
-        self._deadline = admitted.deadline if admitted.deadline is not None else float("inf")
+        self._deadline = admitted.deadline
         self._over = admitted.over
         self._purse = shared.budgets.purse(admitted.subject.principal, facts.resource)
         self._streamed: dict[int, Streamed] = {}
@@ -125,7 +127,7 @@ class Statements:
         number, statement = question.number, question.statement
         redacted = self._shared.masking.redact(self._facts.resource, statement)
         asked = asked_event(number, statement, redacted, now)
-        ruling = self._throttled(statement) or self._rule(statement, now)
+        ruling = self._throttled(statement) or self._rule(statement)
         self._meter.ruled(ruling.decision)
         if ruling.decision is Decision.HOLD:
             if statement.stage is Stage.EXECUTE:
@@ -139,7 +141,7 @@ class Statements:
         """Answer a statement whose answer may stand; where it does not, have it asked as a whole."""
         standing = repeat.standing
         now = self._shared.clock()
-        if not isinstance(standing, Answered) or not self._stands(standing, now) or self._waits(standing.statement):
+        if not isinstance(standing, Answered) or not self._stands(standing) or self._waits(standing.statement):
             reply(number, AskWhole())
             return
         parameters = standing.statement.parameters
@@ -151,12 +153,12 @@ class Statements:
         repeated = StatementRepeated(now, number, standing.first, values, text)
         self._journal.write([repeated], partial(self._settle, number, reply, standing.allow))
 
-    def _stands(self, standing: Answered, now: float) -> bool:
+    def _stands(self, standing: Answered) -> bool:
         """Whether all that the answer depended on is as it was. A part of the recording refers to itself only."""
         return (
             standing.generation == self._shared.generation
             and standing.part == self._journal.part
-            and self._cut(now) is None
+            and self._cut() is None
         )
 
     def _waits(self, statement: Statement) -> str | None:
@@ -171,16 +173,18 @@ class Statements:
         self._meter.throttled("statement")
         return Ruling(Decision.DENY, wait, version=self._shared.policy.version, retry=True)
 
-    def _cut(self, now: float) -> str | None:
+    def _cut(self) -> str | None:
         """Why nothing is allowed now, whatever policy says: contained, a budget spent, the session's time over."""
         cut = self._shared.containment.against(self._subject.principal, self._subject.resource)
         if cut is None:
             cut = self._purse.spent()
-        return self._over if cut is None and now >= self._deadline else cut
+        if cut is None and self._deadline is not None and self._shared.steady() >= self._deadline:
+            return self._over
+        return cut
 
-    def _rule(self, statement: Statement, now: float) -> Ruling:
+    def _rule(self, statement: Statement) -> Ruling:
         shared, subject = self._shared, self._subject
-        cut = self._cut(now)
+        cut = self._cut()
         if cut is not None:
             return Ruling(Decision.DENY, cut, version=shared.policy.version)
         return shared.policy.rule(subject, shared.masking.judged(subject.principal, self._facts.resource, statement))
@@ -232,7 +236,8 @@ class Statements:
 
     def _hold(self, question: _Question, asked: StatementAsked, redacted: RedactedStatement, ruling: Ruling) -> None:
         statement, times = question.statement, self._shared.hold
-        until = asked.at + (times.in_transaction if statement.in_transaction else times.timeout)
+        seconds = times.in_transaction if statement.in_transaction else times.timeout
+        until = asked.at + seconds
         hold = Hold(
             session=self._facts.session,
             number=question.number,
@@ -247,7 +252,7 @@ class Statements:
         needed = tuple(f"{approval.group}:{approval.count}" for approval in hold.approvals)
         ruled = StatementRuled(asked.at, question.number, ruling)
         started = HoldStarted(asked.at, question.number, until, needed)
-        waiting = _Waiting(question, hold, ruling)
+        waiting = _Waiting(question, hold, ruling, self._shared.steady() + seconds)
         self._journal.write([asked, ruled, started], partial(self._begin_wait, waiting))
 
     def _begin_wait(self, waiting: _Waiting, failure: RecordingFailed | None) -> None:
@@ -261,7 +266,7 @@ class Statements:
 
     async def _wait(self, waiting: _Waiting) -> None:
         number, hold = waiting.question.number, waiting.hold
-        seconds = max(0.0, hold.until - self._shared.clock())
+        seconds = max(0.0, waiting.until - self._shared.steady())
         outcome = await wait(self._shared.approvals, hold, waiting.ruling, seconds)
         if self._holds.pop(number, None) is None:
             return  # withdrawn meanwhile, whatever the approvals made of that
@@ -280,7 +285,7 @@ class Statements:
             outcome = Outcome(CONTAINED, outcome.by, outcome.reason, cut)
         events: list[Event] = [HoldEnded(now, question.number, outcome.name, outcome.by, outcome.reason)]
         if outcome.name == APPROVED:
-            again = self._rule(question.statement, now)
+            again = self._rule(question.statement)
             ruling = after_approval(waiting.hold.approvals, outcome.by, again)
         else:
             ruling = replace(waiting.ruling, decision=Decision.DENY, reason=outcome.told)

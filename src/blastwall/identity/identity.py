@@ -8,11 +8,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from blastwall.clocks import steady
 from blastwall.config.model import Agent, Issuer, PassSettings, User
 from blastwall.gate.ports import Identified, IPAddress, Refusal
 from blastwall.identity.directory import Directory, Entry
 from blastwall.identity.keycache import KeyCache
 from blastwall.identity.loaders import loader_for
+from blastwall.identity.moments import TokenTime
 from blastwall.identity.passes import PREFIX, IssuedPass, Passes, claims_of, trust_of
 from blastwall.identity.tokens import MAX_TOKEN, TokenVerifier, Verified, malformed
 from blastwall.model.principal import Principal
@@ -42,6 +44,7 @@ class OidcIdentity:
         passes: how long passes live.
         store: where passes are kept.
         now: the time, in epoch seconds.
+        steady: a clock that never jumps.
 
     Raises:
         UnusableMatch: a `match:` cannot be used.
@@ -56,9 +59,11 @@ class OidcIdentity:
         *,
         store: PassTable,
         now: Callable[[], float],
+        steady: Callable[[], float] = steady,
     ) -> None:
         self._store = store
-        self._now = now
+        self._time = TokenTime(now, steady)
+        self._steady = steady
         self._keys: dict[str, KeyCache] = {}
         self._configure(tuple(issuers), Directory(agents, users), passes)
 
@@ -78,13 +83,13 @@ class OidcIdentity:
         for issuer in issuers:
             place = f"{issuer.issuer}\0{issuer.jwks}\0{issuer.ca}"
             stale = issuer.stale.total_seconds()
-            cache = self._keys.get(place) or kept.get(place) or KeyCache(loader_for(issuer), stale, self._now)
+            cache = self._keys.get(place) or kept.get(place) or KeyCache(loader_for(issuer), stale, self._steady)
             cache.stale = min(cache.stale, stale) if place in self._keys else stale
             self._keys[place] = caches[issuer.name] = cache
         self._issuers = {issuer.name: issuer for issuer in issuers}
         self._directory = directory
-        self._verifier = TokenVerifier(issuers, caches, self._now)
-        self._passes = Passes(self._store, passes.lifetime.total_seconds(), self._now)
+        self._verifier = TokenVerifier(issuers, caches, self._time)
+        self._passes = Passes(self._store, passes.lifetime.total_seconds(), self._time)
         self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
 
     async def close(self) -> None:
@@ -149,7 +154,8 @@ class OidcIdentity:
         entry = self._entry_of(stored)
         entry.check_source(source)
         principal = entry.principal(claims_of(stored))
-        return Identified(principal, "pass", stored.ends, entry.session_max, stored.id, entry.max_sessions)
+        lasts = stored.ends - self._time()
+        return Identified(principal, "pass", lasts, entry.session_max, stored.id, entry.max_sessions)
 
     def _entry_of(self, stored: StoredPass) -> Entry:
         """Return whom a pass stands for under the configuration of now."""

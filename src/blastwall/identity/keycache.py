@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from blastwall.clocks import steady
 from blastwall.identity.keys import Key, KeysUnavailable, choose
 from blastwall.identity.loaders import Loader
 
@@ -28,9 +29,9 @@ RETRY_MOST = 60.0
 
 
 class KeyCache:
-    """The keys of one issuer. Times are seconds of `now`."""
+    """The keys of one issuer. Times are seconds of `now`, a clock that never jumps."""
 
-    def __init__(self, loader: Loader, stale: float, now: Callable[[], float]) -> None:
+    def __init__(self, loader: Loader, stale: float, now: Callable[[], float] = steady) -> None:
         self.stale = stale
         self._loader = loader
         self._now = now

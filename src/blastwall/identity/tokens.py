@@ -16,7 +16,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from jwt import PyJWS
@@ -27,6 +27,7 @@ from blastwall.gate.ports import Refusal
 from blastwall.identity.claims import Flat, ForeignTenant, flatten, is_guid
 from blastwall.identity.keycache import KeyCache
 from blastwall.identity.keys import Key, KeysUnavailable
+from blastwall.identity.moments import TokenTime
 from blastwall.identity.refusals import Unavailable, shown
 from blastwall.identity.strictjson import Malformed, read_object
 
@@ -64,7 +65,7 @@ def malformed(why: str) -> Refusal:
 class TokenVerifier:
     """Verifies tokens of the configured issuers; `caches` has the keys of each by its configured name."""
 
-    def __init__(self, issuers: Iterable[Issuer], caches: Mapping[str, KeyCache], now: Callable[[], float]) -> None:
+    def __init__(self, issuers: Iterable[Issuer], caches: Mapping[str, KeyCache], now: TokenTime) -> None:
         self._issuers = tuple(issuers)
         self._caches = caches
         self._now = now
@@ -143,6 +144,7 @@ class TokenVerifier:
             flat = flatten(claims)
         except ForeignTenant as error:
             raise malformed(str(error)) from None
+        self._now.learn(issued)
         return Verified(issuer, flat, expires, expires + skew, _identifier(parts), key)
 
 

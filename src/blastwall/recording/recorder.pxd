@@ -14,6 +14,9 @@ cdef class Recorder:
     cdef public object _folder
     cdef public object _key
     cdef public object _clock
+    cdef public object _steady
+    cdef public object _trusted
+    cdef public object _begun
     cdef public object _workers
     cdef public object _keyring
     cdef public object _anchors

@@ -12,6 +12,7 @@ from functools import partial
 
 import structlog
 
+from blastwall.clocks import steady
 from blastwall.config.model import Recordings
 from blastwall.gate.ports import RecordingFailed
 from blastwall.model.events import Event
@@ -25,7 +26,7 @@ from blastwall.recording.keys import SigningKey
 from blastwall.recording.layout import Folder
 from blastwall.recording.log import NodeLog
 from blastwall.recording.recovery import portions_of, recover
-from blastwall.recording.retention import due, longest_open
+from blastwall.recording.retention import Steadiness, due, longest_open, patience
 from blastwall.recording.segments import OpenSegment, compress, publish
 
 _log = structlog.get_logger(__name__)
@@ -91,6 +92,7 @@ class Recorder:
         key: SigningKey,
         clock: Callable[[], float] = time.time,
         *,
+        steady: Callable[[], float] = steady,
         workers: int = 1,
         keyring: Keyring = NO_KEYS,
     ) -> None:
@@ -104,6 +106,9 @@ class Recorder:
         self._folder = Folder(settings.to / node)
         self._key = key
         self._clock = clock
+        self._steady = steady
+        self._trusted = Steadiness(clock, steady, patience(settings))
+        self._begun = (0, 0.0)
         self._workers = workers
         self._keyring = keyring
         self._anchors = anchors_of(settings.anchors)
@@ -299,7 +304,8 @@ class Recorder:
         if log is None:
             return
         pinned = {segment for record in self._records.values() for segment in record.stream.segments}
-        for each in due(self._settings, self._sealed, pinned, self._clock()):
+        now = self._clock() if self._trusted() else None
+        for each in due(self._settings, self._sealed, pinned, now):
             portions = await asyncio.to_thread(portions_of, self._folder, each.sealed.segment, log.ciphers)
             try:
                 log.remove(each.sealed, each.why, portions)
@@ -319,12 +325,18 @@ class Recorder:
             log = self._log
             if self._stopping.is_set() or log is None:
                 return
-            if log.live is not None and self._clock() - log.live.began > longest_open(self._settings):
+            if self._open_for(self.segment) > longest_open(self._settings):
                 self.flush()
                 log.roll()
             await self._seal_ended()
             await self.retain()
             await self.checkpoint()
+
+    def _open_for(self, segment: int) -> float:
+        """For how many seconds a segment has been the open one, as far as this was asked."""
+        if self._begun[0] != segment:
+            self._begun = (segment, self._steady())
+        return self._steady() - self._begun[1]
 
     async def _seal_ended(self) -> None:
         """Compress the segments that ended. What fails (a full disk) stays as it is and is tried again."""

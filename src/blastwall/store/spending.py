@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -33,6 +33,15 @@ class Account:
     name: str
     resource: str
     period: int
+
+
+class Presence(NamedTuple):
+    """An agent's sessions at a node, as the node said `at` a moment of its own clock."""
+
+    node: str
+    name: str
+    sessions: int
+    at: float
 
 
 Window = tuple[Account, int]
@@ -91,13 +100,15 @@ class SpendingTable(Table):
                 await connection.execute(insert(presences), rows)
 
     @whole
-    async def elsewhere(self, node: str, since: float) -> dict[str, int]:
-        """Return how many sessions each agent has at the other nodes that have said so after `since`."""
-        total = func.sum(presences.c.sessions)
-        rows = (
-            select(presences.c.name, total)
-            .where(presences.c.node != node, presences.c.at > since)
-            .group_by(presences.c.name)
-        )
+    async def elsewhere(self, node: str) -> list[Presence]:
+        """Return what the other nodes said last, those included that say nothing any more."""
+        columns = [presences.c[name] for name in Presence._fields]
         async with self.store.read() as connection:
-            return {name: int(count) for name, count in (await connection.execute(rows)).all()}
+            found = (await connection.execute(select(*columns).where(presences.c.node != node))).all()
+        return [Presence(*row) for row in found]
+
+    @whole
+    async def forget_node(self, node: str, at: float) -> None:
+        """Delete what a node said, unless it has said something since `at`."""
+        async with self.store.write() as connection:
+            await connection.execute(delete(presences).where(presences.c.node == node, presences.c.at == at))

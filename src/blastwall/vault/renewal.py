@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
 
+from blastwall.clocks import steady
 from blastwall.vault.readers import SecretUnavailable
 
 _log = structlog.get_logger("blastwall.vault")
@@ -25,7 +26,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _LOGINS_PAUSE = 0.5, 300.0, 5.0
 _SAME_AGAIN = 60.0
 """Where asking anew gives what there was (managed identities cache their tokens), the next try is so much later."""
 _STEP = 60.0
-"""The wall clock may jump, so it is looked at this often."""
+"""Timers stand still while the machine sleeps, the steady clock does not: it is looked at this often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,10 @@ class FetchFailed(SecretUnavailable):
         self.withdrawn = withdrawn
 
 
+def _shifted(lease: Lease, by: float) -> Lease:
+    return replace(lease, renew=lease.renew + by, ends=lease.ends + by)
+
+
 class LeaseSource(Protocol):
     """Where one secret is asked for."""
 
@@ -69,16 +74,25 @@ class LeaseSource(Protocol):
 
 
 class RenewedReader:
-    """Implements `SecretReader`. `start` keeps it fresh; without it each read asks where nothing valid is there."""
+    """Implements `SecretReader`. `start` keeps it fresh; without it each read asks where nothing valid is there.
 
-    def __init__(self, origin: LeaseSource, clock: Callable[[], float] = time.time) -> None:
+    A lease's times are the wall clock's, which may jump, so they are turned into the steady clock's when it comes.
+    """
+
+    def __init__(
+        self,
+        origin: LeaseSource,
+        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = steady,
+    ) -> None:
         self._origin = origin
+        self._wall = wall
         self._clock = clock
         self._lease: Lease | None = None
         self._failure: FetchFailed | None = None
         self._failures = 0
-        self._not_before = 0.0
-        self._next = 0.0
+        self._not_before = float("-inf")
+        self._next = float("-inf")
         self._fetching: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
 
@@ -149,7 +163,7 @@ class RenewedReader:
         except Exception as fault:  # noqa: BLE001 - whatever it is, it must not end the renewing
             self._failed(FetchFailed(f"{self.source}: a fault of the gateway's own ({type(fault).__name__})"))
         else:
-            self._renewed(lease)
+            self._renewed(_shifted(lease, self._clock() - self._wall()))
         finally:
             self._fetching = None
 
