@@ -127,7 +127,9 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
             resources=lambda: {PG.name: PG, OTHER.name: OTHER},
             waiting_for=lambda: waiting_for,
             registry=registry,
+            store=store,
             now=clock,
+            monotonic=clock,
         )
         server = await serve(create_app(control), "127.0.0.1", 0, tls)
         trust = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=pem))

@@ -9,21 +9,29 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
+from starlette.routing import Route as StarletteRoute
 from tests.api.conftest import Gateway
 
 from blastwall.api import create_app
-from blastwall.api.routes import ROUTES, Route
+from blastwall.api.routes import ENDPOINTS, ROUTES, Route
 from blastwall.control.access import Access
 from blastwall.control.status import Status
 
 
 def test_every_route_is_in_the_table_and_classified(gateway: Gateway) -> None:
     app = create_app(gateway.control)
-    served = set()
+    served, files = set(), set()
     for route in app.routes:
-        assert isinstance(route, APIRoute), f"{route} is not a classified route"
-        served |= {(method, route.path) for method in route.methods or ()}
-    assert served == {(route.method, route.path) for route in ROUTES}
+        if isinstance(route, APIRoute):
+            served |= {(method, route.path) for method in route.methods or ()}
+        else:
+            assert isinstance(route, StarletteRoute), f"{route} is not a classified route"
+            files.add(route.path)
+    in_tables = {(route.method, route.path) for route in ROUTES}
+    in_tables |= {(endpoint.method, f"/api/v1{endpoint.path}") for endpoint in ENDPOINTS}
+    assert served == in_tables
+    assert all(path in {"/", "/api/v1/openapi.json"} or path.startswith("/static/") for path in files), files
+    assert all(endpoint.access for endpoint in ENDPOINTS)
     assert {(route.path, route.access) for route in ROUTES} == {
         ("/token", Access.PROOF),
         ("/revoke", Access.PROOF),
@@ -40,7 +48,14 @@ def test_an_unclassified_route_stops_the_application(gateway: Gateway, monkeypat
         create_app(gateway.control)
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/", "/token/", "/metrics/"])
+def test_an_unclassified_endpoint_stops_the_application(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    stray = replace(ENDPOINTS[0], path="/stray", use_case=print)
+    monkeypatch.setattr("blastwall.api.application.ENDPOINTS", (*ENDPOINTS, stray))
+    with pytest.raises(TypeError, match="GET /stray: its use-case is not classified"):
+        create_app(gateway.control)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/static/", "/token/", "/metrics/"])
 async def test_there_is_nothing_else(gateway: Gateway, path: str) -> None:
     async with gateway.http.get(f"{gateway.url}{path}", allow_redirects=False) as response:
         assert response.status == 404

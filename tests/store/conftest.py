@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from blastwall.store import Store, open_store
+from blastwall.store.tables import metadata
 
 
 def _binaries() -> Path | None:
@@ -61,6 +62,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     else:
         opened = await open_store(request.getfixturevalue("postgres_url"))
         async with opened.write() as connection:
-            await connection.exec_driver_sql("TRUNCATE passes, exchanged_tokens, containments, spending, presences")
+            tables = ", ".join(table.name for table in metadata.sorted_tables)
+            await connection.exec_driver_sql(f"TRUNCATE {tables}")
     yield opened
     await opened.close()

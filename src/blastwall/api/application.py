@@ -5,10 +5,16 @@ from __future__ import annotations
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
+from blastwall.api import page
+from blastwall.api.frame import NO_STORE, ApiRoute
 from blastwall.api.oauth import OAuthError
+from blastwall.api.openapi import describe
+from blastwall.api.problems import problem
 from blastwall.api.requests import BadRequest
-from blastwall.api.routes import ROUTES, Route
+from blastwall.api.routes import ENDPOINTS, ROUTES, Route
 from blastwall.control.access import Forbidden
 from blastwall.control.control import Control
 from blastwall.control.failures import TooManyFailures
@@ -16,7 +22,6 @@ from blastwall.gate.ports import Refusal
 from blastwall.identity import Unavailable
 
 _log = structlog.get_logger("blastwall.api")
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def create_app(control: Control) -> FastAPI:
@@ -26,19 +31,28 @@ def create_app(control: Control) -> FastAPI:
         TypeError: a route's use-case is not classified.
     """
     app = FastAPI(title="Blastwall", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.state.control = control
+    app.add_exception_handler(HTTPException, _no_such_route)
+    app.add_middleware(page.BrowserHeaders)
     for route in ROUTES:
-        _add(app, control, route)
+        app.router.routes.append(_plain(control, route))
+    for endpoint in ENDPOINTS:
+        app.router.routes.append(ApiRoute(endpoint))
+    describe(app)
+    page.mount(app)
     return app
 
 
-def _add(app: FastAPI, control: Control, route: Route) -> None:
+def _plain(control: Control, route: Route) -> APIRoute:
     async def endpoint(request: Request) -> Response:
         response = await _answer(control, route, request)
-        response.headers.update(_HEADERS)
+        response.headers.update(NO_STORE)
         return response
 
     name = f"{route.access}: {route.path}"
-    app.add_api_route(route.path, endpoint, methods=[route.method], name=name, response_model=None)
+    return APIRoute(
+        route.path, endpoint, methods=[route.method], name=name, response_model=None, include_in_schema=False
+    )
 
 
 async def _answer(control: Control, route: Route, request: Request) -> Response:
@@ -48,6 +62,15 @@ async def _answer(control: Control, route: Route, request: Request) -> Response:
         return error.response
     except Exception as error:  # noqa: BLE001 - whatever fails, the answer must not tell more than this
         return _refused(error, route)
+
+
+async def _no_such_route(_request: Request, error: Exception) -> Response:
+    """Answer what no route serves, or not by this method."""
+    if not isinstance(error, HTTPException):
+        raise error
+    response = problem(error.status_code, str(error.detail), error.headers)
+    response.headers.update(NO_STORE)
+    return response
 
 
 def _refused(error: Exception, route: Route) -> Response:

@@ -1,4 +1,8 @@
-"""Every route, and the use-case that it is a face of: that use-case's classification is the route's."""
+"""Every route, and the use-case that it is a face of: that use-case's classification is the route's.
+
+`ROUTES` follow other standards than the API's own (RFC 6749, Prometheus); `ENDPOINTS` are `/api/v1`: an area adds its
+table here, and nothing else (see `api/frame.py`). Beside them there are only the OpenAPI document and the page's files.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from dataclasses import dataclass
 from fastapi import Request
 from fastapi.responses import Response
 
-from blastwall.api import oauth, watching
+from blastwall.api import about, oauth, watching
+from blastwall.api.frame import Endpoint
 from blastwall.control.access import Access, access_of
 from blastwall.control.control import Control
 from blastwall.control.passing import Passing
@@ -46,3 +51,5 @@ ROUTES = (
     Route("GET", "/readyz", watching.readyz, Status.ready),
     Route("GET", "/metrics", watching.metrics, Status.metrics),
 )
+
+ENDPOINTS: tuple[Endpoint, ...] = (*about.ENDPOINTS,)

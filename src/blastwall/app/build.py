@@ -23,6 +23,7 @@ from blastwall.config.model import Configuration, HoldSettings, Recordings, Warm
 from blastwall.containment import StoredContainment
 from blastwall.control.control import Control, build_control
 from blastwall.control.roles import roles_of
+from blastwall.control.status import Inside
 from blastwall.gate import Gate, HoldTimes
 from blastwall.gate.shared import counted
 from blastwall.identity import OidcIdentity
@@ -48,6 +49,7 @@ class Parts:
     """A gateway's parts. A reload replaces what is inside them, never the parts."""
 
     recorder: Recorder
+    store: Store
     containment: StoredContainment
     identity: OidcIdentity
     policies: Policies
@@ -100,7 +102,9 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     )
     limits = RelayLimits.of(configuration.limits)
     relay = Relay(gate, vault, metrics, certificate.listeners, limits, member)
-    return Parts(recorder, containment, identity, policies, masking, vault, budgets, gate, relay, certificate, metrics)
+    return Parts(
+        recorder, store, containment, identity, policies, masking, vault, budgets, gate, relay, certificate, metrics
+    )
 
 
 async def _recorder(configuration: Configuration, stack: AsyncExitStack, member: Member) -> Recorder:
@@ -205,9 +209,17 @@ def warm_limits(settings: WarmSettings | None) -> WarmLimits:
 
 
 def control_of(
-    parts: Parts, plan: Callable[[], Plan], waiting_for: Callable[[], Sequence[str]], member: Member
+    parts: Parts,
+    plan: Callable[[], Plan],
+    waiting_for: Callable[[], Sequence[str]],
+    generation: Callable[[], int],
+    member: Member,
 ) -> Control:
-    """Join the use-cases of the control port; `plan` is the one in force at the time of a call."""
+    """Join the use-cases of the control port; `plan` and `generation` are those in force at the time of a call."""
+
+    def inside() -> Inside:
+        return Inside(generation(), parts.policies.version, parts.containment.blind, parts.recorder.counters)
+
     return build_control(
         parts.identity,
         policy=lambda: parts.policies,
@@ -215,9 +227,10 @@ def control_of(
         resources=lambda: plan().resources,
         waiting_for=waiting_for,
         registry=parts.metrics.registry,
-        now=time.monotonic,
+        store=parts.store,
         member=member,
         roles=lambda: roles_of(plan().configuration.control.roles),
+        inside=inside,
     )
 
 

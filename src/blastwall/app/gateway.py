@@ -66,7 +66,9 @@ class Gateway:
         share_metrics(parts.metrics.registry, self._member)
         if not self._member.first:
             return
-        control = control_of(parts, lambda: self._plan, lambda: tuple(self.waiting_for()), self._member)
+        control = control_of(
+            parts, lambda: self._plan, lambda: tuple(self.waiting_for()), lambda: self.generation, self._member
+        )
         server = await serve_control(configuration, control, parts.certificate)
         self._stack.push_async_callback(server.stop)
         self.control_port = server.port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,11 +11,15 @@ from prometheus_client import CollectorRegistry
 from blastwall.control.access import Remote
 from blastwall.control.failures import FailureLimit
 from blastwall.control.passing import Passing
+from blastwall.control.people import People
+from blastwall.control.repeating import Repeating
 from blastwall.control.roles import Roles
-from blastwall.control.status import Status
+from blastwall.control.status import Inside, Status
 from blastwall.gate.ports import Containment, IPAddress, Policy, Refusal
 from blastwall.identity import OidcIdentity, Unavailable
 from blastwall.model.resource import Resource
+from blastwall.store import Store
+from blastwall.store.idempotency import IdempotencyTable
 from blastwall.workers import Member
 
 
@@ -53,6 +58,8 @@ class Control:
     callers: Callers
     passing: Passing
     status: Status
+    people: People
+    repeating: Repeating
 
 
 def build_control(
@@ -63,24 +70,30 @@ def build_control(
     resources: Callable[[], Mapping[str, Resource]],
     waiting_for: Callable[[], Sequence[str]],
     registry: CollectorRegistry,
-    now: Callable[[], float],
+    store: Store,
+    now: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
     member: Member | None = None,
     roles: Callable[[], Roles] = Roles,
+    inside: Callable[[], Inside] = Inside,
 ) -> Control:
-    """Join the use-cases of a running gateway.
+    """Join the use-cases of a running gateway. What is called for is what is in force at the time of a call.
 
     Args:
         identity: who is asking.
-        policy: the policy in force at the time of the call.
+        policy: the policy in force.
         containment: who is cut off.
-        resources: the resources by name, at the time of the call.
+        resources: the resources by name.
         waiting_for: what keeps the gateway from taking new sessions, empty when nothing does.
         registry: the metrics that are shown; this adds its own.
-        now: a clock in seconds.
+        store: the state.
+        now: the time, in epoch seconds.
+        monotonic: a clock in seconds that never jumps.
         member: which of the node's processes this is; where left out, the only one.
-        roles: which roles users have, at the time of the call; where left out, nobody has any.
+        roles: which roles users have; where left out, nobody has any.
+        inside: what people may know of the running gateway.
     """
-    failures = FailureLimit(now)
+    failures = FailureLimit(monotonic)
     return Control(
         Callers(identity, failures, roles),
         Passing(
@@ -91,5 +104,7 @@ def build_control(
             failures=failures,
             registry=registry,
         ),
-        Status(waiting_for, registry, member),
+        Status(waiting_for, registry, member, inside),
+        People(),
+        Repeating(IdempotencyTable(store), now),
     )

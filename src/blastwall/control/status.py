@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from blastwall.control.access import Access, Remote, UseCases, use_case
+from blastwall.control.access import Access, Caller, Remote, UseCases, use_case
 from blastwall.control.exposition import merged
+from blastwall.recording.recorder import Counters
 from blastwall.workers import Member
 
 METRICS = "metrics"
@@ -23,23 +24,66 @@ class Workers:
     ready: int
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What people may know of the running gateway; the counters are the recorder's."""
+
+    generation: int = 0
+    policies_version: str = ""
+    containment_blind: bool = False
+    recordings: Counters = field(default_factory=Counters)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the gateway is."""
+
+    waiting_for: tuple[str, ...]
+    workers: Workers
+    generation: int
+    policies_version: str
+    containment_blind: bool
+    recordings: Counters
+
+
 class Status(UseCases):
     """`waiting_for` names what keeps the gateway from taking new sessions; none when it is ready.
 
-    `member` is which of the node's processes this is: the answers are about all of them.
+    `member` is which of the node's processes this is: the answers are about all of them; `inside` tells of this one.
     """
 
     def __init__(
-        self, waiting_for: Callable[[], Sequence[str]], registry: CollectorRegistry, member: Member | None = None
+        self,
+        waiting_for: Callable[[], Sequence[str]],
+        registry: CollectorRegistry,
+        member: Member | None = None,
+        inside: Callable[[], Inside] = Inside,
     ) -> None:
         self._waiting_for = waiting_for
         self._registry = registry
+        self._inside = inside
         self._member = member if member is not None else Member()
 
     @use_case(Access.PUBLIC)
     def alive(self, caller: Remote) -> Workers:
         """Return at all, and how many workers there are."""
+        return self._workers()
+
+    def _workers(self) -> Workers:
         return Workers(self._member.of, self._member.counts.total(READY))
+
+    @use_case(Access.VIEWER)
+    def health(self, caller: Caller) -> Health:
+        """Return how the gateway is, what it waits for included."""
+        inside = self._inside()
+        return Health(
+            tuple(self._waiting_for()),
+            self._workers(),
+            inside.generation,
+            inside.policies_version,
+            inside.containment_blind,
+            inside.recordings,
+        )
 
     @use_case(Access.PUBLIC)
     def ready(self, caller: Remote) -> bool:

@@ -84,3 +84,49 @@ presences = Table(
     Column("sessions", Integer, nullable=False),
     Column("at", Float, nullable=False, comment="when the node last said so"),
 )
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("id", String(32), primary_key=True, comment="public handle"),
+    Column("digest", String(64), nullable=False, unique=True, comment="SHA-256 of the cookie or login token"),
+    Column("kind", String(8), nullable=False, comment="web (a cookie) or cli (a token)"),
+    Column("principal", String(63), nullable=False, comment="the user"),
+    Column("issuer", String(63), nullable=False),
+    Column("trust", String(64), nullable=False, comment="digest of the issuer's URL and audience at the sign-in"),
+    Column("claims", Text, nullable=False, comment="the token's claims that a match may name, as JSON"),
+    Column("source", String(64), nullable=False, comment="address that signed in"),
+    Column("issued", Float, nullable=False),
+    Column("seen", Float, nullable=False, comment="when it was last used, to the minute"),
+    Column("idle", Float, nullable=False, comment="seconds without use after which it ends"),
+    Column("ends", Float, nullable=False),
+    Column("revoked", Float, nullable=True),
+    Index("ix_logins_ends", "ends"),
+)
+
+device_codes = Table(
+    "device_codes",
+    metadata,
+    Column("digest", String(64), primary_key=True, comment="SHA-256 of the device code"),
+    Column("user_code", String(64), nullable=False, unique=True, comment="SHA-256 of the user code"),
+    Column("source", String(64), nullable=False, comment="address that asked"),
+    Column("client", String(128), nullable=False, comment="what it called itself"),
+    Column("asked", Float, nullable=False),
+    Column("ends", Float, nullable=False),
+    Column("polled", Float, nullable=False, comment="when its client last asked for the answer"),
+    Column("state", String(12), nullable=False, comment="waiting, confirmed or refused"),
+    Column("login", Text, nullable=True, comment="who confirmed: issuer, trust and claims, as JSON"),
+    Index("ix_device_codes_ends", "ends"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("who", String(80), primary_key=True, comment="kind and name of the caller"),
+    Column("key", String(64), primary_key=True, comment="SHA-256 of the Idempotency-Key"),
+    Column("fingerprint", String(64), nullable=False, comment="SHA-256 of method, path and body"),
+    Column("at", Float, nullable=False),
+    Column("status", Integer, nullable=True, comment="null while it is worked on"),
+    Column("body", Text, nullable=True),
+    Index("ix_idempotency_at", "at"),
+)

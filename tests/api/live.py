@@ -1,0 +1,122 @@
+"""A whole gateway in this process, made from a configuration as `serve` makes it, and clients of its control port."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import yaml
+
+from blastwall.app.gateway import Gateway
+from blastwall.app.plan import prepare
+from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.issuer import DevIssuer
+from blastwall.testing.ports import free_port
+
+POLICY = """\
+@id("ci-reads")
+permit (principal in Group::"ci", action in [Action::"connect", Action::"read"], resource in Database::"shop/shop");
+
+@id("ci-deletes-need-a-dba")
+@approval("dba:1")
+permit (principal in Group::"ci", action == Action::"delete", resource in Database::"shop/shop")
+when { context.filtered };
+"""
+PEOPLE = {"vera": ["staff"], "ana": ["staff", "dba"], "audrey": ["audit"], "olga": ["oncall"], "nobody": []}
+"""Users by name with their groups: a viewer, an approver, an auditor, an operator, and one without any role."""
+
+ROLES = {"viewer": ["staff"], "approver": ["dba"], "auditor": ["audit"], "operator": ["oncall"]}
+
+
+@dataclass
+class Live:
+    """A gateway that runs, its issuer, and an https client that trusts it."""
+
+    gateway: Gateway
+    issuer: DevIssuer
+    http: aiohttp.ClientSession
+    url: str
+    folder: Path
+
+    @property
+    def api(self) -> str:
+        return f"{self.url}/api/v1"
+
+    def token(self, who: str = "ana", **more: object) -> str:
+        """Return a token of a user, or of the agent `ci`."""
+        claims = {"repository_id": "123"} if who == "ci" else {"oid": f"oid-{who}"}
+        return self.issuer.token(who, claims={**claims, **more})
+
+    def bearer(self, who: str = "ana") -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token(who)}"}
+
+    async def get(self, path: str, who: str | None = "ana") -> tuple[int, dict[str, object]]:
+        """GET a path below `/api/v1`; return status and JSON."""
+        return await self.ask("GET", path, who)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        who: str | None = "ana",
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, dict[str, object]]:
+        """Send a request to a path below `/api/v1`; return status and JSON."""
+        sent = {**(self.bearer(who) if who is not None else {}), **(headers or {})}
+        async with self.http.request(method, self.api + path, json=json, headers=sent) as response:
+            return response.status, await response.json(content_type=None)
+
+
+def configuration(issuer: DevIssuer, folder: Path, **more: object) -> dict[str, object]:
+    """Return a configuration with one agent, the people and one resource that is never reached."""
+    return {
+        "state": "sqlite:///state/blastwall.db",
+        "recordings": {"to": "state/recordings"},
+        "control": {"port": 0, "roles": ROLES},
+        "issuers": [{"name": "dev", "issuer": issuer.url, "audience": issuer.audience}],
+        "agents": [{"name": "ci", "issuer": "dev", "match": {"repository_id": "123"}, "groups": ["ci"]}],
+        "users": [
+            {"name": name, "issuer": "dev", "match": {"oid": f"oid-{name}"}, "groups": groups}
+            for name, groups in PEOPLE.items()
+        ],
+        "resources": [
+            {
+                "name": "shop",
+                "kind": "postgres",
+                "listen": free_port(),
+                "tags": {"env": "prod"},
+                "upstream": {"host": "localhost", "port": free_port(), "database": "shop", "tls": "disable"},
+                "credential": {"user": "app", "password": {"file": "password"}},
+            }
+        ],
+        "policies": ["policies/*.cedar"],
+        **more,
+    }
+
+
+@asynccontextmanager
+async def running(folder: Path, **more: object) -> AsyncIterator[Live]:
+    """Run a gateway in `folder`; `more` are keys of its configuration."""
+    with DevIssuer() as issuer:
+        authority = CertificateAuthority("gateway")
+        ca = authority.write(folder)
+        certificate, key = authority.issue().write(folder, "gateway")
+        (folder / "policies").mkdir()
+        (folder / "policies" / "ci.cedar").write_text(POLICY)
+        (folder / "password").write_text("s3cret")
+        tls = {"certificate": str(certificate), "key": str(key)}
+        written = configuration(issuer, folder, **{"tls": tls, **more})
+        (folder / "blastwall.yaml").write_text(yaml.safe_dump(written))
+        gateway = await Gateway.start(prepare(folder / "blastwall.yaml"))
+        try:
+            trust = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=str(ca)))
+            jar = aiohttp.DummyCookieJar()
+            async with aiohttp.ClientSession(connector=trust, cookie_jar=jar) as http:
+                yield Live(gateway, issuer, http, f"https://localhost:{gateway.control_port}", folder)
+        finally:
+            await gateway.stop()
