@@ -23,7 +23,7 @@ def kill_the_gateway(server: PostgresServer, folder: Path, times: int, *, seed: 
     Every other kill waits until all clients are at work, the rest may hit their logins. No new round begins after
     `seconds`.
     """
-    chance, began, kills = random.Random(seed), time.monotonic(), 0
+    chance, began, kills, admitted = random.Random(seed), time.monotonic(), 0, list[str]()
     with logged_shop(server, folder) as shop:
         while kills < times and time.monotonic() - began < seconds:
             clients = crowd(shop, f"kill{kills}")
@@ -34,6 +34,7 @@ def kill_the_gateway(server: PostgresServer, folder: Path, times: int, *, seed: 
             for each in clients:
                 each.join()
                 assert each.error is not None, "a client did not notice that the gateway was killed"
+                admitted += each.admitted
             nobody_left(shop)
             kills += 1
             if kills % LOOK == 0:
@@ -43,10 +44,13 @@ def kill_the_gateway(server: PostgresServer, folder: Path, times: int, *, seed: 
         torn = sum(len(node.torn) for node in report.nodes)
         assert report.good
         assert torn <= 2 * kills
-        statements = nothing_ran_unrecorded(shop)
+        statements = nothing_ran_unrecorded(shop, admitted)
         assert statements >= 6 * (kills // 2), f"only {statements} statements ran: the load was none"
         with shop.connect() as agent:
             assert agent.execute("SELECT 1").fetchone() == (1,)
         whole(shop)
     took = time.monotonic() - began
-    return f"{kills} kills in {took:.0f} s: {statements} statements ran, all recorded before; {torn} records cut off"
+    return (
+        f"{kills} kills in {took:.0f} s: {statements} statements ran and {len(admitted)} logins were let in, all "
+        f"recorded before; {torn} records cut off"
+    )

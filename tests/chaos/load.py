@@ -6,31 +6,40 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
 from tests.e2e.conftest import Shop
 
-from blastwall.model.events import Event, StatementAsked, StatementRepeated, StatementRuled
+from blastwall.model.events import Event, LoginAdmitted, LoginAsked, SessionOpened, StatementAsked, StatementRuled
 from blastwall.model.ruling import Decision
 from blastwall.recording.events import decode_record
 from blastwall.recording.frames import Record, read
 from blastwall.recording.layout import folders
+from blastwall.recording.repetitions import whole
 from blastwall.recording.segments import content_of
 
 Agent = psycopg.Connection[tuple[object, ...]]
 MARK = re.compile(r"mark-[\w-]+\.")
+CAME_IN = re.compile(r"connection authorized: user=scram_user .*application_name=[^\s/]+/(\S+)")
+"""The gateway names agent and session; its own side connections have no session."""
 FORBIDDEN = re.compile(r"DROP TABLE \S+", re.IGNORECASE)
 JOIN = 20.0
 
 
 class Client:
-    """A client in a thread of its own. `sent` counts its statements, `error` ended it, `said` is what it was told."""
+    """A client in a thread of its own. `sent` counts its statements, `error` ended it, `said` is what it was told.
+
+    Each of its `logins` has a name; `admitted` are the names of those that it was let in with.
+    """
 
     def __init__(self, shop: Shop, name: str) -> None:
         self.sent = 0
         self.error: Exception | None = None
         self.said: list[str] = []
+        self.logins: list[str] = []
+        self.admitted: list[str] = []
         self.stopping = threading.Event()
         self._shop, self.name = shop, name
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -47,7 +56,9 @@ class Client:
 
     def connect(self) -> Agent:
         """Log in, and note what the server says unasked."""
-        agent = self._shop.connect()
+        self.logins.append(f"{self.name}-login-{len(self.logins)}")
+        agent = psycopg.connect(self._shop.dsn(), autocommit=True, application_name=self.logins[-1])
+        self.admitted.append(self.logins[-1])
         agent.add_notice_handler(lambda notice: self.said.append(f"{notice.severity}: {notice.message_primary}"))
         return agent
 
@@ -144,11 +155,23 @@ def ran(shop: Shop) -> set[str]:
     return set(MARK.findall(shop.server.log))
 
 
-def allowed(shop: Shop) -> set[str]:
-    """The marks of all that the recording says was allowed."""
-    found: set[str] = set()
+@dataclass(slots=True)
+class Recorded:
+    """What the recordings say: the marks of all that was allowed, the sessions and the named logins let in."""
+
+    allowed: set[str] = field(default_factory=set)
+    sessions: set[str] = field(default_factory=set)
+    logins: set[str] = field(default_factory=set)
+
+
+def recorded(shop: Shop) -> Recorded:
+    """Read the recordings, of whatever runs as well."""
+    found = Recorded()
     for session in _sessions(shop.gateway.folder / "state" / "recordings"):
-        found.update(_allowed_in(session))
+        found.allowed.update(_allowed_in(session))
+        if any(isinstance(each, LoginAdmitted) for each in session):
+            found.sessions.update(each.session for each in session if isinstance(each, SessionOpened))
+            found.logins.update(each.application for each in session if isinstance(each, LoginAsked))
     return found
 
 
@@ -165,24 +188,27 @@ def _sessions(recordings: Path) -> Iterable[list[Event]]:
 
 
 def _allowed_in(session: list[Event]) -> Iterable[str]:
-    """A repeated statement was ruled as the first was; its values, and its text if it is another, are its own."""
+    told = list(whole(session))
     numbers = {
-        each.number for each in session if isinstance(each, StatementRuled) and each.ruling.decision is Decision.ALLOW
+        each.number for each in told if isinstance(each, StatementRuled) and each.ruling.decision is Decision.ALLOW
     }
-    for each in session:
-        if isinstance(each, StatementAsked | StatementRepeated) and ruled_as(each) in numbers:
+    for each in told:
+        if isinstance(each, StatementAsked) and each.number in numbers:
             yield from MARK.findall(f"{each.text} {each.parameters}")
 
 
-def ruled_as(event: StatementAsked | StatementRepeated) -> int:
-    """The number of the statement whose recorded ruling is this one's."""
-    return event.first if isinstance(event, StatementRepeated) else event.number
+def nothing_ran_unrecorded(shop: Shop, admitted: Iterable[str] = ()) -> int:
+    """Fail if the server ran what no recorded ruling allowed, or what policy forbids; return how much it ran.
 
-
-def nothing_ran_unrecorded(shop: Shop) -> int:
-    """Fail if the server ran what no recorded ruling allowed, or what policy forbids; return how much it ran."""
-    seen = ran(shop)
-    missing = seen - allowed(shop)
+    Nor may it have let in a session whose admission is not recorded; nor may one of `admitted`, the named logins that
+    clients were let in with, be missing.
+    """
+    seen, known = ran(shop), recorded(shop)
+    missing = seen - known.allowed
     assert not missing, f"ran without a recorded ruling: {sorted(missing)}"
+    strangers = set(CAME_IN.findall(shop.server.log)) - known.sessions
+    assert not strangers, f"came to the server without a recorded admission: {sorted(strangers)}"
+    unknown = set(admitted) - known.logins
+    assert not unknown, f"clients were let in without a record: {sorted(unknown)}"
     assert not FORBIDDEN.findall(shop.server.log), "a refused statement was sent to the server"
     return len(seen)

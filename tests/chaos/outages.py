@@ -66,7 +66,7 @@ def lose_the_issuer(server: PostgresServer, folder: Path) -> str:
             unknown = shop.issuer.token("ci", claims={"repository_id": "42"}, header={"kid": "nobodys"})
             _is_refused(shop, "its signing key is unknown to its issuer", unknown)
             sent = [each.sent for each in clients]
-            eventually(at_work(clients, max(sent)), "everybody works on")
+            eventually(lambda: all(each.sent > was for each, was in zip(clients, sent, strict=True)), "all work on")
         for each in clients:
             each.stop()
             assert each.error is None, f"lost with the issuer: {each.heard}"

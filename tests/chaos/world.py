@@ -23,15 +23,22 @@ SETTLED = 20.0
 def logged_shop(
     server: PostgresServer, folder: Path, *, policies: str = POLICIES, limits: dict[str, object] | None = None
 ) -> Iterator[Shop]:
-    """Open a shop whose server logs each statement that it is sent; its log begins anew."""
+    """Open a shop whose server logs each connection and each statement that it is sent; its log begins anew."""
     os.truncate(server.folder / "server.log", 0)
     server.execute("ALTER ROLE scram_user SET log_statement = 'all'")
+    _log_connections(server, "on")
     try:
         with opened(server, folder, policies=policies, masking=[], limits=limits or {}) as shop:
             yield shop
     finally:
         with suppress(psycopg.OperationalError):  # a server that was left broken is not what went wrong first
             server.execute("ALTER ROLE scram_user RESET log_statement")
+            _log_connections(server, "off")
+
+
+def _log_connections(server: PostgresServer, switch: str) -> None:
+    server.execute(f"ALTER SYSTEM SET log_connections = {switch}")
+    server.execute("SELECT pg_reload_conf()")
 
 
 def open_files(shop: Shop) -> int:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import psycopg
 from tests.e2e.conftest import POLICIES, SHOP, Shop, configuration
 
-from blastwall.model.events import Event, StatementAsked, StatementRepeated, StatementRuled
+from blastwall.model.events import Event
 from blastwall.recording.reader import Reader
+from blastwall.recording.repetitions import whole
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.postgres import PostgresServer
@@ -94,29 +94,9 @@ def events(shop: Shop) -> dict[str, list[Event]]:
     """Everything that is recorded, by session, with repeated statements told whole."""
     reader = Reader(shop.gateway.folder / "state" / "recordings")
     return {
-        summary.session: whole(one.event for one in reader.replay(summary) if one.event is not None)
+        summary.session: list(whole(one.event for one in reader.replay(summary) if one.event is not None))
         for summary in reader.sessions()
     }
-
-
-def whole(found: Iterable[Event]) -> list[Event]:
-    """Put what was asked and ruled in the place of each repetition of it."""
-    told: list[Event] = []
-    asked: dict[int, StatementAsked] = {}
-    ruled: dict[int, StatementRuled] = {}
-    for event in found:
-        if not isinstance(event, StatementRepeated):
-            if isinstance(event, StatementAsked):
-                asked[event.number] = event
-            elif isinstance(event, StatementRuled):
-                ruled[event.number] = event
-            told.append(event)
-            continue
-        at, number, first = event.at, event.number, asked[event.first]
-        text = first.text if event.text is None else event.text
-        told.append(replace(first, at=at, number=number, text=text, parameters=event.parameters))
-        told.append(replace(ruled[event.first], at=at, number=number))
-    return told
 
 
 def metrics(shop: Shop) -> Mapping[str, float]:

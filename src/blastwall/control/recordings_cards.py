@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from blastwall.model.events import (
     Event,
@@ -22,6 +22,7 @@ from blastwall.model.events import (
     StatementWithdrawn,
 )
 from blastwall.recording.reader import Recorded
+from blastwall.recording.repetitions import Repetitions
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class Folded:
 
 def fold(records: Iterable[Recorded]) -> Folded:
     """Fold a session's records."""
-    folded = Folded()
+    folded, repetitions = Folded(), Repetitions()
     for record in records:
         if record.event is None:
             folded.problems.append(f"record {record.number}: {record.problem}")
@@ -66,10 +67,13 @@ def fold(records: Iterable[Recorded]) -> Folded:
         elif isinstance(record.event, LoginRefused):
             folded.refused = record.event
         elif isinstance(record.event, StatementRepeated):
-            _repeat(folded.cards, record.event)
+            _card(folded.cards, record.event.number)
+            for event in repetitions.tell(record.event):
+                _put(folded.cards, event)
         elif isinstance(record.event, StatementInjected) and record.event.number not in folded.cards:
             folded.own.append(record.event)
         else:
+            repetitions.tell(record.event)
             _put(folded.cards, record.event)
     return folded
 
@@ -96,15 +100,6 @@ def _put(cards: dict[int, Card], event: Event) -> None:
             _card(cards, event.number).withdrawn = True
         case _:
             pass
-
-
-def _repeat(cards: dict[int, Card], event: StatementRepeated) -> None:
-    """Tell a repeated statement whole; where retention deleted what it repeats, only what it says itself."""
-    card, first = _card(cards, event.number), cards.get(event.first)
-    if first is not None and first.asked is not None:
-        text = first.asked.text if event.text is None else event.text
-        card.asked = replace(first.asked, at=event.at, number=event.number, text=text, parameters=event.parameters)
-        card.rulings = [replace(ruled, at=event.at, number=event.number) for ruled in first.rulings]
 
 
 def _put_answer(card: Card, event: StatementRows | StatementFinished) -> None:
