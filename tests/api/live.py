@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,3 +121,14 @@ async def running(folder: Path, **more: object) -> AsyncIterator[Live]:
                 yield Live(gateway, issuer, http, f"https://localhost:{gateway.control_port}", folder)
         finally:
             await gateway.stop()
+
+
+async def until(holds: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until something holds.
+
+    Raises:
+        TimeoutError: it does not in time.
+    """
+    async with asyncio.timeout(seconds):
+        for _ in iter(lambda: bool(holds()), True):
+            await asyncio.sleep(0.01)

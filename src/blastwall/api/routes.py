@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from fastapi.responses import Response
 
-from blastwall.api import about, oauth, watching
+from blastwall.api import about, events, oauth, watching
 from blastwall.api.frame import Endpoint
 from blastwall.control.access import Access, access_of
 from blastwall.control.control import Control
@@ -52,4 +52,4 @@ ROUTES = (
     Route("GET", "/metrics", watching.metrics, Status.metrics),
 )
 
-ENDPOINTS: tuple[Endpoint, ...] = (*about.ENDPOINTS,)
+ENDPOINTS: tuple[Endpoint, ...] = (*about.ENDPOINTS, *events.ENDPOINTS)

@@ -21,6 +21,7 @@ from blastwall.approvals.unattended import Unattended
 from blastwall.budgets import Presences, StoredBudgets, bounds_of
 from blastwall.config.model import Configuration, HoldSettings, Recordings, WarmSettings
 from blastwall.containment import StoredContainment
+from blastwall.control.changes import Changes
 from blastwall.control.control import Control, build_control
 from blastwall.control.roles import roles_of
 from blastwall.control.status import Inside
@@ -36,6 +37,7 @@ from blastwall.recording.layout import chain_name, retired
 from blastwall.recording.recorder import Recorder
 from blastwall.relay import Metrics, Relay, RelayLimits, Served, WarmLimits
 from blastwall.store import Store, open_store
+from blastwall.store.changes import ChangeTable
 from blastwall.store.containments import ContainmentTable
 from blastwall.store.passes import PassTable
 from blastwall.store.spending import SpendingTable
@@ -50,6 +52,7 @@ class Parts:
 
     recorder: Recorder
     store: Store
+    changes: Changes
     containment: StoredContainment
     identity: OidcIdentity
     policies: Policies
@@ -74,6 +77,8 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     configuration = plan.configuration
     recorder = await _recorder(configuration, stack, member)
     store = await _store(configuration, stack)
+    changes = Changes(ChangeTable(store), time.time)
+    stack.push_async_callback(changes.close)
     containment = StoredContainment(ContainmentTable(store), time.time)
     await containment.start()
     stack.push_async_callback(containment.stop)
@@ -103,7 +108,19 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     limits = RelayLimits.of(configuration.limits)
     relay = Relay(gate, vault, metrics, certificate.listeners, limits, member)
     return Parts(
-        recorder, store, containment, identity, policies, masking, vault, budgets, gate, relay, certificate, metrics
+        recorder,
+        store,
+        changes,
+        containment,
+        identity,
+        policies,
+        masking,
+        vault,
+        budgets,
+        gate,
+        relay,
+        certificate,
+        metrics,
     )
 
 
@@ -228,6 +245,7 @@ def control_of(
         waiting_for=waiting_for,
         registry=parts.metrics.registry,
         store=parts.store,
+        changes=parts.changes,
         member=member,
         roles=lambda: roles_of(plan().configuration.control.roles),
         inside=inside,

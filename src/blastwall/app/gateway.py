@@ -71,6 +71,7 @@ class Gateway:
         )
         server = await serve_control(configuration, control, parts.certificate)
         self._stack.push_async_callback(server.stop)
+        self._stack.callback(parts.changes.end)  # before it, since it waits for requests under way
         self.control_port = server.port
 
     def _metrics(self) -> GatewayMetrics:

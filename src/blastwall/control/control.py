@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from blastwall.control.access import Remote
+from blastwall.control.changes import Changes
 from blastwall.control.failures import FailureLimit
 from blastwall.control.passing import Passing
 from blastwall.control.people import People
 from blastwall.control.repeating import Repeating
 from blastwall.control.roles import Roles
 from blastwall.control.status import Inside, Status
+from blastwall.control.watching import Watching
 from blastwall.gate.ports import Containment, IPAddress, Policy, Refusal
 from blastwall.identity import OidcIdentity, Unavailable
 from blastwall.model.resource import Resource
 from blastwall.store import Store
+from blastwall.store.changes import ChangeTable
 from blastwall.store.idempotency import IdempotencyTable
 from blastwall.workers import Member
 
@@ -60,6 +63,8 @@ class Control:
     status: Status
     people: People
     repeating: Repeating
+    changes: Changes
+    watching: Watching
 
 
 def build_control(
@@ -76,6 +81,7 @@ def build_control(
     member: Member | None = None,
     roles: Callable[[], Roles] = Roles,
     inside: Callable[[], Inside] = Inside,
+    changes: Changes | None = None,
 ) -> Control:
     """Join the use-cases of a running gateway. What is called for is what is in force at the time of a call.
 
@@ -92,8 +98,10 @@ def build_control(
         member: which of the node's processes this is; where left out, the only one.
         roles: which roles users have; where left out, nobody has any.
         inside: what people may know of the running gateway.
+        changes: this process's feed of what changes; where left out, one of its own.
     """
     failures = FailureLimit(monotonic)
+    feed = changes if changes is not None else Changes(ChangeTable(store), now)
     return Control(
         Callers(identity, failures, roles),
         Passing(
@@ -107,4 +115,6 @@ def build_control(
         Status(waiting_for, registry, member, inside),
         People(),
         Repeating(IdempotencyTable(store), now),
+        feed,
+        Watching(feed),
     )

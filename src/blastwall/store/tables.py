@@ -130,3 +130,15 @@ idempotency = Table(
     Column("body", Text, nullable=True),
     Index("ix_idempotency_at", "at"),
 )
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("thing", String(128), nullable=False, comment="the id of what changed"),
+    Column("data", Text, nullable=False, comment="what people's pages show of it, as JSON"),
+    Index("ix_changes_at", "at"),
+    sqlite_autoincrement=True,
+)
