@@ -35,6 +35,10 @@ def secrets(configuration: Configuration) -> Iterator[SecretState]:
                 yield _state(f"{resource.name}: client secret of {identity.client_id}", identity.secret)
     if configuration.masking_key is not None:
         yield _state("masking_key", configuration.masking_key)
+    for each in configuration.notifications:
+        for kind, source in (("URL", each.slack or each.teams), ("key", each.secret)):
+            if source is not None:
+                yield _state(f"notifications: {each.called}: {kind}", source)
     encrypt = configuration.recordings.encrypt
     for source in () if encrypt is None else (encrypt.key, *encrypt.old):
         yield _state("recordings.encrypt", source)

@@ -14,6 +14,7 @@ from blastwall.api import serve as serve_api
 from blastwall.app.certificate import Certificate, certificate_of
 from blastwall.app.current import CurrentVault
 from blastwall.app.masks import masking_key
+from blastwall.app.notifier import Notifier
 from blastwall.app.places import node_name, signing_key_path
 from blastwall.app.plan import Plan
 from blastwall.app.recording_keys import recording_keys
@@ -63,6 +64,7 @@ class Parts:
     relay: Relay
     certificate: Certificate
     metrics: Metrics
+    notifier: Notifier
 
 
 async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
@@ -90,6 +92,8 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     vault = CurrentVault(configuration.resources)
     stack.push_async_callback(vault.close)
     certificate = certificate_of(configuration)
+    notifier = Notifier(configuration, store, metrics.registry)
+    await notifier.start(stack, member)
     gate = Gate(
         identity,
         policies,
@@ -104,6 +108,7 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
         binding_key=secrets.token_bytes(_BINDING_KEY_BYTES),
         meter=metrics,
         counts=member.counts,
+        watcher=notifier.telling,
     )
     limits = RelayLimits.of(configuration.limits)
     relay = Relay(gate, vault, metrics, certificate.listeners, limits, member)
@@ -121,6 +126,7 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
         relay,
         certificate,
         metrics,
+        notifier,
     )
 
 

@@ -138,6 +138,7 @@ class Gateway:
         parts.masking.replace(plan.masks, key)
         parts.vault.replace(configuration.resources)
         bound(parts.budgets, configuration)
+        parts.notifier.reconfigure(configuration)
         parts.gate.set_hold(hold_times(configuration.hold))
         parts.gate.policy_changed()
         set_up(configuration.log)

@@ -68,6 +68,21 @@ def _unique_names(configuration: Configuration) -> Iterator[Finding]:
                 )
 
 
+def _notifications(configuration: Configuration) -> Iterator[Finding]:
+    """Report names that two notifications share, and resources that there are not."""
+    resources = [resource.name for resource in configuration.resources]
+    seen: dict[str, int] = {}
+    for position, each in enumerate(configuration.notifications):
+        first = seen.setdefault(each.called.lower(), position)
+        if first != position:
+            problem = f"notifications[{first}] is called {each.called!r} too; give one of them a `name`"
+            yield ("notifications", position), problem
+        for number, name in enumerate(each.resources):
+            if name not in resources:
+                problem = f"no resource is named {name!r}" + did_you_mean(name, resources)
+                yield ("notifications", position, "resources", number), problem
+
+
 def _known_issuers(configuration: Configuration) -> Iterator[Finding]:
     names = [issuer.name for issuer in configuration.issuers]
     people: Mapping[str, Sequence[Agent | User]] = {"agents": configuration.agents, "users": configuration.users}
@@ -356,6 +371,7 @@ _CHECKS: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
     _plain_text,
     _issuer_urls,
     _webhooks,
+    _notifications,
     _state_address,
     _azure_ids,
 )

@@ -51,3 +51,8 @@ class Control(Strict):
         "`https://localhost:PORT`.",
     )
     roles: RoleGroups = Field(default_factory=RoleGroups, description="Which groups have which role.")
+
+    @property
+    def url(self) -> str:
+        """Where people reach the control port, without a slash at its end."""
+        return self.public or f"https://localhost:{self.port}"

@@ -24,6 +24,7 @@ from blastwall.config.azure import AzureIdentity, AzureSettings
 from blastwall.config.budgets import Budget
 from blastwall.config.control import Control
 from blastwall.config.credentials import CredentialSource, SecretSource
+from blastwall.config.notifications import Notification
 from blastwall.config.types import (
     Count,
     Duration,
@@ -423,6 +424,9 @@ class Configuration(Strict):
         None, description="The key of `hash` and `token`; default: made once and kept beside the state."
     )
     budgets: list[Budget] = Field(default_factory=list, description="What an agent may take in all.")
+    notifications: list[Notification] = Field(
+        default_factory=list, description="Where people are told of what happens."
+    )
     hold: HoldSettings = Field(default_factory=HoldSettings, description="How long a held statement waits.")
     passes: PassSettings = Field(default_factory=PassSettings, description="Passes.")
     limits: LimitSettings = Field(default_factory=LimitSettings, description="Bounds on connections, sizes and waits.")

@@ -23,6 +23,7 @@ from blastwall.gate.ports import (
     RecordingFailed,
     SessionRecord,
     Vault,
+    Watcher,
 )
 from blastwall.gate.session import SessionGate
 from blastwall.gate.shared import Facts, HoldTimes, Scheduler, Shared, Slots, Timer
@@ -52,6 +53,7 @@ class Gate:
         meter: where everything is counted.
         counts: how many sessions each principal has, over the processes of the node; this one's where left out.
         later: calls back after some seconds; the running loop's `call_later` where left out.
+        watcher: who is told of refused statements.
     """
 
     def __init__(  # noqa: PLR0917 - one place for each port
@@ -72,6 +74,7 @@ class Gate:
         meter: Meter,
         counts: Counts | None = None,
         later: Scheduler | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         if len(binding_key) < 32:
             raise ValueError("the binding key must have at least 32 bytes")
@@ -89,6 +92,7 @@ class Gate:
             binding_key=binding_key,
             later=later if later is not None else _call_later,
             slots=Slots(counts if counts is not None else LocalCounts()),
+            watcher=watcher,
         )
         self._recorder = recorder
         self._meter = meter

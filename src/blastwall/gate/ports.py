@@ -9,7 +9,7 @@ from typing import Protocol
 
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Effect
-from blastwall.model.events import Event
+from blastwall.model.events import Event, StatementAsked
 from blastwall.model.masks import MaskRules
 from blastwall.model.principal import Principal
 from blastwall.model.resource import Resource
@@ -260,6 +260,16 @@ class Recorder(Protocol):
         Raises:
             RecordingFailed: the place cannot be written.
         """
+
+
+# ── telling people ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Watcher(Protocol):
+    """Somebody who wants to know of refusals."""
+
+    def denied(self, subject: Subject, session: str, asked: StatementAsked, ruling: Ruling) -> None:
+        """A statement was refused, by policy or containment. Returns at once: the statement's answer waits for it."""
 
 
 # ── metrics ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from blastwall.gate.ports import Approvals, Budgets, Containment, Identity, IPAddress, Masking, Policy, Vault
+from blastwall.gate.ports import Approvals, Budgets, Containment, Identity, IPAddress, Masking, Policy, Vault, Watcher
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Resource
 from blastwall.workers import Counts
@@ -77,6 +77,7 @@ class Shared:
     binding_key: bytes = field(repr=False)
     later: Scheduler
     slots: Slots
+    watcher: Watcher | None = None
     generation: int = 0
 
 

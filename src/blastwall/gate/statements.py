@@ -134,6 +134,8 @@ class Statements:
                 self._hold(question, asked, redacted, ruling)
                 return
             ruling = replace(ruling, decision=Decision.ALLOW, reason="prepared only; execution waits for approval")
+        elif ruling.decision is Decision.DENY and not ruling.retry and self._shared.watcher is not None:
+            self._shared.watcher.denied(self._subject, self._facts.session, asked, ruling)
         stands = ruling.obligations == NONE and not statement.doubt
         self._answer(question, ruling, [asked, StatementRuled(now, number, ruling)], stands=stands)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 
 from blastwall.config.model import Agent, User
 from blastwall.gate.ports import IPAddress, Refusal
@@ -12,6 +12,7 @@ from blastwall.identity.claims import Flat, identifying
 from blastwall.identity.matching import Matcher, compile_match
 from blastwall.identity.refusals import shown
 from blastwall.model.principal import Principal, PrincipalKind
+from blastwall.outbound import unmapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +39,12 @@ class Entry:
         Raises:
             Refusal: the source is outside.
         """
-        address = plain(source)
+        address = unmapped(source)
         if self.networks and not any(address in network for network in self.networks):
             raise Refusal(
                 f"{self.kind} {self.name} may not connect from {address}: outside its `networks`",
                 f"the proof is valid but not accepted from {address}; call from a network that its agent may use",
             )
-
-
-def plain(source: IPAddress) -> IPAddress:
-    """Return an IPv4 address that arrived on an IPv6 socket (::ffff:10.0.0.1) as the IPv4 address it is."""
-    if isinstance(source, IPv6Address) and source.ipv4_mapped is not None:
-        return source.ipv4_mapped
-    return source
 
 
 class Directory:

@@ -16,22 +16,18 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
-from blastwall.identity.directory import plain
 from blastwall.identity.keys import KeysUnavailable
+from blastwall.outbound import Guard, is_loopback_name, literal, never_called, unmapped
 
 MAX_BYTES = 512 << 10
 TIMEOUT = aiohttp.ClientTimeout(total=5, connect=3)
 _CHUNK = 64 << 10
-_EMBEDDING = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
-"""IPv6 that stands for an IPv4 address (NAT64, RFC 6052 and 8215; 6to4): never the address of a public issuer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,54 +57,17 @@ class Reach:
             raise KeysUnavailable("the URL of its keys must name a host, without user information or fragment")
         if parts.scheme != "https" and not (parts.scheme == "http" and self.local and is_loopback_name(host)):
             raise KeysUnavailable(f"{parts.scheme}://{host} is not https (http serves on loopback only)")
-        literal = _literal(host)
-        if (is_loopback_name(host) and not self.local) or (literal is not None and not self.permits(host, literal)):
+        address = literal(host)
+        if (is_loopback_name(host) and not self.local) or (address is not None and not self.permits(host, address)):
             raise KeysUnavailable(f"{host} is an address that its issuer may not send the gateway to")
         return parts
 
     def permits(self, host: str, address: IPv4Address | IPv6Address) -> bool:
         """Whether `host` may be called at the address that it resolved to."""
-        address = plain(address)
+        address = unmapped(address)
         if address.is_loopback or is_loopback_name(host):
             return address.is_loopback and is_loopback_name(host) and self.local
-        if address.is_link_local or address.is_multicast or address.is_unspecified or _embeds(address):
-            return False
-        return host == self.host or address.is_global
-
-
-def is_loopback_name(host: str) -> bool:
-    """Whether a host is written as this machine itself."""
-    literal = _literal(host)
-    return host == "localhost" or (literal is not None and plain(literal).is_loopback)
-
-
-def _literal(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None
-
-
-def _embeds(address: IPv4Address | IPv6Address) -> bool:
-    return isinstance(address, IPv6Address) and any(address in network for network in _EMBEDDING)
-
-
-class _Guard(AbstractResolver):
-    """Resolves as the system does, and keeps only what the reach permits: what was checked is what is dialled."""
-
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
-        self._system = ThreadedResolver()
-
-    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-        found = await self._system.resolve(host, port, family)  # type: ignore[arg-type]  # aiohttp's own default
-        kept = [result for result in found if self._reach.permits(host, ip_address(result["host"].partition("%")[0]))]
-        if not kept:
-            raise OSError(None, f"{host} resolves to addresses that its issuer may not send the gateway to")
-        return kept
-
-    async def close(self) -> None:
-        await self._system.close()
+        return not never_called(address) and (host == self.host or address.is_global)
 
 
 async def fetch(url: str, reach: Reach) -> bytes:
@@ -121,7 +80,9 @@ async def fetch(url: str, reach: Reach) -> bytes:
     where = f"{parts.scheme}://{parts.netloc}{parts.path}"
     try:
         tls = await asyncio.to_thread(ssl.create_default_context, cafile=reach.ca and str(reach.ca))
-        connector = aiohttp.TCPConnector(resolver=_Guard(reach), ssl=tls, force_close=True, use_dns_cache=False)
+        connector = aiohttp.TCPConnector(
+            resolver=Guard(reach.permits, "its issuer"), ssl=tls, force_close=True, use_dns_cache=False
+        )
         async with aiohttp.ClientSession(
             connector=connector,
             timeout=TIMEOUT,

@@ -25,9 +25,10 @@ from dataclasses import dataclass, field
 from blastwall.config.model import Issuer
 from blastwall.gate.ports import IPAddress, Refusal
 from blastwall.identity.claims import Flat
-from blastwall.identity.directory import Entry, plain
+from blastwall.identity.directory import Entry
 from blastwall.identity.refusals import Unavailable
 from blastwall.identity.tokens import Verified
+from blastwall.outbound import unmapped
 from blastwall.store import StateError
 from blastwall.store.passes import AlreadyExchanged, PassTable, StoredPass
 
@@ -90,7 +91,7 @@ class Passes:
             ends=issued.ends,
         )
         try:
-            await self._table.issue(stored, str(plain(source)), verified.accepted_until)
+            await self._table.issue(stored, str(unmapped(source)), verified.accepted_until)
         except AlreadyExchanged as again:
             raise _replayed(again, entry, resource, now) from None
         except StateError as error:

@@ -142,3 +142,18 @@ changes = Table(
     Index("ix_changes_at", "at"),
     sqlite_autoincrement=True,
 )
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("destination", String(63), nullable=False, comment="the name of a notification in the configuration"),
+    Column("body", Text, nullable=False, comment="the message as JSON; values in it are masked"),
+    Column("at", Float, nullable=False),
+    Column("due", Float, nullable=False, comment="not sent before"),
+    Column("attempts", Integer, nullable=False),
+    Column("claimed_by", String(32), nullable=True, comment="who sends it now"),
+    Column("claimed_until", Float, nullable=True),
+    Column("dead", Float, nullable=True, comment="when it was given up"),
+    Index("ix_outbox_due", "destination", "dead", "due"),
+)
