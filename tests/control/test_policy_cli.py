@@ -33,7 +33,7 @@ def test_check_lists_policies_and_packs() -> None:
 def test_check_as_json_says_the_same() -> None:
     report = json.loads(run("check", *CONFIG, "--json").stdout)
     assert report["packs"] == [{"name": "postgres", "excepted": []}]
-    assert {"id", "effect", "where", "mode", "approvals"} == set(report["policies"][0])
+    assert {"id", "effect", "where", "mode", "approvals", "grant", "grant_max"} == set(report["policies"][0])
     assert "approvers" in report["warnings"][0]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from blastwall.store import Store, open_store
-from blastwall.store.tables import metadata
+from blastwall.store.schema import EVERY_TABLE
 
 
 def _binaries() -> Path | None:
@@ -62,7 +62,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     else:
         opened = await open_store(request.getfixturevalue("postgres_url"))
         async with opened.write() as connection:
-            tables = ", ".join(table.name for table in metadata.sorted_tables)
+            tables = ", ".join(f'"{table.name}"' for table in EVERY_TABLE)
             await connection.exec_driver_sql(f"TRUNCATE {tables}")
     yield opened
     await opened.close()

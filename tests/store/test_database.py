@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from blastwall.store import StateError, Store, open_store
-from blastwall.store.tables import metadata
+from blastwall.store.schema import metadata
 
 
 def mode(path: Path) -> int:

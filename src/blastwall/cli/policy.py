@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from blastwall.config.model import Configuration
-    from blastwall.control.policy import CheckReport
+    from blastwall.control.policy import CheckReport, PolicyLine
     from blastwall.control.policy_cases import CaseResult
     from blastwall.control.policy_explain import EffectExplained, Explanation
     from blastwall.policy.policy_set import PolicySet
@@ -88,6 +88,9 @@ def _explain(
     database: Annotated[str | None, typer.Option("--database", "-d", help="Default: the resource's first.")] = None,
     claim: Annotated[list[str] | None, typer.Option("--claim", help="NAME=VALUE of its token; repeatable.")] = None,
     source: Annotated[str, typer.Option("--source", help="The client's address.")] = "127.0.0.1",
+    granted: Annotated[
+        list[str] | None, typer.Option("--granted", help="An action for which a grant is open; repeatable.")
+    ] = None,
     config: ConfigurationFile = Path("blastwall.yaml"),
     as_json: AsJson = False,
 ) -> None:
@@ -97,7 +100,7 @@ def _explain(
 
     from blastwall.control.masks import masking_of
     from blastwall.control.policy_explain import classified, explain
-    from blastwall.control.policy_subject import Unknown, Who, subject_of
+    from blastwall.control.policy_subject import Unknown, Who, actions, subject_of
     from blastwall.model.principal import PrincipalKind
     from blastwall.policy.policy_set import connect_statement
     from blastwall.protocols.discover import discover
@@ -107,8 +110,15 @@ def _explain(
     configuration = _configuration(config)
     who = Who(PrincipalKind.AGENT if agent else PrincipalKind.USER, agent or user, _claims(claim or []))
     try:
-        address = ip_address(source)
-        subject = subject_of(configuration, discover(), who, resource=resource, database=database, source=address)
+        subject = subject_of(
+            configuration,
+            discover(),
+            who,
+            resource=resource,
+            database=database,
+            source=ip_address(source),
+            granted=actions(granted or ()),
+        )
     except (Unknown, ValueError) as error:
         fail(str(error), MISUSED)
     masking = masking_of(configuration)
@@ -157,6 +167,7 @@ def _coloured(word: str) -> str:
 def _list_policies(report: CheckReport) -> None:
     for one in report.policies:
         notes = [f"approval by {escape(', '.join(one.approvals))}"] if one.approvals else []
+        notes += [_grant_note(one)] if one.grant else []
         notes += ["observed only"] if one.mode == "observe" else []
         said = f" ({'; '.join(notes)})" if notes else ""
         console.print(f"{_coloured(one.effect)} [bold]{escape(one.id)}[/]{said}  [dim]{escape(one.where)}[/]")
@@ -164,6 +175,11 @@ def _list_policies(report: CheckReport) -> None:
         without = f" except {', '.join(pack.excepted)}" if pack.excepted else ""
         console.print(f"pack [bold]{escape(pack.name)}[/]{escape(without)}")
     console.print(f"{len(report.policies)} policies, version {report.version}")
+
+
+def _grant_note(one: PolicyLine) -> str:
+    longest = "" if one.grant_max is None else f", {one.grant_max / 60:g} minutes at most"
+    return f"with a grant by {escape(', '.join(one.grant))}{longest}"
 
 
 def _show_results(results: Sequence[CaseResult]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from blastwall.config.checks import groups_of
@@ -10,6 +10,7 @@ from blastwall.config.files import policy_files
 from blastwall.config.model import Configuration, PackChoice
 from blastwall.config.resources import resources
 from blastwall.model.resource import Resource
+from blastwall.model.ruling import Approval
 from blastwall.policy.known import APPROVERS, Known, PackSource
 from blastwall.policy.load import load
 from blastwall.policy.policy_set import PolicySet
@@ -20,13 +21,15 @@ from blastwall.protocols.discover import discover
 
 @dataclass(frozen=True, slots=True)
 class PolicyLine:
-    """One policy in force, as `check` lists it."""
+    """One policy in force, as `check` lists it; `grant_max` is in seconds."""
 
     id: str
     effect: str
     where: str
     mode: str
     approvals: tuple[str, ...]
+    grant: tuple[str, ...] = ()
+    grant_max: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +108,19 @@ def _chosen(configuration: Configuration) -> dict[str, PackChoice]:
 
 
 def _line(rule: Rule) -> PolicyLine:
-    approvals = tuple(f"{approval.group}:{approval.count}" for approval in rule.approvals)
     return PolicyLine(
-        rule.id, rule.tree.effect, rule.source.place(), "observe" if rule.observe else "enforce", approvals
+        rule.id,
+        rule.tree.effect,
+        rule.source.place(),
+        "observe" if rule.observe else "enforce",
+        _written(rule.approvals),
+        _written(rule.grant),
+        rule.grant_max,
     )
+
+
+def _written(approvals: Iterable[Approval]) -> tuple[str, ...]:
+    return tuple(f"{approval.group}:{approval.count}" for approval in approvals)
 
 
 def _warnings(configuration: Configuration, policies: PolicySet) -> Iterator[str]:
@@ -116,11 +128,11 @@ def _warnings(configuration: Configuration, policies: PolicySet) -> Iterator[str
     if all(rule.forbids or rule.observe for rule in rules):
         yield "no policy permits anything: every login will be refused"
     needed: dict[str, int] = {}
-    for approval in (approval for rule in rules if not rule.observe for approval in rule.approvals):
+    for approval in (approval for rule in rules if not rule.observe for approval in (*rule.approvals, *rule.grant)):
         needed[approval.group] = max(approval.count, needed.get(approval.group, 0))
     for group, count in sorted(needed.items()):
         members = sum(group in user.groups for user in configuration.users)
         if members < count:
             asked = f"{count} of the group {group!r}{' (default packs ask it)' if group == APPROVERS else ''}"
             having = f"{members or 'no'} {'user is' if members == 1 else 'users are'} in it"
-            yield f"{asked} may be asked for approval, but {having}: such statements time out and are refused"
+            yield f"{asked} may be asked for approval, but {having}: nobody can give it, so what needs it stays refused"

@@ -19,6 +19,7 @@ from blastwall.control.masks import masking_of
 from blastwall.control.policy_explain import classified
 from blastwall.control.policy_subject import LOOPBACK, Unknown, Who, read_effect, subject_of
 from blastwall.gate.ports import Masking, Subject
+from blastwall.model.effects import Action
 from blastwall.model.principal import PrincipalKind
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Stage, Statement
@@ -62,6 +63,7 @@ class Case(Strict):
     stage: Stage = Stage.EXECUTE
     source: IPv4Address | IPv6Address = LOOPBACK
     plane: Literal["data", "control"] = "data"
+    grants: list[Action] = Field(default_factory=list)
     expect: Decision
     policies: list[NonEmpty] | None = None
     reason: NonEmpty | None = None
@@ -178,6 +180,7 @@ def _subject(configuration: Configuration, kinds: Mapping[str, ProtocolKind], ca
         database=case.database,
         source=case.source,
         plane=case.plane,
+        granted=case.grants,
     )
 
 

@@ -119,11 +119,21 @@ def _changes(
         return [_asks(rule) for rule in rules if rule.approvals]
     if rules:
         return [_opens(rule) for rule in rules]
+    if judgement.shut:
+        return [_granted(policies.rules[identity]) for identity in judgement.shut]
     return _permits(policies, subject, statement, effect)
 
 
 def _asks(rule: Rule) -> str:
     return f"{rule.source.place()}: {rule.id} asks for approval by {approvers(rule.approvals)}; {_exempting(rule)}"
+
+
+def _granted(rule: Rule) -> str:
+    longest = "" if rule.grant_max is None else f" and lasts {rule.grant_max / 60:g} minutes at most"
+    return (
+        f"{rule.source.place()}: {rule.id} permits it with an open grant, which needs approval by "
+        f"{approvers(rule.grant)}{longest}"
+    )
 
 
 def _opens(rule: Rule) -> str:

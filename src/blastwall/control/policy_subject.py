@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -11,6 +11,7 @@ from blastwall.config.resources import resources
 from blastwall.config.wording import did_you_mean
 from blastwall.gate.ports import IPAddress, Subject
 from blastwall.model.effects import Action, Effect, Object
+from blastwall.model.grant import OpenGrant
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Resource
 from blastwall.protocols.contract import ProtocolKind
@@ -40,8 +41,9 @@ def subject_of(
     database: str | None = None,
     source: IPAddress = LOOPBACK,
     plane: str = "data",
+    granted: Sequence[Action] = (),
 ) -> Subject:
-    """Return the subject of a question.
+    """Return the subject of a question; `granted` are the actions of a grant that is open, with every approval.
 
     Raises:
         Unknown: the principal, resource or database is not configured.
@@ -49,7 +51,30 @@ def subject_of(
     known = resources(configuration, kinds)
     if resource not in known:
         raise Unknown(f"no resource is named {resource!r}{did_you_mean(resource, known)}")
-    return Subject(_principal(configuration, who), known[resource], _database(known[resource], database), source, plane)
+    return Subject(
+        principal_of(configuration, who),
+        known[resource],
+        _database(known[resource], database),
+        source,
+        plane,
+        (OpenGrant("asked", frozenset(granted), None, 0, float("inf")),) if granted else (),
+    )
+
+
+def actions(names: Iterable[str]) -> list[Action]:
+    """Read the names of actions.
+
+    Raises:
+        Unknown: there is no such action.
+    """
+    return [_action(name) for name in names]
+
+
+def _action(name: str) -> Action:
+    try:
+        return Action(name)
+    except ValueError:
+        raise Unknown(f"no action is named {name!r}{did_you_mean(name, [one.value for one in Action])}") from None
 
 
 def read_effect(parts: Sequence[str], database: str) -> Effect:
@@ -60,12 +85,7 @@ def read_effect(parts: Sequence[str], database: str) -> Effect:
     """
     if not 1 <= len(parts) <= 3:
         raise Unknown("an effect is [ACTION], [ACTION, SCHEMA.NAME] or [ACTION, SCHEMA.NAME, KIND]")
-    try:
-        action = Action(parts[0])
-    except ValueError:
-        raise Unknown(
-            f"no action is named {parts[0]!r}{did_you_mean(parts[0], [one.value for one in Action])}"
-        ) from None
+    action = _action(parts[0])
     below = tuple(parts[1].split(".")) if len(parts) > 1 else ()
     if "" in below or len(below) > 2:
         raise Unknown(f"{parts[1]!r} is not SCHEMA.NAME or SCHEMA")
@@ -83,7 +103,12 @@ def _database(resource: Resource, database: str | None) -> str:
     return database
 
 
-def _principal(configuration: Configuration, who: Who) -> Principal:
+def principal_of(configuration: Configuration, who: Who) -> Principal:
+    """Return a configured agent or user, with the claims that its `match` fixes.
+
+    Raises:
+        Unknown: none is configured by this name.
+    """
     people: Sequence[Agent | User] = configuration.agents if who.kind is PrincipalKind.AGENT else configuration.users
     found = next((one for one in people if one.name == who.name), None)
     if found is None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Effect
 from blastwall.model.events import Event, StatementAsked
+from blastwall.model.grant import OpenGrant
 from blastwall.model.masks import MaskRules
 from blastwall.model.principal import Principal
 from blastwall.model.resource import Resource
@@ -78,13 +79,14 @@ class Identity(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Everything that a ruling depends on besides the statement."""
+    """Everything that a ruling depends on besides the statement; `granted` are the principal's grants that are open."""
 
     principal: Principal
     resource: Resource
     database: str
     source: IPAddress
     plane: str = "data"
+    granted: tuple[OpenGrant, ...] = ()
 
 
 class Policy(Protocol):

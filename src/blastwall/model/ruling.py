@@ -55,7 +55,9 @@ class Ruling:
     """The most restrictive answer over a statement's effects.
 
     `policies` are the ids that decided; `version` names the policy set (a digest); `reason` is said to the client and
-    names no policy's text. `retry` is set where a quota refused what policy may allow a little later.
+    names no policy's text. `retry` is set where a quota refused what policy may allow a little later. `grants` are the
+    ids of the open grants without which this would be a Deny; `grantable` are the actions, by name, for which a grant
+    would mend a Deny.
     """
 
     decision: Decision
@@ -65,3 +67,5 @@ class Ruling:
     obligations: Obligations = NONE
     observed: tuple[Observation, ...] = ()
     retry: bool = False
+    grants: tuple[str, ...] = ()
+    grantable: tuple[str, ...] = ()

@@ -51,10 +51,11 @@ def _named(rule: Rule, known: Known) -> Iterator[str]:
         problem = name_problem(str(uid.type), uid.id, known)
         if problem:
             yield rule.problem(problem, re.escape(f'"{uid.id}"'))
-    for approval in rule.approvals:
+    asked = [("@approval", approval) for approval in rule.approvals] + [("@grant", approval) for approval in rule.grant]
+    for name, approval in asked:
         if approval.group not in known.all_groups:
             problem = f"no agent or user has the group {approval.group!r}"
-            yield rule.problem(f"@approval: {problem}{did_you_mean(approval.group, known.all_groups)}", "@approval")
+            yield rule.problem(f"{name}: {problem}{did_you_mean(approval.group, known.all_groups)}", rf"{name}\b")
 
 
 def _plane(rule: Rule, _known: Known) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from blastwall.gate.ports import Subject
 from blastwall.model.effects import Action, Effect, Object
+from blastwall.model.grant import OpenGrant
 from blastwall.model.ruling import NONE, Decision, Observation, Ruling
 from blastwall.model.statement import Statement
 from blastwall.policy import wording
@@ -18,6 +19,8 @@ from blastwall.policy.rules import Rule
 
 MAX_EFFECTS = 512
 """A statement with more effects is refused: judging them would stall the other sessions for 50 ms and more."""
+
+Granted = tuple[OpenGrant, ...]
 
 _log = logging.getLogger("blastwall.policy")
 
@@ -81,7 +84,7 @@ class PolicySet:
             Undecidable, ValueError: Cedar could not be asked.
         """
         effects = list(dict.fromkeys(statement.effects))
-        return self._judge(self._asker(subject), statement, effects)
+        return self._judge(self._asker(subject), statement, effects, subject.granted)
 
     def _rule(self, subject: Subject, statement: Statement) -> Ruling:
         refusal = _refusal(statement)
@@ -97,44 +100,53 @@ class PolicySet:
             statement.in_transaction,
             statement.stage,
             statement.database,
+            subject.granted,
         )
         remembered = self._rulings.get(key)
         if remembered is None:
-            remembered = self._decide(asker, statement)
+            remembered = self._decide(asker, statement, subject.granted)
             self._rulings.put(key, remembered, _weight(statement))
         return self._told(remembered, subject, statement)
 
-    def _decide(self, asker: Asker, statement: Statement) -> _Remembered:
-        judged = self._judge(asker, statement, list(dict.fromkeys(statement.effects)))
+    def _decide(self, asker: Asker, statement: Statement, granted: Granted) -> _Remembered:
+        judged = self._judge(asker, statement, list(dict.fromkeys(statement.effects)), granted)
         whole = most_restrictive([one.judgement for one in judged])
-        first = next(one for one in judged if one.judgement.decision is whole.decision)
+        deciding = [one for one in judged if one.judgement.decision is whole.decision]
+        first = next(one for one in deciding if whole.shut or not one.judgement.shut)
         ruling = Ruling(
             whole.decision,
             policies=whole.policies,
             version=self.version,
             obligations=NONE if whole.decision is Decision.DENY else whole.obligations,
-            observed=self._observations(judged),
+            observed=self._observations(judged, granted),
+            grants=() if whole.decision is Decision.DENY else whole.grants,
+            grantable=tuple(sorted({one.effect.action.value for one in deciding})) if whole.shut else (),
         )
         return _Remembered(
             ruling, replace(first.judgement, approvals=whole.approvals, erring=whole.erring), first.effect
         )
 
-    def _judge(self, asker: Asker, statement: Statement, effects: Sequence[Effect]) -> list[EffectJudgement]:
+    def _judge(
+        self, asker: Asker, statement: Statement, effects: Sequence[Effect], granted: Granted
+    ) -> list[EffectJudgement]:
         enforced = asker.ask(self._enforced, statement, effects)
         nothing = [Satisfied(frozenset())] * len(effects)
         observed = asker.ask(self._observed, statement, effects) if self._observed is not None else nothing
         return [
-            EffectJudgement(effect, by_force, by_watch, judge(by_force, self.rules))
+            EffectJudgement(effect, by_force, by_watch, judge(by_force, self.rules, effect.action, granted))
             for effect, by_force, by_watch in zip(effects, enforced, observed, strict=True)
         ]
 
-    def _observations(self, judged: Sequence[EffectJudgement]) -> tuple[Observation, ...]:
+    def _observations(self, judged: Sequence[EffectJudgement], granted: Granted) -> tuple[Observation, ...]:
         """Return, for each observed policy that applies, the decision that it would have led to if in force."""
         applying = sorted({identity for one in judged for identity in one.observed.ids | one.observed.erring})
-        return tuple(Observation(identity, self._would_be(judged, identity)) for identity in applying)
+        return tuple(Observation(identity, self._would_be(judged, identity, granted)) for identity in applying)
 
-    def _would_be(self, judged: Sequence[EffectJudgement], identity: str) -> Decision:
-        judgements = [judge(with_observed(one.satisfied, one.observed, identity), self.rules) for one in judged]
+    def _would_be(self, judged: Sequence[EffectJudgement], identity: str, granted: Granted) -> Decision:
+        judgements = [
+            judge(with_observed(one.satisfied, one.observed, identity), self.rules, one.effect.action, granted)
+            for one in judged
+        ]
         return most_restrictive(judgements).decision
 
     def _told(self, remembered: _Remembered, subject: Subject, statement: Statement) -> Ruling:

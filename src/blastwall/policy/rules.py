@@ -16,6 +16,8 @@ from blastwall.policy.source import PolicyText
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _APPROVAL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,62})(?::([1-9][0-9]?))?")
+_GRANT_MAX = re.compile(r"([1-9][0-9]{0,3})(m|h|d)")
+_SECONDS = {"m": 60, "h": 3600, "d": 86400}
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}")
 _DEEPENING = re.compile(r'//[^\n]*|"(?:\\.|[^"\\])*"?|([(\[{.+*!<>=-]|&&|\|\||\bif\b)', re.DOTALL)
 _MOST_DEEPENING = 500
@@ -35,8 +37,9 @@ class Rule:
     """A policy in use.
 
     `tree` is Cedar's own, re-keyed by `id`. `approvals` turn a permit into "subject to approval" and a forbid into
-    "forbidden unless approved". The limits bound the rows that a statement may show or change. `pack` names the
-    default pack that it came from.
+    "forbidden unless approved". `grant` says who opens a permit that counts only with an open grant (empty: it always
+    counts), `grant_max` for how many seconds at most. The limits bound the rows that a statement may show or change.
+    `pack` names the default pack that it came from.
     """
 
     id: str
@@ -44,6 +47,8 @@ class Rule:
     tree: pst.Template
     reason: str = ""
     approvals: tuple[Approval, ...] = ()
+    grant: tuple[Approval, ...] = ()
+    grant_max: float | None = None
     limit_rows: int | None = None
     limit_affected: int | None = None
     observe: bool = False
@@ -76,12 +81,27 @@ def read_rule(source: PolicyText, pack: str = "") -> Rule:
     rule = Rule(identity, source, replace(tree, id=identity), pack=pack)
     for name, value in tree.annotations.items():
         rule = _READERS[name](rule, value)
-    if rule.reason and not rule.forbids and not rule.approvals:
+    if rule.reason and not (rule.forbids or rule.approvals or rule.grant):
         raise Unfit(
             rule.problem("@reason is told when a statement is refused or held; a plain permit does neither", "@reason")
         )
     _check_limits(rule)
+    _check_grant(rule)
     return rule
+
+
+def _check_grant(rule: Rule) -> None:
+    """A grant must be able to take effect: on what permits, in force."""
+    if not rule.grant:
+        if rule.grant_max is not None:
+            raise Unfit(
+                rule.problem('@grant_max bounds a grant, and there is none: add @grant("GROUP:COUNT")', "@grant_max")
+            )
+        return
+    if rule.forbids:
+        raise Unfit(rule.problem("@grant opens a permit, and this policy forbids; put it on a permit", r"@grant\b"))
+    if rule.observe:
+        raise Unfit(rule.problem('@grant is not observed, only enforced; remove it or @mode("observe")', r"@grant\b"))
 
 
 def _check_limits(rule: Rule) -> None:
@@ -95,7 +115,7 @@ def _check_limits(rule: Rule) -> None:
                 rule.problem(f"{name} limits what is permitted, and this policy forbids; put it on a permit", name)
             )
     if rule.limit_affected is not None:
-        uncounted = sorted(_actions(rule.tree.action) - _COUNTED)
+        uncounted = sorted(actions_of(rule.tree.action) - _COUNTED)
         if uncounted:
             raise Unfit(
                 rule.problem(
@@ -106,7 +126,8 @@ def _check_limits(rule: Rule) -> None:
             )
 
 
-def _actions(constraint: pst.ActionConstraint) -> frozenset[str]:
+def actions_of(constraint: pst.ActionConstraint) -> frozenset[str]:
+    """Return the names of the actions that a policy's head means."""
     match constraint:
         case pst.ActionEq(entity):
             return frozenset({entity.id})
@@ -154,18 +175,29 @@ def _read_reason(rule: Rule, value: str) -> Rule:
 
 
 def _read_approval(rule: Rule, value: str) -> Rule:
-    return replace(rule, approvals=tuple(_approvals(rule, value)))
+    return replace(rule, approvals=tuple(_approvals(rule, "@approval", value)))
 
 
-def _approvals(rule: Rule, value: str) -> Iterator[Approval]:
+def _read_grant(rule: Rule, value: str) -> Rule:
+    return replace(rule, grant=tuple(_approvals(rule, "@grant", value)))
+
+
+def _read_grant_max(rule: Rule, value: str) -> Rule:
+    match = _GRANT_MAX.fullmatch(value)
+    if match is None:
+        raise Unfit(rule.problem(f'@grant_max({value!r}) expects minutes, hours or days, such as "4h"', "@grant_max"))
+    return replace(rule, grant_max=float(match[1]) * _SECONDS[match[2]])
+
+
+def _approvals(rule: Rule, name: str, value: str) -> Iterator[Approval]:
     seen: set[str] = set()
     for part in value.split(","):
         match = _APPROVAL.fullmatch(part.strip())
         if match is None:
-            problem = f'@approval({value!r}) expects GROUP:COUNT, such as "dba:1" or "dba:2, security:1"'
-            raise Unfit(rule.problem(problem, "@approval"))
+            problem = f'{name}({value!r}) expects GROUP:COUNT, such as "dba:1" or "dba:2, security:1"'
+            raise Unfit(rule.problem(problem, rf"{name}\b"))
         if match[1] in seen:
-            raise Unfit(rule.problem(f"@approval({value!r}) names the group {match[1]!r} twice", "@approval"))
+            raise Unfit(rule.problem(f"{name}({value!r}) names the group {match[1]!r} twice", rf"{name}\b"))
         seen.add(match[1])
         yield Approval(match[1], int(match[2] or 1))
 
@@ -202,6 +234,8 @@ _READERS: Mapping[str, Callable[[Rule, str], Rule]] = {
     "id": _keep,
     "reason": _read_reason,
     "approval": _read_approval,
+    "grant": _read_grant,
+    "grant_max": _read_grant_max,
     "mode": _read_mode,
     "limit_rows": _read_limit_rows,
     "limit_affected": _read_limit_affected,

@@ -23,6 +23,8 @@ def denial(judgement: Judgement, effect: Effect, statement: Statement, resource:
     if judgement.erring:
         return UNDECIDABLE
     text = _reason(judgement.policies, rules) or f"policy does not permit {_what(effect, statement, resource)}"
+    if judgement.shut:
+        return _reason(judgement.shut, rules) or f"{text} without a grant"
     unclear = effect.action is Action.UNCLASSIFIED and statement.doubt
     return f"{text}: {_clean(statement.doubt)}" if unclear else text
 

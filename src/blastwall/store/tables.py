@@ -55,6 +55,7 @@ containments = Table(
     Column("ends", Float, nullable=True, comment="when nothing is left that it could act on"),
     Column("lifted", Float, nullable=True),
     Column("lifted_by", String(128), nullable=True),
+    Column("lift_reason", Text, nullable=True),
     Index("ix_containments_lifted", "lifted", "ends"),
 )
 
