@@ -13,6 +13,7 @@ from blastwall.gate.ports import Hold, Identified, IPAddress, LiveSession, Recor
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.events import Event
+from blastwall.model.grant import OpenGrant
 from blastwall.model.masks import NO_MASKS, MaskRules
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
@@ -188,6 +189,24 @@ class FakeContainment:
         self.live.pop(session, None)
 
 
+@dataclass
+class FakeGrants:
+    """Everybody's grants: those in `held` that have not ended."""
+
+    now: Callable[[], float]
+    held: tuple[OpenGrant, ...] = ()
+    uses: list[str] = field(default_factory=list)
+
+    def open(self, subject: Subject) -> tuple[OpenGrant, ...]:
+        return tuple(each for each in self.held if each.ends > self.now())
+
+    def used(self, grants: tuple[str, ...]) -> None:
+        self.uses += grants
+
+    def remedy(self, subject: Subject, actions: tuple[str, ...]) -> str:
+        return f"ask for {', '.join(actions)} at https://gateway"
+
+
 class FakeRecord:
     def __init__(self, recorder: FakeRecorder) -> None:
         self._recorder = recorder
@@ -288,9 +307,9 @@ class FakeMeter:
 class World:
     """A gate with all its ports faked, and clocks that the test moves: `jump` is by how much the wall clock was set."""
 
-    def __init__(self, hold: HoldTimes | None = None) -> None:
+    def __init__(self, hold: HoldTimes | None = None, policy: FakePolicy | None = None) -> None:
         self.identity = FakeIdentity()
-        self.policy = FakePolicy({"delete": DENY, "hold": HOLD})
+        self.policy = policy or FakePolicy({"delete": DENY, "hold": HOLD})
         self.vault = FakeVault()
         self.approvals = FakeApprovals()
         self.masking = FakeMasking()
@@ -298,6 +317,7 @@ class World:
         self.recorder = FakeRecorder()
         self.budgets = FakeBudgets()
         self.meter = FakeMeter()
+        self.grants = FakeGrants(lambda: self.now)
         self.now = 1000.0
         self.jump = 0.0
         self.gate = Gate(
@@ -314,6 +334,7 @@ class World:
             steady=lambda: self.now,
             binding_key=b"k" * 32,
             meter=self.meter,
+            grants=self.grants,
         )
 
     def open(self, session: str = "s1", resource: Resource | None = None) -> Conversation:

@@ -9,11 +9,13 @@ import structlog
 
 from blastwall.clocks import steady
 from blastwall.gate.faults import described
+from blastwall.gate.granted import NoGrants
 from blastwall.gate.journal import Journal, Unrecorded
 from blastwall.gate.ports import (
     Approvals,
     Budgets,
     Containment,
+    Grants,
     Identity,
     IPAddress,
     Masking,
@@ -50,6 +52,7 @@ class Gate:
         clock: the time, in epoch seconds.
         steady: a clock that never jumps.
         binding_key: keys the hash that an approval is bound by; at least 32 bytes.
+        grants: who is granted what just in time; where left out, nobody anything.
         meter: where everything is counted.
         counts: how many sessions each principal has, over the processes of the node; this one's where left out.
         later: calls back after some seconds; the running loop's `call_later` where left out.
@@ -72,6 +75,7 @@ class Gate:
         steady: Callable[[], float] = steady,
         binding_key: bytes,
         meter: Meter,
+        grants: Grants | None = None,
         counts: Counts | None = None,
         later: Scheduler | None = None,
         watcher: Watcher | None = None,
@@ -86,6 +90,7 @@ class Gate:
             masking=masking,
             budgets=budgets,
             containment=containment,
+            grants=grants if grants is not None else NoGrants(),
             hold=hold,
             clock=clock,
             steady=steady,
@@ -145,11 +150,18 @@ class Gate:
 
     def policy_changed(self) -> None:
         """Have every session ask again for what was allowed and not yet executed."""
+        self._tell_all(SessionGate.reconsider)
+
+    def grants_changed(self) -> None:
+        """A grant was opened or has ended: end what rested on it, have every session of its principal ask again."""
+        self._tell_all(SessionGate.grants_changed)
+
+    def _tell_all(self, told: Callable[[SessionGate], None]) -> None:
         self._shared.generation += 1
         for gate in tuple(self._open.values()):
             try:
-                gate.reconsider()
-            except Exception as fault:  # noqa: BLE001 - one session that fails must not keep the others on the old policy
+                told(gate)
+            except Exception as fault:  # noqa: BLE001 - one session that fails must not keep the others as they were
                 _log.error("session_not_reconsidered", session=gate.session, fault=described(fault))
 
     def _forget(self, session: str) -> None:

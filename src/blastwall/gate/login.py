@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blastwall.gate import wording
+from blastwall.gate.granted import Granted, remedied
 from blastwall.gate.journal import Journal
 from blastwall.gate.ports import CredentialUnavailable, Identified, Refusal, Subject
 from blastwall.gate.shared import Facts, Shared
@@ -36,6 +37,7 @@ class Admitted:
     """A login that stands. `deadline` is when the session must end, by the steady clock; `over` is heard then."""
 
     subject: Subject
+    granted: Granted
     identified: Identified
     credential: Credential
     label: str
@@ -93,7 +95,10 @@ async def log_in(shared: Shared, facts: Facts, journal: Journal, slot: SlotHolde
     credential = await _credential(shared, subject)
     if deadline is not None and shared.steady() >= deadline:
         raise Refused("the proof ended during the login", over, identified.principal.name)
-    return Admitted(subject, identified, credential, _label(identified.principal, facts.session), deadline, over)
+    granted = Granted(shared, subject)
+    return Admitted(
+        subject, granted, identified, credential, _label(identified.principal, facts.session), deadline, over
+    )
 
 
 def record_of(admitted: Admitted, ruling: Ruling, now: float) -> LoginAdmitted:
@@ -138,8 +143,10 @@ def rule_connect(shared: Shared, subject: Subject) -> Ruling:
     Raises:
         Refused: policy denies it, or holds it.
     """
-    ruling = shared.policy.rule_connect(subject)
+    subject = replace(subject, granted=shared.grants.open(subject))
+    ruling = remedied(shared, subject, shared.policy.rule_connect(subject))
     if ruling.decision is Decision.ALLOW:
+        shared.grants.used(ruling.grants)
         return ruling
     told = wording.login_held(ruling) if ruling.decision is Decision.HOLD else wording.denied(ruling)
     raise Refused(f"policy ({', '.join(ruling.policies) or 'no permit'}): {told}", told, subject.principal.name)

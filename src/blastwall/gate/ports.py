@@ -103,6 +103,22 @@ class Policy(Protocol):
         """Judge the effect ("connect", the database), as at login."""
 
 
+# ── grants ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Grants(Protocol):
+    """Just-in-time access. Everything reads memory only; the gate is told when something opens or ends."""
+
+    def open(self, subject: Subject) -> tuple[OpenGrant, ...]:
+        """The grants of the subject's principal on its resource that are open at this instant."""
+
+    def used(self, grants: tuple[str, ...]) -> None:
+        """Note that something was allowed by these grants."""
+
+    def remedy(self, subject: Subject, actions: tuple[str, ...]) -> str:
+        """What a client reads of how to ask for a grant of these actions."""
+
+
 # ── approvals ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

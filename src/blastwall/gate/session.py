@@ -12,6 +12,7 @@ import structlog
 
 from blastwall.gate import wording
 from blastwall.gate.faults import described
+from blastwall.gate.granted import Granted
 from blastwall.gate.journal import Journal
 from blastwall.gate.login import Admitted, Refused, SlotHolder, check_containment, log_in, record_of, rule_connect
 from blastwall.gate.ports import LiveSession, RecordingFailed, ResourceMeter
@@ -69,6 +70,7 @@ class SessionGate:
         self._login_number: int | None = None
         self._admitted: Admitted | None = None
         self._statements: Statements | None = None
+        self._granted: Granted | None = None
         self._timer: Timer | None = None
         self._contained = False
         self._closed = False
@@ -180,6 +182,8 @@ class SessionGate:
         )
         check_containment(self._shared, admitted.subject)
         ruling = rule_connect(self._shared, admitted.subject)
+        self._granted = admitted.granted
+        self._granted.login = ruling.grants
         await self._journal.written([record_of(admitted, ruling, self._shared.clock())])
         self._admitted = admitted
         self._statements = Statements(self._shared, self._facts, self._journal, self._meter, admitted)
@@ -251,6 +255,16 @@ class SessionGate:
         """Policy changed."""
         if self._facts.reconsider is not None and not self._closed:
             self._facts.reconsider()
+
+    def grants_changed(self) -> None:
+        """Grants were opened or have ended, of whomever: what rested on an ended one ends."""
+        granted = self._granted
+        if granted is None or self._closed:
+            return
+        if granted.outlived() or not granted.may_stay():
+            self._facts.end(wording.GRANT_OVER)
+        elif granted.changed():
+            self.reconsider()
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

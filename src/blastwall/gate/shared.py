@@ -6,7 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from blastwall.gate.ports import Approvals, Budgets, Containment, Identity, IPAddress, Masking, Policy, Vault, Watcher
+from blastwall.gate.ports import (
+    Approvals,
+    Budgets,
+    Containment,
+    Grants,
+    Identity,
+    IPAddress,
+    Masking,
+    Policy,
+    Vault,
+    Watcher,
+)
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Resource
 from blastwall.workers import Counts
@@ -61,7 +72,7 @@ class Shared:
 
     `clock` says when something was, in epoch seconds, for records; `steady` measures how long something may last.
 
-    `generation` counts the changes of policies and masking rules: an answer stands within one.
+    `generation` counts the changes of policies, masking rules and open grants: an answer stands within one.
     """
 
     identity: Identity
@@ -71,6 +82,7 @@ class Shared:
     masking: Masking
     budgets: Budgets
     containment: Containment
+    grants: Grants
     hold: HoldTimes
     clock: Callable[[], float]
     steady: Callable[[], float]

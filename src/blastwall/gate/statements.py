@@ -18,6 +18,7 @@ import structlog
 from blastwall.gate import wording
 from blastwall.gate.binding import bind
 from blastwall.gate.faults import described
+from blastwall.gate.granted import remedied
 from blastwall.gate.holds import APPROVED, CONTAINED, WITHDRAWN, Outcome, after_approval, wait
 from blastwall.gate.journal import Journal
 from blastwall.gate.login import Admitted
@@ -105,6 +106,7 @@ class Statements:
         self._journal = journal
         self._meter = meter
         self._subject = admitted.subject
+        self._granted = admitted.granted
         self._deadline = admitted.deadline
         self._over = admitted.over
         self._purse = shared.budgets.purse(admitted.subject.principal, facts.resource)
@@ -136,7 +138,7 @@ class Statements:
             ruling = replace(ruling, decision=Decision.ALLOW, reason="prepared only; execution waits for approval")
         elif ruling.decision is Decision.DENY and not ruling.retry and self._shared.watcher is not None:
             self._shared.watcher.denied(self._subject, self._facts.session, asked, ruling)
-        stands = ruling.obligations == NONE and not statement.doubt
+        stands = ruling.obligations == NONE and not statement.doubt and not ruling.grants
         self._answer(question, ruling, [asked, StatementRuled(now, number, ruling)], stands=stands)
 
     def repeat(self, number: int, repeat: Repeat, reply: Reply) -> None:
@@ -185,16 +187,19 @@ class Statements:
         return cut
 
     def _rule(self, statement: Statement) -> Ruling:
-        shared, subject = self._shared, self._subject
+        shared, subject = self._shared, self._granted.subject()
         cut = self._cut()
         if cut is not None:
             return Ruling(Decision.DENY, cut, version=shared.policy.version)
-        return shared.policy.rule(subject, shared.masking.judged(subject.principal, self._facts.resource, statement))
+        judged = shared.masking.judged(subject.principal, self._facts.resource, statement)
+        return remedied(shared, subject, shared.policy.rule(subject, judged))
 
     def _answer(self, question: _Question, ruling: Ruling, events: list[Event], *, stands: bool = False) -> None:
         """Record what was ruled; once that is durable, answer. An answer that `stands` is good for its like."""
         answer: Answer
         if ruling.decision is Decision.ALLOW:
+            if ruling.grants:
+                self._granted.use(question.number, ruling.grants, runs=question.statement.stage is Stage.EXECUTE)
             mask = self._shared.masking.rules(self._subject.principal, self._facts.resource)
             record = self._record()
             if stands and record is None:
@@ -299,6 +304,7 @@ class Statements:
 
     def withdraw(self, number: int, *, contained: bool) -> None:
         """The client cancelled or left, or was cut off (`contained`): no answer is given any more."""
+        self._granted.ran(number)
         if self._waiting.pop(number, None) is None and self._running.pop(number, None) is None:
             return
         self._note(self._withdrawal(number, CONTAINED if contained else WITHDRAWN))
@@ -321,6 +327,7 @@ class Statements:
         now = self._shared.clock()
         self._spend(Streamed(finished.number, finished.rows, finished.bytes, sum(finished.masked.values())), finished)
         seconds = max(0.0, now - self._running.pop(finished.number, now))
+        self._granted.ran(finished.number)
         self._meter.finished(seconds, finished.masked)
         event = StatementFinished(
             at=now,
@@ -362,6 +369,7 @@ class Statements:
     def refused(self, refused: Refused) -> None:
         """The session refused a statement that was allowed."""
         self._running.pop(refused.number, None)
+        self._granted.ran(refused.number)
         self._note([StatementRefused(self._shared.clock(), refused.number, refused.reason)])
 
     def close(self, contained: bool) -> None:

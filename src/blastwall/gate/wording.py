@@ -23,6 +23,7 @@ NO_CREDENTIAL = "the gateway has no credential for this resource now; its operat
 UNDECIDED = "approval could not be asked for; try again, or tell the gateway's operator"
 CHANGED = "policy changed while the statement waited for approval; send it again to have it approved anew"
 SESSION_OVER = "the session has reached the end of its permitted time; log in again"
+GRANT_OVER = "the grant that this session rested on has ended; ask for another one"
 PASS_OVER = "the session's pass has ended; log in with a new one"
 
 _LOOKS_SECRET = re.compile(r"eyJ[\w-]{5,}\.[\w-]+|\bbwp_\w+")
