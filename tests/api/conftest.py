@@ -23,6 +23,7 @@ from blastwall.api import create_app, serve
 from blastwall.config.model import PassSettings
 from blastwall.containment import StoredContainment
 from blastwall.control.control import Control, build_control
+from blastwall.gate.granted import NoGrants
 from blastwall.gate.ports import Subject
 from blastwall.identity import OidcIdentity
 from blastwall.model.ruling import Decision, Ruling
@@ -124,6 +125,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
             identity,
             policy=lambda: policy,
             containment=containment,
+            grants=NoGrants(),
             resources=lambda: {PG.name: PG, OTHER.name: OTHER},
             waiting_for=lambda: waiting_for,
             registry=registry,

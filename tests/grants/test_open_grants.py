@@ -52,7 +52,7 @@ class Node:
         self.table = GrantTable(store)
         self.now, self.steady = 1000.0, 50.0
         self.changes = 0
-        self.grants = StoredGrants(self.table, lambda: "https://gw:8443", lambda: self.now, lambda: self.steady)
+        self.grants = StoredGrants(self.table, "https://gw:8443", lambda: self.now, lambda: self.steady)
 
     def changed(self) -> None:
         self.changes += 1

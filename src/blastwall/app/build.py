@@ -28,6 +28,7 @@ from blastwall.control.roles import roles_of
 from blastwall.control.status import Inside
 from blastwall.gate import Gate, HoldTimes
 from blastwall.gate.shared import counted
+from blastwall.grants import StoredGrants
 from blastwall.identity import OidcIdentity
 from blastwall.masking.configured import ConfiguredMasking
 from blastwall.model.principal import PrincipalKind
@@ -40,6 +41,7 @@ from blastwall.relay import Metrics, Relay, RelayLimits, Served, WarmLimits
 from blastwall.store import Store, open_store
 from blastwall.store.changes import ChangeTable
 from blastwall.store.containments import ContainmentTable
+from blastwall.store.grants import GrantTable
 from blastwall.store.passes import PassTable
 from blastwall.store.spending import SpendingTable
 from blastwall.workers import Member
@@ -55,6 +57,7 @@ class Parts:
     store: Store
     changes: Changes
     containment: StoredContainment
+    grants: StoredGrants
     identity: OidcIdentity
     policies: Policies
     masking: ConfiguredMasking
@@ -94,6 +97,7 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     certificate = certificate_of(configuration)
     notifier = Notifier(configuration, store, metrics.registry)
     await notifier.start(stack, member)
+    grants = StoredGrants(GrantTable(store), configuration.control.url)
     gate = Gate(
         identity,
         policies,
@@ -107,9 +111,12 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
         clock=time.time,
         binding_key=secrets.token_bytes(_BINDING_KEY_BYTES),
         meter=metrics,
+        grants=grants,
         counts=member.counts,
         watcher=notifier.telling,
     )
+    await grants.start(gate.grants_changed)
+    stack.push_async_callback(grants.stop)
     limits = RelayLimits.of(configuration.limits)
     relay = Relay(gate, vault, metrics, certificate.listeners, limits, member)
     return Parts(
@@ -117,6 +124,7 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
         store,
         changes,
         containment,
+        grants,
         identity,
         policies,
         masking,
@@ -247,6 +255,7 @@ def control_of(
         parts.identity,
         policy=lambda: parts.policies,
         containment=parts.containment,
+        grants=parts.grants,
         resources=lambda: plan().resources,
         waiting_for=waiting_for,
         registry=parts.metrics.registry,

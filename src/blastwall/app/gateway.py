@@ -139,6 +139,7 @@ class Gateway:
         parts.vault.replace(configuration.resources)
         bound(parts.budgets, configuration)
         parts.notifier.reconfigure(configuration)
+        parts.grants.reached_at(configuration.control.url)
         parts.gate.set_hold(hold_times(configuration.hold))
         parts.gate.policy_changed()
         set_up(configuration.log)

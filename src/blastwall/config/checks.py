@@ -163,15 +163,18 @@ def _groups_named(configuration: Configuration) -> Iterator[tuple[Path, str]]:
 
 
 def _role_groups(configuration: Configuration) -> Iterator[Finding]:
-    """Report groups with a role that no user has; what an agent has gives it none."""
+    """Report groups of people that no user has: an agent in one may do nothing by it."""
     groups = frozenset(group for user in configuration.users for group in user.groups)
-    for role, named in configuration.control.roles:
-        for place, group in enumerate(named or ()):
-            if group not in groups:
-                yield (
-                    ("control", "roles", role, place),
-                    f"no user has the group {group!r}" + did_you_mean(group, groups),
-                )
+    named: list[tuple[Path, str]] = [
+        (("control", "roles", role, place), group)
+        for role, given in configuration.control.roles
+        for place, group in enumerate(given or ())
+    ]
+    if configuration.break_glass is not None:
+        named.append((("break_glass", "group"), configuration.break_glass.group))
+    for path, group in named:
+        if group not in groups:
+            yield path, f"no user has the group {group!r}" + did_you_mean(group, groups)
 
 
 def _credential_path(resource: ResourceSettings, position: int, number: int) -> Path:

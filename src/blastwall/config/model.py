@@ -24,6 +24,7 @@ from blastwall.config.azure import AzureIdentity, AzureSettings
 from blastwall.config.budgets import Budget
 from blastwall.config.control import Control
 from blastwall.config.credentials import CredentialSource, SecretSource
+from blastwall.config.grants import BreakGlass, GrantSettings
 from blastwall.config.notifications import Notification
 from blastwall.config.types import (
     Count,
@@ -428,6 +429,10 @@ class Configuration(Strict):
         default_factory=list, description="Where people are told of what happens."
     )
     hold: HoldSettings = Field(default_factory=HoldSettings, description="How long a held statement waits.")
+    grants: GrantSettings = Field(default_factory=GrantSettings, description="Just-in-time access.")
+    break_glass: BreakGlass | None = Field(
+        None, description="Access without approval, in an emergency; default: nobody may open any."
+    )
     passes: PassSettings = Field(default_factory=PassSettings, description="Passes.")
     limits: LimitSettings = Field(default_factory=LimitSettings, description="Bounds on connections, sizes and waits.")
     log: Logging = Field(default_factory=Logging, description="The gateway's own log.")

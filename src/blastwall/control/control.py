@@ -17,7 +17,7 @@ from blastwall.control.repeating import Repeating
 from blastwall.control.roles import Roles
 from blastwall.control.status import Inside, Status
 from blastwall.control.watching import Watching
-from blastwall.gate.ports import Containment, IPAddress, Policy, Refusal
+from blastwall.gate.ports import Containment, Grants, IPAddress, Policy, Refusal
 from blastwall.identity import OidcIdentity, Unavailable
 from blastwall.model.resource import Resource
 from blastwall.store import Store
@@ -72,6 +72,7 @@ def build_control(
     *,
     policy: Callable[[], Policy],
     containment: Containment,
+    grants: Grants,
     resources: Callable[[], Mapping[str, Resource]],
     waiting_for: Callable[[], Sequence[str]],
     registry: CollectorRegistry,
@@ -89,6 +90,7 @@ def build_control(
         identity: who is asking.
         policy: the policy in force.
         containment: who is cut off.
+        grants: who is granted what just in time.
         resources: the resources by name.
         waiting_for: what keeps the gateway from taking new sessions, empty when nothing does.
         registry: the metrics that are shown; this adds its own.
@@ -108,6 +110,7 @@ def build_control(
             identity,
             policy=policy,
             containment=containment,
+            grants=grants,
             resources=resources,
             failures=failures,
             registry=registry,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from blastwall.control.access import Access, Remote, UseCases, use_case
 from blastwall.control.failures import FailureLimit, TooManyFailures
-from blastwall.gate.ports import Containment, Policy, Refusal, Subject
+from blastwall.gate.ports import Containment, Grants, Policy, Refusal, Subject
 from blastwall.identity import Claimant, IssuedPass, OidcIdentity, Unavailable
 from blastwall.model.resource import Resource
 from blastwall.model.ruling import Decision
@@ -30,6 +31,7 @@ class Passing(UseCases):
         *,
         policy: Callable[[], Policy],
         containment: Containment,
+        grants: Grants,
         resources: Callable[[], Mapping[str, Resource]],
         failures: FailureLimit,
         registry: CollectorRegistry,
@@ -37,6 +39,7 @@ class Passing(UseCases):
         self._identity = identity
         self._policy = policy
         self._containment = containment
+        self._grants = grants
         self._resources = resources
         self._failures = failures
         exchanges = Counter(
@@ -90,13 +93,15 @@ class Passing(UseCases):
         return issued
 
     def _target(self, claimant: Claimant, name: str) -> Resource:
+        """Return a resource that the claimant may connect to, or ask to: its login then tells how."""
         resource = self._resources().get(name)
         if resource is None:
             raise NoSuchTarget(f"no resource is named {name!r}")
         policy = self._policy()
         for database in resource.databases or ("",):
             subject = Subject(claimant.principal, resource, database, claimant.source)
-            if policy.rule_connect(subject).decision is not Decision.DENY:
+            ruling = policy.rule_connect(replace(subject, granted=self._grants.open(subject)))
+            if ruling.decision is not Decision.DENY or ruling.grantable:
                 return resource
         raise NoSuchTarget(f"{claimant.principal.kind} {claimant.principal.name} may not connect to {name}")
 

@@ -12,6 +12,7 @@ cdef class SessionGate:
     cdef public object _login_number
     cdef public object _admitted
     cdef public object _statements
+    cdef public object _granted
     cdef public object _timer
     cdef public object _contained
     cdef public object _closed

@@ -7,6 +7,7 @@ cdef class Statements:
     cdef public object _journal
     cdef public object _meter
     cdef public object _subject
+    cdef public object _granted
     cdef public object _deadline
     cdef public object _over
     cdef public object _purse

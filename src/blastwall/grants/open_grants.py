@@ -61,7 +61,7 @@ class StoredGrants:
     def __init__(
         self,
         table: GrantTable,
-        public: Callable[[], str],
+        public: str,
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = clocks.steady,
     ) -> None:
@@ -78,6 +78,10 @@ class StoredGrants:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._changed: Callable[[], None] = lambda: None
+
+    def reached_at(self, public: str) -> None:
+        """Name another URL in refusals from now on."""
+        self._public = public
 
     async def start(self, changed: Callable[[], None]) -> None:
         """Read what is open, then keep reading; `changed` is called after something opened or ended.
@@ -120,7 +124,7 @@ class StoredGrants:
         resource = subject.resource.name
         return (
             f"ask for one with `blastwall grants ask {resource} {' '.join(actions)}` or at "
-            f"{self._public()}/#/grants/ask?resource={resource}&actions={','.join(actions)}"
+            f"{self._public}/#/grants/ask?resource={resource}&actions={','.join(actions)}"
         )
 
     # ── what is open ─────────────────────────────────────────────────────────────────────────────────────────────────
