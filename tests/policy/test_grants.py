@@ -166,7 +166,7 @@ AZURE_GROUP = 'ResourceGroup::"/subscriptions/0f/resourcegroups/shop"'
     [
         'principal == Agent::"shop-ci", action, resource == Resource::"pg-prod"',
         'principal is Agent, action, resource in Schema::"pg-prod/shop/public"',
-        'principal is Agent in Group::"ci", action in [Action::"delete"], resource is Object in Database::"pg-prod/shop"',
+        'principal is Agent in Group::"ci", action in [Action::"delete"], resource is Object in Resource::"pg-prod"',
         'principal in Agent::"shop-ci", action, resource in Object::"pg-prod/stock/public/orders"',
         f'principal, action, resource in {AZURE_GROUP}) when {{ context.plane == "data" }};//',
     ],
