@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -108,9 +110,33 @@ async def test_it_reaches_no_network(sandboxes: Sandboxes) -> None:
     assert str(await result(sandboxes, connect)) == "the process that read it failed (OSError)"
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="no limit keeps root from starting processes")
 async def test_it_starts_no_program(sandboxes: Sandboxes) -> None:
-    assert str(await result(sandboxes, start)) == "the process that read it failed (BlockingIOError)"
+    """No limit keeps root from starting processes, so as root this is tried as another user, who may read all files."""
+    refused = "the process that read it failed (BlockingIOError)"
+    if os.getuid() != 0:
+        assert str(await result(sandboxes, start)) == refused
+        return
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        pytest.skip("no limit keeps root from starting processes, and there is no setpriv to be another user")
+    user = ["--reuid=65534", "--regid=65534", "--clear-groups"]
+    reading_all = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    task = "import os, asyncio, tests.sandbox.test_sandboxes as it; print(os.getuid(), asyncio.run(it.tried()))"
+    process = await asyncio.create_subprocess_exec(
+        setpriv, *user, *reading_all, sys.executable, "-c", task,
+        cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await process.communicate()
+    assert said.decode().splitlines()[-1] == f"65534 {refused}"
+
+
+async def tried() -> str:
+    """What comes of starting a program, as whoever runs this."""
+    pool = Sandboxes(SandboxLimits(wall=30), size=1)
+    try:
+        return str(await result(pool, start))
+    finally:
+        await pool.close()
 
 
 async def test_what_it_prints_is_no_reply(sandboxes: Sandboxes) -> None:

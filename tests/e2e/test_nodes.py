@@ -1,0 +1,66 @@
+"""Two gateways that share a PostgreSQL state are one to an agent, however their clocks differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.e2e.conftest import POLICIES, SHOP, Shop, configuration
+from tests.e2e.opening import eventually, lets_in
+
+from blastwall.testing.gateway import Gateway
+from blastwall.testing.issuer import DevIssuer
+from blastwall.testing.postgres import PostgresServer
+
+MOST = 3
+
+
+@pytest.fixture
+def nodes(postgres_newest: PostgresServer, tmp_path: Path) -> Iterator[tuple[Shop, Shop]]:
+    """A shop with two gateways, and an agent that may have three sessions."""
+    server = postgres_newest
+    for database, tables in (("shop", SHOP), ("state", "")):
+        server.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+        server.create_database(database, tables)
+    agent = {"name": "shop-ci", "issuer": "ci", "match": {"repository_id": "42"}, "groups": ["ci"]}
+    with DevIssuer() as issuer, ExitStack() as stack:
+
+        def node(name: str) -> Shop:
+            settings = configuration(
+                server, issuer, node=name, masking=[], packs=["postgres"],
+                agents=[{**agent, "max_sessions": MOST}],
+                users=[{"name": "dora", "issuer": "ci", "match": {"oid": "d0"}, "groups": ["dba"]}],
+                state=f"postgresql://postgres@localhost:{server.port}/state?sslmode=verify-full&sslrootcert={server.ca}",
+            )  # fmt: skip
+            gateway = Gateway(
+                settings,
+                policies={"shop.cedar": POLICIES},
+                environment={"PG_PASSWORD": server.password, "PGPASSWORD": server.password},
+                folder=tmp_path / name,
+            )
+            return Shop(stack.enter_context(gateway), issuer, server, "shop")
+
+        yield node("one"), node("two")
+
+
+def too_many(shop: Shop) -> bool:
+    """Whether a login is refused for the number of the agent's sessions."""
+    try:
+        shop.connect().close()
+    except psycopg.OperationalError as error:
+        return f"has {MOST} sessions open" in str(error)
+    return False
+
+
+def test_sessions_are_counted_over_both(nodes: tuple[Shop, Shop]) -> None:
+    one, two = nodes
+    with one.connect(), one.connect(), two.connect() as last:
+        for node in nodes:
+            eventually(partial(too_many, node), "the fourth session is refused, wherever it is asked for")
+        last.close()
+        for node in nodes:
+            eventually(partial(lets_in, node), "its place is free, for either")
