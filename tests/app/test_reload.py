@@ -7,7 +7,7 @@ import pytest
 from blastwall.app.reload import NEEDS_RESTART, NeedsRestart, refuse_restarts
 from blastwall.config.control import Control
 from blastwall.config.load import load
-from blastwall.config.model import Configuration
+from blastwall.config.model import Configuration, HoldSettings
 
 
 def changed(file: Path, text: str) -> tuple[Configuration, Configuration]:
@@ -23,6 +23,7 @@ def changed(file: Path, text: str) -> tuple[Configuration, Configuration]:
         ("node", "node: b\n"),
         ("recordings", "recordings: {durability: power}\n"),
         ("listen", "listen: '::1'\n"),
+        ("hold.key", "hold: {key: {env: HOLD_KEY}}\n"),
         ("control.port", "control: {port: 9443}\n"),
         ("control.listen", "control: {listen: '::1'}\n"),
     ],
@@ -36,7 +37,8 @@ def test_every_key_that_needs_a_restart_exists(file: Path) -> None:
     for key in NEEDS_RESTART:
         section, _, inner = key.partition(".")
         assert section in Configuration.model_fields
-        assert not inner or inner in Control.model_fields
+        fields = {"control": Control.model_fields, "hold": HoldSettings.model_fields}
+        assert not inner or inner in fields[section]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from blastwall.gate import Gate, HoldTimes
-from blastwall.gate.ports import Hold, Identified, IPAddress, LiveSession, RecordingFailed, Refusal, Subject, Verdict
+from blastwall.gate.ports import (
+    Asked,
+    Hold,
+    Identified,
+    IPAddress,
+    LiveSession,
+    RecordingFailed,
+    Refusal,
+    Subject,
+    Verdict,
+)
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.events import Event
@@ -96,12 +106,15 @@ class FakeApprovals:
     holds: list[Hold] = field(default_factory=list)
     withdrawn: list[int] = field(default_factory=list)
     error: Exception | None = None
+    link: str = ""
     _verdicts: dict[int, asyncio.Future[Verdict]] = field(default_factory=dict)
 
-    async def decide(self, hold: Hold) -> Verdict:
+    async def decide(self, hold: Hold, waits: Callable[[Asked], None]) -> Verdict:
         self.holds.append(hold)
         if self.error is not None:
             raise self.error
+        if not hold.fails:
+            waits(Asked(f"r{hold.number}", self.link, hold.until))
         verdict = self._verdicts[hold.number] = asyncio.get_running_loop().create_future()
         try:
             decided: Verdict = await verdict

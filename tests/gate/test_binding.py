@@ -43,3 +43,17 @@ def test_who_where_and_the_key_are_bound_too() -> None:
     }
     assert len(bindings) == 4
     assert bind(KEY, replace(SUBJECT, source=ip_address("10.9.9.9")), statement) in bindings
+
+
+def test_the_same_text_that_means_another_table_is_bound_otherwise() -> None:
+    statement = a_statement()
+    (effect,) = statement.effects
+    elsewhere = replace(effect, object=replace(effect.object, path=("shop", "secret", "orders")))
+    twice = (effect, effect)
+    bindings = {
+        bind(KEY, SUBJECT, statement),
+        bind(KEY, SUBJECT, replace(statement, effects=(elsewhere,))),
+        bind(KEY, SUBJECT, replace(statement, effects=twice)),
+        bind(KEY, SUBJECT, replace(statement, operation="UPDATE")),
+    }
+    assert len(bindings) == 4

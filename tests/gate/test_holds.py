@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from tests.gate.fakes import ALLOW, DENY, HOLD, Conversation, World, a_statement, settle
 
 from blastwall.gate import HoldTimes
-from blastwall.gate.ports import Hold, Verdict
+from blastwall.gate.ports import Asked, Hold, Verdict
 from blastwall.model.events import HoldEnded, HoldStarted, StatementRuled
 from blastwall.model.ruling import Approval, Decision, Obligations
 from blastwall.protocols.contract import Allow, Deny, Held, Withdraw
@@ -38,6 +39,63 @@ async def test_the_client_hears_who_may_approve_and_until_when() -> None:
     (answer,) = talk.of(2)
     assert answer == Held("deletes wait; it waits for approval by 1 of dba, until 00:17:40 UTC")
     assert talk.kinds()[3:] == ["StatementAsked", "StatementRuled", "HoldStarted"]
+
+
+async def test_the_client_hears_where_people_decide() -> None:
+    world = World()
+    world.approvals.link = "https://gate/#/approvals/r2"
+    talk = await held(world)
+    (answer,) = talk.of(2)
+    assert isinstance(answer, Held)
+    assert answer.notice.endswith("until 00:17:40 UTC: https://gate/#/approvals/r2")
+
+
+async def test_the_client_hears_nothing_before_people_are_asked() -> None:
+    world = World()
+    talk = await world.logged_in()
+
+    async def covered(hold: Hold, waits: Callable[[Asked], None]) -> Verdict:
+        return Verdict(True, ("ana",), "request r1, approved before")
+
+    world.approvals.decide = covered  # type: ignore[method-assign]
+    talk.ask(2, a_statement("hold orders"))
+    await settle()
+    (answer,) = talk.of(2)
+    assert isinstance(answer, Allow)
+    assert (ended(talk).outcome, ended(talk).reason) == ("approved", "request r1, approved before")
+
+
+async def test_who_cannot_wait_is_refused_with_the_request() -> None:
+    world = World(HoldTimes(60, 30, fails=True, lasts=600))
+    talk = await held(world)
+    (hold,) = world.approvals.holds
+    assert (hold.fails, hold.until, hold.lasts) == (True, world.now + 600, 600)
+    asked = Asked("r2", "https://gate/#/approvals/r2", hold.until)
+    world.approvals.say(2, Verdict(False, asked=asked))
+    await settle()
+    assert talk.of(2) == [
+        Deny(
+            "deletes wait; it waits for approval by 1 of dba; people have been asked (request r2, "
+            "https://gate/#/approvals/r2): send the same statement again once it is approved, they can until "
+            "00:26:40 UTC"
+        )
+    ]
+    assert (ended(talk).outcome, ended(talk).reason) == ("asked", "request r2")
+
+
+async def test_an_agent_may_wait_in_another_way_than_the_others() -> None:
+    world = World(HoldTimes(60, 30, agents={"shop-ci": HoldTimes(9, 9, fails=True)}))
+    await held(world)
+    assert world.approvals.holds[0].fails
+
+
+async def test_a_wait_that_is_over_sounds_like_one_that_the_gate_ended() -> None:
+    world = World()
+    talk = await held(world)
+    world.approvals.say(2, Verdict(False, late=True))
+    await settle()
+    assert final(talk) == Deny("nobody approved this statement within 60 seconds (needed: 1 of dba)")
+    assert ended(talk).outcome == "timeout"
 
 
 async def test_the_notice_does_not_name_the_approvers_twice() -> None:
@@ -182,7 +240,8 @@ async def test_an_approval_that_ignores_its_withdrawal_is_worth_nothing() -> Non
     world = World()
     talk = await world.logged_in()
 
-    async def stubborn(hold: Hold) -> Verdict:
+    async def stubborn(hold: Hold, waits: Callable[[Asked], None]) -> Verdict:
+        waits(Asked("r2", "", hold.until))
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -235,7 +294,7 @@ async def test_approvals_that_fail_deny(error: Exception) -> None:
     world = World()
     world.approvals.error = error
     talk = await held(world)
-    answer = final(talk)
+    (answer,) = talk.of(2)
     assert isinstance(answer, Deny)
     assert "could not be asked for" in answer.reason
     assert "secret" not in answer.reason

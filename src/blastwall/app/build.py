@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from blastwall.api import RunningServer, create_app
 from blastwall.api import serve as serve_api
+from blastwall.app.approving import Approvers, approvers_of
 from blastwall.app.certificate import Certificate, certificate_of
 from blastwall.app.current import CurrentVault
 from blastwall.app.masks import masking_key
@@ -18,7 +18,6 @@ from blastwall.app.notifier import Notifier
 from blastwall.app.places import node_name, signing_key_path
 from blastwall.app.plan import Plan
 from blastwall.app.recording_keys import recording_keys
-from blastwall.approvals.unattended import Unattended
 from blastwall.budgets import Presences, StoredBudgets, bounds_of
 from blastwall.config.model import Configuration, HoldSettings, Recordings, WarmSettings
 from blastwall.containment import StoredContainment
@@ -46,8 +45,6 @@ from blastwall.store.passes import PassTable
 from blastwall.store.spending import SpendingTable
 from blastwall.workers import Member
 
-_BINDING_KEY_BYTES = 32
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -63,6 +60,7 @@ class Parts:
     masking: ConfiguredMasking
     vault: CurrentVault
     budgets: StoredBudgets
+    approvers: Approvers
     gate: Gate
     relay: Relay
     certificate: Certificate
@@ -92,6 +90,7 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     stack.push_async_callback(identity.close)
     policies, metrics = Policies(plan.policies), Metrics()
     masking = ConfiguredMasking(plan.masks, await masking_key(configuration))
+    approvers = await approvers_of(configuration, store, containment, changes, member=member, stack=stack)
     vault = CurrentVault(configuration.resources)
     stack.push_async_callback(vault.close)
     certificate = certificate_of(configuration)
@@ -102,14 +101,14 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
         identity,
         policies,
         vault,
-        Unattended(),
+        approvers.stored,
         masking,
         containment,
         recorder,
         budgets,
-        hold=hold_times(configuration.hold),
+        hold=hold_times(configuration),
         clock=time.time,
-        binding_key=secrets.token_bytes(_BINDING_KEY_BYTES),
+        binding_key=approvers.binding_key,
         meter=metrics,
         grants=grants,
         counts=member.counts,
@@ -130,6 +129,7 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
         masking,
         vault,
         budgets,
+        approvers,
         gate,
         relay,
         certificate,
@@ -208,9 +208,21 @@ def _identity(configuration: Configuration, store: Store) -> OidcIdentity:
     )
 
 
-def hold_times(settings: HoldSettings) -> HoldTimes:
+def hold_times(configuration: Configuration) -> HoldTimes:
     """Return how long held statements wait."""
-    return HoldTimes(settings.timeout.total_seconds(), settings.in_transaction.total_seconds())
+    agents = {
+        each.name: _times(configuration.hold.of(each.hold)) for each in configuration.agents if each.hold is not None
+    }
+    return replace(_times(configuration.hold), agents=agents)
+
+
+def _times(settings: HoldSettings) -> HoldTimes:
+    return HoldTimes(
+        settings.timeout.total_seconds(),
+        settings.in_transaction.total_seconds(),
+        settings.mode == "fail",
+        settings.approval_ttl.total_seconds(),
+    )
 
 
 def served(plan: Plan) -> tuple[Served, ...]:

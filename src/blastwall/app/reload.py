@@ -13,6 +13,7 @@ NEEDS_RESTART: Mapping[str, str] = {
     "recordings": "the recordings' chain is written by one process from start to end",
     "workers": "the processes are started once",
     "listen": "every listener is bound to it",
+    "hold.key": "what waits for approval is sealed with it",
     "control.port": "its listener is bound at the start",
     "control.listen": "its listener is bound at the start",
 }

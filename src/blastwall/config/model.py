@@ -150,6 +150,58 @@ class Issuer(Strict):
     )
 
 
+HoldMode = Literal["wait", "fail"]
+
+
+class AgentHold(Strict):
+    """How one agent's held statements wait; what is left out is as at the top level."""
+
+    mode: HoldMode | None = Field(None, description="As in the top-level `hold`.")
+    timeout: Duration | None = Field(None, description="As in the top-level `hold`.")
+    in_transaction: Duration | None = Field(None, description="As in the top-level `hold`.")
+    approval_ttl: Period | None = Field(None, description="As in the top-level `hold`.")
+
+
+class HoldSettings(Strict):
+    """How long a held statement waits."""
+
+    mode: HoldMode = Field(
+        "wait",
+        description="`wait`: the connection is held until people decide; `fail`: the statement is refused at once, "
+        "with the request's id, and the same statement may be sent again once it is approved.",
+    )
+    timeout: Duration = Field(timedelta(minutes=5), description="A held statement is refused after this time.")
+    in_transaction: Duration = Field(
+        default_factory=lambda given: min(_IN_TRANSACTION, given.get("timeout", _IN_TRANSACTION)),
+        description="The same inside an open transaction, whose locks the wait would keep; at most `timeout`; "
+        "default: 30s, or `timeout` where that is less.",
+    )
+    approval_ttl: Period = Field(
+        timedelta(hours=1),
+        description="With `mode: fail`, how long people may decide, and how long the statement may then be sent again.",
+    )
+    key: SecretSource | None = Field(
+        None,
+        description="The key that binds and seals approvals, at least 32 bytes, the same on every node that shares the "
+        "state; default: made once and kept beside the state.",
+    )
+
+    @model_validator(mode="after")
+    def _within(self) -> HoldSettings:
+        if self.in_transaction > self.timeout:
+            raise ValueError("`in_transaction` must be at most `timeout`")
+        return self
+
+    def of(self, agent: AgentHold | None) -> HoldSettings:
+        """Return what holds for an agent; inside a transaction it never waits longer than outside."""
+        if agent is None:
+            return self
+        given = {name: value for name, value in agent if value is not None}
+        timeout = given.get("timeout", self.timeout)
+        in_transaction = min(given.get("in_transaction", self.in_transaction), timeout)
+        return self.model_copy(update={**given, "in_transaction": in_transaction})
+
+
 class Agent(Strict):
     """A non-human caller, known by the claims of its tokens."""
 
@@ -174,6 +226,7 @@ class Agent(Strict):
     statements_per_minute: Count | None = Field(
         None, description="How many statements this agent may run in a minute, in all its sessions; default: no limit."
     )
+    hold: AgentHold | None = Field(None, description="What of the top-level `hold` is different for this agent.")
 
 
 class User(Strict):
@@ -183,6 +236,16 @@ class User(Strict):
     issuer: Name = Field(description="The issuer of their tokens.")
     match: dict[str, NonEmpty] = Field(min_length=1, description="Claims that a token must carry, as for agents.")
     groups: list[Name] = Field(default_factory=list, description="Groups that policies and approvals name.")
+    person: Name | None = Field(
+        None,
+        description="Who this is, where one person is configured under several names: they count once in an approval, "
+        "and approve nothing that another name of theirs asks for; default: `name`.",
+    )
+    behind_agents: dict[str, NonEmpty] = Field(
+        default_factory=dict,
+        description="Claims of agents' tokens that name this person, such as GitHub's `actor_id`: they approve nothing "
+        "that an agent with such a token asks for. One of them is enough.",
+    )
 
 
 _PLACE = re.compile(r"(?P<host>[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?")
@@ -339,23 +402,6 @@ class MaskingRule(Strict):
     def _something(self) -> MaskingRule:
         if bool(self.columns) == bool(self.detect):
             raise ValueError("give either `columns` or `detect`")
-        return self
-
-
-class HoldSettings(Strict):
-    """How long a held statement waits."""
-
-    timeout: Duration = Field(timedelta(minutes=5), description="A held statement is refused after this time.")
-    in_transaction: Duration = Field(
-        default_factory=lambda given: min(_IN_TRANSACTION, given.get("timeout", _IN_TRANSACTION)),
-        description="The same inside an open transaction, whose locks the wait would keep; at most `timeout`; "
-        "default: 30s, or `timeout` where that is less.",
-    )
-
-    @model_validator(mode="after")
-    def _within(self) -> HoldSettings:
-        if self.in_transaction > self.timeout:
-            raise ValueError("`in_transaction` must be at most `timeout`")
         return self
 
 

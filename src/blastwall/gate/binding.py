@@ -25,6 +25,7 @@ def _parts(subject: Subject, statement: Statement) -> Iterable[bytes | None]:
     names = (*subject.principal.key, subject.resource.name, subject.resource.kind, statement.database)
     yield from (name.encode("utf-8", "surrogatepass") for name in names)
     yield statement.text.encode("utf-8", "surrogatepass")
+    yield from (part.encode("utf-8", "surrogatepass") for part in _meaning(statement))
     for parameter in statement.parameters:
         value = parameter.value
         if isinstance(value, str):
@@ -33,3 +34,11 @@ def _parts(subject: Subject, statement: Statement) -> Iterable[bytes | None]:
         else:
             yield b"bytes"
             yield value
+
+
+def _meaning(statement: Statement) -> Iterable[str]:
+    """What the text means where it is sent: after another SET search_path it may name another table."""
+    yield statement.operation
+    for effect in statement.effects:
+        yield from (effect.action, effect.object.kind, str(len(effect.object.path)), *effect.object.path)
+    yield ""

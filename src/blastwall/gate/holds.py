@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
 
 from blastwall.gate import wording
 from blastwall.gate.faults import described
-from blastwall.gate.ports import Approvals, Hold, Verdict
+from blastwall.gate.ports import Approvals, Asked, Hold, Verdict
 from blastwall.model.ruling import Approval, Decision, Ruling
 
 _log = structlog.get_logger(__name__)
 
 APPROVED, REFUSED, TIMEOUT = "approved", "refused", "timeout"
 WITHDRAWN, CONTAINED = "withdrawn", "contained"
+ASKED = "asked"
+_GRACE = 0.5
+"""Seconds, at most a tenth of the wait, that the approvals have beyond it to hear of a last decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +32,20 @@ class Outcome:
     told: str = ""
 
 
-async def wait(approvals: Approvals, hold: Hold, ruling: Ruling, seconds: float) -> Outcome:
-    """Wait for the people, at most `seconds`. Cancelling withdraws the hold."""
+async def wait(
+    approvals: Approvals, hold: Hold, ruling: Ruling, seconds: float, waits: Callable[[Asked], None]
+) -> Outcome:
+    """Wait for the people, some `seconds`; `waits` is called once they are asked. Cancelling withdraws the hold."""
     try:
-        async with asyncio.timeout(seconds) as limit:
-            verdict = await approvals.decide(hold)
+        async with asyncio.timeout(seconds + min(_GRACE, seconds / 10)) as limit:
+            verdict = await approvals.decide(hold, waits)
     except TimeoutError as fault:
         if limit.expired():
             return Outcome(TIMEOUT, told=wording.timed_out(ruling, seconds))
         return _undecided(hold, fault)
     except Exception as fault:  # noqa: BLE001 - whatever goes wrong with the approvals, the statement is refused
         return _undecided(hold, fault)
-    return _outcome(verdict)
+    return _outcome(verdict, ruling, seconds)
 
 
 def _undecided(hold: Hold, fault: Exception) -> Outcome:
@@ -47,9 +53,13 @@ def _undecided(hold: Hold, fault: Exception) -> Outcome:
     return Outcome(REFUSED, reason="approvals failed", told=wording.UNDECIDED)
 
 
-def _outcome(verdict: Verdict) -> Outcome:
+def _outcome(verdict: Verdict, ruling: Ruling, seconds: float) -> Outcome:
     if verdict.approved:
         return Outcome(APPROVED, verdict.by, verdict.reason)
+    if verdict.asked is not None:
+        return Outcome(ASKED, reason=f"request {verdict.asked.request}", told=wording.asked(ruling, verdict.asked))
+    if verdict.late:
+        return Outcome(TIMEOUT, told=wording.timed_out(ruling, seconds))
     return Outcome(REFUSED, verdict.by, verdict.reason, wording.disapproved(verdict.reason))
 
 

@@ -124,7 +124,12 @@ class Grants(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A statement that waits. `binding` is the keyed hash of its exact bytes, which an approval is bound by."""
+    """A statement that needs approval.
+
+    `binding` is the keyed hash of its exact bytes, which an approval is bound by. With `fails` nobody waits: the
+    statement is refused at once and may be sent again, for `lasts` seconds after its approval. `policies` are those
+    that ask, `reason` why they do.
+    """
 
     session: str
     number: int
@@ -135,21 +140,43 @@ class Hold:
     approvals: tuple[Approval, ...]
     until: float
     binding: bytes = field(repr=False)
+    asked_at: float = 0.0
+    operation: str = ""
+    in_transaction: bool = False
+    policies: tuple[str, ...] = ()
+    reason: str = ""
+    fails: bool = False
+    lasts: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """People have been asked: by which request, where they find it, and until when they can decide."""
+
+    request: str
+    link: str
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a hold ended: approved by the people in `by`, or refused with a reason."""
+    """How a hold ended: approved by the people in `by`, or refused with a reason.
+
+    `late` is set where nobody decided in time, `asked` where the statement does not wait and is to be sent again.
+    """
 
     approved: bool
     by: tuple[str, ...] = ()
     reason: str = ""
+    late: bool = False
+    asked: Asked | None = None
 
 
 class Approvals(Protocol):
     """Where people approve. The gate limits the wait; cancelling `decide` withdraws the hold."""
 
-    async def decide(self, hold: Hold) -> Verdict: ...
+    async def decide(self, hold: Hold, waits: Callable[[Asked], None]) -> Verdict:
+        """Return what people decide. `waits` is called once they are asked, if the statement has to wait for them."""
 
 
 # ── vault ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -35,10 +35,21 @@ Scheduler = Callable[[float, Callable[[], None]], Timer]
 
 @dataclass(frozen=True, slots=True)
 class HoldTimes:
-    """How many seconds a held statement waits, outside a transaction and inside one, whose locks the wait keeps."""
+    """How many seconds a held statement waits, outside a transaction and inside one, whose locks the wait keeps.
+
+    With `fails` it does not wait: it is refused, and may be sent again once it is approved; people may decide for
+    `lasts` seconds, and the approval is good for as many. `agents` has what differs for an agent, by its name.
+    """
 
     timeout: float
     in_transaction: float
+    fails: bool = False
+    lasts: float = 3600.0
+    agents: Mapping[str, HoldTimes] = field(default_factory=dict)
+
+    def of(self, principal: Principal) -> HoldTimes:
+        """Return what holds for a principal."""
+        return self.agents.get(principal.name, self) if principal.kind is PrincipalKind.AGENT else self
 
 
 class Slots:

@@ -22,7 +22,7 @@ from blastwall.gate.granted import remedied
 from blastwall.gate.holds import APPROVED, CONTAINED, WITHDRAWN, Outcome, after_approval, wait
 from blastwall.gate.journal import Journal
 from blastwall.gate.login import Admitted
-from blastwall.gate.ports import Hold, RecordingFailed, ResourceMeter
+from blastwall.gate.ports import Asked, Hold, RecordingFailed, ResourceMeter
 from blastwall.gate.shared import Facts, Shared
 from blastwall.model.events import (
     BudgetSpent,
@@ -242,10 +242,18 @@ class Statements:
     # ── holds ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _hold(self, question: _Question, asked: StatementAsked, redacted: RedactedStatement, ruling: Ruling) -> None:
-        statement, times = question.statement, self._shared.hold
+        hold = self._held(question, asked, redacted, ruling)
+        needed = tuple(f"{approval.group}:{approval.count}" for approval in hold.approvals)
+        ruled = StatementRuled(asked.at, question.number, ruling)
+        started = HoldStarted(asked.at, question.number, hold.until, needed)
+        until = self._shared.steady() + hold.until - asked.at
+        waiting = _Waiting(question, hold, ruling, until)
+        self._journal.write([asked, ruled, started], partial(self._begin_wait, waiting))
+
+    def _held(self, question: _Question, asked: StatementAsked, redacted: RedactedStatement, ruling: Ruling) -> Hold:
+        statement, times = question.statement, self._shared.hold.of(self._subject.principal)
         seconds = times.in_transaction if statement.in_transaction else times.timeout
-        until = asked.at + seconds
-        hold = Hold(
+        return Hold(
             session=self._facts.session,
             number=question.number,
             subject=self._subject,
@@ -253,14 +261,16 @@ class Statements:
             text=redacted.text,
             parameters=redacted.parameters,
             approvals=ruling.obligations.approvals,
-            until=until,
+            until=asked.at + (times.lasts if times.fails else seconds),
             binding=bind(self._shared.binding_key, self._subject, statement),
+            asked_at=asked.at,
+            operation=statement.operation,
+            in_transaction=statement.in_transaction,
+            policies=ruling.policies,
+            reason=ruling.reason,
+            fails=times.fails,
+            lasts=times.lasts,
         )
-        needed = tuple(f"{approval.group}:{approval.count}" for approval in hold.approvals)
-        ruled = StatementRuled(asked.at, question.number, ruling)
-        started = HoldStarted(asked.at, question.number, until, needed)
-        waiting = _Waiting(question, hold, ruling, self._shared.steady() + seconds)
-        self._journal.write([asked, ruled, started], partial(self._begin_wait, waiting))
 
     def _begin_wait(self, waiting: _Waiting, failure: RecordingFailed | None) -> None:
         number, reply = waiting.question.number, waiting.question.reply
@@ -269,12 +279,11 @@ class Statements:
         elif number in self._waiting:
             self._meter.held(+1)
             self._holds[number] = asyncio.get_running_loop().create_task(self._wait(waiting), name=f"hold {number}")
-            reply(number, Held(wording.notice(waiting.ruling, waiting.hold.until)))
 
     async def _wait(self, waiting: _Waiting) -> None:
         number, hold = waiting.question.number, waiting.hold
         seconds = max(0.0, waiting.until - self._shared.steady())
-        outcome = await wait(self._shared.approvals, hold, waiting.ruling, seconds)
+        outcome = await wait(self._shared.approvals, hold, waiting.ruling, seconds, partial(self._tell, waiting))
         if self._holds.pop(number, None) is None:
             return  # withdrawn meanwhile, whatever the approvals made of that
         self._meter.held(-1)
@@ -283,6 +292,11 @@ class Statements:
         except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
             _log.error("hold_failed", session=self._facts.session, number=number, fault=described(fault))
             self._break(number, waiting.question.reply)
+
+    def _tell(self, waiting: _Waiting, asked: Asked) -> None:
+        """Tell the client that its statement waits, and where people decide."""
+        if waiting.question.number in self._holds:
+            waiting.question.reply(waiting.question.number, Held(wording.notice(waiting.ruling, asked)))
 
     def _release(self, waiting: _Waiting, outcome: Outcome) -> None:
         """Rule again: between the ask and the approval policy, grants and containment may have changed."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from blastwall.gate.ports import Asked
 from blastwall.model.ruling import Approval, Ruling
 
 CANNOT_RECORD = (
@@ -41,13 +42,25 @@ def approvers(approvals: Iterable[Approval]) -> str:
     return " and ".join(f"{approval.count} of {approval.group}" for approval in approvals)
 
 
-def notice(ruling: Ruling, until: float) -> str:
-    """Return what a client hears while its statement is held: why, who may approve, until when."""
+def notice(ruling: Ruling, asked: Asked) -> str:
+    """Return what a client hears while its statement is held: why, who may approve, until when, and where."""
+    text = f"{_needed(ruling)}, until {_clock_time(asked.until)}"
+    return f"{text}: {asked.link}" if asked.link else text
+
+
+def asked(ruling: Ruling, asked: Asked) -> str:
+    """Return what a client hears whose statement does not wait: by which request it was asked for, and what to do."""
+    where = f"request {asked.request}" + (f", {asked.link}" if asked.link else "")
+    return (
+        f"{_needed(ruling)}; people have been asked ({where}): "
+        f"send the same statement again once it is approved, they can until {_clock_time(asked.until)}"
+    )
+
+
+def _needed(ruling: Ruling) -> str:
     who = approvers(ruling.obligations.approvals)
     text = ruling.reason or "policy holds this statement"
-    if who and who not in text:
-        text += f"; it waits for approval by {who}"
-    return f"{text}, until {_clock_time(until)}"
+    return f"{text}; it waits for approval by {who}" if who and who not in text else text
 
 
 def timed_out(ruling: Ruling, seconds: float) -> str:

@@ -1,0 +1,117 @@
+"""Approvals: their key, and the parts that ask people and take their decisions."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from blastwall.app.places import KeyFileUnusable, key_once, node_name, state_folder
+from blastwall.approvals.deciding import Deciding
+from blastwall.approvals.people import People, Person
+from blastwall.approvals.requests import Place
+from blastwall.approvals.sealing import Seals
+from blastwall.approvals.stored import StoredApprovals
+from blastwall.approvals.worth import Worth
+from blastwall.config.model import Configuration
+from blastwall.control.changes import Changes
+from blastwall.gate.ports import Containment
+from blastwall.model.principal import Principal, PrincipalKind
+from blastwall.model.resource import Address, Resource
+from blastwall.store import Store
+from blastwall.store.approvals import ApprovalTable
+from blastwall.vault import reader_for
+from blastwall.workers import Member
+
+_KEY_BYTES = 32
+_DECIDED = "approval decided"
+_NOWHERE = Resource("", "", Address("", 0))
+"""Containment is asked about a person and a resource; of a person alone it is asked with this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approvers:
+    """What asks people, and what takes their decisions. `binding_key` binds a request to its statement."""
+
+    stored: StoredApprovals
+    deciding: Deciding
+    worth: Worth
+    table: ApprovalTable
+    people: People
+    binding_key: bytes = field(repr=False)
+
+
+async def approvers_of(
+    configuration: Configuration,
+    store: Store,
+    containment: Containment,
+    changes: Changes,
+    *,
+    member: Member,
+    stack: AsyncExitStack,
+) -> Approvers:
+    """Start asking people.
+
+    Raises:
+        SecretUnavailable, KeyFileUnusable: the key cannot be had.
+        StateError: the state cannot be used.
+    """
+    key = await approval_key(configuration)
+    people, table = People(configuration.users), ApprovalTable(store)
+    worth = Worth(Seals(_derived(key, b"seals")), people, lambda person: _contained(containment, person))
+    place = Place(node_name(configuration), member.number, member.of, secrets.token_hex(16))
+
+    def changed(identity: str, state: str) -> None:
+        changes.publish("approval", identity, {"state": state})
+
+    def decided(identity: str, state: str) -> None:
+        changed(identity, state)
+        _wake(stored, member)
+
+    stored = StoredApprovals(
+        table,
+        worth,
+        place,
+        link=lambda identity: f"{configuration.control.url}/#/approvals/{identity}",
+        now=time.time,
+        changed=changed,
+    )
+    await stored.start()
+    stack.push_async_callback(stored.stop)
+    deciding = Deciding(table, worth, time.time, decided)
+    if member.bus is not None:
+        member.bus.on(_DECIDED, lambda _: stored.wake())
+    return Approvers(stored, deciding, worth, table, people, _derived(key, b"binding"))
+
+
+async def approval_key(configuration: Configuration) -> bytes:
+    """Return the key of approvals: the configured one, or the one made once and kept beside the state.
+
+    Raises:
+        SecretUnavailable: the configured source has none now.
+        KeyFileUnusable: the kept one cannot be read or made, or one is too short to keep anybody out.
+    """
+    if configuration.hold.key is None:
+        return key_once(state_folder(configuration) / "approvals.key")
+    reader = reader_for(configuration.hold.key)
+    key = await reader.read()
+    if len(key) < _KEY_BYTES:
+        raise KeyFileUnusable(f"hold.key: {reader.source} has less than {_KEY_BYTES} bytes; `openssl rand -hex 32`")
+    return key
+
+
+def _derived(key: bytes, purpose: bytes) -> bytes:
+    return hmac.digest(key, b"blastwall approvals: " + purpose, "sha256")
+
+
+def _contained(containment: Containment, person: Person) -> bool:
+    principal = Principal(PrincipalKind.USER, person.name, person.issuer, person.subject)
+    return containment.against(principal, _NOWHERE) is not None
+
+
+def _wake(stored: StoredApprovals, member: Member) -> None:
+    stored.wake()
+    if member.bus is not None:
+        member.bus.tell(_DECIDED)
