@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -59,6 +60,14 @@ class Live:
         """GET a path below `/api/v1`; return status and JSON."""
         return await self.ask("GET", path, who)
 
+    async def browser(self, who: str | None = "ana", to: str = "/") -> Browser:
+        """Return a browser, in which `who` has signed in."""
+        made = Browser(self)
+        if who is not None:
+            response = await made.sign_in(who, to)
+            assert response.status == 303, response.status
+        return made
+
     async def ask(
         self,
         method: str,
@@ -73,12 +82,79 @@ class Live:
             return response.status, await response.json(content_type=None)
 
 
+@dataclass
+class Seen:
+    """An answer as a browser saw it."""
+
+    status: int
+    headers: Mapping[str, str]
+    set_cookies: list[str]
+    text: str
+
+    @property
+    def json(self) -> dict[str, object]:
+        found = json.loads(self.text)
+        assert isinstance(found, dict)
+        return found
+
+
+@dataclass
+class Browser:
+    """A browser at the control port: it keeps cookies and follows nothing by itself."""
+
+    live: Live
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    async def send(
+        self, method: str, path: str, *, json: object = None, headers: Mapping[str, str] | None = None
+    ) -> Seen:
+        """Send a request with the cookies that the gateway has set; `path` is from the root, or a URL."""
+        url = path if path.startswith("http") else self.live.url + path
+        sent = dict(headers or {})
+        if self.cookies and url.startswith(self.live.url):
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        async with self.live.http.request(method, url, json=json, headers=sent, allow_redirects=False) as response:
+            set_cookies = response.headers.getall("Set-Cookie", [])
+            if url.startswith(self.live.url):
+                self._keep(set_cookies)
+            return Seen(response.status, dict(response.headers), set_cookies, await response.text())
+
+    def _keep(self, set_cookies: list[str]) -> None:
+        for each in set_cookies:
+            name, _, value = each.partition(";")[0].partition("=")
+            self.cookies.pop(name, None)
+            if value and "Max-Age=0" not in each:
+                self.cookies[name] = value
+
+    async def begin(self, to: str = "/") -> str:
+        """Begin a sign-in; return the issuer's URL."""
+        began = await self.send("GET", f"/auth/login?to={to}")
+        assert began.status == 303, began.text
+        return began.headers["Location"]
+
+    async def choose(self, url: str, who: str) -> str:
+        """Choose who one is at the issuer; return the URL that it sends the browser back to."""
+        return (await self.send("GET", f"{url}&person={who}")).headers["Location"]
+
+    async def sign_in(self, who: str, to: str = "/") -> Seen:
+        """Sign in; return the gateway's last answer."""
+        return await self.send("GET", await self.choose(await self.begin(to), who))
+
+    async def csrf(self) -> str:
+        """Return the page's CSRF token."""
+        return str((await self.send("GET", "/api/v1/me")).json["csrf"])
+
+    async def post(self, path: str, json: object = None) -> Seen:
+        """POST as the page does."""
+        return await self.send("POST", path, json=json, headers={"X-CSRF-Token": await self.csrf()})
+
+
 def configuration(issuer: DevIssuer, folder: Path, **more: object) -> dict[str, object]:
     """Return a configuration with one agent, the people and one resource that is never reached."""
     return {
         "state": "sqlite:///state/blastwall.db",
         "recordings": {"to": "state/recordings"},
-        "control": {"port": 0, "roles": ROLES},
+        "control": {"port": 0, "roles": ROLES, "login": {"issuer": "dev"}},
         "issuers": [{"name": "dev", "issuer": issuer.url, "audience": issuer.audience}],
         "agents": [{"name": "ci", "issuer": "dev", "match": {"repository_id": "123"}, "groups": ["ci"]}],
         "users": [
@@ -103,7 +179,8 @@ def configuration(issuer: DevIssuer, folder: Path, **more: object) -> dict[str, 
 @asynccontextmanager
 async def running(folder: Path, **more: object) -> AsyncIterator[Live]:
     """Run a gateway in `folder`; `more` are keys of its configuration."""
-    with DevIssuer() as issuer:
+    people = {name: {"oid": f"oid-{name}"} for name in PEOPLE} | {"ci": {"repository_id": "123"}, "stranger": {}}
+    with DevIssuer(people=people) as issuer:
         authority = CertificateAuthority("gateway")
         ca = authority.write(folder)
         certificate, key = authority.issue().write(folder, "gateway")

@@ -28,13 +28,17 @@ def test_every_route_is_in_the_table_and_classified(gateway: Gateway) -> None:
             assert isinstance(route, StarletteRoute), f"{route} is not a classified route"
             files.add(route.path)
     in_tables = {(route.method, route.path) for route in ROUTES}
-    in_tables |= {(endpoint.method, f"/api/v1{endpoint.path}") for endpoint in ENDPOINTS}
+    in_tables |= {(endpoint.method, endpoint.full_path) for endpoint in ENDPOINTS}
     assert served == in_tables
     assert all(path in {"/", "/api/v1/openapi.json"} or path.startswith("/static/") for path in files), files
     assert all(endpoint.access for endpoint in ENDPOINTS)
     assert {(route.path, route.access) for route in ROUTES} == {
         ("/token", Access.PROOF),
         ("/revoke", Access.PROOF),
+        ("/auth/login", Access.PUBLIC),
+        ("/auth/callback", Access.PROOF),
+        ("/auth/device", Access.PROOF),
+        ("/auth/device/token", Access.PROOF),
         ("/healthz", Access.PUBLIC),
         ("/readyz", Access.PUBLIC),
         ("/metrics", Access.OBSERVER),

@@ -18,7 +18,7 @@ def an_app(folder: Path) -> FastAPI:
     (static / "notes.py").write_text("secret")
     (folder / "outside.txt").write_text("secret")
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.add_middleware(BrowserHeaders)
+    app.add_middleware(BrowserHeaders, sign_in=lambda: "https://issuer.example")
     mount(app, static)
     return app
 
@@ -58,6 +58,7 @@ async def test_what_a_browser_is_told(tmp_path: Path) -> None:
         assert "default-src 'self'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
+        assert "form-action 'self' https://issuer.example" in policy
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["strict-transport-security"].startswith("max-age=")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
+from fastapi import Request
 from pydantic import Field
 
 from blastwall import __version__
-from blastwall.api.frame import Answer, Endpoint, InCaller, InControl
+from blastwall.api import known
+from blastwall.api.frame import Answer, Endpoint, InCaller, InControl, time_of
 from blastwall.control.access import Role
 from blastwall.control.people import People
 from blastwall.control.status import Status
+from blastwall.identity.logins import csrf_of
 
 
 class Me(Answer):
@@ -59,13 +62,18 @@ class Health(Answer):
     containment_blind: bool = Field(description="Whether the state cannot be read, so that everybody is refused.")
 
 
-async def me(control: InControl, caller: InCaller) -> Me:
+async def me(control: InControl, caller: InCaller, request: Request) -> Me:
     """Tell who the caller is."""
     found = await control.people.me(caller)
+    cookie = known.cookie_of(request) if caller.web else None
     return Me(
-        kind=found.kind, name=found.name, groups=sorted(found.groups), roles=sorted(found.roles),
-        csrf=None, signed_in_until=None,
-    )  # fmt: skip
+        kind=found.kind,
+        name=found.name,
+        groups=sorted(found.groups),
+        roles=sorted(found.roles),
+        csrf=None if cookie is None else csrf_of(cookie),
+        signed_in_until=None if found.signed_in_until is None else time_of(found.signed_in_until),
+    )
 
 
 async def version(control: InControl, caller: InCaller) -> Version:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -15,12 +17,13 @@ from blastwall.api.openapi import describe
 from blastwall.api.problems import problem
 from blastwall.api.requests import BadRequest
 from blastwall.api.routes import ENDPOINTS, ROUTES, Route
-from blastwall.control.access import Forbidden
+from blastwall.control.access import Forbidden, Remote
 from blastwall.control.control import Control
 from blastwall.control.failures import TooManyFailures
 from blastwall.gate.ports import Refusal
 from blastwall.identity import Unavailable
 
+_NOBODY = Remote(ip_address("127.0.0.1"))
 _log = structlog.get_logger("blastwall.api")
 
 
@@ -33,7 +36,7 @@ def create_app(control: Control) -> FastAPI:
     app = FastAPI(title="Blastwall", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.control = control
     app.add_exception_handler(HTTPException, _no_such_route)
-    app.add_middleware(page.BrowserHeaders)
+    app.add_middleware(page.BrowserHeaders, sign_in=lambda: control.signing_in.origin(_NOBODY))
     for route in ROUTES:
         app.router.routes.append(_plain(control, route))
     for endpoint in ENDPOINTS:

@@ -37,6 +37,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from types import FunctionType
 from typing import Annotated, Literal
@@ -92,12 +93,17 @@ InControl = Annotated[Control, Depends(_control)]
 InCaller = Annotated[Remote, Depends(_caller)]
 
 
+def time_of(at: float) -> str:
+    """Return a time, in seconds since the epoch, as answers write it: RFC 3339 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One route below `/api/v1`.
 
     `use_case` is the method of a `UseCases` class that `handler` calls; `errors` are that use-case's own, by status.
-    `repeats` says that `Idempotency-Key` is honoured. `answers` is the media type.
+    `repeats` says that `Idempotency-Key` is honoured. `answers` is the media type; `prefix` stands before `path`.
     """
 
     method: Literal["GET", "POST", "DELETE", "PUT", "PATCH"]
@@ -108,6 +114,12 @@ class Endpoint:
     status: int = 200
     repeats: bool = False
     answers: str = "application/json"
+    prefix: str = PREFIX
+
+    @property
+    def full_path(self) -> str:
+        """The path from the root."""
+        return self.prefix + self.path
 
     @property
     def access(self) -> Access:
@@ -133,7 +145,7 @@ class ApiRoute(APIRoute):
         summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
         json = endpoint.answers == "application/json"
         super().__init__(
-            PREFIX + endpoint.path,
+            endpoint.full_path,
             handler,
             summary=summary.rstrip("."),
             description=description.strip() or None,

@@ -9,11 +9,10 @@ from starlette.routing import Route
 
 from blastwall import __version__
 from blastwall.api.frame import NO_STORE, PREFIX, ApiRoute
+from blastwall.api.known import COOKIE, CSRF_HEADER
 from blastwall.api.problems import Problem
 
 PATH = f"{PREFIX}/openapi.json"
-COOKIE = "__Host-blastwall"
-CSRF_HEADER = "X-CSRF-Token"
 _ABOUT = """\
 What people and agents may know and do at the gateway.
 

@@ -60,8 +60,9 @@ def content_policy(sign_in: str | None) -> str:
 class BrowserHeaders:
     """Adds what every answer of the control port tells a browser."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, sign_in: Callable[[], str | None]) -> None:
         self._app = app
+        self._sign_in = sign_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, as ASGI has it."""
@@ -71,16 +72,16 @@ class BrowserHeaders:
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _add(MutableHeaders(scope=message), Request(scope).url.hostname or "")
+                _add(MutableHeaders(scope=message), Request(scope).url.hostname or "", self._sign_in())
             await send(message)
 
         await self._app(scope, receive, told)
 
 
-def _add(headers: MutableHeaders, host: str) -> None:
+def _add(headers: MutableHeaders, host: str, sign_in: str | None) -> None:
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
-    headers.setdefault("Content-Security-Policy", content_policy(None))
+    headers.setdefault("Content-Security-Policy", content_policy(sign_in))
     if not _is_local(host):
         headers.setdefault("Strict-Transport-Security", _HSTS)
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from fastapi import Request
 from fastapi.responses import Response
 
-from blastwall.api import about, events, oauth, watching
+from blastwall.api import about, events, oauth, signing_in, watching
 from blastwall.api.frame import Endpoint
 from blastwall.control.access import Access, access_of
 from blastwall.control.control import Control
+from blastwall.control.devices import Devices
 from blastwall.control.passing import Passing
+from blastwall.control.signing_in import SigningIn
 from blastwall.control.status import Status
 
 Handler = Callable[[Control, Request], Awaitable[Response]]
@@ -47,9 +49,13 @@ class Route:
 ROUTES = (
     Route("POST", "/token", oauth.exchange, Passing.exchange),
     Route("POST", "/revoke", oauth.revoke, Passing.revoke),
+    Route("GET", "/auth/login", signing_in.login, SigningIn.begin),
+    Route("GET", "/auth/callback", signing_in.callback, SigningIn.finish),
+    Route("POST", "/auth/device", signing_in.device, Devices.ask),
+    Route("POST", "/auth/device/token", signing_in.device_token, Devices.redeem),
     Route("GET", "/healthz", watching.healthz, Status.alive),
     Route("GET", "/readyz", watching.readyz, Status.ready),
     Route("GET", "/metrics", watching.metrics, Status.metrics),
 )
 
-ENDPOINTS: tuple[Endpoint, ...] = (*about.ENDPOINTS, *events.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (*about.ENDPOINTS, *events.ENDPOINTS, *signing_in.ENDPOINTS)

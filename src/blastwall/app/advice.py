@@ -39,6 +39,13 @@ def secrets(configuration: Configuration) -> Iterator[SecretState]:
         for kind, source in (("URL", each.slack or each.teams), ("key", each.secret)):
             if source is not None:
                 yield _state(f"notifications: {each.called}: {kind}", source)
+    yield from _own_secrets(configuration)
+
+
+def _own_secrets(configuration: Configuration) -> Iterator[SecretState]:
+    login = configuration.control.login
+    if login is not None and login.client_secret is not None:
+        yield _state("control.login.client_secret", login.client_secret)
     encrypt = configuration.recordings.encrypt
     for source in () if encrypt is None else (encrypt.key, *encrypt.old):
         yield _state("recordings.encrypt", source)

@@ -254,11 +254,13 @@ def warm_limits(settings: WarmSettings | None) -> WarmLimits:
 def control_of(
     parts: Parts,
     plan: Callable[[], Plan],
+    *,
     waiting_for: Callable[[], Sequence[str]],
     generation: Callable[[], int],
+    public: Callable[[], str],
     member: Member,
 ) -> Control:
-    """Join the use-cases of the control port; `plan` and `generation` are those in force at the time of a call."""
+    """Join the use-cases of the control port; `plan`, `generation` and `public` are those at the time of a call."""
 
     def inside() -> Inside:
         return Inside(generation(), parts.policies.version, parts.containment.blind, parts.recorder.counters)
@@ -276,6 +278,8 @@ def control_of(
         member=member,
         roles=lambda: roles_of(plan().configuration.control.roles),
         inside=inside,
+        configuration=lambda: plan().configuration,
+        public=public,
     )
 
 

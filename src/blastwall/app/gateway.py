@@ -66,13 +66,23 @@ class Gateway:
         share_metrics(parts.metrics.registry, self._member)
         if not self._member.first:
             return
-        control = control_of(
-            parts, lambda: self._plan, lambda: tuple(self.waiting_for()), lambda: self.generation, self._member
+        self._control = control_of(
+            parts,
+            lambda: self._plan,
+            waiting_for=lambda: tuple(self.waiting_for()),
+            generation=lambda: self.generation,
+            public=self._public,
+            member=self._member,
         )
-        server = await serve_control(configuration, control, parts.certificate)
+        server = await serve_control(configuration, self._control, parts.certificate)
         self._stack.push_async_callback(server.stop)
         self._stack.callback(parts.changes.end)  # before it, since it waits for requests under way
         self.control_port = server.port
+
+    def _public(self) -> str:
+        """Where people reach the control port; on a port that the system chose where the configuration says 0."""
+        settings = self._plan.configuration.control
+        return settings.public or settings.model_copy(update={"port": self.control_port}).url
 
     def _metrics(self) -> GatewayMetrics:
         return GatewayMetrics(

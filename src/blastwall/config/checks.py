@@ -297,6 +297,23 @@ def _issuer_urls(configuration: Configuration) -> Iterator[Finding]:
             yield ("issuers", position, "jwks"), "expects `file:PATH` or an https URL (http only on a loopback address)"
 
 
+def _sign_in(configuration: Configuration) -> Iterator[Finding]:
+    """Report a sign-in at an issuer that is not there, or whose ID tokens would be refused."""
+    login = configuration.control.login
+    if login is None:
+        return
+    path: Path = ("control", "login")
+    named = {issuer.name: issuer for issuer in configuration.issuers}
+    issuer = named.get(login.issuer)
+    if issuer is None:
+        yield (*path, "issuer"), f"no issuer is named {login.issuer!r}" + did_you_mean(login.issuer, named)
+    elif login.client_id not in {None, issuer.audience}:
+        problem = f"the `audience` of the issuer {issuer.name!r} must be this client id: ID tokens are made for it"
+        yield (*path, "client_id"), problem
+    elif not _safe_url(issuer.issuer):
+        yield (*path, "issuer"), f"the issuer {issuer.name!r} has no https URL (http only on a loopback address)"
+
+
 def _webhooks(configuration: Configuration) -> Iterator[Finding]:
     for position, anchor in enumerate(configuration.recordings.anchors):
         if anchor.webhook is not None and not _safe_url(anchor.webhook):
@@ -373,6 +390,7 @@ _CHECKS: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
     _ports,
     _plain_text,
     _issuer_urls,
+    _sign_in,
     _webhooks,
     _notifications,
     _state_address,

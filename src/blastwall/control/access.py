@@ -65,13 +65,16 @@ _ROLES: Mapping[Access, Role] = {Access(role.value): role for role in Role}
 class Remote:
     """A caller over the network.
 
-    `principal` is set where a token or login of theirs was verified, `signed_in` names the login where it was one.
+    `principal` is set where a token or login of theirs was verified. `signed_in` names the login where it was one,
+    which ends at `until` (epoch seconds); `web` says that it is the web page's, so that a person sits before it.
     """
 
     source: IPAddress
     principal: Principal | None = None
     roles: frozenset[Role] = NO_ROLES
     signed_in: str | None = None
+    until: float | None = None
+    web: bool = False
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""All use-cases of a running gateway's control port, and how its callers become known."""
+"""All use-cases of a running gateway's control port."""
 
 from __future__ import annotations
 
@@ -8,50 +8,26 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from blastwall.control.access import Remote
+from blastwall.config.model import Configuration
+from blastwall.control.callers import Callers
 from blastwall.control.changes import Changes
+from blastwall.control.devices import Devices
 from blastwall.control.failures import FailureLimit
 from blastwall.control.passing import Passing
 from blastwall.control.people import People
 from blastwall.control.repeating import Repeating
 from blastwall.control.roles import Roles
+from blastwall.control.signing_in import SigningIn
 from blastwall.control.status import Inside, Status
 from blastwall.control.watching import Watching
-from blastwall.gate.ports import Containment, Grants, IPAddress, Policy, Refusal
-from blastwall.identity import OidcIdentity, Unavailable
+from blastwall.gate.ports import Containment, Grants, Policy
+from blastwall.identity import OidcIdentity
 from blastwall.model.resource import Resource
 from blastwall.store import Store
 from blastwall.store.changes import ChangeTable
 from blastwall.store.idempotency import IdempotencyTable
+from blastwall.store.logins import DeviceCodeTable
 from blastwall.workers import Member
-
-
-@dataclass(frozen=True, slots=True)
-class Callers:
-    """Turns what a request shows into a caller."""
-
-    identity: OidcIdentity
-    failures: FailureLimit
-    roles: Callable[[], Roles]
-
-    async def remote(self, source: IPAddress, bearer: bytes | None) -> Remote:
-        """Return the caller at `source`, known where they show a token.
-
-        Raises:
-            Refusal: the token does not hold.
-            TooManyFailures: the source has failed too often.
-        """
-        if bearer is None:
-            return Remote(source)
-        self.failures.check(source)
-        try:
-            claimant = await self.identity.verify(bearer, source)
-        except Unavailable:
-            raise
-        except Refusal:
-            self.failures.failed(source)
-            raise
-        return Remote(source, claimant.principal, self.roles().of(claimant.principal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +41,9 @@ class Control:
     repeating: Repeating
     changes: Changes
     watching: Watching
+    signing_in: SigningIn
+    devices: Devices
+    public: Callable[[], str]
 
 
 def build_control(
@@ -83,6 +62,8 @@ def build_control(
     roles: Callable[[], Roles] = Roles,
     inside: Callable[[], Inside] = Inside,
     changes: Changes | None = None,
+    configuration: Callable[[], Configuration | None] = lambda: None,
+    public: Callable[[], str] = lambda: "https://localhost",
 ) -> Control:
     """Join the use-cases of a running gateway. What is called for is what is in force at the time of a call.
 
@@ -101,6 +82,8 @@ def build_control(
         roles: which roles users have; where left out, nobody has any.
         inside: what people may know of the running gateway.
         changes: this process's feed of what changes; where left out, one of its own.
+        configuration: the configuration; where left out, nobody signs in.
+        public: the URL under which people reach the control port.
     """
     failures = FailureLimit(monotonic)
     feed = changes if changes is not None else Changes(ChangeTable(store), now)
@@ -120,4 +103,7 @@ def build_control(
         Repeating(IdempotencyTable(store), now),
         feed,
         Watching(feed),
+        SigningIn(identity, configuration=configuration, public=public, failures=failures, now=now),
+        Devices(identity, DeviceCodeTable(store), configuration=configuration, now=now, monotonic=monotonic),
+        public,
     )

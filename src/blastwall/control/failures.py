@@ -1,4 +1,4 @@
-"""How many failed proofs one source may show. Only failures count, so an agent whose tokens are good never notices."""
+"""How many failed proofs one source may show. Only failures count, so whose proofs are good never notices."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ class TooManyFailures(Exception):
     """The source has failed too often; `wait` is in seconds."""
 
     def __init__(self, wait: float) -> None:
-        super().__init__(f"too many failed attempts from this address; wait {wait:.0f} s")
+        super().__init__(f"too many failed attempts; wait {wait:.0f} s")
         self.wait = wait
 
 
 class FailureLimit:
-    """Counts failures by source: 20 at once, then one in 3 seconds. An IPv6 source is its /64, which one host owns."""
+    """Counts failures by source: 20 at once, then one in 3 seconds. An IPv6 source is its /64, which one host owns.
+
+    A source is an address, or a person's name where they are known.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._clear_at: OrderedDict[str, float] = OrderedDict()
 
-    def check(self, source: IPAddress) -> None:
+    def check(self, source: IPAddress | str) -> None:
         """Let a source try.
 
         Raises:
@@ -38,7 +41,7 @@ class FailureLimit:
         if over > 0:
             raise TooManyFailures(over)
 
-    def failed(self, source: IPAddress) -> None:
+    def failed(self, source: IPAddress | str) -> None:
         """Count a failure."""
         key, now = _key(source), self._now()
         self._clear_at[key] = max(self._clear_at.pop(key, now), now) + SECONDS_EACH
@@ -46,7 +49,7 @@ class FailureLimit:
             self._clear_at.popitem(last=False)
 
 
-def _key(source: IPAddress) -> str:
+def _key(source: IPAddress | str) -> str:
     if not isinstance(source, IPv6Address):
         return str(source)
     if source.ipv4_mapped is not None:

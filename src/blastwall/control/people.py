@@ -18,6 +18,7 @@ class Me:
     name: str
     groups: frozenset[str]
     roles: frozenset[Role]
+    signed_in_until: float | None
 
 
 class People(UseCases):
@@ -30,4 +31,4 @@ class People(UseCases):
         if principal is None:
             raise Refusal("nobody asked who they are", "nothing was shown that says who you are")
         kind: Literal["user", "agent"] = "user" if principal.kind is PrincipalKind.USER else "agent"
-        return Me(kind, principal.name, principal.groups, caller.roles)
+        return Me(kind, principal.name, principal.groups, caller.roles, caller.until)

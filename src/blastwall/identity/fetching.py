@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -76,6 +78,28 @@ async def fetch(url: str, reach: Reach) -> bytes:
     Raises:
         KeysUnavailable: the URL may not be fetched, or did not answer 200 in time and size.
     """
+    async with _calling(url, reach) as session, session.get(url, allow_redirects=False) as response:
+        if response.status != 200:
+            raise KeysUnavailable(f"answered {response.status}, not 200 (redirects are not followed)")
+        return await _body(response)
+
+
+async def post_form(url: str, reach: Reach, form: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, bytes]:
+    """Post a form to `url`; return status and body of the answer, which is no redirect.
+
+    Raises:
+        KeysUnavailable: the URL may not be called, or did not answer in time and size.
+    """
+    async with (
+        _calling(url, reach) as session,
+        session.post(url, data=dict(form), headers=dict(headers), allow_redirects=False) as response,
+    ):
+        return response.status, await _body(response)
+
+
+@asynccontextmanager
+async def _calling(url: str, reach: Reach) -> AsyncIterator[aiohttp.ClientSession]:
+    """Lend a client for one call of `url`; whatever fails comes out as KeysUnavailable, which names the place."""
     parts = reach.check_url(url)
     where = f"{parts.scheme}://{parts.netloc}{parts.path}"
     try:
@@ -91,7 +115,7 @@ async def fetch(url: str, reach: Reach) -> bytes:
             auto_decompress=False,
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
         ) as session:
-            return await _body(session, url)
+            yield session
     except KeysUnavailable as error:
         raise KeysUnavailable(f"{where}: {error}") from None
     except TimeoutError:
@@ -100,15 +124,12 @@ async def fetch(url: str, reach: Reach) -> bytes:
         raise KeysUnavailable(f"{where}: {error or type(error).__name__}") from None
 
 
-async def _body(session: aiohttp.ClientSession, url: str) -> bytes:
-    async with session.get(url, allow_redirects=False) as response:
-        if response.status != 200:
-            raise KeysUnavailable(f"answered {response.status}, not 200 (redirects are not followed)")
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise KeysUnavailable("answered in an encoding that was not asked for")
-        body = bytearray()
-        async for chunk in response.content.iter_chunked(_CHUNK):
-            body += chunk
-            if len(body) > MAX_BYTES:
-                raise KeysUnavailable(f"answered more than {MAX_BYTES} bytes")
-        return bytes(body)
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise KeysUnavailable("answered in an encoding that was not asked for")
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise KeysUnavailable(f"answered more than {MAX_BYTES} bytes")
+    return bytes(body)

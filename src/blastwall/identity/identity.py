@@ -11,15 +11,18 @@ from dataclasses import dataclass, field
 from blastwall.clocks import steady
 from blastwall.config.model import Agent, Issuer, PassSettings, User
 from blastwall.gate.ports import Identified, IPAddress, Refusal
+from blastwall.identity.claims import Flat
 from blastwall.identity.directory import Directory, Entry
 from blastwall.identity.keycache import KeyCache
 from blastwall.identity.loaders import loader_for
+from blastwall.identity.logins import FoundLogin, IssuedLogin, LoginKind, Logins, Person
 from blastwall.identity.moments import TokenTime
 from blastwall.identity.passes import PREFIX, IssuedPass, Passes, claims_of, trust_of
 from blastwall.identity.tokens import MAX_TOKEN, TokenVerifier, Verified, malformed
-from blastwall.model.principal import Principal
+from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Resource
-from blastwall.store.passes import PassTable, StoredPass
+from blastwall.store.logins import LoginTable
+from blastwall.store.passes import PassTable
 
 _REMEMBERED = 10_000
 
@@ -32,6 +35,12 @@ class Claimant:
     source: IPAddress
     verified: Verified = field(repr=False)
     entry: Entry = field(repr=False)
+
+    @property
+    def person(self) -> Person:
+        """What a login of theirs keeps of the token."""
+        issuer = self.verified.issuer
+        return Person(self.entry.name, issuer.name, trust_of(issuer), self.verified.claims)
 
 
 class OidcIdentity:
@@ -62,6 +71,7 @@ class OidcIdentity:
         steady: Callable[[], float] = steady,
     ) -> None:
         self._store = store
+        self.logins = Logins(LoginTable(store.store), now)
         self._time = TokenTime(now, steady)
         self._steady = steady
         self._keys: dict[str, KeyCache] = {}
@@ -115,6 +125,34 @@ class OidcIdentity:
         entry.check_source(source)
         return Claimant(entry.principal(verified.claims), source, verified, entry)
 
+    async def sign_in(
+        self, kind: LoginKind, person: Person, source: IPAddress, *, idle: float, lifetime: float
+    ) -> IssuedLogin:
+        """Give a person a login at the control port; times are in seconds.
+
+        Raises:
+            Refusal: they are contained.
+            Unavailable: the state cannot be used.
+        """
+        return await self.logins.issue(kind, person, source, idle=idle, lifetime=lifetime)
+
+    async def signed_in(self, kind: LoginKind, proof: bytes) -> tuple[Principal, FoundLogin]:
+        """Return whom a login stands for under the configuration of now.
+
+        Raises:
+            Refusal: it is none of this kind, has ended, or its person is another today.
+            Unavailable: the state cannot be used.
+        """
+        found = await self.logins.find(kind, proof)
+        person = found.person
+        entry = self._entry_of(person.issuer, person.trust, person.claims)
+        if entry is None or (entry.kind, entry.name) != (PrincipalKind.USER, person.name):
+            raise Refusal(
+                f"login {found.id} was given to user {person.name}, whose configuration has changed since",
+                "the login no longer matches the gateway's configuration; sign in again",
+            )
+        return entry.principal(person.claims), found
+
     async def issue(self, claimant: Claimant, resource: str) -> IssuedPass:
         """Give a pass to `resource` for the claimant's token; whether it may go there was asked before.
 
@@ -151,25 +189,24 @@ class OidcIdentity:
                 f"pass {stored.id} is for {stored.resource}, not for {resource.name}",
                 f"the pass is not for '{resource.name}'; exchange a token for one that is",
             )
-        entry = self._entry_of(stored)
+        claims = claims_of(stored)
+        entry = self._entry_of(stored.issuer, stored.trust, claims)
+        if entry is None or (entry.kind.value, entry.name) != (stored.kind, stored.principal):
+            raise Refusal(
+                f"pass {stored.id} was given to {stored.kind} {stored.principal}, whose configuration changed since",
+                "the pass no longer matches the gateway's configuration; exchange a token for a new one",
+            )
         entry.check_source(source)
-        principal = entry.principal(claims_of(stored))
+        principal = entry.principal(claims)
         lasts = stored.ends - self._time()
         return Identified(principal, "pass", lasts, entry.session_max, stored.id, entry.max_sessions)
 
-    def _entry_of(self, stored: StoredPass) -> Entry:
-        """Return whom a pass stands for under the configuration of now."""
-        gone = Refusal(
-            f"pass {stored.id} was given to {stored.kind} {stored.principal}, whose configuration has changed since",
-            "the pass no longer matches the gateway's configuration; exchange a token for a new one",
-        )
-        issuer = self._issuers.get(stored.issuer)
-        if issuer is None or trust_of(issuer) != stored.trust:
-            raise gone
+    def _entry_of(self, issuer_name: str, trust: str, claims: Flat) -> Entry | None:
+        """Return whom kept claims stand for under the configuration of now; None where that cannot be said any more."""
+        issuer = self._issuers.get(issuer_name)
+        if issuer is None or trust_of(issuer) != trust:
+            return None
         try:
-            entry = self._directory.find(stored.issuer, claims_of(stored))
+            return self._directory.find(issuer_name, claims)
         except Refusal:
-            raise gone from None
-        if (entry.kind.value, entry.name) != (stored.kind, stored.principal):
-            raise gone
-        return entry
+            return None

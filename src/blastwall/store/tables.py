@@ -116,7 +116,7 @@ device_codes = Table(
     Column("ends", Float, nullable=False),
     Column("polled", Float, nullable=False, comment="when its client last asked for the answer"),
     Column("state", String(12), nullable=False, comment="waiting, confirmed or refused"),
-    Column("login", Text, nullable=True, comment="who confirmed: issuer, trust and claims, as JSON"),
+    Column("login", String(32), nullable=True, comment="the login that confirmed it"),
     Index("ix_device_codes_ends", "ends"),
 )
 

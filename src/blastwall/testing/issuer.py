@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.sign_in import AUTHORIZE, TOKEN, Reply, SignIn
 
 SigningAlgorithm = Literal["RS256", "ES256", "EdDSA"]
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -70,8 +71,10 @@ class DevIssuer:
         audience: str = "blastwall",
         algorithm: SigningAlgorithm = "RS256",
         authority: CertificateAuthority | None = None,
+        people: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
-        """Start to serve at once."""
+        """Start to serve at once; `people` may sign in, by their names with the claims of their tokens."""
+        self.sign_in = SignIn(self.token, people or {})
         self.audience = audience
         self.requests: Counter[str] = Counter()
         self._key = SigningKey.generate(algorithm)
@@ -169,11 +172,19 @@ class DevIssuer:
     ) -> None:
         self.close()
 
-    def respond(self, path: str) -> tuple[int, dict[str, object]]:
-        """Answer a GET of `path` with a status and a JSON object."""
-        self.requests[path] += 1
+    def respond(self, path: str, form: str | None = None) -> Reply:
+        """Answer a GET of `path`, or a POST of a form to it."""
+        place, _, query = path.partition("?")
+        self.requests[place] += 1
         if self._down:
-            return 503, {"error": "temporarily_unavailable"}
+            return Reply(503, {"error": "temporarily_unavailable"})
+        if place == AUTHORIZE and form is None:
+            return self.sign_in.authorize(query, self.url)
+        if place == TOKEN and form is not None:
+            return self.sign_in.redeem(form)
+        return Reply(*self._document(place))
+
+    def _document(self, path: str) -> tuple[int, dict[str, object]]:
         if path == DISCOVERY:
             return 200, self._discovery()
         if path == JWKS:
@@ -185,8 +196,12 @@ class DevIssuer:
         return {
             "issuer": self.url,
             "jwks_uri": self.jwks_url,
-            "authorization_endpoint": f"{self.url}/authorize",
-            "response_types_supported": ["id_token"],
+            "authorization_endpoint": self.url + AUTHORIZE,
+            "token_endpoint": self.url + TOKEN,
+            "token_endpoint_auth_methods_supported": ["none", "client_secret_post"],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": True,
+            "response_types_supported": ["code", "id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": sorted({key.algorithm for key in self._published}),
         }
@@ -208,13 +223,23 @@ class _Request(BaseHTTPRequestHandler):
     timeout = 5
 
     def do_GET(self) -> None:
-        status, document = self.server.issuer.respond(self.path)
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        self._reply(self.server.issuer.respond(self.path))
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length", "0"))
+        self._reply(self.server.issuer.respond(self.path, self.rfile.read(length).decode()))
+
+    def _reply(self, reply: Reply) -> None:
+        body = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
+        kind = "text/html; charset=utf-8" if isinstance(reply.body, str) else "application/json"
+        encoded = body.encode()
+        self.send_response(reply.status)
+        if reply.location:
+            self.send_header("Location", reply.location)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(encoded)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(encoded)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name for it
         """Log nothing; `DevIssuer.requests` counts."""

@@ -63,7 +63,7 @@ def _device_codes() -> None:
         sa.Column("ends", sa.Float, nullable=False),
         sa.Column("polled", sa.Float, nullable=False, comment="when its client last asked for the answer"),
         sa.Column("state", sa.String(12), nullable=False, comment="waiting, confirmed or refused"),
-        sa.Column("login", sa.Text, nullable=True, comment="who confirmed: issuer, trust and claims, as JSON"),
+        sa.Column("login", sa.String(32), nullable=True, comment="the login that confirmed it"),
         sa.PrimaryKeyConstraint("digest", name="pk_device_codes"),
         sa.UniqueConstraint("user_code", name="uq_device_codes_user_code"),
     )
