@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.timeout(400)
 def test_what_is_compiled_holds_as_plain_python_too() -> None:
     """The other tests run against the twins where they were built; these run against their sources."""
-    places = ("src/blastwall/protocols", "tests/gate", "tests/masking/test_plain.py", "tests/test_conformance.py")
+    places = ("src/blastwall/protocols", "tests/gate", "tests/masking/test_fast.py", "tests/test_conformance.py")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *places]
     environment = {**os.environ, "BLASTWALL_PURE": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

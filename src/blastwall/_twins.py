@@ -17,6 +17,18 @@ from types import ModuleType
 _PACKAGE = Path(__file__).parent
 _CHECKOUT = (_PACKAGE.parents[1] / "pyproject.toml").exists()
 _SUFFIX = EXTENSION_SUFFIXES[0]
+_TOGETHER = (
+    "masking/fast/addresses",
+    "masking/fast/cells",
+    "masking/fast/hiding",
+    "masking/fast/hits",
+    "masking/fast/ibans",
+    "masking/fast/numbers",
+    "masking/fast/scanner",
+    "masking/fast/secrets",
+    "protocols/postgres/runs",
+)
+"""Twins that call each other in C: a twin cannot call the plain source of another."""
 
 
 class _Chooser:
@@ -28,13 +40,21 @@ class _Chooser:
             return None
         source = Path(path[0], name.rpartition(".")[2] + ".py")
         twin = source.with_suffix(_SUFFIX)
-        if not twin.exists() or not _passed_by(source, twin):
+        if not twin.exists() or not (_passed_by(source, twin) or _alone(source)):
             return None
         return spec_from_file_location(name, source)
 
 
 def _passed_by(source: Path, twin: Path) -> bool:
     return bool(os.environ.get("BLASTWALL_PURE")) or (_CHECKOUT and source.stat().st_mtime > twin.stat().st_mtime)
+
+
+def _alone(source: Path) -> bool:
+    """Whether a module's twin cannot be used for lack of another's."""
+    if source.with_suffix("").relative_to(_PACKAGE).as_posix() not in _TOGETHER:
+        return False
+    others = [_PACKAGE / f"{name}.py" for name in _TOGETHER]
+    return any(not one.with_suffix(_SUFFIX).exists() or _passed_by(one, one.with_suffix(_SUFFIX)) for one in others)
 
 
 def install() -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from blastwall.masking import credentials, phones
 from blastwall.masking.detectors import CREDENTIALS, FINDERS
-from blastwall.masking.plan import ResultColumn, ValueKind, plan
+from blastwall.masking.kinds import ResultColumn, ValueKind
+from blastwall.masking.plan import plan
 from blastwall.masking.probe import probe
 from blastwall.model.masks import DetectRule, MaskRules, MaskStyle
 

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from blastwall.masking.detectors import FINDERS
-from blastwall.masking.plan import MaskPlan, ResultColumn, ValueKind, plan
+from blastwall.masking.kinds import ResultColumn, ValueKind
+from blastwall.masking.plan import MaskPlan, plan
 from blastwall.model.masks import DetectRule, MaskRules, MaskStyle
 
 CORPUS = yaml.safe_load((Path(__file__).parent / "evasions.yaml").read_text(encoding="utf-8"))

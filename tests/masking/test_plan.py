@@ -7,7 +7,8 @@ import pytest
 
 from blastwall.masking import detectors
 from blastwall.masking.detectors import FINDERS
-from blastwall.masking.plan import UNTRACED, DetectorFailed, MaskPlan, ResultColumn, ValueKind, plan
+from blastwall.masking.kinds import ResultColumn, ValueKind
+from blastwall.masking.plan import UNTRACED, DetectorFailed, MaskPlan, plan
 from blastwall.model.masks import NO_MASKS, ColumnRule, DetectRule, MaskRules, MaskStyle
 from blastwall.model.statement import Column
 

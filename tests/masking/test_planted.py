@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from blastwall.masking.detectors import FINDERS
 from blastwall.masking.fold import fold, readings
 from blastwall.masking.iban import SHAPES
-from blastwall.masking.plan import MaskPlan, ResultColumn, ValueKind, plan
+from blastwall.masking.kinds import ResultColumn, ValueKind
+from blastwall.masking.plan import MaskPlan, plan
 from blastwall.model.masks import DetectRule, MaskRules, MaskStyle
 
 KEY = b"a key that is long enough for it"

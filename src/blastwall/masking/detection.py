@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from blastwall.masking import detectors, jsontext
 from blastwall.masking.columns import STRICTNESS
+from blastwall.masking.fast.scanner import Arm, Scanner
 from blastwall.masking.fold import readings
 from blastwall.masking.probe import probe
 from blastwall.masking.styles import Restyle, partial_found, restyle
@@ -51,7 +52,7 @@ class Hit:
 class Detection:
     """What the detect rules of one `MaskRules` find. Holds no state of a result: shared by all of them."""
 
-    __slots__ = ("_armed", "opaque_probe", "probe", "telling")
+    __slots__ = ("_armed", "opaque_probe", "probe", "rules", "scanner", "telling")
 
     def __init__(self, rules: MaskRules) -> None:
         self._armed = _arm(rules.detect, rules.key)
@@ -60,6 +61,9 @@ class Detection:
         self.opaque_probe = probe(names, True)
         self.telling = b"" if names & detectors.CREDENTIALS else _TELLING
         """ASCII of which every hit has one; empty where nothing is so sure."""
+
+        self.rules = tuple(dict.fromkeys(armed.rule for armed in self._armed))
+        self.scanner = Scanner([_arm_scanner(armed, self.rules.index(armed.rule)) for armed in self._armed])
 
     def __bool__(self) -> bool:
         return bool(self._armed)
@@ -141,7 +145,7 @@ def show(hit: Hit, value: str) -> str:
         return partial_found(hit.by.name, hit.folded)
     if hit.by.style in (MaskStyle.HASH, MaskStyle.TOKEN):
         return hit.by.show(value[hit.start : hit.end])
-    return f"[redacted:{hit.by.name}]"
+    return _redacted(hit.by.name)
 
 
 def _arm(rules: Iterable[DetectRule], key: bytes) -> tuple[_Armed, ...]:
@@ -153,6 +157,19 @@ def _arm(rules: Iterable[DetectRule], key: bytes) -> tuple[_Armed, ...]:
             if before is None or STRICTNESS[rule.style] > STRICTNESS[before.style]:
                 armed[name] = _Armed(name, rule.name, rule.style, detectors.FINDERS[name], restyle(rule.style, key))
     return tuple(armed.values())
+
+
+def _arm_scanner(armed: _Armed, rule: int) -> Arm:
+    """Return what the scanner shows of a hit of this detector: what `show` does."""
+    if armed.style is MaskStyle.PARTIAL:
+        return Arm(armed.name, rule, None, lambda found: partial_found(armed.name, found).encode())
+    if armed.style in (MaskStyle.HASH, MaskStyle.TOKEN):
+        return Arm(armed.name, rule, None, lambda found: armed.show(found.decode()).encode())
+    return Arm(armed.name, rule, None if armed.style is MaskStyle.NULL else _redacted(armed.name).encode(), None)
+
+
+def _redacted(name: str) -> str:
+    return f"[redacted:{name}]"
 
 
 def _merged(found: list[Hit]) -> list[Hit]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping
 from functools import partial
 
-from blastwall.masking.plan import ValueKind
+from blastwall.masking.kinds import ValueKind
 from blastwall.protocols.postgres.values import HARMLESS_TYPES, JSON, JSONB, TEXT_TYPES, value_kind
 from blastwall.wire.reader import Malformed, Reader
 

@@ -8,7 +8,6 @@ cdef class Responses:
     cdef public object _held
     cdef public object _wanted
     cdef public object passing
-    cdef public object _dirty
     cdef public object rows
     cdef public object _ran
     cdef public object _failed

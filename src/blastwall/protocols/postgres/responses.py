@@ -69,7 +69,6 @@ class Responses:
         self._parts: list[bytes] = []
         self._held = self._wanted = 0
         self.passing = 0
-        self._dirty = 0
         self.rows = Rows(conversation)
         self._ran: list[Running] = []
         self._failed = False
@@ -135,7 +134,6 @@ class Responses:
         outputs: list[Output] = []
         position = min(self.passing, len(buffer))
         self.passing -= position
-        self._dirty = 0
         start = self._walk(buffer, position, outputs)
         outputs += self.rows.taken()
         self.carry = buffer[start:]
@@ -153,17 +151,15 @@ class Responses:
             end = position + 1 + length
             try:
                 kept = self.rows.kept(kind, length) if self._shared.keeps and kind in _ROWS else None
-                if kept is None and kind == DATA_ROW and position >= self._dirty:
-                    masked, end_of_run = self._mask_rows(buffer, position)
+                if kept is None and kind in _ROWS:
+                    masked, passed = self._take_rows(kind, length, buffer, position)
                     if masked is not None:
                         self._send(outputs, buffer, start, position)
                         outputs.append(Send(CLIENT, masked))
-                        start = position = end_of_run
+                        start = passed
+                    if passed > position:
+                        position = passed
                         continue
-                passed = self._pass_rows(kind, length, buffer, position) if kept is None and kind in _ROWS else 0
-                if passed:
-                    position = passed
-                    continue
                 if end > size:
                     self._check_size(length)
                     self._wanted = end - size
@@ -183,38 +179,28 @@ class Responses:
         self._send(outputs, buffer, start, position)
         return position
 
-    def _mask_rows(self, buffer: bytes, position: int) -> tuple[bytes | None, int]:
-        """Mask a run of rows at once, where there are columns to be hidden and no limit; None where it cannot be."""
-        plan = self.rows.plan(DATA_ROW)
+    def _take_rows(self, kind: int, length: int, buffer: bytes, position: int) -> tuple[bytes | None, int]:
+        """Take the run of rows at `position`, where none must be read by itself.
+
+        Returns what replaces it (None: it passes as it is) and its end, `position` where nothing was taken.
+        """
+        plan = self.rows.plan(kind)
         running = self.rows.running
         if self._shared.limits.current is not None or running is None:
             return None, position
-        if not isinstance(plan, MaskPlan) or not plan.always:
-            return None, position
-        masked, end = self.rows.mask_run(running, plan, buffer, position)
-        if masked is None and end > position:
-            self._dirty = end
-        return masked, end
+        if isinstance(plan, MaskPlan):
+            return self.rows.mask_run(running, plan, buffer, position)
+        return None, position if plan is not None else self._pass_rows(kind, length, buffer, position)
 
     def _pass_rows(self, kind: int, length: int, buffer: bytes, position: int) -> int:
-        """Pass what needs no masking and has no limit; return where that ends, 0 where the row must be read."""
-        plan = self.rows.plan(kind)
-        if self._shared.limits.current is not None:
-            return 0
-        if plan is None:
-            passed = self.rows.pass_run(kind, buffer, position)
-            if passed > position:
-                return passed
-            self.rows.count(length)
-            end = position + 1 + length
-            self.passing = max(0, end - len(buffer))
-            return end - self.passing
-        if isinstance(plan, MaskPlan) and not plan.always and position >= self._dirty:
-            end, clean = self.rows.pass_clean(plan, buffer, position)
-            if clean and end > position:
-                return end
-            self._dirty = end
-        return 0
+        """Pass a run of rows, or the part of one that is there; return where that ends."""
+        passed = self.rows.pass_run(kind, buffer, position)
+        if passed > position:
+            return passed
+        self.rows.count(length)
+        end = position + 1 + length
+        self.passing = max(0, end - len(buffer))
+        return end - self.passing
 
     @staticmethod
     def _send(outputs: list[Output], buffer: bytes, start: int, end: int) -> None:

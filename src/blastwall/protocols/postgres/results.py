@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from blastwall.masking.columns import ProtectedColumns
-from blastwall.masking.plan import MaskPlan, ResultColumn, ValueKind, plan
+from blastwall.masking.kinds import ResultColumn, ValueKind
+from blastwall.masking.plan import MaskPlan, plan
 from blastwall.masking.styles import REDACTED
 from blastwall.model.effects import Action
 from blastwall.model.masks import MaskRules

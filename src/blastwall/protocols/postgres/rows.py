@@ -6,8 +6,6 @@ a portal in the extended one.
 
 from __future__ import annotations
 
-from functools import partial
-
 from blastwall.masking.plan import MaskPlan
 from blastwall.protocols.contract import Output, Streamed
 from blastwall.protocols.postgres.conversation import Conversation
@@ -15,7 +13,7 @@ from blastwall.protocols.postgres.copy_rows import CopyMask
 from blastwall.protocols.postgres.kept import Kept
 from blastwall.protocols.postgres.messages import Field, decode_data_row, encode_data_row, format_of, frame
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Running
-from blastwall.protocols.postgres.runs import columns_of, mask_run, run_of_rows
+from blastwall.protocols.postgres.runs import places_of, run_of_rows, spliced
 from blastwall.wire.reader import Malformed
 
 DATA_ROW, COPY_DATA = ord("D"), ord("d")
@@ -66,17 +64,6 @@ class Rows:
             running.rows += 1
             running.bytes += length + 1
 
-    def pass_clean(self, plan: MaskPlan, buffer: bytes, position: int) -> tuple[int, bool]:
-        """Find the run of whole rows at `position`, and count it if no detector can hit in it.
-
-        Returns its end and whether it was clean.
-        """
-        end, rows = run_of_rows(buffer, position, DATA_ROW)
-        if plan.may_match(buffer[position:end]):
-            return end, False
-        self._count_run(rows, end - position)
-        return end, True
-
     def pass_run(self, kind: int, buffer: bytes, position: int) -> int:
         """Count the run of whole rows at `position`, which pass as they are; return its end."""
         end, rows = run_of_rows(buffer, position, kind)
@@ -84,9 +71,10 @@ class Rows:
         return end
 
     def mask_run(self, running: Running, plan: MaskPlan, buffer: bytes, position: int) -> tuple[bytes | None, int]:
-        """Mask the run of whole rows at `position` where no detector can hit in it.
+        """Mask the run of whole rows at `position`.
 
-        Returns what replaces it, and its end; None instead where each row must be read by itself.
+        Returns what replaces it, and its end; None where there is no whole row, or detectors alone read it and found
+        nothing.
 
         Raises:
             DetectorFailed: the result must be closed.
@@ -94,12 +82,12 @@ class Rows:
         end, rows = run_of_rows(buffer, position, DATA_ROW)
         if not rows:
             return None, position
-        if plan.scans and plan.may_match(b"\0\0".join(columns_of(buffer, position, end, plan.scans, running.width))):
-            return None, end
-        pieces = plan.hide(partial(mask_run, buffer, position, end, width=running.width))
         running.rows += rows
         running.bytes += end - position
-        return b"".join(pieces), end
+        if not plan.always and not plan.may_match(buffer[position:end]):
+            return None, end
+        cells = plan.mask_cells(buffer, places_of(buffer, position, rows, plan.wanted, running.width))
+        return spliced(buffer, position, end, cells), end
 
     def _count_run(self, rows: int, size: int) -> None:
         running = self.running

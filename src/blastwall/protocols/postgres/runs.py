@@ -1,19 +1,18 @@
-"""Whole rows, a run of them at a time: found, and masked by splicing, without an object a row or a value that stays.
+"""Whole rows, a run of them at a time: found, taken apart and written anew, without an object a row or a value.
 
 Source: PostgreSQL documentation, "Message Formats", DataRow. The compiled twin is typed by `runs.pxd`.
 """
 
 from __future__ import annotations
 
-from blastwall.masking.plan import Hidden
+from array import array
+
+from blastwall.masking.fast.cells import KEPT, Cells
+from blastwall.wire import memory
 from blastwall.wire.reader import Malformed
 
 _HEADER = 5
-_NULL = b"\xff\xff\xff\xff"
-_SMALL = 2048
-_SIZES = [size.to_bytes(4, "big") for size in range(_SMALL)]
-_HEADS = [b"D" + size for size in _SIZES]
-"""Length fields, and heads of rows, of the lengths that are met again and again."""
+_KEPT = KEPT
 
 
 def run_of_rows(buffer: bytes, position: int, kind: int) -> tuple[int, int]:
@@ -31,84 +30,90 @@ def run_of_rows(buffer: bytes, position: int, kind: int) -> tuple[int, int]:
     return position, rows
 
 
-def columns_of(buffer: bytes, position: int, end: int, wanted: tuple[int, ...], width: int) -> list[bytes]:
-    """Return the values of some columns, ascending, of all rows from `position` to `end`; none for NULL.
+def places_of(buffer: bytes, position: int, rows: int, wanted: tuple[int, ...], width: int) -> array[int]:
+    """Return where the values of some columns, ascending, stand in so many whole rows from `position` on.
+
+    Row by row, two numbers a value: where it begins and how long it is, -1 for NULL.
 
     Raises:
         Malformed: a row is not one of `width` values.
     """
     data = buffer
-    values: list[bytes] = []
-    while position < end:
+    places = array("q", (0,)) * (2 * rows * len(wanted))
+    view = places
+    place = 0
+    for _ in range(rows):
         at = position + 1
         stop = at + uint32(buffer, at)
-        at = position + 7
         if data[position + 5] << 8 | data[position + 6] != width:
             raise Malformed("a row of another width than its description")
+        at = position + 7
         column = 0
         for index in wanted:
             at = skip(buffer, at, index - column, stop)
             length = length_at(buffer, at, stop)
-            if length >= 0:
-                values.append(buffer[at + 4 : at + 4 + length])
-                at += length
             at += 4
+            view[place], view[place + 1] = at, length
+            place += 2
+            at += max(length, 0)
             column = index + 1
         if skip(buffer, at, width - column, stop) != stop:
             raise Malformed("bytes after a row's end")
         position = stop
-    return values
+    return places
 
 
-def mask_run(buffer: bytes, position: int, end: int, hidden: list[Hidden], width: int) -> tuple[list[bytes], list[int]]:
-    """Mask some columns, ascending, of all rows from `position` to `end`.
-
-    Returns the new rows in pieces, and how many values of each column were hidden.
-
-    Raises:
-        Malformed: a row is not one of `width` values.
-    """
-    data = buffer
-    pieces: list[bytes] = []
-    counts = [0] * len(hidden)
+def spliced(buffer: bytes, position: int, end: int, cells: Cells) -> bytes:
+    """Write the rows from `position` to `end` anew, with what is shown in the place of their cells."""
+    data, text, columns = buffer, cells.text, cells.columns
+    places, shown = cells.places, cells.shown
+    written = bytearray(end - position + _growth(cells))
+    target = written
+    begin = place = 0
     while position < end:
-        at = position + 1
-        stop = at + uint32(buffer, at)
-        if data[position + 5] << 8 | data[position + 6] != width:
-            raise Malformed("a row of another width than its description")
-        kept = position + 5
-        at = position + 7
-        column = 0
-        head = len(pieces)
-        pieces.append(b"")
-        grown = 0
-        for place, (index, cell, for_null) in enumerate(hidden):
-            at = skip(buffer, at, index - column, stop)
-            length = length_at(buffer, at, stop)
-            column = index + 1
-            if length < 0 and for_null is None:
-                at += 4
-                continue
-            shown = for_null if length < 0 else cell(buffer[at + 4 : at + 4 + length])
-            length = max(length, 0)
-            counts[place] += 1
-            pieces.append(buffer[kept:at])
-            if shown is None:
-                pieces.append(_NULL)
-                grown -= length
-            else:
-                size = len(shown)
-                pieces.append(_SIZES[size] if size < _SMALL else size.to_bytes(4, "big"))
-                pieces.append(shown)
-                grown += size - length
-            at = kept = at + 4 + length
-        if skip(buffer, at, width - column, stop) != stop:
-            raise Malformed("bytes after a row's end")
-        pieces.append(buffer[kept:stop])
-        size = stop - position - 1 + grown
-        pieces[head] = _HEADS[size] if size < _SMALL else b"D" + size.to_bytes(4, "big")
+        stop = position + 1 + uint32(buffer, position + 1)
+        kept = position
+        at = begin
+        for _ in range(columns):
+            size = shown[place + 1]
+            if size != _KEPT:
+                value = places[place] - 4
+                memory.copy(target, at, data, kept, value - kept)
+                at = _put(target, at + value - kept, size, text, shown[place])
+                kept = value + 4 + max(places[place + 1], 0)
+            place += 2
+        memory.copy(target, at, data, kept, stop - kept)
+        at += stop - kept
+        _put_length(target, begin + 1, at - begin - 1)
+        begin = at
         position = stop
-    return pieces, counts
+    return bytes(written)
+
+
+def _growth(cells: Cells) -> int:
+    """Return by how many bytes what is shown is longer than what was there."""
+    places, shown = cells.places, cells.shown
+    grown = 0
+    for place in range(1, 2 * cells.count, 2):
+        if shown[place] != _KEPT:
+            grown += max(shown[place], 0) - max(places[place], 0)
+    return grown
+
+
+def _put(target: bytearray, at: int, size: int, text: bytearray, begin: int) -> int:
+    """Write one value behind its length, -1 for NULL; return where it ends."""
+    _put_length(target, at, size)
+    if size > 0:
+        memory.copy(target, at + 4, text, begin, size)
+    return at + 4 + max(size, 0)
+
+
+def _put_length(target: bytearray, at: int, size: int) -> None:
+    data = target
+    data[at] = size >> 24 & 255
+    data[at + 1] = size >> 16 & 255
+    data[at + 2] = size >> 8 & 255
+    data[at + 3] = size & 255
 
 
 def uint32(buffer: bytes, at: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container
 from struct import unpack
 from uuid import UUID
 
-from blastwall.masking.plan import ValueKind
+from blastwall.masking.kinds import ValueKind
 
 TEXT_TYPES = frozenset({18, 19, 25, 142, 705, 1042, 1043, 2275})
 """char, name, text, xml, unknown, bpchar, varchar, cstring: the same bytes in text and binary format."""

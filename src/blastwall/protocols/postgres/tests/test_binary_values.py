@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blastwall.masking.detectors import FINDERS
-from blastwall.masking.plan import UNREADABLE, ResultColumn, ValueKind, plan
+from blastwall.masking.kinds import ResultColumn, ValueKind
+from blastwall.masking.plan import UNREADABLE, plan
 from blastwall.model.masks import DetectRule, MaskRules, MaskStyle
 from blastwall.protocols.postgres.binary_values import scanned
 

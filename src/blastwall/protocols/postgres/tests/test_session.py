@@ -359,10 +359,10 @@ class TestMasking:
         assert len(answers(book)) == 1
 
     def test_a_detector_that_fails_closes_the_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def broken(_plan: MaskPlan, _run: object) -> list[bytes]:
+        def broken(_plan: MaskPlan, _buffer: bytes, _places: object) -> object:
             raise DetectorFailed("email")
 
-        monkeypatch.setattr(MaskPlan, "hide", broken)
+        monkeypatch.setattr(MaskPlan, "mask_cells", broken)
         book = play(masked, self.server())
         book.client(query("SELECT email FROM customers"))
         assert book.closed is not None

@@ -1,0 +1,20 @@
+cdef extern from *:
+    """
+    #include <string.h>
+
+    static CYTHON_INLINE void bw_copy(
+        unsigned char *target, Py_ssize_t at, const unsigned char *source, Py_ssize_t start, Py_ssize_t size
+    ) {
+        memcpy(target + at, source + start, (size_t)size);
+    }
+
+    static CYTHON_INLINE Py_ssize_t bw_find(const unsigned char *source, int byte, Py_ssize_t start, Py_ssize_t stop) {
+        const unsigned char *found =
+            start < stop ? (const unsigned char *)memchr(source + start, byte, (size_t)(stop - start)) : NULL;
+        return found == NULL ? -1 : found - source;
+    }
+    """
+    void copy "bw_copy"(
+        unsigned char *target, Py_ssize_t at, const unsigned char *source, Py_ssize_t start, Py_ssize_t size
+    ) noexcept
+    Py_ssize_t find "bw_find"(const unsigned char *source, int byte, Py_ssize_t start, Py_ssize_t stop) noexcept

@@ -1,0 +1,13 @@
+"""Moves bytes between buffers and looks for one; in compiled twins these are C's own, by `memory.pxd`."""
+
+from __future__ import annotations
+
+
+def copy(target: bytearray, at: int, source: bytes | bytearray, start: int, size: int) -> None:
+    """Copy `size` bytes; both buffers must have them."""
+    target[at : at + size] = source[start : start + size]
+
+
+def find(source: bytes, byte: int, start: int, stop: int) -> int:
+    """Return where `byte` first stands from `start` to before `stop`, -1 where it does not."""
+    return source.find(byte, start, stop)
