@@ -1,0 +1,50 @@
+// One entry of a session's timeline.
+
+import { h, icon, seen, text } from "./dom.js";
+import { effects } from "./parts.js";
+import { binds, source } from "./sql.js";
+import { absolute, clock, duration } from "./time.js";
+
+const RULED = { allow: "allowed", deny: "denied", hold: "held" };
+
+/** Build it; `chosen` is called when its time is pressed. */
+export function entry(one, chosen) {
+  const at = h("button.at", { type: "button", title: absolute(one.at), onclick: chosen, "aria-label": `Go to ${clock(one.offset)}` }, clock(one.offset));
+  if (one.kind === "event") return h("li.entry.event", { "data-tone": one.tone }, at, h("p.said", seen(one.said)));
+  return h("li.entry.statement", { "data-tone": one.decision ?? "none" }, at, h("div.body",
+    h("p.ruling", icon({ deny: "cross", hold: "hand", allow: "check" }[one.decision] ?? "clock"), h("b", RULED[one.decision] ?? "not ruled"),
+      h("span.faint", ` statement ${one.number}`), one.policies.length ? h("span.faint", " by ", seen(one.policies.join(", "))) : null),
+    source(one.text, { label: `Statement ${one.number}` }), binds(one.parameters), one.effects.length ? effects(one.effects) : null, held(one), came(one), one.tables.map(rows)));
+}
+
+function held(one) {
+  if (!one.held) return null;
+  const { outcome, by, reason, at, ended } = one.held;
+  const waited = ended ? ` after ${duration((Date.parse(ended) - Date.parse(at)) / 1000)}` : "";
+  return h("p.came", { "data-tone": "hold" }, outcome ? [`${outcome}${waited}`, by.length ? [" by ", seen(by.join(", "))] : null, reason ? [": ", seen(reason)] : null] : "waits for approval");
+}
+
+function came(one) {
+  const lines = [];
+  if (one.told) lines.push(h("p.came", { "data-tone": "deny" }, "The client was told: ", text(one.told, "q")));
+  else if (one.decision === "deny" && one.reason) lines.push(h("p.came", { "data-tone": "deny" }, seen(one.reason)));
+  for (const own of one.injected) lines.push(h("p.came", "The gateway sent ", h("code", seen(own.text)), own.why ? ` (${own.why})` : ""));
+  if (one.withdrawn) lines.push(h("p.came", "The client cancelled or left."));
+  if (one.outcome) lines.push(outcome(one.outcome));
+  return lines;
+}
+
+function outcome(found) {
+  if (found.error) return h("p.came", { "data-tone": "deny" }, "The resource answered: ", seen(found.error));
+  const masked = Object.values(found.masked).reduce((sum, count) => sum + count, 0);
+  const parts = [found.affected !== null && found.affected !== undefined ? `${found.affected.toLocaleString()} affected` : `${(found.rows ?? 0).toLocaleString()} row${found.rows === 1 ? "" : "s"}`];
+  if (masked) parts.push(`${masked.toLocaleString()} cells masked`);
+  if (found.seconds !== null && found.seconds !== undefined) parts.push(duration(found.seconds));
+  return h("p.came", parts.join(" · "));
+}
+
+function rows(found) {
+  return h("div.rows", { tabindex: "0", role: "region", "aria-label": "Recorded rows" }, h("table",
+    h("thead", h("tr", found.columns.map((column) => h("th", { scope: "col" }, seen(column))))),
+    h("tbody", found.rows.map((row) => h("tr", row.map((cell) => h("td", cell === null ? h("i.faint", "null") : seen(cell))))))));
+}

@@ -1,0 +1,119 @@
+// One session: its card, what happened in it in its order, and its replay.
+
+import { get, part, post } from "../api.js";
+import { announce, append, external, fill, h, icon, seen, text } from "../dom.js";
+import { button, busy, card, crumb, empty, facts, field, head, note, place, principal, when } from "../parts.js";
+import { Player } from "../player.js";
+import { entry } from "../entry.js";
+import { fold } from "../story.js";
+import { absolute, duration } from "../time.js";
+
+const MOST_EVENTS = 5000;
+const PAGE = 200;
+
+export async function show(page) {
+  const id = page.params.id;
+  let one = await get(`/sessions/${part(id)}`, {}, page.signal);
+  page.title(`Session of ${one.principal?.name ?? "nobody"} on ${one.resource}`);
+  const cards = h("div");
+  const story = h("section.story");
+  const draw = () => fill(cards, summary(one), one.live && page.has("operator") ? killing(one, (after) => { one = after ?? one; draw(); }) : null);
+  draw();
+  fill(page.main, crumb("Sessions", "#/sessions"), head(["Session of ", one.principal ? principal(one.principal) : "somebody not identified"], [place(one.resource, one.database), " · ", when(one.began)]), cards, story);
+  if (!page.has("auditor")) {
+    fill(story, note("none", h("p.title", "What was said in it is for auditors"), h("p", "Reading a recording needs the role auditor; you see the session's card.")));
+  } else await recorded(page, one, story);
+  page.hear(["session"], async (told) => {
+    if (told.id && told.id !== one.id) return;
+    const fresh = await get(`/sessions/${part(id)}`, {}, page.signal).catch(() => null);
+    if (!fresh || JSON.stringify(fresh) === JSON.stringify(one)) return;
+    if (one.live && !fresh.live) announce("This session has ended", true);
+    const writing = cards.contains(document.activeElement) && fresh.live;
+    one = fresh;
+    if (!writing) draw();
+  });
+}
+
+function summary(one) {
+  const lasted = one.ended ? (Date.parse(one.ended) - Date.parse(one.began)) / 1000 : null;
+  const figure = (label, value, tone = null) => h("div.figurebox", h("p.figure", { "data-tone": value ? tone : null }, (value ?? 0).toLocaleString()), h("p.label", label));
+  return h("div.card.summary",
+    h("div.figures", figure("statements", one.statements), figure("denied", one.denied, "deny"), figure("held", one.held, "hold"), figure("rows", one.rows)),
+    facts(["State", one.live ? h("span.badge", { "data-tone": "live" }, "live") : h("span", "ended ", when(one.ended))],
+      ["Began", h("time", { datetime: one.began }, absolute(one.began))],
+      lasted === null ? null : ["Lasted", duration(lasted)],
+      one.end_reason ? ["Ended because", text(one.end_reason)] : null,
+      ["From", text(one.source ?? "–")], ["Application", text(one.application || "–")], one.node ? ["Node", text(one.node)] : null,
+      ["Id", h("code", seen(one.id))],
+      ...Object.entries(one.principal?.claims ?? {}).map(([name, value]) => [seen(name), external(String(value), String(value))])));
+}
+
+function killing(one, done) {
+  const reason = field("Reason", h("textarea", { rows: "2", maxlength: "1000", required: true }), { hint: "Recorded, and told to the client." });
+  const failed = h("div");
+  const kill = button("End this session now", { kind: "danger", name: "stop" });
+  const details = h("details.card.fold", h("summary", icon("stop"), "End this session"), reason, failed, kill);
+  kill.addEventListener("click", () => {
+    const said = reason.querySelector("textarea").value.trim();
+    reason.fail(said ? "" : "Say why.");
+    if (!said) return;
+    busy(kill, failed, async () => {
+      const after = await post(`/sessions/${part(one.id)}/kill`, { reason: said });
+      announce("The session is ended", true);
+      done(after?.id ? after : await get(`/sessions/${part(one.id)}`));
+    });
+  });
+  return details;
+}
+
+async function readAll(id, signal) {
+  const events = [];
+  let after = 0;
+  while (events.length < MOST_EVENTS) {
+    const found = await get(`/sessions/${part(id)}/events`, { after: after || "", limit: PAGE }, signal);
+    events.push(...found.items);
+    if (!found.next || !found.items.length) return { events, whole: true };
+    after = found.next;
+  }
+  return { events, whole: false };
+}
+
+async function recorded(page, one, story) {
+  const { events, whole } = await readAll(one.id, page.signal);
+  const entries = fold(events);
+  if (!entries.length) {
+    fill(story, empty("Nothing is recorded", "The session's events were deleted by retention, or it has only just begun."));
+    return;
+  }
+  const list = h("ol.timeline");
+  for (const each of entries) list.append(entry(each, () => player.at(entries.indexOf(each))));
+  const length = one.ended ? (Date.parse(one.ended) - Date.parse(one.began)) / 1000 : entries.at(-1).offset;
+  const reached = follow(list);
+  const player = new Player(entries, length, reached, page.signal);
+  fill(story, h("h2.section", "What happened"), player.element, whole ? null : note("hold", `Only the first ${MOST_EVENTS.toLocaleString()} events are shown; blastwall sessions replay shows all.`), list);
+  const keys = (event) => shortcut(event, player);
+  document.addEventListener("keydown", keys, { signal: page.signal });
+  append(story, [h("p.hint.keys", h("kbd", "space"), " plays and pauses, ", h("kbd", "←"), h("kbd", "→"), " step, ", h("kbd", "n"), " jumps to the next denied or held statement")]);
+}
+
+/** Mark the entry that is reached, and keep it in view. */
+function follow(list) {
+  return (index) => {
+    list.querySelector('[aria-current="step"]')?.removeAttribute("aria-current");
+    list.classList.add("replaying");
+    [...list.children].forEach((child, at) => child.classList.toggle("ahead", at > index));
+    const reached = list.children[index];
+    if (!reached) return;
+    reached.setAttribute("aria-current", "step");
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    reached.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+  };
+}
+
+function shortcut(event, player) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, button, a, summary, [tabindex='0']")) return;
+  const act = { " ": () => (player.playing ? player.pause() : player.play()), ArrowLeft: () => player.step(-1), ArrowRight: () => player.step(1), n: () => player.jump() }[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+}

@@ -1,0 +1,18 @@
+// Not signed in, or not known here, or nobody answers.
+
+import { h, icon } from "./dom.js";
+import { failure } from "./parts.js";
+
+/** What stands where the page would, and why. */
+export function signin(error, again) {
+  document.title = "Sign in · Blastwall";
+  const back = `/${location.hash}`;
+  const how = error.status === 401
+    ? h("div.stack",
+      h("p", "Sign in with your organisation's account to see what waits for you."),
+      h("a.button.primary.large", { href: `/auth/login?return=${encodeURIComponent(back)}` }, icon("user"), h("span", "Sign in")))
+    : failure(error, again);
+  return h("main.signin", { id: "main" },
+    h("div.panel", h("p.brand", icon("wall"), h("span", "Blastwall")), h("h1", error.status === 401 ? "Sign in" : "Blastwall"), how,
+      error.status === 401 ? h("p.hint", "Agents have no place here: their tokens are refused.") : null));
+}
