@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -33,6 +34,7 @@ REGRESSION = SERVERS / "regress"
 
 _UNPACKED = SERVERS / "debian"
 _DEBIAN = (Path("/usr/lib/postgresql"), _UNPACKED / "usr/lib/postgresql")
+_CHROMIUM = "usr/lib/chromium/chromium"
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
 
@@ -112,6 +114,33 @@ def find_regression() -> Path:
 
 
 @cache
+def find_chromium() -> Path:
+    """Return the browser's own program, not Debian's wrapper; it starts here.
+
+    Raises:
+        ServerMissing: it is not installed, or lacks a library.
+    """
+    places = (_UNPACKED / _CHROMIUM, Path("/") / _CHROMIUM)
+    for program in filter(Path.is_file, places):
+        with suppress(OSError, subprocess.CalledProcessError):
+            subprocess.run([program, "--version"], env=browser_environment(), capture_output=True, check=True)
+            return program
+    raise ServerMissing("Chromium is not installed; run `make servers`, which installs it, or `apt install chromium`")
+
+
+def find_axe() -> Path:
+    """Return axe-core's script, which looks for what people with disabilities would stumble over.
+
+    Raises:
+        ServerMissing: it is not installed.
+    """
+    script = SERVERS / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        raise ServerMissing("axe-core is not installed; run `make servers`, which installs it")
+    return script
+
+
+@cache
 def installations() -> tuple[Installation, ...]:
     """Return every PostgreSQL server found, in no particular order."""
     return tuple(found for bindir in _bindirs() if (found := _inspect(bindir)) is not None)
@@ -150,6 +179,13 @@ def environment(unpacked: Path | None = None) -> dict[str, str]:
     if libraries:
         kept["LD_LIBRARY_PATH"] = ":".join([*libraries, *filter(None, [kept.get("LD_LIBRARY_PATH")])])
     return {**kept, "LC_ALL": "C.UTF-8"}
+
+
+def browser_environment() -> dict[str, str]:
+    """Return the environment for Chromium: as for servers, with the one library that Debian keeps in a folder of its own."""
+    kept = environment()
+    own = sorted(str(folder) for folder in _UNPACKED.glob("usr/lib/*-linux-gnu*/pulseaudio"))
+    return {**kept, "LD_LIBRARY_PATH": ":".join([kept["LD_LIBRARY_PATH"], *own])} if own else kept
 
 
 def _bindirs() -> Iterator[Path]:

@@ -25,6 +25,8 @@ from blastwall.testing.servers import (
     SERVERS,
     ServerMissing,
     find_any_postgres,
+    find_axe,
+    find_chromium,
     find_postgres,
     find_program,
     find_regression,
@@ -54,6 +56,7 @@ class Need:
     def met(self) -> bool:
         """Whether it is there now."""
         installations.cache_clear()
+        find_chromium.cache_clear()
         try:
             self.find()
         except ServerMissing:
@@ -236,9 +239,16 @@ def needs(purpose: str) -> Sequence[Need]:
         (("Debian", regression_from_debian),),
         f"copy src/test/regress/sql and data of PostgreSQL 15's sources to {REGRESSION}",
     )
+    chromium = Need(
+        "Chromium",
+        find_chromium,
+        (("Debian", from_debian("chromium", "fonts-liberation", "fonts-roboto-unhinted")),),
+        "apt install chromium",
+    )
+    axe = Need("axe-core", find_axe, (("npm", from_npm),), "install Node.js with npm, then run `make servers` again")
     return {
         "demo": (any_server, psql),
-        "tests": (server15, newest, psql, pgbench, pgbouncer, suite, regression),
+        "tests": (server15, newest, psql, pgbench, pgbouncer, suite, regression, chromium, axe),
         "classification": (server15, regression),
         "bench": (server15, psql, pgbench, pgbouncer),
     }[purpose]

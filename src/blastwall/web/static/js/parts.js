@@ -39,7 +39,7 @@ export function chips(words, label) {
 /** A moment, told relative and kept so; its title is absolute. */
 export function when(at, missing = "–") {
   if (!at) return h("span.faint", missing);
-  const element = h("time", { datetime: at, title: absolute(at) });
+  const element = h("time.when", { datetime: at, title: absolute(at) });
   return tick(element, () => {
     const told = relative(at);
     if (element.textContent !== told) element.textContent = told;
@@ -97,7 +97,7 @@ export function note(tone, ...content) {
 }
 
 /**
- * A table that becomes cards on a phone. `columns` are `{head, cell, wide?, number?}`; `rows.key` names a row, so that
+ * A table that becomes cards on a phone. `columns` are `{head, cell, wide?, number?, corner?}`; `rows.key` names a row, so that
  * `table.show(items)` later changes what changed and nothing else.
  */
 export function table(caption, columns, key) {
@@ -116,7 +116,7 @@ export function table(caption, columns, key) {
   return element;
 }
 
-const shape = (column) => [column.wide ? "wide" : "", column.number ? "number" : ""].join(" ").trim() || null;
+const shape = (column) => [column.wide ? "wide" : "", column.number ? "number" : "", column.corner ? "corner" : ""].join(" ").trim() || null;
 
 /** A labelled field. `hint` explains, `error` is announced; the control is anything with an id. */
 export function field(label, control, { hint = null, optional = false } = {}) {

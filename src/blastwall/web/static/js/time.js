@@ -3,7 +3,6 @@
 const ABSOLUTE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 const SHORT = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
-const NAMES = { d: "day", h: "hour", min: "minute", s: "second" };
 
 /** Return a duration in its two largest units: `4 min 10 s`. */
 export function duration(seconds) {
@@ -20,14 +19,13 @@ export function duration(seconds) {
   return parts.join(" ") || "0 s";
 }
 
-/** Return a moment as it is told: `3 minutes ago`, `in 2 hours`. */
+/** Return a moment as it is told: `3 min ago`, `in 2 h`. */
 export function relative(at, now = Date.now()) {
   const seconds = (Date.parse(at) - now) / 1000;
   const far = Math.abs(seconds);
   if (far < 5) return "just now";
   const [unit, size] = UNITS.find(([, length]) => far >= length);
-  const count = Math.floor(far / size);
-  const told = `${count} ${NAMES[unit]}${count === 1 ? "" : "s"}`;
+  const told = `${Math.floor(far / size)} ${unit}`;
   return seconds < 0 ? `${told} ago` : `in ${told}`;
 }
 

@@ -31,6 +31,6 @@ export async function show(page) {
 
 function agentCard(one) {
   return h("section.card.agent", h("div.cardhead", h("h2", icon("agent"), h("a", { href: to("agents", one.name) }, seen(one.name))),
-    one.contained ? badge("contained") : null, h("p.meta", one.groups.length ? [seen(one.groups.join(", ")), " · "] : null, `${one.sessions_live} live · seen `, when(one.last_seen, "never"))),
+    one.contained ? badge("contained") : null, h("p.meta", one.groups.length ? [seen(one.groups.join(", ")), " · "] : null, `${one.sessions_live} live · `, one.last_seen ? ["seen ", when(one.last_seen)] : "never seen")),
   one.reach.length ? matrix(one.reach, `What ${one.name} can reach`) : h("p.faint", "Reaches nothing: no policy permits it to connect."));
 }

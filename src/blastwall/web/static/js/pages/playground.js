@@ -49,10 +49,10 @@ function explained(found) {
     obligations(found.obligations), found.observed?.length ? [h("h3", "Observed only"), h("ul.policies", found.observed.map((one) => h("li", h("code", seen(said(one))))))] : null);
 }
 
-const said = (value) => (typeof value === "string" ? value : Object.values(value).join(": "));
+const said = (value) => (value !== null && typeof value === "object" ? Object.values(value).join(": ") : typeof value === "number" ? value.toLocaleString() : String(value));
 
 function obligations(found) {
   const pairs = Object.entries(found ?? {}).filter(([, value]) => value !== null && value !== undefined && !(Array.isArray(value) && !value.length));
   if (!pairs.length) return null;
-  return [h("h3", "Obligations"), facts(...pairs.map(([key, value]) => [key.replaceAll("_", " "), seen(Array.isArray(value) ? value.map(said).join(", ") : said(value) ?? String(value))]))];
+  return [h("h3", "Obligations"), facts(...pairs.map(([key, value]) => [key.replaceAll("_", " "), seen(Array.isArray(value) ? value.map(said).join(", ") : said(value))]))];
 }
