@@ -1,4 +1,4 @@
-"""The page in a real Chromium, against an API of the tests' own. Each page must end without a complaint of the browser."""
+"""The page in a real Chromium, against an API of the tests' own. No page may end with a complaint of the browser's."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from tests.web.fake_api import FakeApi
 
 from blastwall.testing.browser import chromium
 from blastwall.testing.servers import ServerMissing
-from tests.web.fake_api import FakeApi
 
 DESKTOP = (1280, 860)
 PHONE = (390, 844)
 _VIOLATIONS = """
 window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+document.addEventListener("securitypolicyviolation", (event) => {
+  violations.push(`${event.violatedDirective} ${event.blockedURI}`);
+});
 """
 
 
@@ -78,9 +80,12 @@ def visit(browser: Browser, api: FakeApi, complaints: Complaints) -> Iterator[Vi
         opened: list[Page] = []
 
         def open_page(place: str = "#/", *, size: tuple[int, int] = DESKTOP, dark: bool = False) -> Page:
-            context = stack.enter_context(_context(browser, size, dark=dark))
+            context = stack.enter_context(context_of(browser, size, dark=dark))
             page = context.new_page()
-            page.on("console", lambda said: complaints.heard.append(f"console: {said.text}") if said.type == "error" else None)
+            page.on(
+                "console",
+                lambda said: complaints.heard.append(f"console: {said.text}") if said.type == "error" else None,
+            )
             page.on("pageerror", lambda error: complaints.heard.append(f"error: {error}"))
             page.goto(f"{api.address}/{place}")
             expect(page.locator("main h1")).to_be_visible()
@@ -93,7 +98,8 @@ def visit(browser: Browser, api: FakeApi, complaints: Complaints) -> Iterator[Vi
     assert complaints.unexpected() == []
 
 
-def _context(browser: Browser, size: tuple[int, int], *, dark: bool) -> BrowserContext:
+def context_of(browser: Browser, size: tuple[int, int], *, dark: bool) -> BrowserContext:
+    """Return a window of a size, on a phone with touch, that notes what violates the policy."""
     width, height = size
     phone = size == PHONE
     context = browser.new_context(

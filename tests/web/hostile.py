@@ -20,7 +20,7 @@ ADDRESSES = (
     "https://user:secret@evil.example/",
     "\tjavascript:window.owned=1",
 )
-TURNED = "SELECT 1 /*\u202e ⁦ stnemmoc ylno */; DELETE FROM orders -- \u2066safe\u2069\u200b"
+TURNED = "SELECT 1 /*\u202e \u2066 stnemmoc ylno */; DELETE FROM orders -- \u2066safe\u2069\u200b"
 """Read from right to left in part: an editor that obeys it shows the DELETE as a comment."""
 
 ALL = " ".join(MARKUP) + TURNED

@@ -11,15 +11,18 @@ from blastwall.testing.servers import find_axe
 _RUN = "options => axe.run(document, {...options, resultTypes: ['violations']}).then(found => found.violations)"
 _OVERHANG = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 _BORN = """
-() => ({
-  owned: window.owned ?? null,
-  elements: [...document.querySelectorAll("script, style, iframe, img, base, meta, object, embed, form, [onerror], [onload], [onfocus], [style]:not(.mark), [srcdoc]")]
-    .filter((one) => document.body.contains(one) && (one.tagName !== "FORM" || one.hasAttribute("action")))
-    .map((one) => one.outerHTML.slice(0, 120)),
-  addresses: [...document.querySelectorAll("[href], [src], [action], [formaction]")].filter((one) => document.body.contains(one))
-    .map((one) => one.getAttribute("href") ?? one.getAttribute("src") ?? one.getAttribute("action") ?? one.getAttribute("formaction"))
-    .filter((address) => !/^(#|\\/static\\/|\\/auth\\/login\\?|https:\\/\\/[^@]*$)/.test(address)),
-})
+() => {
+  const all = [...document.body.querySelectorAll("*")];
+  const foreign = "script, style, iframe, img, base, meta, object, embed, form[action], [onerror], [onload], [onfocus],"
+    + " [style]:not(.mark), [srcdoc]";
+  const address = (one) => ["href", "src", "action", "formaction"].map((name) => one.getAttribute(name)).find(Boolean);
+  const ours = /^(#|\\/static\\/|\\/auth\\/login\\?|https:\\/\\/[^@]*$)/;
+  return {
+    owned: window.owned ?? null,
+    elements: all.filter((one) => one.matches(foreign)).map((one) => one.outerHTML.slice(0, 120)),
+    addresses: all.map(address).filter((one) => one && !ours.test(one)),
+  };
+}
 """
 
 
@@ -34,7 +37,9 @@ def barriers(page: Page, *rules: str) -> list[str]:
         page.evaluate(_axe())
     options = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
     found = page.evaluate(_RUN, options)
-    return [f"{one['id']}: {[node['target'] for node in one['nodes']]} {one['nodes'][0]['failureSummary']}" for one in found]
+    return [
+        f"{one['id']}: {[node['target'] for node in one['nodes']]} {one['nodes'][0]['failureSummary']}" for one in found
+    ]
 
 
 def overhang(page: Page) -> int:
@@ -49,4 +54,4 @@ def born(page: Page) -> dict[str, object]:
     return found
 
 
-NOTHING = {"owned": None, "elements": [], "addresses": []}
+NOTHING: dict[str, object] = {"owned": None, "elements": [], "addresses": []}

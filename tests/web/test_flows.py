@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from playwright.sync_api import Page, expect
-
 from tests.web.conftest import Complaints, Visit
 from tests.web.fake_api import FakeApi
 from tests.web.keyboard import press, tab_to, write
@@ -28,7 +27,9 @@ def test_a_statement_is_approved_for_half_an_hour(visit: Visit, api: FakeApi) ->
 
     expect(page.get_by_role("main")).to_contain_text("Approved. The statement was ruled on again and sent on.")
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
-    assert api.posted == [("/approvals/ap-1/approve", {"scope": "statement", "comment": "seen with Ben", "minutes": 45})]
+    assert api.posted == [
+        ("/approvals/ap-1/approve", {"scope": "statement", "comment": "seen with Ben", "minutes": 45})
+    ]
 
 
 def test_a_denial_needs_a_comment_which_is_asked_for_at_once(visit: Visit, api: FakeApi) -> None:
@@ -65,7 +66,9 @@ def test_a_new_request_appears_and_a_decided_one_goes_without_a_reload(visit: Vi
     page = visit()
     expect(page.locator("[data-state=live]")).to_be_visible()
     api.approval("ap-2").update(state="denied")
-    api.approvals.append({**api.approval("ap-1"), "id": "ap-9", "operation": "TRUNCATE", "text": "TRUNCATE audit"})
+    api.known.approvals.append(
+        {**api.approval("ap-1"), "id": "ap-9", "operation": "TRUNCATE", "text": "TRUNCATE audit"}
+    )
     api.publish("approval", id="ap-9", state="waiting")
 
     expect(page.get_by_role("link", name="TRUNCATE on pg-prod")).to_be_visible()
@@ -98,7 +101,10 @@ def test_access_is_asked_for_and_approved(visit: Visit, api: FakeApi) -> None:
     _button(page, "Approve")
 
     expect(page.get_by_role("heading", name="End it now")).to_be_visible()
-    assert api.posted[0] == ("/grants", {"resource": "pg-prod", "actions": ["connect", "read"], "reason": "Ticket 7", "minutes": 60})
+    assert api.posted[0] == (
+        "/grants",
+        {"resource": "pg-prod", "actions": ["connect", "read"], "reason": "Ticket 7", "minutes": 60},
+    )
     assert api.posted[1][0] == "/grants/gr-new/approve"
 
 
@@ -117,7 +123,7 @@ def test_breaking_the_glass_and_closing_its_review(visit: Visit, api: FakeApi) -
 
 def test_containing_needs_the_name_twice_and_a_reason_and_is_lifted_with_one(visit: Visit, api: FakeApi) -> None:
     page = visit("#/agents/shop-ci")
-    press(page, page.get_by_role("link", name="Contain"))
+    press(page, page.get_by_role("link", name="Contain", exact=True))
     expect(page.get_by_text("1 open session")).to_be_visible()
     _button(page, "Contain")
     write(page, page.get_by_label("Reason"), "its token leaked")
@@ -193,12 +199,22 @@ def test_the_playground_rules_and_says_why(visit: Visit, api: FakeApi) -> None:
 
     expect(page.get_by_text("Held for approval")).to_be_visible()
     expect(page.get_by_text("policies/ci.cedar:9")).to_be_visible()
-    assert api.posted == [("/policies/explain", {"principal": {"agent": "billing-agent"}, "resource": "pg-prod", "database": "shop", "statement": "DELETE FROM orders"})]
+    assert api.posted == [
+        (
+            "/policies/explain",
+            {
+                "principal": {"agent": "billing-agent"},
+                "resource": "pg-prod",
+                "database": "shop",
+                "statement": "DELETE FROM orders",
+            },
+        )
+    ]
 
 
 def test_signing_in_comes_back_to_where_one_was_going(visit: Visit, api: FakeApi, complaints: Complaints) -> None:
     complaints.expected = ("401",)
-    api.signed_in = False
+    api.known.signed_in = False
     page = visit("#/approvals/ap-1")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     press(page, page.get_by_role("link", name="Sign in"))
@@ -209,10 +225,12 @@ def test_signing_in_comes_back_to_where_one_was_going(visit: Visit, api: FakeApi
     assert api.forged == []
 
 
-def test_a_session_that_ends_under_ones_hands_asks_to_sign_in(visit: Visit, api: FakeApi, complaints: Complaints) -> None:
+def test_a_session_that_ends_under_ones_hands_asks_to_sign_in(
+    visit: Visit, api: FakeApi, complaints: Complaints
+) -> None:
     complaints.expected = ("401",)
     page = visit()
-    api.signed_in = False
+    api.known.signed_in = False
     press(page, page.get_by_role("link", name="Health"))
 
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

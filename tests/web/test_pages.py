@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Page
-
 from tests.web.conftest import PHONE, Visit
 from tests.web.looking import NOTHING, barriers, born, overhang
 
@@ -64,11 +63,15 @@ def test_on_a_phone_in_the_dark_too(visit: Visit, places: tuple[str, ...]) -> No
         _look(page, place)
 
 
-def test_the_pages_weigh_little(visit: Visit) -> None:
+_WEIGHT = """
+performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation"))
+  .filter((one) => one.name.includes("/static/") || one.entryType === "navigation")
+  .reduce((sum, one) => sum + one.decodedBodySize, 0)
+"""
+
+
+def test_the_page_weighs_little(visit: Visit) -> None:
     page = visit()
-    weight: int = page.evaluate(
-        "performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))"
-        ".filter(one => one.name.includes('/static/') || one.entryType === 'navigation').reduce((sum, one) => sum + one.decodedBodySize, 0)"
-    )
+    weight: int = page.evaluate(_WEIGHT)
 
     assert 20_000 < weight < 120_000

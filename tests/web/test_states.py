@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from playwright.sync_api import expect
-
 from tests.web.conftest import PHONE, Complaints, Visit
 from tests.web.fake_api import FakeApi
 from tests.web.keyboard import press
@@ -11,7 +10,7 @@ from tests.web.looking import barriers
 
 
 def test_nothing_waits(visit: Visit, api: FakeApi) -> None:
-    api.approvals, api.grants = [], []
+    api.known.approvals, api.known.grants = [], []
     page = visit()
 
     expect(page.get_by_text("Nothing waits for you")).to_be_visible()
@@ -27,11 +26,11 @@ def test_a_failure_says_so_and_offers_to_try_again(visit: Visit, api: FakeApi, c
     api.failing.clear()
     press(page, page.get_by_role("button", name="Try again"))
 
-    expect(page.get_by_text("ci-reads-orders")).to_be_visible()
+    expect(page.get_by_text("ci-reads-orders", exact=True)).to_be_visible()
 
 
 def test_a_viewer_finds_no_button_that_would_be_refused(visit: Visit, api: FakeApi) -> None:
-    api.roles = ["viewer"]
+    api.known.roles = ["viewer"]
     page = visit("#/containment")
     expect(page.get_by_text("Containing and lifting need the role operator.")).to_be_visible()
     expect(page.locator("summary")).to_have_count(0)

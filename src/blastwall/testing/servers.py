@@ -182,7 +182,7 @@ def environment(unpacked: Path | None = None) -> dict[str, str]:
 
 
 def browser_environment() -> dict[str, str]:
-    """Return the environment for Chromium: as for servers, with the one library that Debian keeps in a folder of its own."""
+    """Return the environment for Chromium: a server's, with the library that Debian keeps apart."""
     kept = environment()
     own = sorted(str(folder) for folder in _UNPACKED.glob("usr/lib/*-linux-gnu*/pulseaudio"))
     return {**kept, "LD_LIBRARY_PATH": ":".join([kept["LD_LIBRARY_PATH"], *own])} if own else kept

@@ -79,6 +79,8 @@ export class Live extends EventTarget {
     this.source = new EventSource(`${ROOT}/events`);
     this.source.addEventListener("open", () => this.#opened());
     this.source.addEventListener("error", () => this.#state("waiting"));
+    // After `reset` more was missed than the server tells: everything shown is read again.
+    this.source.addEventListener("reset", () => this.#heard("again", "{}"));
     for (const kind of Live.KINDS) {
       this.source.addEventListener(kind, (event) => this.#heard(kind, event.data));
     }

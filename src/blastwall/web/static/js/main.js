@@ -92,6 +92,12 @@ function entered(section) {
   }
 }
 
+// The address after `#` names pages here, so the skip link moves the focus itself.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+});
+
 let asking = false;
 document.addEventListener("signedout", () => {
   if (asking || !app.querySelector(".frame")) return;

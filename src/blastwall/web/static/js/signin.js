@@ -12,7 +12,7 @@ export function signin(error, again) {
       h("p", "Sign in with your organisation's account to see what waits for you."),
       h("a.button.primary.large", { href: `/auth/login?return=${encodeURIComponent(back)}` }, icon("user"), h("span", "Sign in")))
     : failure(error, again);
-  return h("main.signin", { id: "main" },
+  return h("main.signin", { id: "main", tabindex: "-1" },
     h("div.panel", h("p.brand", icon("wall"), h("span", "Blastwall")), h("h1", error.status === 401 ? "Sign in" : "Blastwall"), how,
       error.status === 401 ? h("p.hint", "Agents have no place here: their tokens are refused.") : null));
 }

@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { fill, h, icon, seen } from "../dom.js";
-import { card, facts, head, note, when } from "../parts.js";
+import { card, facts, head, note } from "../parts.js";
 
 export async function show(page) {
   const body = h("div.stack");
@@ -28,9 +28,8 @@ function details(health, version) {
   const recordings = health.recordings ?? {};
   return h("div.tiles",
     card("Workers", h("p.figure", `${health.workers?.ready ?? 1} of ${health.workers?.of ?? 1}`), h("p.label", "serve")),
-    card("Recordings", facts(...Object.entries(recordings).filter(([, value]) => typeof value !== "object" || value === null).map(([name, value]) => [name.replaceAll("_", " "), ISO.test(value) ? when(value) : h("span", seen(told(value)))]))),
+    card("Recordings", facts(...Object.entries(recordings).filter(([, value]) => typeof value !== "object" || value === null).map(([name, value]) => [name.replaceAll("_", " "), seen(told(value))]))),
     card("Version", facts(["Blastwall", h("code", seen(version.version ?? "–"))], ["Policies", h("code", seen(String(health.policies_version ?? "–").slice(0, 12)))], ["Generation", String(health.generation ?? "–")])));
 }
 
-const ISO = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 const told = (value) => ({ true: "yes", false: "no", null: "–" }[String(value)] ?? (typeof value === "number" ? value.toLocaleString() : String(value)));

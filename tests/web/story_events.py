@@ -1,0 +1,129 @@
+"""What happened in the sessions of the tests' shop, event by event."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.web import hostile
+from tests.web.story import NOW, PURGE, Thing, at
+
+
+def events(number: str) -> list[Thing]:
+    """What happened in a session."""
+    if number == "01JDREVIL":
+        return _told(
+            [
+                (0.0, "session_opened", {"source": hostile.MARKUP[0]}),
+                *_statement(1, 1.0, hostile.ALL, "deny", hostile.MARKUP[1]),
+            ]
+        )
+    said: list[tuple[float, str, Thing]] = [
+        (0.0, "session_opened", {"source": "10.20.4.17"}),
+        (0.2, "login_admitted", {"principal": "shop-ci"}),
+    ]
+    reads = (
+        "SELECT count(*) FROM public.orders WHERE state = 'cancelled'",
+        "SELECT id, email, total FROM public.orders JOIN public.customers USING (customer_id) ORDER BY placed LIMIT 3",
+        "SELECT region, sum(total) AS total\nFROM public.orders\nGROUP BY region\nORDER BY total DESC",
+    )
+    for count, text in enumerate(reads, 1):
+        said += _statement(count, count * 3.0, text, "allow", "")
+    said.append(
+        (
+            6.3,
+            "statement_rows",
+            {
+                "number": 2,
+                "columns": ["id", "email", "total"],
+                "values": [["1", "a***@example.com", "12.50"], ["2", "b***@example.com", None]],
+            },
+        )
+    )
+    said += _statement(4, 15.0, "DROP TABLE public.customers", "deny", "no policy permits drop on public.customers")
+    said += _held(5, 22.0)
+    for count in range(6, 15):
+        said += _statement(
+            count,
+            60.0 + count * 4,
+            f"SELECT * FROM public.order_lines WHERE order_id = ${1} -- page {count}",
+            "allow",
+            "",
+        )
+    said.append((125.0, "session_closed", {"reason": "the client left"}))
+    return _told(sorted(said, key=lambda one: one[0]))
+
+
+def _statement(number: int, offset: float, text: str, decision: str, reason: str) -> list[tuple[float, str, Thing]]:
+    asked: Thing = {
+        "number": number,
+        "text": text,
+        "parameters": [],
+        "effects": [{"action": "drop" if decision == "deny" else "read", "object": "public.orders"}],
+    }
+    ruled: Thing = {
+        "number": number,
+        "decision": decision,
+        "reason": reason,
+        "policies": ["ci-reads-orders"] if decision == "allow" else [],
+    }
+    found: list[tuple[float, str, Thing]] = [(offset, "statement_asked", asked), (offset, "statement_ruled", ruled)]
+    if decision == "allow":
+        return [
+            *found,
+            (
+                offset + 0.02,
+                "statement_finished",
+                {
+                    "number": number,
+                    "rows": 3,
+                    "affected": None,
+                    "seconds": 0.021,
+                    "error": None,
+                    "masked": {"email": 3},
+                },
+            ),
+        ]
+    return [*found, (offset, "statement_refused", {"number": number, "told": f"refused by policy: {reason}"})]
+
+
+def _held(number: int, offset: float) -> list[tuple[float, str, Thing]]:
+    asked: Thing = {
+        "number": number,
+        "text": PURGE,
+        "parameters": ["90", "eu-west"],
+        "effects": [{"action": "delete", "object": "public.orders"}],
+    }
+    return [
+        (offset, "statement_asked", asked),
+        (
+            offset,
+            "statement_ruled",
+            {"number": number, "decision": "hold", "reason": "", "policies": ["ci-deletes-need-a-dba"]},
+        ),
+        (offset, "hold_started", {"number": number, "until": at(hours=1.9)}),
+        (offset + 34, "hold_ended", {"number": number, "outcome": "approved", "by": ["ana", "ben"]}),
+        (
+            offset + 34,
+            "statement_ruled",
+            {"number": number, "decision": "allow", "reason": "", "policies": ["ci-deletes-need-a-dba"]},
+        ),
+        (
+            offset + 34.4,
+            "statement_finished",
+            {"number": number, "rows": 0, "affected": 1284, "seconds": 0.4, "error": None, "masked": {}},
+        ),
+    ]
+
+
+def _told(said: list[tuple[float, str, Thing]]) -> list[Thing]:
+    began = NOW - timedelta(hours=2)
+    return [
+        {
+            **more,
+            "record": record,
+            "type": kind,
+            "offset": offset,
+            "at": (began + timedelta(seconds=offset)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        for record, (offset, kind, more) in enumerate(said, 1)
+    ]
