@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
-_FOCUSED = "element => element === document.activeElement"
-_MOST = 120
+_BEFORE = """
+target => {
+  const stops = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
+    .filter((one) => one.tabIndex >= 0 && one.getClientRects().length && !one.disabled)
+    .filter((one) => one === target || one.type !== "radio" || one.checked);
+  const before = stops[stops.indexOf(target) - 1];
+  if (before) before.focus();
+  return document.activeElement === before;
+}
+"""
 
 
-def tab_to(page: Page, target: Locator, *, back: bool = False) -> None:
-    """Press Tab until `target` has the focus.
+def tab_to(page: Page, target: Locator) -> None:
+    """Come to `target` by Tab, from the stop before it.
 
     Raises:
         AssertionError: it cannot be reached.
     """
-    handle = target.element_handle()
-    for _ in range(_MOST):
-        if page.evaluate(_FOCUSED, handle):
-            return
-        page.keyboard.press("Shift+Tab" if back else "Tab")
-    raise AssertionError(f"Tab never reaches {target}")
+    assert target.evaluate(_BEFORE), f"nothing before {target} takes the focus"
+    page.keyboard.press("Tab")
+    expect(target).to_be_focused()
 
 
 def press(page: Page, target: Locator, key: str = "Enter") -> None:

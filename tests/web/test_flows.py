@@ -158,7 +158,7 @@ def test_a_session_is_found_and_replayed_to_what_was_denied(visit: Visit) -> Non
     expect(current).to_contain_text("approved after 34 s by ana, ben")
     _button(page, "Step back")
     expect(current).to_contain_text("DROP TABLE public.customers")
-    tab_to(page, page.get_by_role("slider", name="Position"), back=True)
+    tab_to(page, page.get_by_role("slider", name="Position"))
     page.keyboard.press("Home")
     expect(current).to_contain_text("Connected from 10.20.4.17")
     page.get_by_label("Speed").select_option("64")
@@ -173,7 +173,7 @@ def test_sessions_are_filtered_paged_and_kept_in_the_address(visit: Visit) -> No
     expect(page.get_by_role("row")).to_have_count(51)
     _button(page, "Show more")
     expect(page.get_by_role("row")).to_have_count(76)
-    tab_to(page, page.get_by_role("radio", name="All"), back=True)
+    tab_to(page, page.get_by_role("radio", name="All"))
     page.keyboard.press("ArrowRight")
 
     expect(page.get_by_role("row")).to_have_count(3)

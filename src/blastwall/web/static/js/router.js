@@ -121,6 +121,7 @@ export class Router {
     this.visit = visit;
     this.context.entered(found?.route.section ?? "");
     visit.title(found?.route.title ?? "Not found");
+    this.main.setAttribute("aria-busy", "true");
     const before = this.main.firstChild;
     const waits = setTimeout(() => { if (!visit.signal.aborted && this.main.firstChild === before) fill(this.main, loading()); }, 160);
     try {
@@ -132,6 +133,7 @@ export class Router {
       clearTimeout(waits);
     }
     if (visit.signal.aborted) return;
+    this.main.removeAttribute("aria-busy");
     this.#arrive(scroll, focus);
   }
 
