@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.web import story, story_estate, story_events
+from tests.web import hostile, story, story_estate, story_events
 from tests.web.story import Json, Thing
 
 CSRF = "a-token-of-this-page"
@@ -203,4 +203,12 @@ def _auth(known: Known, path: list[str], body: Thing) -> Thing:
         return {}
     if body["user_code"] != "BKDF-QWXZ":
         raise Problem(404, "there is no such code, or it has expired")
-    return {}
+    states = {"look": "waiting", "allow": "confirmed", "refuse": "refused"}
+    state = states[str(body["decision"])]
+    asked: Thing = {
+        "client": hostile.MARKUP[0],
+        "source": "10.9.8.7",
+        "asked_at": story.at(),
+        "until": story.at(minutes=-9),
+    }
+    return {"user_code": "BKDF-QWXZ", "state": state, **asked}

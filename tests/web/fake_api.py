@@ -75,7 +75,7 @@ class FakeApi:
     def _app(self) -> FastAPI:
         app = FastAPI(openapi_url=None)
         app.middleware("http")(self._guard)
-        app.add_middleware(page.BrowserHeaders)
+        app.add_middleware(page.BrowserHeaders, sign_in=lambda: None)
         app.get(PREFIX + "/events")(self._events)
         app.get("/auth/login")(self._login)
         app.get(PREFIX + "/{path:path}")(self._get)
@@ -100,7 +100,7 @@ class FakeApi:
 
     async def _login(self, request: Request) -> Response:
         self.known.signed_in = True
-        return RedirectResponse(request.query_params["return"], 303)
+        return RedirectResponse("/#" + request.query_params["to"], 303)
 
     async def _events(self) -> Response:
         queue: asyncio.Queue[str] = asyncio.Queue()

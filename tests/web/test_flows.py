@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.web.conftest import Complaints, Visit
 from tests.web.fake_api import FakeApi
 from tests.web.keyboard import press, tab_to, write
+from tests.web.looking import NOTHING, born
 
 
 def _button(page: Page, name: str) -> None:
@@ -236,7 +237,7 @@ def test_a_session_that_ends_under_ones_hands_asks_to_sign_in(
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_a_device_is_confirmed_by_its_code(visit: Visit, complaints: Complaints) -> None:
+def test_a_device_is_looked_at_and_then_signed_in(visit: Visit, api: FakeApi, complaints: Complaints) -> None:
     complaints.expected = ("404",)
     page = visit("#/device")
     write(page, page.get_by_label("Code"), "aaaa-aaaa")
@@ -244,5 +245,21 @@ def test_a_device_is_confirmed_by_its_code(visit: Visit, complaints: Complaints)
     expect(page.get_by_text("there is no such code, or it has expired")).to_be_visible()
     write(page, page.get_by_label("Code"), "bkdf-qwxz")
     page.keyboard.press("Enter")
+    expect(page.get_by_text("10.9.8.7")).to_be_visible()
+    assert born(page) == NOTHING
+    _button(page, "Sign it in as ana")
 
-    expect(page.get_by_text("Your terminal is signed in. You can close this page.")).to_be_visible()
+    expect(page.get_by_text("Your terminal is signed in as you.")).to_be_visible()
+    assert [body for _, body in api.posted[1:]] == [
+        {"user_code": "BKDF-QWXZ", "decision": "look"},
+        {"user_code": "BKDF-QWXZ", "decision": "allow"},
+    ]
+
+
+def test_a_link_to_a_device_still_asks_to_look_and_can_be_refused(visit: Visit, api: FakeApi) -> None:
+    page = visit("#/device/BKDF-QWXZ")
+    assert api.posted == []
+    _button(page, "Look at it")
+    _button(page, "Refuse")
+
+    expect(page.get_by_text("Nothing was signed in.")).to_be_visible()

@@ -31,7 +31,7 @@ PLACES = (
     "#/policies",
     "#/playground",
     "#/health",
-    "#/device",
+    "#/device/BKDF-QWXZ",
     "#/account",
     "#/nowhere",
 )

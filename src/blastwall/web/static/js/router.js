@@ -23,6 +23,7 @@ const ROUTES = [
   ["playground", "playground", "policies", "Playground"],
   ["health", "health", "health", "Health"],
   ["device", "device", "account", "Confirm a device"],
+  ["device/:code", "device", "account", "Confirm a device"],
   ["account", "account", "account", "Who am I"],
 ].map(([pattern, module, section, title]) => ({ parts: pattern.split("/"), module, section, title }));
 
