@@ -19,10 +19,10 @@ def idle_connection(route: Route) -> float:
         raise ValueError(f"nothing stands in the way {route.name}")
     opened = [_connect(route) for _ in range(FIRST)]
     try:
-        before = _memory(route.process)
+        before = process_memory(route.process)
         opened += [_connect(route) for _ in range(MORE)]
         time.sleep(1)
-        return (_memory(route.process) - before) / MORE
+        return (process_memory(route.process) - before) / MORE
     finally:
         for connection in opened:
             connection.close()
@@ -34,6 +34,7 @@ def _connect(route: Route) -> psycopg.Connection[tuple[object, ...]]:
     return connection
 
 
-def _memory(process: int) -> int:
+def process_memory(process: int) -> int:
+    """Return the KiB of a process's own memory and its share of what it shares (PSS, proc_pid_smaps(5))."""
     rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
     return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))

@@ -209,6 +209,16 @@ async def test_a_new_certificate_is_for_new_connections(
     assert (await client.log_in()).startswith("READY")
 
 
+def test_no_ticket_is_sent_after_the_handshake(pair: tuple[ServerTls, Address]) -> None:
+    client, server = UpstreamTls().start(pair[1], (), "the gateway"), pair[0].start(())
+    client.receive(b"")
+    server.receive(client.outgoing())
+    client.receive(server.outgoing())
+    server.receive(client.outgoing())
+    assert (client.established, server.established) == (True, True)
+    assert server.outgoing() == b""
+
+
 def test_a_certificate_that_cannot_be_used_leaves_the_old_one(server_tls: ServerTls, tmp_path: Path) -> None:
     with pytest.raises(OSError):
         server_tls.renew(tmp_path / "missing.pem", tmp_path / "missing.key")

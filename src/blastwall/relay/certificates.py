@@ -87,6 +87,7 @@ class UpstreamTls:
 def _server_context(certificate: Path, key: Path, alpn: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    context.num_tickets = 0  # as PostgreSQL: no driver resumes, and each ticket costs both sides work and bytes
     return _strict(context, alpn)
 
 

@@ -15,6 +15,7 @@ come through TLS (CVE-2021-23222 and kin).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum, auto
 
 from blastwall.protocols.contract import CLIENT, Close, Interrupt, Login, Opening, Output, Send, StartTls
@@ -216,6 +217,11 @@ class ClientHandshake:
         self._state = _State.DONE
         self._log_in(proof)
         return False
+
+    def forget_proof(self) -> None:
+        """The login is over: a session may live for days, and what was shown for it must not stay in memory."""
+        if self.login is not None:
+            self.login = replace(self.login, proof=b"")
 
     def _log_in(self, proof: bytes) -> None:
         parameters = self.startup.parameters if self.startup else {}

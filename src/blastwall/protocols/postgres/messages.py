@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from struct import Struct, pack
+from sys import intern
 
 from blastwall.wire.reader import Malformed, Reader
 
@@ -242,7 +243,7 @@ def decode_parameter_types(body: bytes) -> tuple[int, ...]:
 
 def decode_parameter_status(body: bytes) -> tuple[str, str]:
     reader = Reader(body)
-    name, value = reader.text(), reader.text()
+    name, value = intern(reader.text()), intern(reader.text())  # every session is told the same
     reader.finish()
     return name, value
 

@@ -5,7 +5,6 @@ cdef class Requests:
     cdef public object _learned
     cdef public object _shared
     cdef public object _inbox
-    cdef public object _handlers
     cdef public object ended
     cdef public object goodbye
     cdef public object _blocked

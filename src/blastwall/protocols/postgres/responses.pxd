@@ -15,4 +15,3 @@ cdef class Responses:
     cdef public object _paused
     cdef public object farewell
     cdef public object _cancelled
-    cdef public object _handlers

@@ -76,25 +76,29 @@ class Responses:
         self._paused = False
         self.farewell = False
         self._cancelled: tuple[Entry | None, str] = (None, "")
-        self._handlers: dict[int, Callable[[bytes], Handled]] = {
-            ord("1"): self._parse_complete,
-            ord("2"): self._bind_complete,
-            ord("3"): self._close_complete,
-            ord("t"): self._parameter_description,
-            ord("T"): self._row_description,
-            ord("n"): self._no_data,
-            ord("C"): self._command_complete,
-            ord("I"): self._command_complete,
-            ord("s"): self._portal_suspended,
-            ord("V"): self._function_result,
-            ord("E"): self._error,
-            ord("N"): self._notice,
-            ord("Z"): self._ready,
-            ord("S"): self._parameter_status,
-            ord("A"): self._notification,
-            ord("G"): self._copy_in,
-            ord("H"): self._copy_out,
-            ord("c"): self._copy_done,
+
+    @classmethod
+    def handlers(cls) -> dict[int, Callable[[Responses, bytes], Handled]]:
+        """What is done with each type of message: one table for all, for bound methods cost each session 2 KiB."""
+        return {
+            ord("1"): cls._parse_complete,
+            ord("2"): cls._bind_complete,
+            ord("3"): cls._close_complete,
+            ord("t"): cls._parameter_description,
+            ord("T"): cls._row_description,
+            ord("n"): cls._no_data,
+            ord("C"): cls._command_complete,
+            ord("I"): cls._command_complete,
+            ord("s"): cls._portal_suspended,
+            ord("V"): cls._function_result,
+            ord("E"): cls._error,
+            ord("N"): cls._notice,
+            ord("Z"): cls._ready,
+            ord("S"): cls._parameter_status,
+            ord("A"): cls._notification,
+            ord("G"): cls._copy_in,
+            ord("H"): cls._copy_out,
+            ord("c"): cls._copy_done,
         }
 
     @property
@@ -227,11 +231,11 @@ class Responses:
                 taken = limited.take(row, body if kind == COPY_DATA else None)
                 masked = masked if taken is None else taken
             return PASS if masked is None else Handled(masked)
-        handler = self._handlers.get(kind)
+        handler = _HANDLERS.get(kind)
         if handler is None:
             raise Malformed(f"a message of the type {chr(kind)!r} from the server")
         self.rows.end()
-        return handler(body)
+        return handler(self, body)
 
     @staticmethod
     def _own(entry: Entry) -> Handled:
@@ -511,7 +515,7 @@ class Responses:
     def replay(self, kind: int, body: bytes) -> list[Output]:
         """Take note of a message that the client has already."""
         self.rows.end()
-        return list(self._handlers[kind](body).after)
+        return list(_HANDLERS[kind](self, body).after)
 
     def _close_portals(self, after: list[Output]) -> None:
         """Portals end with their transaction: close the records of those that were not run to their end."""
@@ -519,6 +523,9 @@ class Responses:
         for portal in self._shared.names.portals():
             if portal not in owed:
                 self._shared.finish(portal.running, after, error="not run to its end")
+
+
+_HANDLERS = Responses.handlers()
 
 
 def check_parameter(name: str, value: str) -> None:

@@ -333,6 +333,7 @@ class PostgresSession:
         self._conversation = Conversation(self._opening, login.target, view, names, self._numbers)
         self._conversation.companion = companion_name(self._opening.resource, login.target, server.host)
         self._conversation.label, self._conversation.application = self._label, login.application
+        self._client.forget_proof()
         learned = Learned()
         self._requests = Requests(self._conversation, learned)
         self._requests.goodbye = self._goodbye

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import FunctionType, ModuleType
 
 import pytest
 
@@ -116,6 +118,20 @@ def play(rule: Rule = allow, server: TinyServer | None = None) -> Playbook:
 def tiny(book: Playbook) -> TinyServer:
     assert isinstance(book.server, TinyServer)
     return book.server
+
+
+def reached(start: object, *kinds: type) -> Iterator[object]:
+    """Everything of these kinds that an object keeps alive; what belongs to modules and classes is left out."""
+    seen: set[int] = set()
+    waiting = [start]
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen or isinstance(each, type | ModuleType | FunctionType):
+            continue
+        seen.add(id(each))
+        if isinstance(each, kinds):
+            yield each
+        waiting += gc.get_referents(each)
 
 
 def answers(book: Playbook) -> list[str]:
@@ -527,6 +543,20 @@ class TestStart:
     def test_settings_of_ordinary_drivers_pass(self, parameters: dict[str, str]) -> None:
         outputs = list(PostgresSession(opening()).receive(CLIENT, startup(**parameters)))
         assert outputs == [Send(CLIENT, encode_authentication(AUTH_CLEARTEXT))]
+
+    def test_what_was_shown_at_the_login_is_forgotten(self) -> None:
+        secret = "token-that-nobody-else-has-" * 20
+        session = PostgresSession(opening())
+        book = Playbook(
+            session,
+            lambda ask: SPECIMENS.admit if isinstance(ask.question, Login) else allow(ask),
+            TinyServer(),
+            SPECIMENS.look_up,
+        )
+        book.client(startup() + encode_password(secret.encode()))
+        book.client(query("SELECT 1"))
+        assert answers(book) == ["SELECT 1"]
+        assert not any(secret in str(each) for each in reached(session, bytes, str))
 
     def test_an_unknown_database_is_refused_before_anything_is_dialled(self) -> None:
         book = Playbook(PostgresSession(opening()), lambda _ask: SPECIMENS.admit, TinyServer(), SPECIMENS.look_up)

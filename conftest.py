@@ -1,0 +1,8 @@
+"""For every test, those beside the protocols too: how long one example takes says more of the machine than of it."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
