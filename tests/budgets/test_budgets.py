@@ -151,7 +151,7 @@ async def test_a_lifted_agent_has_its_whole_budget_again(store: Store) -> None:
         one.budgets.purse(agent(), SHOP).spend(101, 0, 0, 0)
         await soon(lambda: one.containing.contained)
         await soon(lambda: one.budgets.purse(agent(), SHOP).spent() is None)
-        assert await ContainmentTable(store).lift(Kind.AGENT, "shop-ci", "ana", 1.0)
+        assert await ContainmentTable(store).lift(Kind.AGENT, "shop-ci", "over", "ana", 1.0)
         one.budgets.purse(agent(), SHOP).spend(60, 0, 0, 0)  # seems too much still: the process has not read again
         await asyncio.sleep(0.6)
         assert len(one.containing.contained) == 1

@@ -115,13 +115,13 @@ async def test_nobody_contained_comes_in_until_lifted(node: StoredContainment, e
     assert "leaked" not in reason
     assert node.against(AGENT, OTHER) is not None
     assert node.against(USER, PG) is None
-    assert await elsewhere.lift(Kind.AGENT, "shop-ci", "ana")
+    assert await elsewhere.lift(Kind.AGENT, "shop-ci", "over", "ana")
     await asyncio.sleep(0.6)
     assert node.against(AGENT, PG) is None
     await node.contain(Kind.RESOURCE, "pg-prod", "maintenance", "ana")
     assert node.against(USER, PG) is not None
     assert node.against(USER, OTHER) is None
-    await node.lift(Kind.RESOURCE, "pg-prod", "ana")
+    await node.lift(Kind.RESOURCE, "pg-prod", "over", "ana")
     assert node.against(USER, PG) is None
 
 
@@ -211,14 +211,14 @@ async def test_a_read_under_way_does_not_undo_what_happened_since(
     """The poll read before the containment was written, and returns after it was felt here."""
     table = node._table
     release = asyncio.Event()
-    read = table.in_force
+    read = table.matters
 
     async def slow(now: float) -> object:
         found = await read(now)
         await release.wait()
         return found
 
-    monkeypatch.setattr(table, "in_force", slow)
+    monkeypatch.setattr(table, "matters", slow)
     polling = asyncio.create_task(node._poll())
     await asyncio.sleep(0.1)
     await node.contain(Kind.AGENT, "shop-ci", "the token leaked", "ana")

@@ -190,10 +190,14 @@ class FakeBudgets:
 @dataclass
 class FakeContainment:
     reason: str | None = None
+    worthless: str | None = None
     live: dict[str, LiveSession] = field(default_factory=dict)
 
-    def against(self, principal: Principal, resource: Resource) -> str | None:
+    def against(self, principal: Principal, resource: Resource | None = None) -> str | None:
         return self.reason
+
+    def spoiled(self, principal: Principal, issued: float) -> str | None:
+        return self.worthless
 
     def watch(self, live: LiveSession) -> None:
         self.live[live.session] = live

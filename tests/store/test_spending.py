@@ -43,9 +43,9 @@ async def test_lifting_a_containment_leaves_the_agent_its_whole_budget(store: St
     other = Account("agent", "other", "", 60)
     await table.add({(HOURLY, 0): (9, 0, 0, 0, 0, 0), (other, 0): (9, 0, 0, 0, 0, 0)})
     await containments.add(Contained(Kind.AGENT, "shop-ci", "budget", "blastwall", 1.0))
-    assert not await containments.lift(Kind.AGENT, "nobody", "ana", 2.0)
+    assert not await containments.lift(Kind.AGENT, "nobody", "over", "ana", 2.0)
     assert len(await table.read(0.0)) == 2
-    assert await containments.lift(Kind.AGENT, "shop-ci", "ana", 2.0)
+    assert await containments.lift(Kind.AGENT, "shop-ci", "over", "ana", 2.0)
     assert set(await table.read(0.0)) == {(other, 0)}
 
 

@@ -1,20 +1,22 @@
-"""`blastwall contain`: cut off an agent, a user, a resource, a session or a pass, and let it in again.
+"""`blastwall contain`: cut off an agent, a user, an issuer, a resource, a session or a pass, and let it in again.
 
 The commands work on the state database that the configuration names, so they work while a gateway is stuck; every
-running gateway sees the change in under a second.
+running gateway sees the change in under a second. With `--server` they go through a gateway's API instead, as the
+person who is logged in.
 """
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
+from blastwall.cli.remote import CaOption, TokenFileOption, connected
 from blastwall.cli.sessions import commands as sessions
 
 if TYPE_CHECKING:
@@ -25,53 +27,79 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Config = Annotated[Path, typer.Option("-c", "--config", help="The gateway's configuration.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Lift = Annotated[bool, typer.Option("--lift", help="Let it in again.")]
+Lift = Annotated[bool, typer.Option("--lift", help="Let it in again; needs a reason, too.")]
 Reason = Annotated[str, typer.Option(help="Why; for the record, never told to the client.")]
+Through = Annotated[
+    str | None, typer.Option("--server", help="Act through this gateway's API, https://HOST:PORT, as you are logged in.")
+]
 DEFAULT_CONFIG = Path("blastwall.yaml")
+
+_LIFTABLE = {
+    "agent": "End an agent's sessions and refuse it new ones, until lifted.",
+    "user": "End a user's sessions and refuse them new ones, until lifted.",
+    "issuer": "End the sessions of whoever comes from an issuer and refuse new ones, until lifted.",
+    "resource": "End every session at a resource and refuse new ones, until lifted.",
+}
+_FINAL = {
+    "session": "End one session for good; its agent may begin another.",
+    "pass": "Revoke one pass by its id and end its sessions.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where a command acts: on a configuration's state, or through a gateway's API."""
+
+    config: Path
+    server: str | None
+    token_file: str | None
+    ca: Path | None
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    contain = typer.Typer(no_args_is_help=True, help="Cut off an agent, resource, session or pass at once.")
-    contain.command("agent")(agent)
-    contain.command("user")(user)
-    contain.command("resource")(resource)
-    contain.command("session")(session)
-    contain.command("pass")(pass_)
+    contain = typer.Typer(no_args_is_help=True, help="Cut off an agent, issuer, resource, session or pass at once.")
+    for kind, text in _LIFTABLE.items():
+        contain.command(kind, help=text)(_liftable(kind))
+    for kind, text in _FINAL.items():
+        contain.command(kind, help=text)(_final(kind))
     contain.command("list")(list_)
+    contain.command("history")(history)
     app.add_typer(contain, name="contain")
-    sessions.command("kill")(session)
+    sessions.command("kill", help=_FINAL["session"])(_final("session"))
 
 
-def agent(
-    name: str, reason: Reason = "", lift: Lift = False, config: Config = DEFAULT_CONFIG, json: Json = False
-) -> None:
-    """End an agent's sessions and refuse it new ones, until lifted."""
-    _contain("agent", name, reason, lift=lift, config=config, json=json)
+def _liftable(kind: str) -> Callable[..., None]:
+    def command(
+        name: str,
+        *,
+        reason: Reason = "",
+        lift: Lift = False,
+        config: Config = DEFAULT_CONFIG,
+        server: Through = None,
+        token_file: TokenFileOption = None,
+        ca: CaOption = None,
+        json: Json = False,
+    ) -> None:
+        _contain(kind, name, reason, _Way(config, server, token_file, ca), lift=lift, json=json)
+
+    return command
 
 
-def user(
-    name: str, reason: Reason = "", lift: Lift = False, config: Config = DEFAULT_CONFIG, json: Json = False
-) -> None:
-    """End a user's sessions and refuse them new ones, until lifted."""
-    _contain("user", name, reason, lift=lift, config=config, json=json)
+def _final(kind: str) -> Callable[..., None]:
+    def command(
+        name: str,
+        *,
+        reason: Reason = "",
+        config: Config = DEFAULT_CONFIG,
+        server: Through = None,
+        token_file: TokenFileOption = None,
+        ca: CaOption = None,
+        json: Json = False,
+    ) -> None:
+        _contain(kind, name, reason, _Way(config, server, token_file, ca), lift=False, json=json)
 
-
-def resource(
-    name: str, reason: Reason = "", lift: Lift = False, config: Config = DEFAULT_CONFIG, json: Json = False
-) -> None:
-    """End every session at a resource and refuse new ones, until lifted."""
-    _contain("resource", name, reason, lift=lift, config=config, json=json)
-
-
-def session(name: str, reason: Reason = "", config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
-    """End one session for good; its agent may begin another."""
-    _contain("session", name, reason, lift=False, config=config, json=json)
-
-
-def pass_(name: str, reason: Reason = "", config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
-    """Revoke one pass by its id and end its sessions."""
-    _contain("pass", name, reason, lift=False, config=config, json=json)
+    return command
 
 
 def list_(config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
@@ -80,29 +108,61 @@ def list_(config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
     if json:
         print_json([{"kind": e.kind, "name": e.name, "reason": e.reason, "by": e.by, "at": e.at} for e in found])
         return
-    from datetime import UTC, datetime
+    rows = [(each.kind, each.name, _moment(each.at), each.by, each.reason) for each in found]
+    _show(("what", "name", "since", "by", "reason"), rows, "nothing is contained")
 
+
+def history(
+    config: Config = DEFAULT_CONFIG,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest first.")] = 50,
+    json: Json = False,
+) -> None:
+    """Show what was contained, by whom and why, and who lifted it."""
+    found = _run(_load(config), lambda containing, operator: containing.history(operator, limit))
+    if json:
+        shown = ("kind", "name", "reason", "by", "at")
+        print_json(
+            [
+                {
+                    **{name: getattr(each.contained, name) for name in shown},
+                    "lifted": each.lifted,
+                    "lifted_by": each.lifted_by,
+                    "lift_reason": each.lift_reason,
+                }
+                for each in found
+            ]
+        )
+        return
+    rows = []
+    for each in found:
+        one = each.contained
+        lifted = "" if each.lifted is None else f"{_moment(each.lifted)} by {each.lifted_by}: {each.lift_reason}"
+        rows.append((one.kind, one.name, _moment(one.at), one.by, one.reason, lifted))
+    _show(("what", "name", "since", "by", "reason", "lifted"), rows, "nothing was ever contained")
+
+
+def _show(heads: tuple[str, ...], rows: list[tuple[str, ...]], nothing: str) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("what", "name", "since", "by", "reason")
-    for each in found:
-        since = datetime.fromtimestamp(each.at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        table.add_row(each.kind, each.name, since, each.by, each.reason)
-    console.print(table if found else "nothing is contained")
+    table = Table(*heads)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print(table if rows else nothing)
 
 
-def _contain(kind: str, name: str, reason: str, *, lift: bool, config: Path, json: bool) -> None:
-    from blastwall.store.containments import Kind
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
-    what = Kind(kind)
-    configuration = _load(config)
-    if lift:
-        _run(configuration, lambda containing, operator: containing.lift(operator, what, name))
+
+def _contain(kind: str, name: str, reason: str, way: _Way, *, lift: bool, json: bool) -> None:
+    if not reason.strip():
+        fail("--reason is missing: say why, others will read it", MISUSED)
+    if way.server is not None:
+        with connected(way.server, way.token_file, way.ca) as remote:
+            remote.post("/containment/lift" if lift else "/containment", {"kind": kind, "name": name, "reason": reason})
     else:
-        if not reason:
-            fail("--reason is missing: say why, others will read it", MISUSED)
-        _warn_unknown(configuration, kind, name)
-        _run(configuration, lambda containing, operator: containing.contain(operator, what, name, reason))
+        _contain_here(kind, name, reason, way.config, lift=lift)
     state = "lifted" if lift else "contained"
     if json:
         print_json({"kind": kind, "name": name, "state": state})
@@ -110,11 +170,23 @@ def _contain(kind: str, name: str, reason: str, *, lift: bool, config: Path, jso
         console.print(f"{kind} {name}: {state}", markup=False)
 
 
+def _contain_here(kind: str, name: str, reason: str, config: Path, *, lift: bool) -> None:
+    from blastwall.store.containments import Kind
+
+    what, configuration = Kind(kind), _load(config)
+    if lift:
+        _run(configuration, lambda containing, operator: containing.lift(operator, what, name, reason))
+    else:
+        _warn_unknown(configuration, kind, name)
+        _run(configuration, lambda containing, operator: containing.contain(operator, what, name, reason))
+
+
 def _warn_unknown(configuration: Configuration, kind: str, name: str) -> None:
     """Warn of a name that the file does not know: it may be misspelt, or removed while its sessions still run."""
     names = {
         "agent": [agent.name for agent in configuration.agents],
         "user": [user.name for user in configuration.users],
+        "issuer": [issuer.name for issuer in configuration.issuers],
         "resource": [resource.name for resource in configuration.resources],
     }
     if kind in names and name not in names[kind]:
@@ -130,33 +202,12 @@ def _load(config: Path) -> Configuration:
         fail(str(error), MISUSED)
 
 
-def _operator() -> Operator:
-    """Return who is at this machine; in a container the user may have a number only."""
-    from blastwall.control.access import Operator
-
-    try:
-        return Operator(getpass.getuser())
-    except (KeyError, OSError):
-        return Operator(f"uid {os.getuid()}")
-
-
 def _run(configuration: Configuration, call: Callable[[Containing, Operator], Awaitable[T]]) -> T:
-    import asyncio
-    import time
-
-    from blastwall.control.containing import CannotContain, Containing
-    from blastwall.store import StateError, open_store
-    from blastwall.store.containments import ContainmentTable
-    from blastwall.store.passes import PassTable
-
-    async def run() -> T:
-        store = await open_store(configuration.state)
-        try:
-            return await call(Containing(ContainmentTable(store), PassTable(store), time.time), _operator())
-        finally:
-            await store.close()
+    from blastwall.cli.local import operator, run_here
+    from blastwall.control.containing import CannotContain, NotContained
+    from blastwall.store import StateError
 
     try:
-        return asyncio.run(run())
-    except (CannotContain, StateError) as error:
+        return run_here(configuration, lambda here: call(here.containing, operator()))
+    except (CannotContain, NotContained, StateError) as error:
         fail(str(error), FAILED)

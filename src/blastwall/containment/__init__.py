@@ -1,4 +1,4 @@
-"""Cutting off an agent, a user, a resource, a session or a pass, on every node in under a second."""
+"""Cutting off an agent, a user, an issuer, a resource, a session or a pass, on every node in under a second."""
 
 from blastwall.containment.containment import StoredContainment
 from blastwall.store.containments import Contained, Kind

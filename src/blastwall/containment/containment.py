@@ -8,14 +8,17 @@ off until it can be read again: logins and statements are refused, sessions stay
 outage, like a failover, goes unnoticed.
 
 A client hears that it is contained, never why: the operator's reason may tell a thief what has been found out. It
-stands in the state and in the log.
+stands in the state and in the log, on every node, as does each lift with its own.
+
+What proved an agent, a user, or anybody of an issuer before it was contained proves nothing afterwards, although the
+containment was lifted: the thief may have it still. A token or pass from after it does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import structlog
@@ -24,16 +27,18 @@ from blastwall.gate.ports import LiveSession
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Resource
 from blastwall.store import StateError
-from blastwall.store.containments import Contained, ContainmentTable, Kind
+from blastwall.store.containments import SPOILING, Contained, ContainmentTable, Kind, PastContainment
 
 POLL_SECONDS = 0.25
 BLIND_AFTER = 5.0
+_NEVER = float("-inf")
+SPOILED = "this proof is from before a containment, so it is worth nothing any more; request a fresh token"
 
 _KINDS = {PrincipalKind.AGENT: Kind.AGENT, PrincipalKind.USER: Kind.USER}
 _log = structlog.get_logger("blastwall.containment")
 
-InForce = dict[tuple[Kind, str], str]
-"""The operator's reasons."""
+Thing = tuple[Kind, str]
+"""What is cut off: its kind and name."""
 
 
 class StoredContainment:
@@ -51,7 +56,9 @@ class StoredContainment:
         self._table = table
         self._now = now
         self._monotonic = monotonic
-        self._in_force: InForce = {}
+        self._in_force: dict[Thing, Contained] = {}
+        self._spoiled: dict[Thing, float] = {}
+        self._lifts: set[int] = set()
         self._changes = 0
         self._read_at = float("-inf")
         self._live: dict[str, LiveSession] = {}
@@ -63,7 +70,7 @@ class StoredContainment:
         Raises:
             StateError: the state cannot be read, so nothing may start.
         """
-        await self._poll()
+        await self._poll(tells=False)
         self._task = asyncio.create_task(self._poll_forever(), name="containment poll")
 
     async def stop(self) -> None:
@@ -78,14 +85,20 @@ class StoredContainment:
         """Whether the state could not be read for too long."""
         return self._monotonic() - self._read_at > BLIND_AFTER
 
-    def against(self, principal: Principal, resource: Resource) -> str | None:
+    def against(self, principal: Principal, resource: Resource | None = None) -> str | None:
         """See `gate.ports.Containment`."""
         if self.blind:
             return "the gateway cannot read its state, so it cannot know who is contained; try again later"
-        cause = self._first((_KINDS[principal.kind], principal.name), (Kind.RESOURCE, resource.name))
+        if not self._in_force:
+            return None
+        cause = self._first(*_things(principal), *([] if resource is None else [(Kind.RESOURCE, resource.name)]))
         return None if cause is None else told(*cause)
 
-    def _first(self, *things: tuple[Kind, str]) -> tuple[Kind, str] | None:
+    def spoiled(self, principal: Principal, issued: float) -> str | None:
+        """See `gate.ports.Containment`. A token's `iat` has whole seconds: what may be from before is taken for it."""
+        return SPOILED if any(issued <= self._spoiled.get(thing, _NEVER) for thing in _things(principal)) else None
+
+    def _first(self, *things: Thing) -> Thing | None:
         return next((thing for thing in things if thing in self._in_force), None)
 
     def watch(self, live: LiveSession) -> None:
@@ -104,27 +117,24 @@ class StoredContainment:
         Raises:
             StateError: the state cannot be written; nothing is cut off.
         """
-        await self._table.add(Contained(kind, name, reason, by, self._now()))
-        self._change((kind, name), reason)
+        contained = Contained(kind, name, reason, by, self._now())
+        await self._table.add(contained)
+        self._changes += 1
+        self._put_in_force({**self._in_force, (kind, name): contained})
+        if kind in SPOILING:
+            self._spoiled[kind, name] = contained.at
         self._end_contained()
 
-    async def lift(self, kind: Kind, name: str, by: str) -> bool:
+    async def lift(self, kind: Kind, name: str, reason: str, by: str) -> bool:
         """Lift a containment; False where none is in force.
 
         Raises:
             StateError: the state cannot be written; nothing is lifted.
         """
-        lifted = await self._table.lift(kind, name, by, self._now())
-        self._change((kind, name), None)
-        return lifted
-
-    def _change(self, what: tuple[Kind, str], reason: str | None) -> None:
-        """Change the view ahead of the poll; a read that began before the change is thrown away."""
+        lifted = await self._table.lift(kind, name, reason, by, self._now())
         self._changes += 1
-        if reason is None:
-            self._in_force.pop(what, None)
-        else:
-            self._in_force[what] = reason
+        self._put_in_force({thing: each for thing, each in self._in_force.items() if thing != (kind, name)})
+        return lifted
 
     async def _poll_forever(self) -> None:
         while True:
@@ -136,29 +146,57 @@ class StoredContainment:
             except Exception:  # noqa: BLE001 - whatever else fails, the poll goes on, and `blind` closes meanwhile
                 _log.exception("containment_unreadable")
 
-    async def _poll(self) -> None:
-        changes = self._changes
-        found = await self._table.in_force(self._now())
+    async def _poll(self, *, tells: bool = True) -> None:
+        """Read; a read that began before a change of this process's own is thrown away."""
+        changes, now = self._changes, self._now()
+        found = await self._table.matters(now)
         self._read_at = self._monotonic()
         if changes == self._changes:
-            self._in_force = {(each.kind, each.name): each.reason for each in found}
+            in_force = {_thing(each.contained): each.contained for each in found if each.in_force(now)}
+            self._put_in_force(in_force, tells=tells)
+            self._spoiled = {_thing(each.contained): each.contained.at for each in found if _spoils(each)}
+            self._note_lifts(found, tells=tells)
         self._end_contained()
+
+    def _put_in_force(self, in_force: dict[Thing, Contained], *, tells: bool = True) -> None:
+        before, self._in_force = self._in_force, in_force
+        for each in in_force.values() if tells else ():
+            if before.get((each.kind, each.name)) != each:
+                _log.warning("contained", kind=each.kind.value, name=each.name, reason=each.reason, by=each.by)
+
+    def _note_lifts(self, found: Iterable[PastContainment], *, tells: bool) -> None:
+        """Log what was lifted, once, wherever it was."""
+        known, lifted = self._lifts, [each for each in found if each.lifted is not None]
+        self._lifts = {each.id for each in lifted}
+        for each in lifted:
+            if tells and each.id not in known:
+                kind, name = _thing(each.contained)
+                _log.warning("lifted", kind=kind.value, name=name, reason=each.lift_reason, by=each.lifted_by)
 
     def _end_contained(self) -> None:
         for live in tuple(self._live.values()):
             cause = self._cause(live)
             if cause is not None:
                 self._live.pop(live.session, None)
-                _log.info("session_contained", session=live.session, cause=cause, reason=self._in_force[cause])
+                _log.info("session_contained", session=live.session, cause=cause, reason=self._in_force[cause].reason)
                 _end(live, told(*cause))
 
-    def _cause(self, live: LiveSession) -> tuple[Kind, str] | None:
-        things = [
-            (_KINDS[live.principal.kind], live.principal.name),
-            (Kind.RESOURCE, live.resource.name),
-            (Kind.SESSION, live.session),
-        ]
+    def _cause(self, live: LiveSession) -> Thing | None:
+        things = [*_things(live.principal), (Kind.RESOURCE, live.resource.name), (Kind.SESSION, live.session)]
         return self._first(*things, *([] if live.pass_id is None else [(Kind.PASS, live.pass_id)]))
+
+
+def _things(principal: Principal) -> tuple[Thing, Thing]:
+    """Return what cuts a principal off wherever it goes."""
+    return (_KINDS[principal.kind], principal.name), (Kind.ISSUER, principal.issuer)
+
+
+def _thing(contained: Contained) -> Thing:
+    return contained.kind, contained.name
+
+
+def _spoils(past: PastContainment) -> bool:
+    return past.contained.kind in SPOILING
 
 
 def _end(live: LiveSession, reason: str) -> None:
@@ -177,4 +215,5 @@ def told(kind: Kind, name: str) -> str:
         Kind.RESOURCE: f"resource {name} is contained by the gateway's operator",
         Kind.SESSION: "the session was ended by the gateway's operator",
         Kind.PASS: "the session's pass was revoked",
+        Kind.ISSUER: f"whoever comes from the issuer {name} is contained by the gateway's operator",
     }[kind]

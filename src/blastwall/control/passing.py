@@ -79,6 +79,8 @@ class Passing(UseCases):
         claimant = await self._identity.verify(token, caller.source)
         resource = self._target(claimant, name)
         contained = self._containment.against(claimant.principal, resource)
+        if contained is None:
+            contained = self._containment.spoiled(claimant.principal, claimant.issued)
         if contained is not None:
             raise Refusal(f"{claimant.principal.kind} {claimant.principal.name}: {contained}", contained)
         issued = await self._identity.issue(claimant, resource.name)

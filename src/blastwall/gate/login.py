@@ -84,7 +84,7 @@ async def log_in(shared: Shared, facts: Facts, journal: Journal, slot: SlotHolde
     identified = await _identify(shared, facts, login)
     deadline, over = _deadline(identified, began, shared.steady())
     subject = Subject(identified.principal, facts.resource, login.target, facts.source)
-    check_containment(shared, subject)
+    check_containment(shared, subject, identified)
     if not slot.take(identified):
         told = wording.too_many(identified.principal.name, identified.max_sessions or 0)
         raise Refused(f"too many sessions: {told}", told, identified.principal.name, retry=True)
@@ -126,13 +126,15 @@ async def _identify(shared: Shared, facts: Facts, login: Login) -> Identified:
         raise Refused(str(refusal), refusal.told) from None
 
 
-def check_containment(shared: Shared, subject: Subject) -> None:
-    """Refuse who is contained.
+def check_containment(shared: Shared, subject: Subject, identified: Identified) -> None:
+    """Refuse who is contained, and whose proof is from before a containment.
 
     Raises:
-        Refused: the principal or the resource is contained.
+        Refused: the principal or the resource is contained, or the proof is worth nothing any more.
     """
     contained = shared.containment.against(subject.principal, subject.resource)
+    if contained is None:
+        contained = shared.containment.spoiled(subject.principal, identified.issued)
     if contained is not None:
         raise Refused(f"contained: {contained}", contained, subject.principal.name)
 

@@ -51,7 +51,8 @@ class Identified:
     sessions); `session_max` is in seconds, `max_sessions` how many the agent may have open at once; None where it has
     no limit.
     `proof` says what was shown, for the record: "token" or "pass"; `pass_id` is the pass's public handle (never the
-    pass), by which it can be revoked.
+    pass), by which it can be revoked. `issued` is when the proof was made, in epoch seconds: a token's `iat`, or when
+    its pass was given.
     """
 
     principal: Principal
@@ -60,6 +61,7 @@ class Identified:
     session_max: float | None = None
     pass_id: str | None = None
     max_sessions: int | None = None
+    issued: float = 0.0
 
 
 class Identity(Protocol):
@@ -234,8 +236,14 @@ class LiveSession:
 class Containment(Protocol):
     """Cutting a principal, a session, a pass or a resource off at once."""
 
-    def against(self, principal: Principal, resource: Resource) -> str | None:
+    def against(self, principal: Principal, resource: Resource | None = None) -> str | None:
         """The reason for which this principal or resource is cut off now, None where it is not. Reads memory only."""
+
+    def spoiled(self, principal: Principal, issued: float) -> str | None:
+        """The reason for which a proof of that age (epoch seconds) is worth nothing, None where it is good.
+
+        Its principal or issuer was contained after it was issued, whether or not that was lifted. Reads memory only.
+        """
 
     def watch(self, live: LiveSession) -> None:
         """Call `live.end` in under a second after it is contained, killed or its pass is revoked."""

@@ -180,7 +180,7 @@ class SessionGate:
         self._shared.containment.watch(
             LiveSession(self.session, self._facts.resource, principal, identified.pass_id, self._contain)
         )
-        check_containment(self._shared, admitted.subject)
+        check_containment(self._shared, admitted.subject, identified)
         ruling = rule_connect(self._shared, admitted.subject)
         self._granted = admitted.granted
         self._granted.login = ruling.grants

@@ -42,6 +42,11 @@ class Claimant:
         issuer = self.verified.issuer
         return Person(self.entry.name, issuer.name, trust_of(issuer), self.verified.claims)
 
+    @property
+    def issued(self) -> float:
+        """When the token was issued, in epoch seconds."""
+        return self.verified.issued
+
 
 class OidcIdentity:
     """Identity by OIDC tokens, and by passes given for them.
@@ -112,7 +117,13 @@ class OidcIdentity:
             return await self._identify_pass(proof, resource, source)
         claimant = await self.verify(proof, source)
         entry = claimant.entry
-        return Identified(claimant.principal, "token", session_max=entry.session_max, max_sessions=entry.max_sessions)
+        return Identified(
+            claimant.principal,
+            "token",
+            session_max=entry.session_max,
+            max_sessions=entry.max_sessions,
+            issued=claimant.verified.issued,
+        )
 
     async def verify(self, token: bytes, source: IPAddress) -> Claimant:
         """Verify a token shown at the control port, where passes are no proof.
@@ -199,7 +210,9 @@ class OidcIdentity:
         entry.check_source(source)
         principal = entry.principal(claims)
         lasts = stored.ends - self._time()
-        return Identified(principal, "pass", lasts, entry.session_max, stored.id, entry.max_sessions)
+        return Identified(
+            principal, "pass", lasts, entry.session_max, stored.id, entry.max_sessions, issued=stored.issued
+        )
 
     def _entry_of(self, issuer_name: str, trust: str, claims: Flat) -> Entry | None:
         """Return whom kept claims stand for under the configuration of now; None where that cannot be said any more."""

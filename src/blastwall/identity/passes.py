@@ -30,7 +30,7 @@ from blastwall.identity.refusals import Unavailable
 from blastwall.identity.tokens import Verified
 from blastwall.outbound import unmapped
 from blastwall.store import StateError
-from blastwall.store.passes import AlreadyExchanged, PassTable, StoredPass
+from blastwall.store.passes import AlreadyExchanged, PassTable, ProofSpoiled, StoredPass
 
 PREFIX = b"bwp_"
 _ALPHABET = string.digits + string.ascii_letters
@@ -69,7 +69,7 @@ class Passes:
         """Give a pass for a verified token.
 
         Raises:
-            Refusal: the token was exchanged before, or ends now.
+            Refusal: the token was exchanged before, ends now, or is from before a containment.
             Unavailable: the state cannot be written.
         """
         now = self._now()
@@ -91,9 +91,14 @@ class Passes:
             ends=issued.ends,
         )
         try:
-            await self._table.issue(stored, str(unmapped(source)), verified.accepted_until)
+            await self._table.issue(stored, str(unmapped(source)), verified.accepted_until, verified.issued)
         except AlreadyExchanged as again:
             raise _replayed(again, entry, resource, now) from None
+        except ProofSpoiled:
+            raise Refusal(
+                f"token of {entry.kind} {entry.name} is from before a containment",
+                "the token is from before a containment; request a fresh one",
+            ) from None
         except StateError as error:
             raise _unavailable(error) from None
         return issued

@@ -40,12 +40,16 @@ _LAST_TIME = 253_402_300_800  # year 10000: beyond it a time is a mistake or an 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A token that holds. `accepted_until` is `expires`, its `exp`, and the issuer's skew; `id` is its digest."""
+    """A token that holds. `accepted_until` is `expires`, its `exp`, and the issuer's skew; `issued` is its `iat`.
+
+    `id` is its digest.
+    """
 
     issuer: Issuer
     claims: Flat
     expires: float
     accepted_until: float
+    issued: float
     id: str = field(repr=False)
     key: Key = field(repr=False)
 
@@ -145,7 +149,7 @@ class TokenVerifier:
         except ForeignTenant as error:
             raise malformed(str(error)) from None
         self._now.learn(issued)
-        return Verified(issuer, flat, expires, expires + skew, _identifier(parts), key)
+        return Verified(issuer, flat, expires, expires + skew, issued, _identifier(parts), key)
 
 
 def _untimely(issuer: Issuer, what: str, remedy: str) -> Refusal:

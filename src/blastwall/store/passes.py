@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, and_, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,11 +43,17 @@ class AlreadyExchanged(Exception):
         self.ends = ends
 
 
+class ProofSpoiled(Exception):
+    """The token is from before a containment of its principal or issuer."""
+
+
 class PassTable(Table):
     """Issue, find and revoke passes."""
 
     @whole
-    async def issue(self, new: StoredPass, source: str, token_ends: float) -> None:
+    async def issue(
+        self, new: StoredPass, source: str, token_ends: float, token_issued: float | None = None
+    ) -> None:
         """Store a pass, in one transaction with the check that its token may be exchanged.
 
         A token belongs to the address that exchanged it first, and has at most one working pass a resource. Its row
@@ -55,10 +61,12 @@ class PassTable(Table):
 
         Raises:
             AlreadyExchanged: the token may not be exchanged again, for this resource or from this address.
+            ProofSpoiled: a containment is younger than the token, although no node may have heard of it yet.
             StateError: the state cannot be written.
         """
         async with self.store.write() as connection:
             await self._prune(connection, new.issued)
+            await _check_spoiled(connection, new, new.issued if token_issued is None else token_issued)
             await self._claim(connection, new.token, source, token_ends)
             working = select(passes.c.ends).where(
                 passes.c.token == new.token,
@@ -106,6 +114,14 @@ class PassTable(Table):
             tell = {"kind": "pass", "name": pass_id, "reason": reason, "by": by, "at": at, "ends": ends + _KEEP_SECONDS}
             await connection.execute(insert(containments).values(tell))
             return True
+
+
+async def _check_spoiled(connection: AsyncConnection, new: StoredPass, proof_issued: float) -> None:
+    own = and_(containments.c.kind == new.kind, containments.c.name == new.principal)
+    whole_issuer = and_(containments.c.kind == "issuer", containments.c.name == new.issuer)
+    younger = select(containments.c.id).where(or_(own, whole_issuer), containments.c.at >= proof_issued).limit(1)
+    if (await connection.execute(younger)).first() is not None:
+        raise ProofSpoiled
 
 
 def _values(new: StoredPass) -> dict[str, object]:
