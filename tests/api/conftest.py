@@ -23,6 +23,7 @@ from blastwall.api import create_app, serve
 from blastwall.config.model import PassSettings
 from blastwall.containment import StoredContainment
 from blastwall.control.control import Control, build_control
+from blastwall.control.telling import Telling
 from blastwall.gate.granted import NoGrants
 from blastwall.gate.ports import Subject
 from blastwall.identity import OidcIdentity
@@ -30,6 +31,7 @@ from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Statement
 from blastwall.store import open_store
 from blastwall.store.containments import ContainmentTable
+from blastwall.store.outbox import OutboxTable
 from blastwall.store.passes import PassTable
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -125,6 +127,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
             identity,
             policy=lambda: policy,
             containment=containment,
+            telling=Telling(OutboxTable(store), tuple, now=clock),
             grants=NoGrants(),
             resources=lambda: {PG.name: PG, OTHER.name: OTHER},
             waiting_for=lambda: waiting_for,

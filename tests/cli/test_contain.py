@@ -45,7 +45,9 @@ def listed(file: Path) -> list[dict[str, object]]:
     return found
 
 
-@pytest.mark.parametrize(("kind", "name"), [("agent", "shop-ci"), ("resource", "pg-prod"), ("user", "ana")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("agent", "shop-ci"), ("resource", "pg-prod"), ("user", "ana"), ("issuer", "github")]
+)
 def test_contain_list_lift(file: Path, kind: str, name: str) -> None:
     result = contain(file, kind, name, "--reason", "the token leaked")
     assert (result.exit_code, result.stdout) == (0, f"{kind} {name}: contained\n")
@@ -53,7 +55,7 @@ def test_contain_list_lift(file: Path, kind: str, name: str) -> None:
     assert (found["kind"], found["name"], found["reason"]) == (kind, name, "the token leaked")
     assert found["by"]
     assert "the token leaked" in contain(file, "list").stdout
-    assert contain(file, kind, name, "--lift").stdout == f"{kind} {name}: lifted\n"
+    assert contain(file, kind, name, "--lift", "--reason", "over").stdout == f"{kind} {name}: lifted\n"
     assert listed(file) == []
     assert "nothing is contained" in contain(file, "list").stdout
 
@@ -65,7 +67,7 @@ def test_a_session_is_ended_for_good(file: Path) -> None:
 
 
 def test_lifting_what_is_not_contained_fails(file: Path) -> None:
-    result = contain(file, "agent", "shop-ci", "--lift")
+    result = contain(file, "agent", "shop-ci", "--lift", "--reason", "over")
     assert result.exit_code == 1
     assert "agent shop-ci is not contained" in result.stderr
 
@@ -100,3 +102,20 @@ def test_a_configuration_or_state_that_cannot_be_used(file: Path, tmp_path: Path
     result = contain(file, "list")
     assert result.exit_code == 1
     assert "written by a newer Blastwall" in result.stderr
+
+
+def test_a_lift_asks_why_and_the_history_keeps_it(file: Path) -> None:
+    contain(file, "agent", "shop-ci", "--reason", "the token leaked")
+    result = contain(file, "agent", "shop-ci", "--lift")
+    assert (result.exit_code, "--reason is missing" in result.stderr) == (2, True)
+    contain(file, "agent", "shop-ci", "--lift", "--reason", "a false alarm")
+    [past] = json.loads(contain(file, "history", "--json").stdout)
+    assert (past["name"], past["reason"], past["lift_reason"]) == ("shop-ci", "the token leaked", "a false alarm")
+    assert past["lifted_by"] == past["by"]
+    assert "a false alarm" in contain(file, "history").stdout
+
+
+def test_sessions_kill_is_the_same(file: Path) -> None:
+    result = CliRunner().invoke(build(), ["sessions", "kill", "s-1", "--reason", "why", "-c", str(file)])
+    assert (result.exit_code, result.stdout) == (0, "session s-1: contained\n")
+    assert [each["name"] for each in listed(file)] == ["s-1"]

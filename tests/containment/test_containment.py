@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from blastwall.containment import Kind, StoredContainment
 from blastwall.containment.containment import BLIND_AFTER
@@ -21,7 +22,7 @@ from blastwall.store.passes import PassTable, StoredPass
 PG = Resource("pg-prod", "postgres", Address("db", 5432), ("shop",))
 OTHER = Resource("pg-other", "postgres", Address("db", 5432), ("shop",))
 AGENT = Principal(PrincipalKind.AGENT, "shop-ci", "github", "sub")
-USER = Principal(PrincipalKind.USER, "shop-ci", "github", "sub")
+USER = Principal(PrincipalKind.USER, "shop-ci", "entra", "sub")
 
 
 class Session:
@@ -83,7 +84,13 @@ async def elsewhere(store: Store, tmp_path: Path) -> AsyncIterator[StoredContain
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(Kind.AGENT, "shop-ci"), (Kind.RESOURCE, "pg-prod"), (Kind.SESSION, "s1"), (Kind.PASS, "p1")],
+    [
+        (Kind.AGENT, "shop-ci"),
+        (Kind.ISSUER, "github"),
+        (Kind.RESOURCE, "pg-prod"),
+        (Kind.SESSION, "s1"),
+        (Kind.PASS, "p1"),
+    ],
 )
 async def test_a_live_session_ends_in_under_a_second_wherever_it_was_contained(
     node: StoredContainment, elsewhere: StoredContainment, kind: Kind, name: str
@@ -225,3 +232,57 @@ async def test_a_read_under_way_does_not_undo_what_happened_since(
     release.set()
     await polling
     assert node.against(AGENT, PG) is not None
+
+
+# ── proofs from before ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Kind.AGENT, "shop-ci"), (Kind.ISSUER, "github")])
+async def test_a_proof_from_before_a_containment_is_worthless_for_good(
+    node: StoredContainment, elsewhere: StoredContainment, kind: Kind, name: str
+) -> None:
+    began = time.time()
+    assert node.spoiled(AGENT, began) is None
+    await elsewhere.contain(kind, name, "the token leaked", "ana")
+    await elsewhere.lift(kind, name, "found and closed", "ana")
+    for _ in range(200):
+        if node.spoiled(AGENT, began) is not None:
+            break
+        await asyncio.sleep(0.05)
+    assert node.spoiled(AGENT, began) is not None
+    assert node.against(AGENT, PG) is None
+    assert node.spoiled(AGENT, time.time()) is None, "a fresh proof is good"
+    assert node.spoiled(USER, began) is None, "somebody else's is good"
+
+
+async def test_a_resource_spoils_nobodys_proof(node: StoredContainment) -> None:
+    await node.contain(Kind.RESOURCE, "pg-prod", "maintenance", "ana")
+    assert node.spoiled(AGENT, 0.0) is None
+
+
+async def test_an_issuer_that_is_contained_lets_nobody_of_it_in(node: StoredContainment) -> None:
+    await node.contain(Kind.ISSUER, "github", "their keys leaked", "ana")
+    assert node.against(AGENT) == "whoever comes from the issuer github is contained by the gateway's operator"
+    assert node.against(USER) is None
+
+
+async def test_every_node_logs_who_contained_and_lifted_and_why(
+    node: StoredContainment, elsewhere: StoredContainment
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await elsewhere.contain(Kind.AGENT, "shop-ci", "the token leaked", "ana")
+        await _logged(logs, "contained")
+        await elsewhere.lift(Kind.AGENT, "shop-ci", "a false alarm", "ben")
+        lifted = await _logged(logs, "lifted")
+    assert (lifted["name"], lifted["reason"], lifted["by"]) == ("shop-ci", "a false alarm", "ben")
+    contained = [each for each in logs if each["event"] == "contained"]
+    assert {(each["reason"], each["by"]) for each in contained} == {("the token leaked", "ana")}
+
+
+async def _logged(logs: list[structlog.typing.EventDict], event: str) -> structlog.typing.EventDict:
+    for _ in range(200):
+        found = [each for each in logs if each["event"] == event]
+        if found:
+            return found[-1]
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{event} was not logged")

@@ -52,9 +52,7 @@ class Done(Answer):
     state: Literal["contained", "lifted"] = Field(description="What it is now.")
 
 
-async def in_force(
-    control: InControl, caller: InCaller, query: Annotated[PageQuery, Query()]
-) -> Page[Containment]:
+async def in_force(control: InControl, caller: InCaller, query: Annotated[PageQuery, Query()]) -> Page[Containment]:
     """List what is contained now, newest first."""
     found = sorted(await control.containing.in_force(caller), key=_key, reverse=True)
     after = query.after
@@ -62,9 +60,7 @@ async def in_force(
     return page_of(rest, query.limit, _key, _contained)
 
 
-async def history(
-    control: InControl, caller: InCaller, query: Annotated[PageQuery, Query()]
-) -> Page[Containment]:
+async def history(control: InControl, caller: InCaller, query: Annotated[PageQuery, Query()]) -> Page[Containment]:
     """List what was and is contained, newest first."""
     found = await control.containing.history(caller, query.limit + 1, _before(query.after))
     return page_of(found, query.limit, lambda each: (each.contained.at, str(each.id)), _past)
@@ -73,8 +69,8 @@ async def history(
 async def contain(control: InControl, caller: InCaller, body: ContainBody) -> Done:
     """Cut something off on every node.
 
-    New sessions and statements are refused, open sessions end within a second and their running statements are cancelled.
-    Tokens, passes and logins from before it are worth nothing any more, also after it is lifted.
+    New sessions and statements are refused, open sessions end within a second, and their running statements are
+    cancelled. Tokens, passes and logins from before it are worth nothing any more, also after it is lifted.
     """
     await control.containing.contain(caller, Kind(body.kind), body.name, body.reason)
     return Done(kind=body.kind, name=body.name, state="contained")
@@ -86,10 +82,10 @@ async def lift(control: InControl, caller: InCaller, body: ContainBody) -> Done:
     return Done(kind=body.kind, name=body.name, state="lifted")
 
 
-async def kill(control: InControl, caller: InCaller, id: Id, body: KillBody) -> Done:
+async def kill(control: InControl, caller: InCaller, session: Id, body: KillBody) -> Done:
     """End one session for good; its agent may begin another."""
-    await control.containing.kill(caller, id, body.reason)
-    return Done(kind="session", name=id, state="contained")
+    await control.containing.kill(caller, session, body.reason)
+    return Done(kind="session", name=session, state="contained")
 
 
 def _before(key: Key | None) -> tuple[float, int] | None:
@@ -122,7 +118,9 @@ def _past(past: PastContainment) -> Containment:
 ENDPOINTS = (
     Endpoint("GET", "/containment", in_force, Containing.in_force),
     Endpoint("GET", "/containment/history", history, Containing.history),
-    Endpoint("POST", "/containment", contain, Containing.contain, {CannotContain: 422, NotContained: 404}, repeats=True),
+    Endpoint(
+        "POST", "/containment", contain, Containing.contain, {CannotContain: 422, NotContained: 404}, repeats=True
+    ),
     Endpoint("POST", "/containment/lift", lift, Containing.lift, {CannotContain: 422, NotContained: 409}, repeats=True),
-    Endpoint("POST", "/sessions/{id}/kill", kill, Containing.kill, {CannotContain: 422}),
+    Endpoint("POST", "/sessions/{session}/kill", kill, Containing.kill, {CannotContain: 422}),
 )

@@ -269,6 +269,7 @@ def control_of(
         parts.identity,
         policy=lambda: parts.policies,
         containment=parts.containment,
+        telling=parts.notifier.telling,
         grants=parts.grants,
         resources=lambda: plan().resources,
         waiting_for=waiting_for,

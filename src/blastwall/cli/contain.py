@@ -7,7 +7,7 @@ person who is logged in.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Lift = Annotated[bool, typer.Option("--lift", help="Let it in again; needs a reason, too.")]
 Reason = Annotated[str, typer.Option(help="Why; for the record, never told to the client.")]
 Through = Annotated[
-    str | None, typer.Option("--server", help="Act through this gateway's API, https://HOST:PORT, as you are logged in.")
+    str | None,
+    typer.Option("--server", help="Act through this gateway's API, https://HOST:PORT, as you are logged in."),
 ]
 DEFAULT_CONFIG = Path("blastwall.yaml")
 
@@ -69,7 +70,7 @@ def register(app: typer.Typer) -> None:
     sessions.command("kill", help=_FINAL["session"])(_final("session"))
 
 
-def _liftable(kind: str) -> Callable[..., None]:
+def _liftable(kind: str) -> Callable[[str], None]:
     def command(
         name: str,
         *,
@@ -86,7 +87,7 @@ def _liftable(kind: str) -> Callable[..., None]:
     return command
 
 
-def _final(kind: str) -> Callable[..., None]:
+def _final(kind: str) -> Callable[[str], None]:
     def command(
         name: str,
         *,
@@ -108,7 +109,7 @@ def list_(config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
     if json:
         print_json([{"kind": e.kind, "name": e.name, "reason": e.reason, "by": e.by, "at": e.at} for e in found])
         return
-    rows = [(each.kind, each.name, _moment(each.at), each.by, each.reason) for each in found]
+    rows = [(each.kind.value, each.name, _moment(each.at), each.by, each.reason) for each in found]
     _show(("what", "name", "since", "by", "reason"), rows, "nothing is contained")
 
 
@@ -137,11 +138,11 @@ def history(
     for each in found:
         one = each.contained
         lifted = "" if each.lifted is None else f"{_moment(each.lifted)} by {each.lifted_by}: {each.lift_reason}"
-        rows.append((one.kind, one.name, _moment(one.at), one.by, one.reason, lifted))
+        rows.append((one.kind.value, one.name, _moment(one.at), one.by, one.reason, lifted))
     _show(("what", "name", "since", "by", "reason", "lifted"), rows, "nothing was ever contained")
 
 
-def _show(heads: tuple[str, ...], rows: list[tuple[str, ...]], nothing: str) -> None:
+def _show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], nothing: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 

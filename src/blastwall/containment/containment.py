@@ -120,7 +120,7 @@ class StoredContainment:
         contained = Contained(kind, name, reason, by, self._now())
         await self._table.add(contained)
         self._changes += 1
-        self._put_in_force({**self._in_force, (kind, name): contained})
+        self._put_in_force({**self._in_force, (kind, name): contained}, tells=self._task is not None)
         if kind in SPOILING:
             self._spoiled[kind, name] = contained.at
         self._end_contained()
@@ -158,7 +158,7 @@ class StoredContainment:
             self._note_lifts(found, tells=tells)
         self._end_contained()
 
-    def _put_in_force(self, in_force: dict[Thing, Contained], *, tells: bool = True) -> None:
+    def _put_in_force(self, in_force: dict[Thing, Contained], *, tells: bool = False) -> None:
         before, self._in_force = self._in_force, in_force
         for each in in_force.values() if tells else ():
             if before.get((each.kind, each.name)) != each:

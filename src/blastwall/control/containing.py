@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import structlog
-
 from blastwall.containment import Contained, Kind, StoredContainment
 from blastwall.control.access import Access, Caller, UseCases, use_case
 from blastwall.control.changes import Changes
@@ -16,7 +14,6 @@ from blastwall.store.passes import PassTable
 
 _LONGEST_NAME = 63
 _LONGEST_REASON = 1000
-_log = structlog.get_logger("blastwall.control")
 
 
 class CannotContain(Exception):
@@ -119,8 +116,7 @@ class Containing(UseCases):
         return await self._table.history(limit, before)
 
     async def _tell(self, kind: Kind, name: str, state: str, reason: str, by: str) -> None:
-        """Tell everybody; the trail of record is the table, and the log of every node."""
-        _log.warning("containment", state=state, kind=kind.value, name=name, reason=reason, by=by)
+        """Tell everybody; the trail of record is the table, and the log of every node that runs."""
         self._changes.publish("containment", f"{kind.value} {name}", {"state": state})
         await self._telling.tell(
             Told(

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from blastwall.config.model import Configuration
+from blastwall.containment import StoredContainment
 from blastwall.control.callers import Callers
 from blastwall.control.changes import Changes
+from blastwall.control.containing import Containing
 from blastwall.control.devices import Devices
 from blastwall.control.failures import FailureLimit
 from blastwall.control.passing import Passing
@@ -19,14 +21,17 @@ from blastwall.control.repeating import Repeating
 from blastwall.control.roles import Roles
 from blastwall.control.signing_in import SigningIn
 from blastwall.control.status import Inside, Status
+from blastwall.control.telling import Telling
 from blastwall.control.watching import Watching
-from blastwall.gate.ports import Containment, Grants, Policy
+from blastwall.gate.ports import Grants, Policy
 from blastwall.identity import OidcIdentity
 from blastwall.model.resource import Resource
 from blastwall.store import Store
 from blastwall.store.changes import ChangeTable
+from blastwall.store.containments import ContainmentTable
 from blastwall.store.idempotency import IdempotencyTable
 from blastwall.store.logins import DeviceCodeTable
+from blastwall.store.passes import PassTable
 from blastwall.workers import Member
 
 
@@ -44,13 +49,15 @@ class Control:
     signing_in: SigningIn
     devices: Devices
     public: Callable[[], str]
+    containing: Containing
 
 
 def build_control(
     identity: OidcIdentity,
     *,
     policy: Callable[[], Policy],
-    containment: Containment,
+    containment: StoredContainment,
+    telling: Telling,
     grants: Grants,
     resources: Callable[[], Mapping[str, Resource]],
     waiting_for: Callable[[], Sequence[str]],
@@ -71,6 +78,7 @@ def build_control(
         identity: who is asking.
         policy: the policy in force.
         containment: who is cut off.
+        telling: what tells people elsewhere.
         grants: who is granted what just in time.
         resources: the resources by name.
         waiting_for: what keeps the gateway from taking new sessions, empty when nothing does.
@@ -106,4 +114,5 @@ def build_control(
         SigningIn(identity, configuration=configuration, public=public, failures=failures, now=now),
         Devices(identity, DeviceCodeTable(store), configuration=configuration, now=now, monotonic=monotonic),
         public,
+        Containing(containment, ContainmentTable(store), PassTable(store), now, changes=feed, telling=telling),
     )

@@ -51,9 +51,7 @@ class PassTable(Table):
     """Issue, find and revoke passes."""
 
     @whole
-    async def issue(
-        self, new: StoredPass, source: str, token_ends: float, token_issued: float | None = None
-    ) -> None:
+    async def issue(self, new: StoredPass, source: str, token_ends: float, token_issued: float | None = None) -> None:
         """Store a pass, in one transaction with the check that its token may be exchanged.
 
         A token belongs to the address that exchanged it first, and has at most one working pass a resource. Its row
