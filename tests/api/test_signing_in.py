@@ -280,7 +280,7 @@ async def test_a_login_dies_with_its_persons_containment(live: Live) -> None:
     assert (await browser.send("GET", "/api/v1/me")).status == 401
     assert (await browser.sign_in("vera")).status == 403
     assert (await live.get("/me", "vera"))[0] == 401
-    await containment.lift(Kind.USER, "vera", "olga")
+    await containment.lift(Kind.USER, "vera", "over", "olga")
     assert (await browser.send("GET", "/api/v1/me")).status == 401, "a login that died does not come back"
     assert (await other.send("GET", "/api/v1/me")).status == 200
     assert (await browser.sign_in("vera")).status == 303
@@ -290,7 +290,7 @@ async def test_a_login_that_was_not_used_meanwhile_dies_too(live: Live) -> None:
     browser = await live.browser("vera")
     containment = live.gateway._parts.containment
     await containment.contain(Kind.USER, "vera", "laptop stolen", "olga")
-    await containment.lift(Kind.USER, "vera", "olga")
+    await containment.lift(Kind.USER, "vera", "over", "olga")
     assert (await browser.send("GET", "/api/v1/me")).status == 401
 
 

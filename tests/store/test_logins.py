@@ -51,7 +51,7 @@ async def test_containment_of_a_person_is_seen_from_then_on(store: Store) -> Non
     assert await table.contained(ana, 1000.0, 1300.0)
     assert await table.contained(ana, 1250.0, 1300.0), "still in force"
     assert not await table.contained((("user", "ben"), ("agent", "ana")), 1000.0, 1300.0)
-    await containments.lift(Kind.USER, "ana", "olga", 1400.0)
+    await containments.lift(Kind.USER, "ana", "over", "olga", 1400.0)
     assert await table.contained(ana, 1000.0, 1500.0), "it was, since the login began"
     assert not await table.contained(ana, 1450.0, 1500.0)
 

@@ -44,7 +44,7 @@ class Callers:
 
     async def _by_token(self, source: IPAddress, token: bytes) -> Remote:
         claimant = await self.identity.verify(token, source)
-        await self.identity.logins.refuse_contained(claimant.principal)
+        await self.identity.logins.refuse_contained(claimant.principal, claimant.issued)
         return Remote(source, claimant.principal, self.roles().of(claimant.principal))
 
     async def _by_login(self, source: IPAddress, kind: LoginKind, proof: bytes) -> Remote:

@@ -153,16 +153,16 @@ class Logins:
             await self._table.revoke(stored.id, now)
             raise _contained(f"user {stored.principal}")
 
-    async def refuse_contained(self, principal: Principal) -> None:
-        """Let a principal go on whose token held.
+    async def refuse_contained(self, principal: Principal, issued: float) -> None:
+        """Let a principal go on whose token of that age held.
 
         Raises:
-            Refusal: they, or their issuer, are contained.
+            Refusal: they, or their issuer, are contained, or were since the token was issued.
             Unavailable: the state cannot be read.
         """
         now, things = self._now(), ((principal.kind.value, principal.name), ("issuer", principal.issuer))
         try:
-            if await self._table.contained(things, now, now):
+            if await self._table.contained(things, issued, now):
                 raise _contained(f"{principal.kind} {principal.name}")
         except StateError as error:
             raise _unavailable(error) from None
