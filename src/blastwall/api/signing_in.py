@@ -40,6 +40,7 @@ _FRAGMENT = re.compile(r"/[A-Za-z0-9/._~%?=&-]{0,256}")
 _PARAMETERS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri", "session_state"})
 _LONGEST = 4096
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+_LOOKS = "".join(f'<link rel="stylesheet" href="/static/css/{name}.css">' for name in ("base", "frame"))
 _SECURE = "Path=/; Secure; HttpOnly; SameSite=Lax"
 
 
@@ -124,9 +125,12 @@ def _set(response: Response, name: str, value: str, seconds: float) -> None:
 
 def _page(status: int, title: str, text: str) -> Response:
     again = '<p><a href="/auth/login">Sign in again</a> · <a href="/">Start page</a></p>'
-    body = f"<h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>{again}"
+    body = f'<div class="panel"><h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>{again}</div>'
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
-    return HTMLResponse(f'{head}<meta name="viewport" content="width=device-width"><main>{body}</main></html>', status)
+    return HTMLResponse(
+        f'{head}<meta name="viewport" content="width=device-width">{_LOOKS}<main class="signin">{body}</main></html>',
+        status,
+    )
 
 
 # ── the page ─────────────────────────────────────────────────────────────────────────────────────────────────────────

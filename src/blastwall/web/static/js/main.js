@@ -98,6 +98,8 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   document.getElementById("main")?.focus();
 });
 
+document.addEventListener("signout", signOut);
+
 let asking = false;
 document.addEventListener("signedout", () => {
   if (asking || !app.querySelector(".frame")) return;

@@ -23,7 +23,7 @@ export async function show(page) {
   const decision = h("div.decision");
   const side = h("div.aside");
   const draw = () => {
-    fill(decision, decide(shown, (after) => { shown = after; draw(); }));
+    fill(decision, decide(shown, page.me, (after) => { shown = after; draw(); }));
     fill(side, quorumCard(shown), decisionsCard(shown), whoCard(shown));
   };
   page.title(`${shown.operation} on ${shown.resource}`);
@@ -95,9 +95,13 @@ const SCOPES = {
   session: () => "for this exact statement in this session",
 };
 
-function decide(one, done) {
+function decide(one, me, done) {
   if (one.state !== "waiting") return outcome(one);
-  if (!one.can_decide) return card("Your decision", note("none", h("p.title", "You cannot decide this"), h("p", seen(one.cannot_because ?? "your roles do not allow it"))), leftLine(one));
+  if (!one.can_decide) {
+    const mine = one.decisions.some((made) => made.decision === "approve" && made.by === me.name);
+    const title = mine ? "You have approved; it waits for others" : "You cannot decide this";
+    return card("Your decision", note(mine ? "allow" : "none", h("p.title", title), h("p", seen(one.cannot_because ?? "your roles do not allow it"))), leftLine(one));
+  }
   return card("Your decision", decisionForm(one, done));
 }
 
@@ -120,7 +124,7 @@ function decisionForm(one, done) {
     h("div.optionline", option("statement", "for this exact statement, during"), minutes, h("span", "min")),
     option("session", "for this exact statement, in this session"));
   minutes.addEventListener("focus", () => { scope.querySelector('[value="statement"]').checked = true; });
-  const comment = field("Comment", h("textarea", { rows: "2", maxlength: "2000" }), { hint: "Recorded. If you deny, the agent's client is told this." });
+  const comment = field("Comment", h("textarea", { rows: "2", maxlength: "1000" }), { hint: "Recorded. If you deny, the agent's client is told this." });
   const failed = h("div.failed");
   const approve = button("Approve", { kind: "primary", name: "check", class: "large" });
   const deny = button("Deny", { kind: "danger", name: "cross", class: "large" });

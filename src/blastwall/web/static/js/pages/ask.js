@@ -31,7 +31,7 @@ export function asking(resource) {
   const wrong = h("p.error", { hidden: true, role: "alert" });
   const actions = h("fieldset.actionsbox", h("legend", "Actions"), h("div.boxes", boxes), wrong);
   const minutes = input({ type: "number", min: "1", max: "1440", value: "60", inputmode: "numeric", required: true });
-  const reason = field("Reason", h("textarea", { rows: "3", maxlength: "2000" }), { hint: "For those who decide, and for the record." });
+  const reason = field("Reason", h("textarea", { rows: "3", maxlength: "1000" }), { hint: "For those who decide, and for the record." });
   const read = () => {
     const chosen = boxes.map((box) => box.querySelector("input")).filter((box) => box.checked).map((box) => box.value);
     const said = reason.querySelector("textarea").value.trim();

@@ -4,13 +4,15 @@ import { get, post } from "../api.js";
 import { announce, fill, h, icon, seen, text } from "../dom.js";
 import { button, busy, card, empty, field, head, input, note, pager, segmented, table, when } from "../parts.js";
 
-const KINDS = [["agent", "Agent"], ["user", "User"], ["resource", "Resource"], ["session", "Session"], ["issuer", "Issuer"]];
+const KINDS = [["agent", "Agent"], ["user", "User"], ["resource", "Resource"], ["session", "Session"], ["issuer", "Issuer"], ["pass", "Pass"]];
+const FOR_GOOD = ["session", "pass"];
 const ENDS = {
   agent: "Its open sessions end, its running statements are cancelled, its passes die, and its tokens open nothing.",
   user: "Their open sessions end, their running statements are cancelled, and their tokens open nothing.",
   resource: "Every open session on it ends, running statements are cancelled, and nobody gets in.",
-  session: "This one session ends and its running statement is cancelled. Its agent may come back.",
+  session: "This one session ends for good, and its running statement is cancelled. Its agent may begin another.",
   issuer: "Everybody whom this issuer vouches for is cut off: all their sessions end, and its tokens open nothing.",
+  pass: "This one pass is revoked for good, by its id. Its agent may get another.",
 };
 
 export async function show(page) {
@@ -38,25 +40,30 @@ export async function show(page) {
 function inForce(page, items, again) {
   if (!items.length) return empty("Nothing is contained");
   return h("ul.contained", items.map((one) => h("li.card.danger", h("div.cardhead", h("h3", icon("stop"), h("span.faint", `${one.kind} `), text(one.name)), h("p.meta", "by ", text(one.by), " ", when(one.at))),
-    h("p", seen(one.reason)), page.has("operator") ? lifting(one, again) : null)));
+    h("p", seen(one.reason)), lift(page, one, again))));
+}
+
+function lift(page, one, again) {
+  if (FOR_GOOD.includes(one.kind)) return h("p.hint", "It was ended for good: there is nothing to lift.");
+  return page.has("operator") ? lifting(one, again) : null;
 }
 
 function lifting(one, again) {
   const reason = field("Why is it safe now?", h("textarea", { rows: "2", maxlength: "1000" }));
   const failed = h("div");
-  const lift = button("Lift", { kind: "primary" });
-  lift.addEventListener("click", () => {
+  const press = button("Lift", { kind: "primary" });
+  press.addEventListener("click", () => {
     const said = reason.querySelector("textarea").value.trim();
     reason.fail(said ? "" : "Say why; it is recorded.");
     if (!said) return;
-    busy(lift, failed, async () => {
+    busy(press, failed, async () => {
       await post("/containment/lift", { kind: one.kind, name: one.name, reason: said });
       announce(`${one.name} is no longer contained`, true);
       await again();
       document.querySelector("main h1").focus({ preventScroll: true });
     });
   });
-  return h("details.fold", h("summary", "Lift…"), reason, failed, lift);
+  return h("details.fold", h("summary", "Lift…"), reason, failed, press);
 }
 
 const HISTORY = [
@@ -68,7 +75,7 @@ const HISTORY = [
 
 async function containing(page, done) {
   const [agents, resources] = await Promise.all([get("/agents", { limit: 200 }, page.signal), get("/resources", { limit: 200 }, page.signal)]);
-  const known = { agent: agents.items.map((one) => one.name), resource: resources.items.map((one) => one.name), issuer: [...new Set(agents.items.map((one) => one.issuer))], user: [], session: [] };
+  const known = { agent: agents.items.map((one) => one.name), resource: resources.items.map((one) => one.name), issuer: [...new Set(agents.items.map((one) => one.issuer))], user: [], session: [], pass: [] };
   let kind = KINDS.some(([name]) => name === page.query.get("kind")) ? page.query.get("kind") : "agent";
   const options = h("datalist", { id: "contain-names" });
   const name = input({ list: "contain-names", value: page.query.get("name") ?? "" });
@@ -115,7 +122,7 @@ function submit(said, fields, press, failed, act) {
 /** How many open sessions a containment would end; null where that cannot be told beforehand. */
 async function living(kind, name, agents, signal) {
   if (kind === "issuer") return agents.filter((one) => one.issuer === name).reduce((sum, one) => sum + one.sessions_live, 0);
-  if (kind === "user") return null;
+  if (kind === "user" || kind === "pass") return null;
   if (kind === "session") return 1;
   const found = await get("/sessions", { live: "true", [kind]: name, limit: 200 }, signal);
   return found.items.length;

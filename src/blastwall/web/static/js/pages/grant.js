@@ -61,7 +61,7 @@ function actions(page, one, done) {
 }
 
 function form(one, title, label, choices, done) {
-  const comment = field(label, h("textarea", { rows: "2", maxlength: "2000" }));
+  const comment = field(label, h("textarea", { rows: "2", maxlength: "1000" }));
   const area = comment.querySelector("textarea");
   const failed = h("div.failed");
   const controls = choices.map(([words, verb, kind, name, said, must]) => {

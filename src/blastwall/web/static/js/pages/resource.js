@@ -14,7 +14,7 @@ export async function show(page) {
       goes("Its sessions", `#/sessions?resource=${encodeURIComponent(one.name)}`, { name: "terminal" }),
       page.has("operator") && !one.contained ? goes("Contain", `#/containment?kind=resource&name=${encodeURIComponent(one.name)}`, { kind: "danger", name: "stop" }) : null),
     one.contained ? note("deny", h("p.title", "Contained"), h("p", "No statement reaches it until it is lifted. ", h("a", { href: "#/containment" }, "See containment"))) : null,
-    card(null, facts(["Agents connect to port", h("code", String(one.listen ?? "–"))], ["Upstream", h("code", seen(one.upstream_host ?? "–"))],
+    card(null, facts(["Listens on", h("code", String(one.listen ?? "–"))], ["Upstream", h("code", seen(one.upstream_host ?? "–"))],
       ["Databases", one.databases.length ? seen(one.databases.join(", ")) : "any that policy permits"], ["Tags", tags(one.tags)],
       one.azure ? ["Azure", h("code.break", seen(one.azure))] : null, ["Live sessions", String(one.sessions_live)])),
     live.items.length ? [h("h2.section", "Open now"), h("ul.plainlist", live.items.map((session) =>
