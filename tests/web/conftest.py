@@ -108,6 +108,7 @@ def context_of(browser: Browser, size: tuple[int, int], *, dark: bool) -> Browse
         is_mobile=phone,
         has_touch=phone,
         reduced_motion="reduce",
+        ignore_https_errors=True,
     )
     context.set_default_timeout(20_000)
     context.add_init_script(_VIOLATIONS)

@@ -4,13 +4,17 @@ import { get, live } from "./api.js";
 
 let asked = 0;
 
-/** Return the requests that this person can decide now: approvals and asked grants. */
+/**
+ * Return what waits: approvals and asked grants. Where one of the two cannot be read, the other is still shown, and
+ * `failed` says why.
+ */
 export async function mine(signal) {
-  const [approvals, grants] = await Promise.all([
+  const [approvals, grants] = await Promise.allSettled([
     get("/approvals", { state: "waiting", limit: 200 }, signal),
     get("/grants", { state: "asked", limit: 200 }, signal),
   ]);
-  return { approvals: approvals.items, grants: grants.items };
+  if (approvals.status === "rejected" && grants.status === "rejected") throw approvals.reason;
+  return { approvals: approvals.value?.items ?? [], grants: grants.value?.items ?? [], failed: approvals.reason ?? grants.reason ?? null };
 }
 
 /** Keep the number in the navigation current. */

@@ -16,5 +16,5 @@ export async function show(page) {
     card(null, facts(["Issuer", h("code", seen(one.issuer))], ["Groups", chips(one.groups, "Groups")], ["Last seen", when(one.last_seen, "never")], ["Live sessions", String(one.sessions_live)])),
     h("h2.section", "What it can reach"), one.reach.length ? [legend(), matrix(one.reach, `What ${one.name} can reach`)] : empty("It reaches nothing", "No policy permits it to connect anywhere."),
     live.items.length ? [h("h2.section", "Open now"), h("ul.plainlist", live.items.map((session) =>
-      h("li", h("a", { href: `#/sessions/${encodeURIComponent(session.id)}` }, place(session.resource, session.database, false)), " since ", when(session.began), session.held ? badge("held") : null)))] : null);
+      h("li", h("a", { href: `#/sessions/${encodeURIComponent(session.id)}` }, place(session.resource, session.database, false)), " since ", when(session.began), session.held ? [" ", badge("held")] : null)))] : null);
 }

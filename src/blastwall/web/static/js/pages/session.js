@@ -15,7 +15,7 @@ export async function show(page) {
   const id = page.params.id;
   let one = await get(`/sessions/${part(id)}`, {}, page.signal);
   page.title(`Session of ${one.principal?.name ?? "nobody"} on ${one.resource}`);
-  const cards = h("div");
+  const cards = h("div.stack");
   const story = h("section.story");
   const draw = () => fill(cards, summary(one), one.live && page.has("operator") ? killing(one, (after) => { one = after ?? one; draw(); }) : null);
   draw();

@@ -1,7 +1,7 @@
 // What waits for me, live: statements that are held, and access that is asked for.
 
 import { announce, fill, h, icon, reconcile, seen, to } from "../dom.js";
-import { empty, effects, head, place, principal, when } from "../parts.js";
+import { empty, effects, failure, head, place, principal, when } from "../parts.js";
 import { mine } from "../counts.js";
 import { oneLine } from "../sql.js";
 import { countdown, duration, tick } from "../time.js";
@@ -20,7 +20,7 @@ export async function show(page) {
     draw(list, here);
     draw(others, there);
     rest.hidden = there.length === 0;
-    fill(nothing, here.length ? null : empty("Nothing waits for you", "A statement that needs your approval, or access that is asked of you, appears here at once."));
+    fill(nothing, found.failed ? failure(found.failed) : here.length ? null : empty("Nothing waits for you", "A statement that needs your approval, or access that is asked of you, appears here at once."));
     const fresh = known && here.filter((one) => !known.has(one.key));
     if (fresh?.length) announce(`${fresh.length} new: ${fresh[0].spoken}`, true);
     known = new Set(here.map((one) => one.key));
