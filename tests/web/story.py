@@ -53,6 +53,11 @@ WHERE orders.id = old.id
   AND orders.region = $2;"""
 
 
+def effect(action: str, name: str) -> Thing:
+    """One effect on a table."""
+    return {"action": action, "object": name, "kind": "table"}
+
+
 def approval(number: str, **changes: Json) -> Thing:
     """One approval as the API tells it."""
     base: Thing = {
@@ -70,7 +75,7 @@ def approval(number: str, **changes: Json) -> Thing:
         "operation": "DELETE",
         "text": PURGE,
         "parameters": ["90", "eu-west"],
-        "effects": [{"action": "delete", "object": "public.orders"}, {"action": "read", "object": "public.orders"}],
+        "effects": [effect("delete", "public.orders"), effect("read", "public.orders")],
         "policies": [
             {
                 "id": "ci-deletes-need-a-dba",
@@ -78,6 +83,7 @@ def approval(number: str, **changes: Json) -> Thing:
                 "reason": "deletes in production are seen by a DBA",
             }
         ],
+        "reason": "delete on public.orders waits for 2 of dba",
         "needed": [{"group": "dba", "count": 2, "given": 1}],
         "decisions": [
             {
@@ -109,7 +115,7 @@ def approvals() -> list[Thing]:
             operation="UPDATE",
             text="UPDATE invoices SET state = 'void' WHERE customer = $1",
             parameters=["c_20417"],
-            effects=[{"action": "update", "object": "public.invoices"}],
+            effects=[effect("update", "public.invoices")],
             needed=[{"group": "dba", "count": 1, "given": 0}],
             decisions=[],
             preview={"rows": 3, "how": "statistics", "note": "a function in it is not built in"},
@@ -122,7 +128,7 @@ def approvals() -> list[Thing]:
             text="ALTER TABLE orders ADD COLUMN note text",
             operation="ALTER TABLE",
             parameters=[],
-            effects=[{"action": "define", "object": "public.orders"}],
+            effects=[effect("define", "public.orders")],
             needed=[{"group": "platform", "count": 1, "given": 0}],
             decisions=[],
             can_decide=False,
@@ -153,7 +159,7 @@ def approvals() -> list[Thing]:
             database=hostile.MARKUP[4],
             operation=hostile.MARKUP[0],
             parameters=[hostile.MARKUP[1], None, hostile.TURNED],
-            effects=[{"action": hostile.MARKUP[5], "object": hostile.MARKUP[6]}],
+            effects=[effect(hostile.MARKUP[5], hostile.MARKUP[6])],
             policies=[{"id": hostile.MARKUP[0], "where": hostile.MARKUP[1], "reason": hostile.MARKUP[2]}],
             needed=[{"group": hostile.MARKUP[3], "count": 1, "given": 0}],
             decisions=[
@@ -267,6 +273,7 @@ def session(number: str, **changes: Json) -> Thing:
         "held": 1,
         "rows": 4210,
         "bytes": 812345,
+        "locked": [],
     }
     return base | changes
 
@@ -289,12 +296,12 @@ def sessions() -> list[Thing]:
         for number in range(70)
     ]
     return [
-        session("01JDS0W7Q2C8", live=True, ended=None, end_reason=None, began=at(minutes=4), held=1),
+        session("01JDS0W7Q2C8", live=True, ended=None, end_reason="", began=at(minutes=4), held=1),
         session(
             "01JDS0W9AAAA",
             live=True,
             ended=None,
-            end_reason=None,
+            end_reason="",
             began=at(minutes=31),
             principal={"kind": "user", "name": "ben"},
             application="psql",

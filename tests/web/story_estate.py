@@ -92,7 +92,7 @@ def resources() -> list[Thing]:
             "kind": "postgres",
             "tags": {"env": "prod", "owner": "shop"},
             "azure": azure,
-            "listen": 15432,
+            "listen": "0.0.0.0:15432",
             "upstream_host": "pg-prod.postgres.database.azure.com",
             "databases": ["shop", "billing"],
             "sessions_live": 2,
@@ -103,7 +103,7 @@ def resources() -> list[Thing]:
             "kind": "postgres",
             "tags": {"env": "prod"},
             "azure": "",
-            "listen": 15433,
+            "listen": "0.0.0.0:15433",
             "upstream_host": "pg-reports.postgres.database.azure.com",
             "databases": ["reports"],
             "sessions_live": 0,
@@ -114,7 +114,7 @@ def resources() -> list[Thing]:
             "kind": hostile.MARKUP[0],
             "tags": {hostile.MARKUP[1]: hostile.MARKUP[2]},
             "azure": hostile.MARKUP[3],
-            "listen": 15434,
+            "listen": "0.0.0.0:15434",
             "upstream_host": hostile.ADDRESSES[0],
             "databases": [hostile.MARKUP[4]],
             "sessions_live": 0,
@@ -197,7 +197,7 @@ def policies() -> Thing:
                 "effect": "permit",
                 "where": "policies/ci.cedar:9",
                 "mode": "enforce",
-                "approvals": [{"group": "dba", "count": 2}],
+                "approvals": ["dba:2"],
                 "source_text": _DELETES,
             },
             {
@@ -225,27 +225,43 @@ def policies() -> Thing:
                 "source_text": hostile.ALL,
             },
         ],
-        "packs": ["postgres"],
+        "packs": [{"name": "postgres", "excepted": []}],
         "warnings": ["policies/trial.cedar:1: observed only; nothing is refused by it"],
     }
 
 
 def explained(statement: str) -> Thing:
     """What the playground answers."""
-    return {
+    holds: Thing = {"id": "ci-deletes-need-a-dba", "where": "policies/ci.cedar:9", "source_text": _DELETES}
+    evil: Thing = {"id": hostile.MARKUP[0], "where": hostile.MARKUP[1], "source_text": ""}
+    delete: Thing = {
+        "action": "delete",
+        "object": 'Object::"pg-prod/shop/public/orders"',
+        "kind": "table",
+        "decision": "hold",
+        "policies": [holds],
+        "observed": [],
+        "changes": ["2 of dba approve"],
+    }
+    read = {
+        **delete,
+        "action": "read",
+        "object": hostile.MARKUP[2],
+        "decision": "allow",
+        "policies": [evil],
+        "changes": [],
+    }
+    ruled: Thing = {
+        "text": statement,
+        "operation": "DELETE",
         "decision": "hold",
         "reason": "delete on public.orders waits for 2 of dba",
-        "effects": [
-            {"action": "delete", "object": 'Table::"pg-prod/shop/public/orders"'},
-            {"action": "read", "object": statement},
-        ],
-        "policies": [
-            {"id": "ci-deletes-need-a-dba", "where": "policies/ci.cedar:9", "contributes": "hold"},
-            {"id": hostile.MARKUP[0], "where": hostile.MARKUP[1], "contributes": "allow"},
-        ],
-        "obligations": {"approvals": ["dba: 2"], "limit_affected": 5000, "limit_rows": None},
-        "observed": ["fewer-exports"],
+        "effects": [delete, read],
+        "policies": [holds],
+        "obligations": {"approvals": ["dba:2"], "limit_affected": 5000, "limit_rows": None},
+        "observed": [{"policy": "fewer-exports", "decision": "deny"}],
     }
+    return {**ruled, "version": "9c41d7aa03be5512", "statements": [ruled]}
 
 
 HEALTH: Thing = {

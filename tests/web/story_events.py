@@ -13,13 +13,23 @@ def events(number: str) -> list[Thing]:
     if number == "01JDREVIL":
         return _told(
             [
-                (0.0, "session_opened", {"source": hostile.MARKUP[0]}),
+                (0.0, "opened", {"detail": {"source": hostile.MARKUP[0]}}),
                 *_statement(1, 1.0, hostile.ALL, "deny", hostile.MARKUP[1]),
             ]
         )
     said: list[tuple[float, str, Thing]] = [
-        (0.0, "session_opened", {"source": "10.20.4.17"}),
-        (0.2, "login_admitted", {"principal": "shop-ci"}),
+        (0.0, "opened", {"detail": {"source": "10.20.4.17"}}),
+        (
+            0.2,
+            "admitted",
+            {
+                "detail": {
+                    "principal": "shop-ci",
+                    "claim repository": "acme/shop",
+                    "claim run_url": hostile.ADDRESSES[0],
+                }
+            },
+        ),
     ]
     reads = (
         "SELECT count(*) FROM public.orders WHERE state = 'cancelled'",
@@ -31,7 +41,7 @@ def events(number: str) -> list[Thing]:
     said.append(
         (
             6.3,
-            "statement_rows",
+            "rows",
             {
                 "number": 2,
                 "columns": ["id", "email", "total"],
@@ -49,7 +59,7 @@ def events(number: str) -> list[Thing]:
             "allow",
             "",
         )
-    said.append((125.0, "session_closed", {"reason": "the client left"}))
+    said.append((125.0, "closed", {"reason": "the client left"}))
     return _told(sorted(said, key=lambda one: one[0]))
 
 
@@ -66,13 +76,13 @@ def _statement(number: int, offset: float, text: str, decision: str, reason: str
         "reason": reason,
         "policies": ["ci-reads-orders"] if decision == "allow" else [],
     }
-    found: list[tuple[float, str, Thing]] = [(offset, "statement_asked", asked), (offset, "statement_ruled", ruled)]
+    found: list[tuple[float, str, Thing]] = [(offset, "asked", asked), (offset, "ruled", ruled)]
     if decision == "allow":
         return [
             *found,
             (
                 offset + 0.02,
-                "statement_finished",
+                "finished",
                 {
                     "number": number,
                     "rows": 3,
@@ -83,7 +93,7 @@ def _statement(number: int, offset: float, text: str, decision: str, reason: str
                 },
             ),
         ]
-    return [*found, (offset, "statement_refused", {"number": number, "told": f"refused by policy: {reason}"})]
+    return [*found, (offset, "refused", {"number": number, "told": f"refused by policy: {reason}"})]
 
 
 def _held(number: int, offset: float) -> list[tuple[float, str, Thing]]:
@@ -94,22 +104,22 @@ def _held(number: int, offset: float) -> list[tuple[float, str, Thing]]:
         "effects": [{"action": "delete", "object": "public.orders"}],
     }
     return [
-        (offset, "statement_asked", asked),
+        (offset, "asked", asked),
         (
             offset,
-            "statement_ruled",
+            "ruled",
             {"number": number, "decision": "hold", "reason": "", "policies": ["ci-deletes-need-a-dba"]},
         ),
-        (offset, "hold_started", {"number": number, "until": at(hours=1.9)}),
+        (offset, "held", {"number": number, "until": at(hours=1.9)}),
         (offset + 34, "hold_ended", {"number": number, "outcome": "approved", "by": ["ana", "ben"]}),
         (
             offset + 34,
-            "statement_ruled",
+            "ruled",
             {"number": number, "decision": "allow", "reason": "", "policies": ["ci-deletes-need-a-dba"]},
         ),
         (
             offset + 34.4,
-            "statement_finished",
+            "finished",
             {"number": number, "rows": 0, "affected": 1284, "seconds": 0.4, "error": None, "masked": {}},
         ),
     ]

@@ -1,7 +1,7 @@
 // One entry of a session's timeline.
 
-import { h, icon, seen, text } from "./dom.js";
-import { effects } from "./parts.js";
+import { external, h, icon, seen, text } from "./dom.js";
+import { effects, facts } from "./parts.js";
 import { binds, source } from "./sql.js";
 import { absolute, clock, duration } from "./time.js";
 
@@ -10,25 +10,31 @@ const RULED = { allow: "allowed", deny: "denied", hold: "held" };
 /** Build it; `chosen` is called when its time is pressed. */
 export function entry(one, chosen) {
   const at = h("button.at", { type: "button", title: absolute(one.at), onclick: chosen, "aria-label": `Go to ${clock(one.offset)}` }, clock(one.offset));
-  if (one.kind === "event") return h("li.entry.event", { "data-tone": one.tone }, at, h("p.said", seen(one.said)));
+  if (one.kind === "event") return h("li.entry.event", { "data-tone": one.tone }, at, h("div", h("p.said", seen(one.said)), known(one.detail)));
   return h("li.entry.statement", { "data-tone": one.decision ?? "none" }, at, h("div.body",
     h("p.ruling", icon({ deny: "cross", hold: "hand", allow: "check" }[one.decision] ?? "clock"), h("b", RULED[one.decision] ?? "not ruled"),
       h("span.faint", ` statement ${one.number}`), one.policies.length ? h("span.faint", " by ", seen(one.policies.join(", "))) : null),
     source(one.text, { label: `Statement ${one.number}` }), binds(one.parameters), one.effects.length ? effects(one.effects) : null, held(one), came(one), one.tables.map(rows)));
 }
 
+function known(detail) {
+  const pairs = Object.entries(detail);
+  return pairs.length ? facts(...pairs.map(([name, value]) => [seen(name), external(String(value), String(value))])) : null;
+}
+
 function held(one) {
   if (!one.held) return null;
   const { outcome, by, reason, at, ended } = one.held;
   const waited = ended ? ` after ${duration((Date.parse(ended) - Date.parse(at)) / 1000)}` : "";
-  return h("p.came", { "data-tone": "hold" }, outcome ? [`${outcome}${waited}`, by.length ? [" by ", seen(by.join(", "))] : null, reason ? [": ", seen(reason)] : null] : "waits for approval");
+  return h("p.came", { "data-tone": "hold" }, outcome ? [`${outcome}${waited}`, by.length ? [" by ", seen(by.join(", "))] : null, reason ? [": ", seen(reason)] : null] : ["waits for approval", one.held.needed.length ? [" by ", seen(one.held.needed.join(", "))] : null]);
 }
 
 function came(one) {
   const lines = [];
+  if (one.doubt) lines.push(h("p.came", { "data-tone": "hold" }, "In doubt: ", seen(one.doubt)));
   if (one.told) lines.push(h("p.came", { "data-tone": "deny" }, "The client was told: ", text(one.told, "q")));
   else if (one.decision === "deny" && one.reason) lines.push(h("p.came", { "data-tone": "deny" }, seen(one.reason)));
-  for (const own of one.injected) lines.push(h("p.came", "The gateway sent ", h("code", seen(own.text)), own.why ? ` (${own.why})` : ""));
+  for (const own of one.injected) lines.push(h("p.came", "The gateway sent ", h("code", seen(own.text)), own.why ? [" (", seen(own.why), ")"] : null));
   if (one.withdrawn) lines.push(h("p.came", "The client cancelled or left."));
   if (one.outcome) lines.push(outcome(one.outcome));
   return lines;

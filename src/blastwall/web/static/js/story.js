@@ -4,62 +4,76 @@
 export function fold(events) {
   const entries = [];
   const statements = new Map();
+  let offset = 0;
   for (const event of events) {
-    const type = event.type;
-    if (type === "statement_asked" || type === "statement_repeated") {
-      const entry = asked(event, statements.get(event.first));
+    offset = event.offset ?? offset;
+    if (event.type === "asked" || event.type === "repeated") {
+      const entry = asked(event, offset, statements.get(Number(event.detail?.repeats)));
       statements.set(event.number, entry);
       entries.push(entry);
-    } else if (statements.has(event.number) && RULES[type]) {
-      RULES[type](statements.get(event.number), event);
-    } else if (SAID[type]) {
-      entries.push({ key: `e${entries.length}`, kind: "event", at: event.at, offset: event.offset, tone: SAID[type][0], said: SAID[type][1](event) });
+    } else if (statements.has(event.number) && CAME[event.type]) {
+      CAME[event.type](statements.get(event.number), event);
+    } else if (SAID[event.type]) {
+      const [tone, said, detail] = SAID[event.type](event);
+      entries.push({ key: `e${event.record}`, kind: "event", at: event.at, offset, tone, said, detail: detail ?? {} });
     }
   }
   return entries;
 }
 
-function asked(event, first) {
+function asked(event, offset, first) {
   return {
-    key: `s${event.number}`, kind: "statement", number: event.number, at: event.at, offset: event.offset,
-    text: event.text ?? first?.text ?? "", parameters: event.parameters ?? [], effects: event.effects ?? first?.effects ?? [],
-    decision: event.decision ?? first?.ruled ?? null, ruled: event.decision ?? first?.ruled ?? null, policies: first?.policies ?? [],
-    reason: "", held: null, told: "", injected: [], tables: [], outcome: null,
+    key: `s${event.number}`, kind: "statement", number: event.number, at: event.at, offset, text: event.text ?? "",
+    parameters: event.parameters ?? [], effects: event.effects ?? [], doubt: event.detail?.doubt ?? "",
+    decision: event.decision, policies: event.policies ?? first?.policies ?? [],
+    reason: "", held: null, told: "", limited: false, withdrawn: false, injected: [], tables: [], outcome: null,
   };
 }
 
-const RULES = {
-  statement_ruled(entry, event) {
-    entry.ruled = event.decision;
+// What comes of a statement, by the type of the record that says it.
+const CAME = {
+  ruled(entry, event) {
+    // What was held stays told as held after its release, unless the second ruling denied it.
     if (entry.decision !== "hold" || event.decision === "deny") entry.decision = event.decision;
     entry.reason = event.reason || entry.reason;
     entry.policies = event.policies ?? entry.policies;
   },
-  hold_started(entry, event) {
+  held(entry, event) {
     entry.decision = "hold";
-    entry.held = { at: event.at, until: event.until, outcome: null, by: [] };
+    entry.held = { at: event.at, until: event.until, needed: event.needed ?? [], outcome: null, by: [], reason: "" };
   },
   hold_ended(entry, event) {
     entry.held = { ...entry.held, outcome: event.outcome, by: event.by ?? [], reason: event.reason ?? "", ended: event.at };
   },
-  statement_refused(entry, event) { entry.told = event.told ?? event.reason ?? ""; },
-  statement_withdrawn(entry) { entry.withdrawn = true; },
-  statement_injected(entry, event) { entry.injected.push({ text: event.text, why: event.why }); },
-  statement_limited(entry, event) { entry.told = event.told ?? ""; entry.limited = true; },
-  statement_rows(entry, event) { entry.tables.push({ columns: event.columns ?? [], rows: event.values ?? [] }); },
-  statement_finished(entry, event) {
-    entry.outcome = { rows: event.rows, affected: event.affected, seconds: event.seconds, error: event.error, bytes: event.bytes, masked: event.masked ?? {} };
+  refused(entry, event) { entry.told = event.told ?? ""; },
+  withdrawn(entry) { entry.withdrawn = true; },
+  injected(entry, event) { entry.injected.push({ text: event.text ?? "", why: event.reason ?? "" }); },
+  limited(entry, event) {
+    entry.told = event.told ?? "";
+    entry.limited = true;
+  },
+  rows(entry, event) { entry.tables.push({ columns: event.columns ?? [], rows: event.values ?? [] }); },
+  finished(entry, event) {
+    entry.outcome = { rows: event.rows, affected: event.affected, seconds: event.seconds, error: event.error, masked: event.masked ?? {} };
   },
 };
 
+// What concerns the session as a whole: its tone, what is said, and what else is known.
 const SAID = {
-  session_opened: ["none", (event) => `Connected from ${event.source ?? "an unknown address"}`],
-  login_admitted: ["allow", (event) => `Signed in as ${event.principal ?? "its principal"}`],
-  login_refused: ["deny", (event) => `Login refused: ${event.reason ?? event.told ?? ""}`],
-  statement_injected: ["none", (event) => `The gateway sent its own: ${event.text ?? ""}`],
-  budget_spent: ["deny", (event) => `The budget is spent: ${event.told ?? ""}`],
-  session_closed: ["none", (event) => `Ended: ${event.reason ?? ""}`],
+  opened: (event) => ["none", `Connected from ${event.detail?.source ?? "an unknown address"}`],
+  login: (event) => ["none", `Login as “${event.detail?.user ?? ""}” to ${event.detail?.database ?? ""}, by ${event.detail?.application || "an unnamed client"}`],
+  admitted: (event) => ["allow", `Admitted as ${event.detail?.principal ?? "its principal"}`, claims(event.detail)],
+  login_refused: (event) => ["deny", `Login refused: ${event.reason ?? event.told ?? ""}`],
+  injected: (event) => ["none", `The gateway sent its own: ${event.text ?? ""}`],
+  budget_spent: (event) => ["deny", `The budget is spent: ${event.told ?? ""}`],
+  unreadable: (event) => ["deny", `A record cannot be read: ${event.reason ?? ""}`],
+  closed: (event) => ["none", `Ended: ${event.reason ?? ""}`],
 };
 
-/** Whether an entry is one that somebody looks for: denied, held, limited, or failed by policy. */
-export const notable = (entry) => entry.kind === "statement" ? entry.decision === "deny" || entry.decision === "hold" || entry.limited === true : entry.tone === "deny";
+function claims(detail) {
+  const known = Object.entries(detail ?? {}).filter(([name]) => name.startsWith("claim "));
+  return Object.fromEntries(known.map(([name, value]) => [name.slice(6), value]));
+}
+
+/** Whether an entry is one that somebody looks for: denied, held, limited. */
+export const notable = (entry) => entry.kind === "statement" ? entry.decision === "deny" || entry.decision === "hold" || entry.limited : entry.tone === "deny";

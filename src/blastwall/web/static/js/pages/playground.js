@@ -3,6 +3,7 @@
 import { get, post } from "../api.js";
 import { announce, fill, h, icon, seen } from "../dom.js";
 import { badge, button, busy, card, crumb, effects, facts, field, head, input, segmented, select } from "../parts.js";
+import { source } from "../sql.js";
 
 const SAYS = { allow: ["check", "Allowed"], deny: ["cross", "Denied"], hold: ["hand", "Held for approval"] };
 
@@ -14,7 +15,7 @@ export async function show(page) {
   const resource = select(resources.items.map((one) => [one.name, one.name]), page.query.get("resource") ?? resources.items[0]?.name ?? "");
   const database = input({ list: "play-databases" });
   const databases = h("datalist", { id: "play-databases" });
-  const statement = h("textarea.code", { rows: "5", spellcheck: "false", autocapitalize: "off", autocomplete: "off" });
+  const statement = h("textarea.code", { rows: "5", maxlength: "8192", spellcheck: "false", autocapitalize: "off", autocomplete: "off" });
   statement.value = page.query.get("statement") ?? "DELETE FROM orders WHERE placed < now() - interval '90 days'";
   const offered = () => {
     const known = resources.items.find((one) => one.name === resource.value)?.databases ?? [];
@@ -42,17 +43,28 @@ export async function show(page) {
 }
 
 function explained(found) {
-  const [name, words] = SAYS[found.decision] ?? ["clock", found.decision];
-  return card("Ruling", h("p.verdictline", { "data-tone": found.decision }, icon(name), h("b", words)), found.reason ? h("p", seen(found.reason)) : null,
-    found.effects?.length ? [h("h3", "It would"), effects(found.effects)] : null,
-    found.policies?.length ? [h("h3", "Policies that decided"), h("ul.policies", found.policies.map((one) => h("li", h("p", h("code", seen(one.id)), " ", one.contributes ? badge(said(one.contributes)) : null), one.where ? h("p.faint", seen(one.where)) : null)))] : null,
-    obligations(found.obligations), found.observed?.length ? [h("h3", "Observed only"), h("ul.policies", found.observed.map((one) => h("li", h("code", seen(said(one))))))] : null);
+  const several = (found.statements ?? []).length > 1;
+  return [card("Ruling", several ? h("p.faint", `${found.statements.length} statements; the most restricted one rules the text.`) : null, ruling(found)),
+    several ? found.statements.map((one, at) => card(`Statement ${at + 1}`, source(one.text, { label: `Statement ${at + 1}` }), ruling(one))) : null];
 }
 
-const said = (value) => (value !== null && typeof value === "object" ? Object.values(value).join(": ") : typeof value === "number" ? value.toLocaleString() : String(value));
+function ruling(found) {
+  const [name, words] = SAYS[found.decision] ?? ["clock", found.decision];
+  return [h("p.verdictline", { "data-tone": found.decision }, icon(name), h("b", words)), found.reason ? h("p", seen(found.reason)) : null,
+    found.effects.length ? [h("h3", "It would"), h("ul.policies", found.effects.map(effect))] : null,
+    obligations(found.obligations),
+    found.observed.length ? [h("h3", "Observed only"), h("ul.policies", found.observed.map((one) => h("li", h("code", seen(one.policy)), " ", badge(one.decision))))] : null];
+}
+
+function effect(one) {
+  return h("li", effects([one]), h("p", badge(one.decision), one.policies.length ? " by " : " since no policy permits it",
+    one.policies.map((policy, at) => [at ? ", " : "", h("code", { title: policy.where }, seen(policy.id))])),
+  one.policies.map((policy) => h("p.faint", seen(policy.where))),
+  one.changes.map((change) => h("p.hint", seen(change))));
+}
 
 function obligations(found) {
-  const pairs = Object.entries(found ?? {}).filter(([, value]) => value !== null && value !== undefined && !(Array.isArray(value) && !value.length));
-  if (!pairs.length) return null;
-  return [h("h3", "Obligations"), facts(...pairs.map(([key, value]) => [key.replaceAll("_", " "), seen(Array.isArray(value) ? value.map(said).join(", ") : said(value))]))];
+  const pairs = [found.approvals.length ? ["approvals", found.approvals.join(", ")] : null, found.limit_rows === null ? null : ["rows at most", String(found.limit_rows)],
+    found.limit_affected === null ? null : ["affected rows at most", String(found.limit_affected)]].filter(Boolean);
+  return pairs.length ? [h("h3", "Obligations"), facts(...pairs.map(([key, value]) => [key, seen(value)]))] : null;
 }

@@ -1,7 +1,7 @@
 // One session: its card, what happened in it in its order, and its replay.
 
 import { get, part, post } from "../api.js";
-import { announce, append, external, fill, h, icon, seen, text } from "../dom.js";
+import { announce, append, fill, h, icon, seen, text } from "../dom.js";
 import { button, busy, card, crumb, empty, facts, field, head, note, place, principal, when } from "../parts.js";
 import { Player } from "../player.js";
 import { entry } from "../entry.js";
@@ -9,7 +9,7 @@ import { fold } from "../story.js";
 import { absolute, duration } from "../time.js";
 
 const MOST_EVENTS = 5000;
-const PAGE = 200;
+const PAGE = 500;
 
 export async function show(page) {
   const id = page.params.id;
@@ -43,9 +43,9 @@ function summary(one) {
       ["Began", h("time", { datetime: one.began }, absolute(one.began))],
       lasted === null ? null : ["Lasted", duration(lasted)],
       one.end_reason ? ["Ended because", text(one.end_reason)] : null,
+      one.locked?.length ? ["Encrypted; lacks the keys", text(one.locked.join(", "))] : null,
       ["From", text(one.source ?? "–")], ["Application", text(one.application || "–")], one.node ? ["Node", text(one.node)] : null,
-      ["Id", h("code", seen(one.id))],
-      ...Object.entries(one.principal?.claims ?? {}).map(([name, value]) => [seen(name), external(String(value), String(value))])));
+      ["Id", h("code", seen(one.id))]));
 }
 
 function killing(one, done) {
@@ -68,9 +68,9 @@ function killing(one, done) {
 
 async function readAll(id, signal) {
   const events = [];
-  let after = 0;
+  let after = "";
   while (events.length < MOST_EVENTS) {
-    const found = await get(`/sessions/${part(id)}/events`, { after: after || "", limit: PAGE }, signal);
+    const found = await get(`/sessions/${part(id)}/events`, { after, limit: PAGE }, signal);
     events.push(...found.items);
     if (!found.next || !found.items.length) return { events, whole: true };
     after = found.next;
