@@ -4,8 +4,8 @@ from blastwall.wire cimport memory
 
 cdef class Cells:
     cdef public bytes buffer
-    cdef public object places
-    cdef public object shown
+    cdef public long long[::1] places
+    cdef public long long[::1] shown
     cdef public bytearray text
     cdef public Py_ssize_t columns
     cdef public Py_ssize_t count
@@ -19,10 +19,14 @@ cdef class Cells:
 
     cpdef int keep(self, Py_ssize_t start, Py_ssize_t stop) except -1
 
+    @cython.locals(shown="long long[::1]")
     cpdef int show(self, Py_ssize_t cell, bytes value) except -1
 
-    @cython.locals(start=Py_ssize_t)
+    @cython.locals(places="long long[::1]", start=Py_ssize_t)
     cpdef bytes value(self, Py_ssize_t cell)
 
 @cython.locals(known=dict, value=bytes, shown=bytes, cell=Py_ssize_t)
 cpdef int show_each(Cells cells, object wanted, object show) except -1
+
+@cython.locals(places="long long[::1]", found=list, cell=Py_ssize_t)
+cpdef list filled(Cells cells, Py_ssize_t column)

@@ -81,4 +81,10 @@ def show_each(cells: Cells, wanted: Iterable[int], show: Callable[[bytes], bytes
 def filled(cells: Cells, column: int) -> list[int]:
     """Return the cells of a column that are not NULL."""
     places = cells.places
-    return [cell for cell in range(column, cells.count, cells.columns) if places[2 * cell + 1] >= 0]
+    found: list[int] = []
+    cell = column
+    while cell < cells.count:
+        if places[2 * cell + 1] >= 0:
+            found.append(cell)
+        cell += cells.columns
+    return found

@@ -20,23 +20,23 @@ cdef class Scanner:
         buffer=bytes, places="long long[::1]", hits=Hits, doubtful=list, cell=Py_ssize_t, step=Py_ssize_t,
         count=Py_ssize_t, length=Py_ssize_t, start=Py_ssize_t,
     )
-    cpdef list scan(self, Cells cells, Py_ssize_t column, bint text, object counts)
+    cpdef list scan(self, Cells cells, Py_ssize_t column, bint text, long long[::1] counts)
 
     @cython.locals(
         buffer=bytes, places="long long[::1]", shown="long long[::1]", hits=Hits, doubtful=list, cell=Py_ssize_t,
         step=Py_ssize_t, count=Py_ssize_t, length=Py_ssize_t, start=Py_ssize_t, rule=Py_ssize_t, sure=bint,
     )
-    cpdef list scan_numbers(self, Cells cells, Py_ssize_t column, object counts)
+    cpdef list scan_numbers(self, Cells cells, Py_ssize_t column, long long[::1] counts)
 
     @cython.locals(features=Py_ssize_t, digits=Py_ssize_t)
     cdef bint _find(self, bytes buffer, Py_ssize_t start, Py_ssize_t stop, Hits hits) except -1
 
     @cython.locals(
-        places="long long[::1]", shown="long long[::1]", spans="long long[::1]", totals="long long[::1]",
+        places="long long[::1]", shown="long long[::1]", spans="long long[::1]",
         position=Py_ssize_t, stop=Py_ssize_t, begin=Py_ssize_t, seen=Py_ssize_t, vanishes=bint, number=Py_ssize_t,
         by=Py_ssize_t, rule=Py_ssize_t, constant=bytes,
     )
-    cdef int _hide(self, Cells cells, Py_ssize_t cell, Hits hits, object counts) except -1
+    cdef int _hide(self, Cells cells, Py_ssize_t cell, Hits hits, long long[::1] counts) except -1
 
 @cython.locals(
     data="const unsigned char *", table="const unsigned char *", seen=Py_ssize_t, digits=Py_ssize_t, place=Py_ssize_t

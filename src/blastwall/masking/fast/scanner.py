@@ -118,7 +118,7 @@ class Scanner:
 
     def _hide(self, cells: Cells, cell: int, hits: Hits, counts: array[int]) -> None:
         """Show a cell with its hits hidden."""
-        places, shown, spans, totals = cells.places, cells.shown, hits.spans, counts
+        places, shown, spans = cells.places, cells.shown, hits.spans
         position = places[2 * cell]
         stop, begin, seen, vanishes = position + places[2 * cell + 1], cells.used, 0, False
         for number in range(hits.count):
@@ -133,7 +133,7 @@ class Scanner:
             else:
                 vanishes = True
             rule = self.rules[by]
-            totals[rule] += not seen >> rule & 1
+            counts[rule] += not seen >> rule & 1
             seen |= 1 << rule
         cells.keep(position, stop)
         shown[2 * cell], shown[2 * cell + 1] = begin, _NULL if vanishes else cells.used - begin

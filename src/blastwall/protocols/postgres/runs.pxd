@@ -31,6 +31,7 @@ cdef Py_ssize_t _put(
 @cython.locals(data="unsigned char *")
 cdef void _put_length(unsigned char *target, Py_ssize_t at, Py_ssize_t size) noexcept
 
+@cython.locals(length=Py_ssize_t)
 cpdef Py_ssize_t skip(bytes buffer, Py_ssize_t at, Py_ssize_t count, Py_ssize_t stop) except -1
 
 @cython.locals(data="const unsigned char *", value=Py_ssize_t)
