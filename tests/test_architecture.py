@@ -19,7 +19,20 @@ SOURCE = ROOT / "src" / "blastwall"
 
 ADDRESS = ClientAddress("localhost", 1, "", "", "")
 
-NEUTRAL = ("gate", "relay", "policy", "recording", "control", "containment", "budgets", "approvals", "api", "cli")
+NEUTRAL = (
+    "gate",
+    "relay",
+    "policy",
+    "recording",
+    "control",
+    "containment",
+    "budgets",
+    "approvals",
+    "api",
+    "cli",
+    "connecting",
+    "notifying",
+)
 """Folders that serve every protocol alike."""
 
 NAMING_EXCEPTIONS = frozenset({"cli/demo.py"})

@@ -135,6 +135,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
             store=store,
             now=clock,
             monotonic=clock,
+            ports=lambda: {PG.name: 15432, OTHER.name: 15433},
         )
         server = await serve(create_app(control), "127.0.0.1", 0, tls)
         trust = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=pem))

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
+from blastwall.model.resource import Address
 from blastwall.model.statement import Statement
-from blastwall.protocols.contract import ClientAddress, Companion, Opening, ProtocolSession
+from blastwall.protocols.contract import ClientAddress, Companion, Forwarder, Opening, ProtocolSession
 
 CONFIGURATION = """\
 issuers: [{name: github, issuer: "https://token.example", audience: blastwall}]
@@ -58,6 +59,14 @@ class Words:
     @property
     def pack(self) -> Traversable:
         return files("tests.control").joinpath("words.cedar")
+
+    strays: frozenset[str] = frozenset()
+
+    def forwarder(self, gateway: Address) -> Forwarder:
+        raise NotImplementedError
+
+    def socket_name(self, port: int) -> str:
+        raise NotImplementedError
 
     def classify(self, text: str, database: str) -> Sequence[Statement]:
         return [self._statement(part.strip(), database) for part in text.split(";") if part.strip()]

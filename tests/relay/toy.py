@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
-from blastwall.model.resource import TlsMode
+from blastwall.model.resource import Address, TlsMode
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import (
     CLIENT,
@@ -33,6 +33,7 @@ from blastwall.protocols.contract import (
     Deny,
     Dial,
     Finished,
+    Forwarder,
     Held,
     Interrupt,
     Login,
@@ -285,6 +286,14 @@ class Toy:
 
     def auditor(self, opening: Opening, credential: Credential, database: str) -> None:
         return None
+
+    strays: frozenset[str] = frozenset()
+
+    def forwarder(self, gateway: Address) -> Forwarder:
+        raise NotImplementedError
+
+    def socket_name(self, port: int) -> str:
+        raise NotImplementedError
 
     def classify(self, text: str, database: str) -> Sequence[Statement]:
         return ()

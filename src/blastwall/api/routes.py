@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from fastapi.responses import Response
 
-from blastwall.api import about, containment, events, oauth, signing_in, watching
+from blastwall.api import about, connecting, containment, events, oauth, signing_in, watching
 from blastwall.api.frame import Endpoint
 from blastwall.control.access import Access, access_of
 from blastwall.control.control import Control
@@ -58,4 +58,10 @@ ROUTES = (
     Route("GET", "/metrics", watching.metrics, Status.metrics),
 )
 
-ENDPOINTS: tuple[Endpoint, ...] = (*about.ENDPOINTS, *containment.ENDPOINTS, *events.ENDPOINTS, *signing_in.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *about.ENDPOINTS,
+    *connecting.ENDPOINTS,
+    *containment.ENDPOINTS,
+    *events.ENDPOINTS,
+    *signing_in.ENDPOINTS,
+)

@@ -281,6 +281,7 @@ def control_of(
         inside=inside,
         configuration=lambda: plan().configuration,
         public=public,
+        ports=lambda: {each.name: each.listen for each in plan().configuration.resources},
     )
 
 

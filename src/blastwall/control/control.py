@@ -12,6 +12,7 @@ from blastwall.config.model import Configuration
 from blastwall.containment import StoredContainment
 from blastwall.control.callers import Callers
 from blastwall.control.changes import Changes
+from blastwall.control.connecting import Connecting
 from blastwall.control.containing import Containing
 from blastwall.control.devices import Devices
 from blastwall.control.failures import FailureLimit
@@ -50,6 +51,7 @@ class Control:
     devices: Devices
     public: Callable[[], str]
     containing: Containing
+    connecting: Connecting
 
 
 def build_control(
@@ -71,6 +73,7 @@ def build_control(
     changes: Changes | None = None,
     configuration: Callable[[], Configuration | None] = lambda: None,
     public: Callable[[], str] = lambda: "https://localhost",
+    ports: Callable[[], Mapping[str, int]] = dict,
 ) -> Control:
     """Join the use-cases of a running gateway. What is called for is what is in force at the time of a call.
 
@@ -92,6 +95,7 @@ def build_control(
         changes: this process's feed of what changes; where left out, one of its own.
         configuration: the configuration; where left out, nobody signs in.
         public: the URL under which people reach the control port.
+        ports: on which port each resource's listener is, by the resource's name.
     """
     failures = FailureLimit(monotonic)
     feed = changes if changes is not None else Changes(ChangeTable(store), now)
@@ -115,4 +119,5 @@ def build_control(
         Devices(identity, DeviceCodeTable(store), configuration=configuration, now=now, monotonic=monotonic),
         public,
         Containing(containment, ContainmentTable(store), PassTable(store), now, changes=feed, telling=telling),
+        Connecting(policy, grants, resources, ports),
     )

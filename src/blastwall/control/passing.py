@@ -22,6 +22,12 @@ class NoSuchTarget(Exception):
     """There is no such resource, or none for this caller: the two look alike, so names cannot be probed for."""
 
 
+def may_connect(policy: Policy, grants: Grants, subject: Subject) -> bool:
+    """Whether a subject may connect, or ask to: its login then tells how."""
+    ruling = policy.rule_connect(replace(subject, granted=grants.open(subject)))
+    return ruling.decision is not Decision.DENY or bool(ruling.grantable)
+
+
 class Passing(UseCases):
     """Exchange and revocation (RFC 8693, RFC 7009), without their HTTP."""
 
@@ -101,9 +107,7 @@ class Passing(UseCases):
             raise NoSuchTarget(f"no resource is named {name!r}")
         policy = self._policy()
         for database in resource.databases or ("",):
-            subject = Subject(claimant.principal, resource, database, claimant.source)
-            ruling = policy.rule_connect(replace(subject, granted=self._grants.open(subject)))
-            if ruling.decision is not Decision.DENY or ruling.grantable:
+            if may_connect(policy, self._grants, Subject(claimant.principal, resource, database, claimant.source)):
                 return resource
         raise NoSuchTarget(f"{claimant.principal.kind} {claimant.principal.name} may not connect to {name}")
 

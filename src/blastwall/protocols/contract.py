@@ -463,9 +463,32 @@ AUDIT = "audit"
 """The question to an auditor; its reply is a tuple of `Finding`."""
 
 
+class Forwarder(Protocol):
+    """One client connection of `connect`'s, passed on to a resource's listener with the proof that the client lacks.
+
+    It asks once, by `Ask(Login)`, and is answered with `Admit`, whose credential's secret is the proof that the gateway
+    is shown, or with `Deny`. Dials, sends, TLS and closes as a session does. The client's side is never secured: it is
+    this machine's own.
+    """
+
+    def receive(self, side: Side, data: bytes) -> Sequence[Output]: ...
+
+    def receive_eof(self, side: Side) -> Sequence[Output]: ...
+
+    def dial_failed(self, side: Side, reason: str) -> Sequence[Output]:
+        """Tell the client, in its protocol, why the gateway cannot be reached."""
+
+    def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> Sequence[Output]: ...
+
+    def answer(self, number: int, answer: Answer) -> Sequence[Output]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ClientAddress:
-    """What `connect` knows: how a client reaches a resource's listener. `ca` (PEM) verifies the gateway."""
+    """How a client reaches a resource's listener, or the port that `connect` opens. `ca` (PEM) verifies the gateway.
+
+    `host` is a folder where the port is a socket in it. `secret` is empty where none is needed.
+    """
 
     host: str
     port: int
@@ -504,6 +527,16 @@ class ProtocolKind(Protocol):
 
     def environment(self, address: ClientAddress) -> Mapping[str, str]:
         """Environment variables that make the protocol's ordinary clients use the gateway."""
+
+    @property
+    def strays(self) -> frozenset[str]:
+        """Variables that would lead ordinary clients elsewhere, or have them want what a local port does not give."""
+
+    def forwarder(self, gateway: Address) -> Forwarder:
+        """Pass one client connection of `connect`'s on to the resource's listener at `gateway`."""
+
+    def socket_name(self, port: int) -> str:
+        """The name of the socket file by which the ordinary clients know a port."""
 
     def classify(self, text: str, database: str) -> Sequence[Statement]:
         """Classify a text offline, against an empty catalog: what `policy test` and `policy explain` judge."""

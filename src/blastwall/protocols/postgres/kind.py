@@ -9,14 +9,24 @@ from importlib.resources.abc import Traversable
 from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
+from blastwall.model.resource import Address
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import ClientAddress, Opening
 from blastwall.protocols.postgres.audit import PostgresAuditor
 from blastwall.protocols.postgres.catalog import PostgresCompanion
 from blastwall.protocols.postgres.conversation import stated
+from blastwall.protocols.postgres.forwarding import PostgresForwarder
 from blastwall.protocols.postgres.session import PostgresSession
 from blastwall.protocols.postgres.settings import PostgresSettings
 from blastwall.sql.postgres import Catalog, NameState, classify
+
+_STRAYS = frozenset(
+    {
+        "PGSERVICE", "PGSERVICEFILE", "PGHOSTADDR", "PGPASSWORD", "PGPASSFILE", "PGREQUIREAUTH", "PGREQUIRESSL",
+        "PGREQUIREPEER", "PGCHANNELBINDING", "PGSSLNEGOTIATION", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY",
+        "PGGSSENCMODE", "PGTARGETSESSIONATTRS", "PGLOADBALANCEHOSTS",
+    }
+)  # fmt: skip
 
 
 class PostgresKind:
@@ -59,10 +69,21 @@ class PostgresKind:
             "PGPORT": str(address.port),
             "PGDATABASE": address.database,
             "PGUSER": address.user,
-            "PGPASSWORD": address.secret,
+            **({"PGPASSWORD": address.secret} if address.secret else {}),
             "PGSSLMODE": "disable" if address.plain_text else "verify-full",
             **({"PGSSLROOTCERT": address.ca} if address.ca and not address.plain_text else {}),
         }
+
+    @property
+    def strays(self) -> frozenset[str]:
+        """A service file comes before the variables; the others ask for TLS or a login of the client's own."""
+        return _STRAYS
+
+    def forwarder(self, gateway: Address) -> PostgresForwarder:
+        return PostgresForwarder(gateway)
+
+    def socket_name(self, port: int) -> str:
+        return f".s.PGSQL.{port}"
 
     def command(self, address: ClientAddress) -> Sequence[str]:
         mode = "disable" if address.plain_text else "verify-full"
