@@ -149,6 +149,13 @@ class Browser:
         return await self.send("POST", path, json=json, headers={"X-CSRF-Token": await self.csrf()})
 
 
+def items(page: dict[str, object], key: str = "items") -> list[dict[str, object]]:
+    """Return a page's items."""
+    found = page[key]
+    assert isinstance(found, list)
+    return found
+
+
 def configuration(issuer: DevIssuer, folder: Path, **more: object) -> dict[str, object]:
     """Return a configuration with one agent, the people and one resource that is never reached."""
     return {

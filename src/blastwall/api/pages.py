@@ -71,6 +71,13 @@ def page_of(found: Sequence[S], limit: int, key: Callable[[S], Key], shown: Call
     return Page[T](items=[shown(each) for each in items], next=last)
 
 
+def by_name(found: Sequence[S], query: PageQuery, name: Callable[[S], str], shown: Callable[[S], T]) -> Page[T]:
+    """Return a page of what is sorted by name, of which there are no two."""
+    after = query.after
+    rest = [each for each in found if after is None or name(each) > after[1]]
+    return page_of(rest, query.limit, lambda each: (0.0, name(each)), shown)
+
+
 def _read(text: str) -> Key:
     try:
         value = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))

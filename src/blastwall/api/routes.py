@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from fastapi import Request
 from fastapi.responses import Response
 
-from blastwall.api import about, connecting, containment, events, oauth, signing_in, watching
+from blastwall.api import (
+    about,
+    connecting,
+    containment,
+    events,
+    oauth,
+    overview,
+    policies,
+    sessions,
+    signing_in,
+    watching,
+)
 from blastwall.api.frame import Endpoint
 from blastwall.control.access import Access, access_of
 from blastwall.control.control import Control
@@ -63,5 +74,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *connecting.ENDPOINTS,
     *containment.ENDPOINTS,
     *events.ENDPOINTS,
+    *overview.ENDPOINTS,
+    *policies.ENDPOINTS,
+    *sessions.ENDPOINTS,
     *signing_in.ENDPOINTS,
 )

@@ -21,8 +21,10 @@ from blastwall.app.recording_keys import recording_keys
 from blastwall.budgets import Presences, StoredBudgets, bounds_of
 from blastwall.config.model import Configuration, HoldSettings, Recordings, WarmSettings
 from blastwall.containment import StoredContainment
+from blastwall.control.archive import Archive, share_live
 from blastwall.control.changes import Changes
 from blastwall.control.control import Control, build_control
+from blastwall.control.recordings import shelf_of
 from blastwall.control.roles import roles_of
 from blastwall.control.status import Inside
 from blastwall.gate import Gate, HoldTimes
@@ -53,6 +55,7 @@ class Parts:
     recorder: Recorder
     store: Store
     changes: Changes
+    archive: Archive
     containment: StoredContainment
     grants: StoredGrants
     identity: OidcIdentity
@@ -116,12 +119,17 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     )
     await grants.start(gate.grants_changed)
     stack.push_async_callback(grants.stop)
+    node = node_name(configuration)
+    shelf = shelf_of(configuration, await recording_keys(configuration))
+    archive = Archive(shelf, member, node, lambda: gate.open_sessions)
+    share_live(lambda: gate.open_sessions, member)
     limits = RelayLimits.of(configuration.limits)
     relay = Relay(gate, vault, metrics, certificate.listeners, limits, member)
     return Parts(
         recorder,
         store,
         changes,
+        archive,
         containment,
         grants,
         identity,
@@ -279,9 +287,10 @@ def control_of(
         member=member,
         roles=lambda: roles_of(plan().configuration.control.roles),
         inside=inside,
-        configuration=lambda: plan().configuration,
+        plan=plan,
         public=public,
         ports=lambda: {each.name: each.listen for each in plan().configuration.resources},
+        archive=parts.archive,
     )
 
 

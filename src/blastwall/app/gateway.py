@@ -17,6 +17,7 @@ from blastwall.app.metrics import GatewayMetrics
 from blastwall.app.places import KeyFileUnusable
 from blastwall.app.plan import Plan, Unusable, prepare
 from blastwall.app.reload import NeedsRestart, refuse_restarts
+from blastwall.control.pulse import Pulse
 from blastwall.control.status import READY, share_metrics
 from blastwall.relay import ListenFailed, RelayLimits
 from blastwall.vault import SecretUnavailable
@@ -76,6 +77,9 @@ class Gateway:
         )
         server = await serve_control(configuration, self._control, parts.certificate)
         self._stack.push_async_callback(server.stop)
+        pulse = Pulse(parts.changes, parts.archive, lambda: tuple(self.waiting_for()))
+        pulse.start()
+        self._stack.push_async_callback(pulse.stop)
         self._stack.callback(parts.changes.end)  # before it, since it waits for requests under way
         self.control_port = server.port
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
 from blastwall.config.model import Configuration
 from blastwall.containment import StoredContainment
+from blastwall.control.archive import Archive
 from blastwall.control.callers import Callers
 from blastwall.control.changes import Changes
 from blastwall.control.connecting import Connecting
 from blastwall.control.containing import Containing
 from blastwall.control.devices import Devices
 from blastwall.control.failures import FailureLimit
+from blastwall.control.overview import InForce, Overview
 from blastwall.control.passing import Passing
 from blastwall.control.people import People
+from blastwall.control.playground import Playground
+from blastwall.control.recordings import Shelf
 from blastwall.control.repeating import Repeating
 from blastwall.control.roles import Roles
+from blastwall.control.sessions import Sessions
 from blastwall.control.signing_in import SigningIn
 from blastwall.control.status import Inside, Status
 from blastwall.control.telling import Telling
@@ -52,6 +58,17 @@ class Control:
     public: Callable[[], str]
     containing: Containing
     connecting: Connecting
+    sessions: Sessions
+    overview: Overview
+    playground: Playground
+
+
+class NoConfiguration(Exception):
+    """There is no configuration in force."""
+
+
+def _no_plan() -> InForce:
+    raise NoConfiguration
 
 
 def build_control(
@@ -71,7 +88,8 @@ def build_control(
     roles: Callable[[], Roles] = Roles,
     inside: Callable[[], Inside] = Inside,
     changes: Changes | None = None,
-    configuration: Callable[[], Configuration | None] = lambda: None,
+    plan: Callable[[], InForce] = _no_plan,
+    archive: Archive | None = None,
     public: Callable[[], str] = lambda: "https://localhost",
     ports: Callable[[], Mapping[str, int]] = dict,
 ) -> Control:
@@ -93,11 +111,20 @@ def build_control(
         roles: which roles users have; where left out, nobody has any.
         inside: what people may know of the running gateway.
         changes: this process's feed of what changes; where left out, one of its own.
-        configuration: the configuration; where left out, nobody signs in.
+        plan: the configuration; where left out, what needs one fails, and nobody signs in.
+        archive: the recordings; where left out, those of a folder that is not there.
         public: the URL under which people reach the control port.
         ports: on which port each resource's listener is, by the resource's name.
     """
+
+    def configuration() -> Configuration | None:
+        try:
+            return plan().configuration
+        except NoConfiguration:
+            return None
+
     failures = FailureLimit(monotonic)
+    recordings = archive if archive is not None else Archive(Shelf(Path("recordings")), Member(), "node", tuple)
     feed = changes if changes is not None else Changes(ChangeTable(store), now)
     return Control(
         Callers(identity, failures, roles),
@@ -120,4 +147,7 @@ def build_control(
         public,
         Containing(containment, ContainmentTable(store), PassTable(store), now, changes=feed, telling=telling),
         Connecting(policy, grants, resources, ports),
+        Sessions(recordings),
+        Overview(plan, recordings, ContainmentTable(store), now),
+        Playground(plan),
     )

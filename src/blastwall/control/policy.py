@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from blastwall.config.checks import groups_of
@@ -88,8 +88,11 @@ def check(configuration: Configuration, kinds: Mapping[str, ProtocolKind] | None
         PolicyError: anything is wrong with them.
     """
     protocols = discover() if kinds is None else kinds
-    policies = load_policies(configuration, protocols)
-    packs = pack_sources(configuration, protocols)
+    return report(configuration, load_policies(configuration, protocols), pack_sources(configuration, protocols))
+
+
+def report(configuration: Configuration, policies: PolicySet, packs: Sequence[PackSource]) -> CheckReport:
+    """Say what is in force."""
     return CheckReport(
         policies.version,
         tuple(_line(rule) for rule in policies.rules.values()),

@@ -108,6 +108,11 @@ class Gate:
         """How many sessions are open, those not yet logged in included."""
         return len(self._open)
 
+    @property
+    def open_sessions(self) -> tuple[str, ...]:
+        """The ids of those sessions."""
+        return tuple(self._open)
+
     def set_hold(self, hold: HoldTimes) -> None:
         """Put other waiting times in force; statements that wait already keep theirs."""
         self._shared.hold = hold

@@ -42,7 +42,8 @@ def pair_of(effect: Effect) -> tuple[str, str]:
 class Portion(msgspec.Struct, omit_defaults=True):
     """What one segment holds of one session; `last` and `head` are its last record's number and hash there.
 
-    `effects` are (action, object id) pairs; counts are of this segment alone.
+    `effects` are (action, object id) pairs; counts are of this segment alone. `sent`
+    is bytes of answers; indexes that were written before it was counted say 0.
     """
 
     stream: int
@@ -70,6 +71,7 @@ class Portion(msgspec.Struct, omit_defaults=True):
     partial: bool = False
     reason: str = ""
     closed: bool = False
+    sent: int = 0
 
     def add(self, event: Event) -> None:
         """Count one event in."""
@@ -81,6 +83,7 @@ class Portion(msgspec.Struct, omit_defaults=True):
                 self.statements += 1
             case StatementFinished():
                 self.rows += event.rows
+                self.sent += event.bytes
                 self.failed += event.error is not None
                 self.masked += sum(event.masked.values())
             case StatementAsked():
@@ -136,7 +139,7 @@ class Summary(Portion, omit_defaults=False, kw_only=True):
 
 
 _TEXTS = ("resource", "kind", "source", "principal", "principal_kind", "user", "database", "application", "reason")
-_COUNTS = ("statements", "refused", "held", "failed", "rows", "masked")
+_COUNTS = ("statements", "refused", "held", "failed", "rows", "masked", "sent")
 
 
 def summarise(node: str, portions: Iterable[Portion]) -> Summary:
