@@ -23,7 +23,7 @@ async def test_a_token_in_a_pass_out(gateway: Gateway) -> None:
     assert set(answer) == {"access_token", "issued_token_type", "token_type", "expires_in", "pass_id"}
     assert answer["issued_token_type"] == ACCESS
     assert answer["token_type"] == "N_A"
-    assert answer["expires_in"] == 600
+    assert 590 < int(str(answer["expires_in"])) <= 600
     assert response.headers["Cache-Control"] == "no-store"
     assert "server" not in response.headers
     found = await gateway.identity.identify(str(answer["access_token"]).encode(), PG, HERE)
