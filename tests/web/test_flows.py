@@ -66,7 +66,9 @@ def test_what_cannot_be_decided_says_why(visit: Visit) -> None:
 def test_a_new_request_appears_and_a_decided_one_goes_without_a_reload(visit: Visit, api: FakeApi) -> None:
     page = visit()
     expect(page.locator("[data-state=live]")).to_be_visible()
+    expect(page.get_by_text("dba 1/2")).to_be_visible()
     api.approval("ap-2").update(state="denied")
+    api.approval("ap-1").update(needed=[{"group": "dba", "count": 3, "given": 2}])
     api.known.approvals.append(
         {**api.approval("ap-1"), "id": "ap-9", "operation": "TRUNCATE", "text": "TRUNCATE audit"}
     )
@@ -74,6 +76,7 @@ def test_a_new_request_appears_and_a_decided_one_goes_without_a_reload(visit: Vi
 
     expect(page.get_by_role("link", name="TRUNCATE on pg-prod")).to_be_visible()
     expect(page.get_by_role("link", name="UPDATE on pg-prod")).to_have_count(0)
+    expect(page.get_by_text("dba 2/3").first).to_be_visible()
     expect(page.locator("#urgent")).to_have_text("1 new: shop-ci asks for TRUNCATE on pg-prod")
 
 
@@ -181,6 +184,15 @@ def test_sessions_are_filtered_paged_and_kept_in_the_address(visit: Visit) -> No
     assert page.url.endswith("#/sessions?live=true")
     page.reload()
     expect(page.get_by_role("row")).to_have_count(3)
+
+
+def test_a_live_session_goes_on_where_one_asks_for_more(visit: Visit, api: FakeApi) -> None:
+    page = visit("#/sessions/01JDS0W7Q2C8")
+    expect(page.get_by_text("Ended: the client left")).to_have_count(0)
+    api.known.lag = 0
+    _button(page, "Show what happened since")
+
+    expect(page.get_by_text("Ended: the client left")).to_be_visible()
 
 
 def test_a_live_session_is_ended(visit: Visit, api: FakeApi) -> None:

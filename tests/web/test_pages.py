@@ -9,6 +9,7 @@ from tests.web.looking import NOTHING, barriers, born, overhang
 
 PLACES = (
     "#/",
+    "#/approvals",
     "#/approvals/ap-1",
     "#/approvals/ap-3",
     "#/approvals/ap-done",

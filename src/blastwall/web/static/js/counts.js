@@ -9,12 +9,23 @@ let asked = 0;
  * `failed` says why.
  */
 export async function mine(signal) {
-  const [approvals, grants] = await Promise.allSettled([
-    get("/approvals", { state: "waiting", limit: 200 }, signal),
-    get("/grants", { state: "asked", limit: 200 }, signal),
-  ]);
+  const [approvals, grants] = await Promise.allSettled([all("/approvals", "waiting", signal), all("/grants", "asked", signal)]);
   if (approvals.status === "rejected" && grants.status === "rejected") throw approvals.reason;
-  return { approvals: approvals.value?.items ?? [], grants: grants.value?.items ?? [], failed: approvals.reason ?? grants.reason ?? null };
+  return { approvals: approvals.value ?? [], grants: grants.value ?? [], failed: approvals.reason ?? grants.reason ?? null };
+}
+
+const MOST_PAGES = 5;
+
+async function all(path, state, signal) {
+  const items = [];
+  let cursor = null;
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const found = await get(path, { state, limit: 200, cursor }, signal);
+    items.push(...found.items);
+    cursor = found.next;
+    if (!cursor) break;
+  }
+  return items;
 }
 
 /** Keep the number in the navigation current. */

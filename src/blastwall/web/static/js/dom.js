@@ -123,7 +123,9 @@ export function reconcile(parent, items, key, build, update = () => {}) {
     let node = old.get(name);
     if (node) {
       old.delete(name);
-      node = update(node, item) ?? node;
+      const updated = update(node, item) ?? node;
+      if (node === place) place = updated;
+      node = updated;
     } else {
       node = build(item);
     }

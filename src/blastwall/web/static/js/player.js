@@ -37,6 +37,15 @@ export class Player {
       h("button.button.plain.jump", { type: "button", onclick: () => this.jump() }, icon("flag"), h("span", "Next denied or held")));
   }
 
+  /** Go on with more entries, as a live session's. */
+  extend(entries) {
+    this.entries = entries;
+    this.length = Math.max(this.length, entries.at(-1)?.offset ?? 0);
+    this.seek.max = String(this.length);
+    this.element.querySelector(".marks").replaceWith(this.#marks());
+    this.#shown();
+  }
+
   #marks() {
     const marks = h("div.marks", { "aria-hidden": "true" });
     for (const entry of this.entries.filter(notable)) {

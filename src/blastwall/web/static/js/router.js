@@ -7,6 +7,7 @@ import { failure, loading } from "./parts.js";
 const ROUTES = [
   ["", "waiting", "waiting", "Waiting for me"],
   ["waiting", "waiting", "waiting", "Waiting for me"],
+  ["approvals", "approvals", "waiting", "Approvals"],
   ["approvals/:id", "approval", "waiting", "Approval"],
   ["sessions", "sessions", "sessions", "Sessions"],
   ["sessions/:id", "session", "sessions", "Session"],

@@ -1,7 +1,7 @@
 // One session: its card, what happened in it in its order, and its replay.
 
 import { get, part, post } from "../api.js";
-import { announce, append, fill, h, icon, seen, text } from "../dom.js";
+import { announce, append, fill, h, icon, reconcile, seen, text } from "../dom.js";
 import { button, busy, card, crumb, empty, facts, field, head, note, place, principal, when } from "../parts.js";
 import { Player } from "../player.js";
 import { entry } from "../entry.js";
@@ -66,9 +66,9 @@ function killing(one, done) {
   return details;
 }
 
-async function readAll(id, signal) {
+/** Read the records after `after`, "" for all, to the newest. */
+async function readAll(id, after, signal) {
   const events = [];
-  let after = "";
   while (events.length < MOST_EVENTS) {
     const found = await get(`/sessions/${part(id)}/events`, { after, limit: PAGE }, signal);
     events.push(...found.items);
@@ -79,21 +79,51 @@ async function readAll(id, signal) {
 }
 
 async function recorded(page, one, story) {
-  const { events, whole } = await readAll(one.id, page.signal);
+  const { events, whole } = await readAll(one.id, "", page.signal);
   const entries = fold(events);
   if (!entries.length) {
     fill(story, empty("Nothing is recorded", "The session's events were deleted by retention, or it has only just begun."));
     return;
   }
   const list = h("ol.timeline");
-  for (const each of entries) list.append(entry(each, () => player.at(entries.indexOf(each))));
-  const length = one.ended ? (Date.parse(one.ended) - Date.parse(one.began)) / 1000 : entries.at(-1).offset;
-  const reached = follow(list);
-  const player = new Player(entries, length, reached, page.signal);
-  fill(story, h("h2.section", "What happened"), player.element, whole ? null : note("hold", `Only the first ${MOST_EVENTS.toLocaleString()} events are shown; blastwall sessions replay shows all.`), list);
+  const length = one.ended ? (Date.parse(one.ended) - Date.parse(one.began)) / 1000 : 0;
+  const player = new Player(entries, length, follow(list), page.signal);
+  draw(list, entries, player);
+  fill(story, h("h2.section", "What happened"), player.element, whole ? null : note("hold", `Only the first ${MOST_EVENTS.toLocaleString()} events are shown; blastwall sessions replay shows all.`), list, since(page, one, events, list, player));
   const keys = (event) => shortcut(event, player);
   document.addEventListener("keydown", keys, { signal: page.signal });
   append(story, [h("p.hint.keys", h("kbd", "space"), " plays and pauses, ", h("kbd", "←"), h("kbd", "→"), " step, ", h("kbd", "n"), " jumps to the next denied or held statement")]);
+}
+
+/** Draw the entries; those that are drawn already and say the same stay as they are. */
+function draw(list, entries, player) {
+  const build = (each) => {
+    const node = entry(each, () => player.at(player.entries.findIndex((one) => one.key === each.key)));
+    node.dataset.said = JSON.stringify(each);
+    return node;
+  };
+  reconcile(list, entries, (each) => each.key, build, (node, each) => {
+    if (node.dataset.said === JSON.stringify(each)) return node;
+    const fresh = build(each);
+    node.replaceWith(fresh);
+    return fresh;
+  });
+}
+
+/** A live session goes on: a button reads what came since. Each reading is logged, so nothing is read unasked. */
+function since(page, one, events, list, player) {
+  if (!one.live) return null;
+  const failed = h("div");
+  const more = button("Show what happened since", { name: "clock" });
+  more.addEventListener("click", () => busy(more, failed, async () => {
+    const fresh = await readAll(one.id, String(events.at(-1).record), page.signal);
+    events.push(...fresh.events);
+    const entries = fold(events);
+    player.extend(entries);
+    draw(list, entries, player);
+    announce(fresh.events.length ? `${fresh.events.length} new records` : "Nothing new");
+  }));
+  return h("div.since", more, failed);
 }
 
 /** Mark the entry that is reached, and keep it in view. */

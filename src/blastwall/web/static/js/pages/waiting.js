@@ -1,7 +1,7 @@
 // What waits for me, live: statements that are held, and access that is asked for.
 
 import { announce, fill, h, icon, reconcile, seen, to } from "../dom.js";
-import { empty, effects, failure, head, place, principal, when } from "../parts.js";
+import { empty, effects, failure, goes, head, place, principal, when } from "../parts.js";
 import { mine } from "../counts.js";
 import { oneLine } from "../sql.js";
 import { countdown, duration, tick } from "../time.js";
@@ -26,8 +26,12 @@ export async function show(page) {
     known = new Set(here.map((one) => one.key));
   };
   await update();
-  fill(page.main, head("Waiting for me"), nothing, list, rest);
-  page.hear(["approval", "grant"], () => update().catch(() => {}));
+  fill(page.main, head("Waiting for me", null, goes("All approvals", "#/approvals", { kind: "quiet", name: "clock" })), nothing, list, rest);
+  let soon = 0;
+  page.hear(["approval", "grant"], () => {
+    clearTimeout(soon);
+    soon = setTimeout(() => { if (!page.signal.aborted) update().catch(() => {}); }, 100);
+  });
 }
 
 function draw(list, items) {
