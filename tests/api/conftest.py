@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,8 +20,13 @@ from tests.identity.conftest import OTHER, PG, a_user, an_agent, an_issuer
 from tests.identity.issuer import Clock, LoopbackIssuer, running_issuer
 
 from blastwall.api import create_app, serve
+from blastwall.approvals.deciding import Deciding
+from blastwall.approvals.people import People
+from blastwall.approvals.sealing import Seals
+from blastwall.approvals.worth import Worth
 from blastwall.config.model import PassSettings
 from blastwall.containment import StoredContainment
+from blastwall.control.approving import Approving, PolicyPlace
 from blastwall.control.control import Control, build_control
 from blastwall.control.telling import Telling
 from blastwall.gate.granted import NoGrants
@@ -29,7 +34,8 @@ from blastwall.gate.ports import Subject
 from blastwall.identity import OidcIdentity
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Statement
-from blastwall.store import open_store
+from blastwall.store import Store, open_store
+from blastwall.store.approvals import ApprovalTable
 from blastwall.store.containments import ContainmentTable
 from blastwall.store.outbox import OutboxTable
 from blastwall.store.passes import PassTable
@@ -79,6 +85,13 @@ class Gateway:
         sent = {name: value for name, value in form.items() if value is not None}
         async with self.http.post(f"{self.url}/token", data=sent) as response:
             return response.status, await response.json(), response
+
+
+def approving(store: Store, now: Callable[[], float]) -> Approving:
+    """Approvals of people who are not configured here."""
+    table, worth = ApprovalTable(store), Worth(Seals(b"k" * 32), People([]), lambda _: False)
+    deciding = Deciding(table, worth, now, lambda _id, _state: None)
+    return Approving(table, deciding, worth, now=now, link=lambda identity: identity, place=lambda _: PolicyPlace())
 
 
 def make_certificate(folder: Path) -> Path:
@@ -133,6 +146,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
             waiting_for=lambda: waiting_for,
             registry=registry,
             store=store,
+            approving=approving(store, clock),
             now=clock,
             monotonic=clock,
             ports=lambda: {PG.name: 15432, OTHER.name: 15433},

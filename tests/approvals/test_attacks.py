@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 from tests.approvals.world import ANA, ANA_TOO, BEN, CLEO, KEY, Held, Shop, a_hold, a_user, users
 
 from blastwall.approvals.counting import Scope
-from blastwall.approvals.deciding import CannotDecide
+from blastwall.approvals.deciding import CannotDecide, Ended
 from blastwall.approvals.people import Person
 from blastwall.approvals.sealing import Seals
 from blastwall.model.principal import Principal, PrincipalKind
@@ -72,7 +72,7 @@ async def test_of_two_who_race_one_wins(shop: Shop, both: str) -> None:
         results = await asyncio.gather(shop.approve(identity, ANA), second, return_exceptions=True)
         lost = [result for result in results if isinstance(result, CannotDecide)]
         assert len(lost) == 1, results
-        assert lost[0].over
+        assert isinstance(lost[0], Ended)
         verdict = await held.verdict()
         past = await shop.table.get(identity)
         assert len(past.decisions) == 1

@@ -9,7 +9,7 @@ import pytest
 from tests.approvals.world import AGENT, ANA, BEN, ORDERS, RESOURCE, Held, Shop, a_hold, users
 
 from blastwall.approvals.counting import Scope
-from blastwall.approvals.deciding import MOST_MINUTES, CannotDecide, Said
+from blastwall.approvals.deciding import MOST_MINUTES, Said, Senseless
 from blastwall.gate.ports import Hold
 from blastwall.model.effects import Object
 from blastwall.model.ruling import Approval
@@ -204,10 +204,10 @@ def fresh_fail(session: str = "s1") -> Hold:
     ],
 )
 def test_what_makes_no_sense_is_not_taken(scope: Scope, minutes: int, comment: str, why: str) -> None:
-    with pytest.raises(CannotDecide, match=why):
+    with pytest.raises(Senseless, match=why):
         Said("approve", scope, minutes, comment)
 
 
 def test_a_denial_says_why() -> None:
-    with pytest.raises(CannotDecide, match="say why"):
+    with pytest.raises(Senseless, match="say why"):
         Said("deny", comment="  ")

@@ -157,6 +157,7 @@ class Shop:
             place,
             link=lambda identity: f"https://gate/#/approvals/{identity}",
             now=self.now,
+            asked=lambda request: self.changes.append((request.id, "waiting")),
             changed=lambda identity, state: self.changes.append((identity, state)),
         )
         await node.start()

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 
 from blastwall.api import (
     about,
+    approvals,
     connecting,
     containment,
     events,
@@ -71,6 +72,7 @@ ROUTES = (
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *about.ENDPOINTS,
+    *approvals.ENDPOINTS,
     *connecting.ENDPOINTS,
     *containment.ENDPOINTS,
     *events.ENDPOINTS,

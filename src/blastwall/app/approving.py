@@ -5,23 +5,29 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 from blastwall.app.places import KeyFileUnusable, key_once, node_name, state_folder
+from blastwall.app.plan import Plan
 from blastwall.approvals.deciding import Deciding
 from blastwall.approvals.people import People, Person
 from blastwall.approvals.requests import Place
 from blastwall.approvals.sealing import Seals
 from blastwall.approvals.stored import StoredApprovals
+from blastwall.approvals.told import told
 from blastwall.approvals.worth import Worth
 from blastwall.config.model import Configuration
+from blastwall.control.approving import Approving, PolicyPlace
 from blastwall.control.changes import Changes
+from blastwall.control.telling import Telling
 from blastwall.gate.ports import Containment
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
 from blastwall.store import Store
-from blastwall.store.approvals import ApprovalTable
+from blastwall.store.approvals import ApprovalTable, State, StoredRequest
 from blastwall.vault import reader_for
 from blastwall.workers import Member
 
@@ -47,8 +53,9 @@ async def approvers_of(
     configuration: Configuration,
     store: Store,
     containment: Containment,
-    changes: Changes,
     *,
+    changes: Changes,
+    telling: Telling,
     member: Member,
     stack: AsyncExitStack,
 ) -> Approvers:
@@ -66,6 +73,10 @@ async def approvers_of(
     def changed(identity: str, state: str) -> None:
         changes.publish("approval", identity, {"state": state})
 
+    def asked(request: StoredRequest) -> None:
+        changed(request.id, State.WAITING)
+        telling.note(told(request))
+
     def decided(identity: str, state: str) -> None:
         changed(identity, state)
         _wake(stored, member)
@@ -74,8 +85,9 @@ async def approvers_of(
         table,
         worth,
         place,
-        link=lambda identity: f"{configuration.control.url}/#/approvals/{identity}",
+        link=partial(_link, configuration),
         now=time.time,
+        asked=asked,
         changed=changed,
     )
     await stored.start()
@@ -84,6 +96,27 @@ async def approvers_of(
     if member.bus is not None:
         member.bus.on(_DECIDED, lambda _: stored.wake())
     return Approvers(stored, deciding, worth, table, people, _derived(key, b"binding"))
+
+
+def approving_of(approvers: Approvers, plan: Callable[[], Plan]) -> Approving:
+    """Return the use-cases of approvals; `plan` is the one in force at the time of a call."""
+
+    def place(identity: str) -> PolicyPlace:
+        rule = plan().policies.rules.get(identity)
+        return PolicyPlace() if rule is None else PolicyPlace(rule.source.place(), rule.reason)
+
+    return Approving(
+        approvers.table,
+        approvers.deciding,
+        approvers.worth,
+        now=time.time,
+        link=partial(_link, plan().configuration),
+        place=place,
+    )
+
+
+def _link(configuration: Configuration, identity: str) -> str:
+    return f"{configuration.control.url}/#/approvals/{identity}"
 
 
 async def approval_key(configuration: Configuration) -> bytes:

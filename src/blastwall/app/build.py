@@ -10,7 +10,7 @@ from functools import partial
 
 from blastwall.api import RunningServer, create_app
 from blastwall.api import serve as serve_api
-from blastwall.app.approving import Approvers, approvers_of
+from blastwall.app.approving import Approvers, approvers_of, approving_of
 from blastwall.app.certificate import Certificate, certificate_of
 from blastwall.app.current import CurrentVault
 from blastwall.app.masks import masking_key
@@ -93,12 +93,20 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     stack.push_async_callback(identity.close)
     policies, metrics = Policies(plan.policies), Metrics()
     masking = ConfiguredMasking(plan.masks, await masking_key(configuration))
-    approvers = await approvers_of(configuration, store, containment, changes, member=member, stack=stack)
     vault = CurrentVault(configuration.resources)
     stack.push_async_callback(vault.close)
     certificate = certificate_of(configuration)
     notifier = Notifier(configuration, store, metrics.registry)
     await notifier.start(stack, member)
+    approvers = await approvers_of(
+        configuration,
+        store,
+        containment,
+        changes=changes,
+        telling=notifier.telling,
+        member=member,
+        stack=stack,
+    )
     grants = StoredGrants(GrantTable(store), configuration.control.url)
     gate = Gate(
         identity,
@@ -283,6 +291,7 @@ def control_of(
         waiting_for=waiting_for,
         registry=parts.metrics.registry,
         store=parts.store,
+        approving=approving_of(parts.approvers, plan),
         changes=parts.changes,
         member=member,
         roles=lambda: roles_of(plan().configuration.control.roles),

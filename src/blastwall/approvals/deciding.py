@@ -15,12 +15,16 @@ LONGEST_COMMENT = 1000
 MOST_MINUTES = 24 * 60
 
 
-class CannotDecide(Exception):
-    """The decision is not taken; the text says why. `over` is set where the request has ended, or was decided so."""
+class Senseless(Exception):
+    """What was said makes no sense, whoever says it; the text says why."""
 
-    def __init__(self, reason: str, *, over: bool = False) -> None:
-        super().__init__(reason)
-        self.over = over
+
+class CannotDecide(Exception):
+    """This person may not decide this request; the text says why."""
+
+
+class Ended(CannotDecide):
+    """The request has ended, or this person has said all that they can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +40,18 @@ class Said:
         """Refuse what makes no sense.
 
         Raises:
-            CannotDecide: always said so that the person can mend it.
+            Senseless: always said so that the person can mend it.
         """
         if (self.scope is Scope.STATEMENT) != bool(self.minutes):
-            raise CannotDecide("`minutes` belong to the scope `statement`, which needs them; no other scope has any")
+            raise Senseless("`minutes` belong to the scope `statement`, which needs them; no other scope has any")
         if not 0 <= self.minutes <= MOST_MINUTES:
-            raise CannotDecide(f"`minutes` must be from 1 to {MOST_MINUTES}")
+            raise Senseless(f"`minutes` must be from 1 to {MOST_MINUTES}")
         if len(self.comment) > LONGEST_COMMENT:
-            raise CannotDecide(f"a comment has at most {LONGEST_COMMENT} characters")
+            raise Senseless(f"a comment has at most {LONGEST_COMMENT} characters")
         if not all(character.isprintable() or character == "\n" for character in self.comment):
-            raise CannotDecide("a comment is plain text, without control characters")
+            raise Senseless("a comment is plain text, without control characters")
         if self.decision == DENY and not self.comment.strip():
-            raise CannotDecide("say why, as a comment: whoever asked will read it")
+            raise Senseless("say why, as a comment: whoever asked will read it")
 
 
 class Deciding:
@@ -81,7 +85,7 @@ class Deciding:
         """Take a decision.
 
         Raises:
-            CannotDecide: this person may not decide it, or it has ended.
+            CannotDecide: this person may not decide it, or (`Ended`) nobody can any more.
             NoSuchRequest: there is none.
             StateError: the state cannot be written; nothing was decided.
         """
@@ -122,7 +126,7 @@ class Deciding:
         request, worth = past.request, self._worth
         state = request.state_at(self._now())
         if state is not State.WAITING:
-            raise CannotDecide(_over(past, state), over=True)
+            raise Ended(_over(past, state))
         if not worth.seals.shown(request):
             raise CannotDecide(
                 "this request does not verify with this node's key: either nodes have different keys (see `hold.key`), "
@@ -147,7 +151,7 @@ class Deciding:
         worth = self._worth
         marks = worth.people.marks(person)
         if any(not marks.isdisjoint(worth.people.marks(each)) for each in worth.approvers(past)):
-            raise CannotDecide("you have approved this already; others must, too", over=True)
+            raise Ended("you have approved this already; others must, too")
 
 
 def _over(past: Past, state: State) -> str:

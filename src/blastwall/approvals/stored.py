@@ -45,7 +45,8 @@ class StoredApprovals:
         place: the process that holds.
         link: where people find a request, by its id.
         now: the time, in epoch seconds.
-        changed: hears the id of each request that is new or has ended here, and its state.
+        asked: hears of each new request.
+        changed: hears the id of each request that has ended here by itself, and its state.
     """
 
     def __init__(
@@ -56,13 +57,15 @@ class StoredApprovals:
         *,
         link: Callable[[str], str],
         now: Callable[[], float],
-        changed: Callable[[str, str], None] = lambda _id, _state: None,
+        asked: Callable[[StoredRequest], None],
+        changed: Callable[[str, str], None],
     ) -> None:
         self._table = table
         self._worth = worth
         self._place = place
         self._link = link
         self._now = now
+        self._told = asked
         self._changed = changed
         self._asks: dict[str, _Ask] = {}
         self._ends: dict[str, State] = {}
@@ -212,7 +215,7 @@ class StoredApprovals:
         for identity, ask in asks.items():
             _settle(ask.answer, answers.get(identity))
             if identity not in answers:
-                self._changed(identity, State.WAITING)
+                self._told(ask.request)
         await self._look_at(ends)
 
     async def _look_at(self, ends: dict[str, State]) -> None:

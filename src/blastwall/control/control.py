@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from blastwall.config.model import Configuration
 from blastwall.containment import StoredContainment
+from blastwall.control.approving import Approving
 from blastwall.control.archive import Archive
 from blastwall.control.callers import Callers
 from blastwall.control.changes import Changes
@@ -61,6 +62,7 @@ class Control:
     sessions: Sessions
     overview: Overview
     playground: Playground
+    approving: Approving
 
 
 class NoConfiguration(Exception):
@@ -82,6 +84,7 @@ def build_control(
     waiting_for: Callable[[], Sequence[str]],
     registry: CollectorRegistry,
     store: Store,
+    approving: Approving,
     now: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
     member: Member | None = None,
@@ -105,6 +108,7 @@ def build_control(
         waiting_for: what keeps the gateway from taking new sessions, empty when nothing does.
         registry: the metrics that are shown; this adds its own.
         store: the state.
+        approving: what people decide on statements that wait.
         now: the time, in epoch seconds.
         monotonic: a clock in seconds that never jumps.
         member: which of the node's processes this is; where left out, the only one.
@@ -150,4 +154,5 @@ def build_control(
         Sessions(recordings),
         Overview(plan, recordings, ContainmentTable(store), now),
         Playground(plan),
+        approving,
     )
