@@ -51,13 +51,15 @@ def extensions() -> list[Extension]:
         Extension(
             f"blastwall.{folder.replace('/', '.')}.{name}",
             [f"src/blastwall/{folder}/{name}.py"],
-            optional=True,
             extra_compile_args=["-O2" if f"{folder}/{name}".startswith(TIGHT) else "-O1", "-g0"],
         )
         for folder, names in FOLDERS.items()
         for name in names
     ]
-    return list(cythonize(modules, build_dir="build/cython", compiler_directives=DIRECTIVES, quiet=True))
+    found = list(cythonize(modules, build_dir="build/cython", compiler_directives=DIRECTIVES, quiet=True))
+    for each in found:
+        each.optional = True  # where it cannot be compiled, the build goes on; Cython drops this if it is said before
+    return found
 
 
 setup(ext_modules=extensions(), options={"build_ext": {"parallel": 2}})

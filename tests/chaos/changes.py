@@ -102,6 +102,7 @@ def drain_with_open_transactions(server: PostgresServer, folder: Path) -> str:
             were_told(clients, "shutting down")
             began = time.monotonic()
             assert shop.gateway.terminate() == 0
+            took = time.monotonic() - began
             assert "shutting down" in _last_words(slow)
         nobody_left(shop)
         assert shop.direct("SELECT id, data FROM archive WHERE id IN (50, 51) ORDER BY id") == [
@@ -110,9 +111,7 @@ def drain_with_open_transactions(server: PostgresServer, folder: Path) -> str:
         _every_session_is_closed(shop)
         statements = nothing_ran_unrecorded(shop)
         whole(shop)
-    return (
-        f"ended {time.monotonic() - began:.1f} s after the last transaction; {statements} statements, none unrecorded"
-    )
+    return f"ended {took:.1f} s after the last transaction; {statements} statements, none unrecorded"
 
 
 def _put(shop: Shop, policies: str) -> None:

@@ -89,8 +89,9 @@ def start_without_the_issuer(server: PostgresServer, folder: Path) -> str:
             _is_refused(shop, "keys")
         began = time.monotonic()
         eventually(lambda: lets_in(shop), "the issuer's keys serve")
+        took = time.monotonic() - began
         whole(shop)
-    return f"logins were taken {time.monotonic() - began:.1f} s after the issuer's return"
+    return f"logins were taken {took:.1f} s after the issuer's return"
 
 
 def _is_refused(shop: Shop, words: str, token: str | None = None) -> None:
