@@ -27,7 +27,7 @@ FOLDERS = {
         "values",
     ),
     "masking": ("hidden", "plan"),
-    "masking/fast": ("addresses", "cells", "hiding", "hits", "ibans", "numbers", "scanner", "secrets"),
+    "masking/fast": ("addresses", "cells", "hiding", "hits", "ibans", "numbers", "parts", "scanner", "secrets"),
     "gate": ("journal", "session", "statements"),
     "recording": ("batch", "events", "files", "frames", "log", "recorder", "segments"),
     "relay": ("carrier", "pump", "stream", "tls"),

@@ -24,6 +24,7 @@ _TOGETHER = (
     "masking/fast/hits",
     "masking/fast/ibans",
     "masking/fast/numbers",
+    "masking/fast/parts",
     "masking/fast/scanner",
     "masking/fast/secrets",
     "protocols/postgres/runs",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hmac
 import re
 
 import pytest
@@ -56,6 +57,15 @@ def test_keyed_styles_are_equal_exactly_for_equal_values(style: MaskStyle, one: 
     show = restyle(style, KEY)
     assert (show(one) == show(other)) == (one == other)
     assert show(one) == restyle(style, KEY)(one)
+
+
+@pytest.mark.parametrize("style", KEYED)
+@settings(max_examples=100, deadline=None)
+@given(value=st.text(max_size=200))
+def test_keyed_styles_show_hmac(style: MaskStyle, value: str) -> None:
+    own = hmac.digest(KEY, b"blastwall masking " + style.encode(), "sha256")
+    said = hmac.digest(own, value.encode("utf-8", "surrogatepass"), "sha256")
+    assert restyle(style, KEY)(value).partition("_")[2] == said[:16].hex()
 
 
 def test_hash_and_token_cannot_be_matched_with_each_other_or_across_keys() -> None:

@@ -162,10 +162,11 @@ def _arm(rules: Iterable[DetectRule], key: bytes) -> tuple[_Armed, ...]:
 def _arm_scanner(armed: _Armed, rule: int) -> Arm:
     """Return what the scanner shows of a hit of this detector: what `show` does."""
     if armed.style is MaskStyle.PARTIAL:
-        return Arm(armed.name, rule, None, lambda found: partial_found(armed.name, found).encode())
+        return Arm(armed.name, rule, None, lambda found: partial_found(armed.name, found).encode(), True)
     if armed.style in (MaskStyle.HASH, MaskStyle.TOKEN):
-        return Arm(armed.name, rule, None, lambda found: armed.show(found.decode()).encode())
-    return Arm(armed.name, rule, None if armed.style is MaskStyle.NULL else _redacted(armed.name).encode(), None)
+        return Arm(armed.name, rule, None, lambda found: armed.show(found.decode()).encode(), False)
+    shown = None if armed.style is MaskStyle.NULL else _redacted(armed.name).encode()
+    return Arm(armed.name, rule, shown, None, False)
 
 
 def _redacted(name: str) -> str:

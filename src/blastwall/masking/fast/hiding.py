@@ -6,17 +6,12 @@ from blastwall.masking.fast.cells import KEPT, NULL, Cells
 from blastwall.masking.fast.hits import Hits
 from blastwall.masking.fast.ibans import iban_end
 from blastwall.masking.fast.numbers import find_cards
-from blastwall.wire import memory
+from blastwall.masking.fast.parts import add_address, add_iban, add_last, add_tail
 
 _KEPT, _NULL = KEPT, NULL
-_AT, _BRACE, _STAR, _DOT = 0x40, 0x7D, 0x2A, 0x2E
+_AT, _BRACE, _DOT = 0x40, 0x7D, 0x2E
 _LONGEST, _LONGEST_LOCAL = 200, 60
-_ROOM = 16
 _FEWEST_DIGITS = 13
-_SHOWN_AT_MOST, _NOTHING_SHOWN_BELOW = 4, 8
-_DOUBT = -1
-_ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_SAFE = bytes(byte in _ALNUM + b"._-" for byte in range(256))
 _ODD = bytes(byte >= 128 or byte in b"@%&\\" for byte in range(256))
 """What may make an address, an escape, or a character that is read as another: the style itself is asked."""
 
@@ -63,14 +58,12 @@ def hide_in_part(cells: Cells, column: int) -> tuple[int, list[int]]:
     while cell < count:
         start, length = places[2 * cell], places[2 * cell + 1]
         if length >= 0:
-            cells.make_room(length + _ROOM)
-            size = _write_part(cells, start, start + length, hits)
+            begin = cells.used
             hidden += 1
-            if size == _DOUBT:
-                waiting.append(cell)
+            if _add_part(cells, start, start + length, hits):
+                shown[2 * cell], shown[2 * cell + 1] = begin, cells.used - begin
             else:
-                shown[2 * cell], shown[2 * cell + 1] = cells.used, size
-                cells.used += size
+                waiting.append(cell)
         cell += step
     return hidden, waiting
 
@@ -101,72 +94,30 @@ def plain_address(buffer: bytes, start: int, stop: int) -> int:
     return at if label == stop else 0
 
 
-def _write_part(cells: Cells, start: int, stop: int, hits: Hits) -> int:
-    """Write what is shown of a value behind what is used of `text`; return its size, -1 if in doubt."""
-    buffer, target, begin = cells.buffer, cells.text, cells.used
-    data, odd, text = buffer, _ODD, target
-    digits = 0
+def _add_part(cells: Cells, start: int, stop: int, hits: Hits) -> bool:
+    """Add what is shown of a value; False where the style itself must be asked."""
+    buffer = cells.buffer
     at = plain_address(buffer, start, stop)
     if at:
-        text[begin] = data[start]
-        memory.copy(text, begin + 1, b"***", 0, 3)
-        memory.copy(text, begin + 4, data, at, stop - at)
-        return 4 + stop - at
+        add_address(cells, start, at, stop)
+        return True
+    data, odd, digits = buffer, _ODD, 0
     for place in range(start, stop):
         if odd[data[place]]:
-            return _DOUBT
+            return False
         digits += 48 <= data[place] <= 57
     if stop > start and data[stop - 1] == _BRACE:
-        return _DOUBT
-    if digits >= _FEWEST_DIGITS:
-        hits.count = 0
-        if not find_cards(buffer, start, stop, hits, 0):
-            return _DOUBT
-        if hits.count and hits.spans[0] == start and hits.spans[1] == stop:
-            return _write_last(buffer, stop, target, begin, 0)
-    if stop > start and 97 <= data[start] | 32 <= 122 and iban_end(buffer, start, stop) == stop:
-        return _write_iban(buffer, start, stop, target, begin)
-    return _write_tail(buffer, start, stop, target, begin)
-
-
-def _write_tail(buffer: bytes, start: int, stop: int, target: bytearray, begin: int) -> int:
-    """Write stars and a little of the end; what is not safe everywhere is a star too."""
-    data, safe, text = buffer, _SAFE, target
-    size = stop - start
-    tail = min(_SHOWN_AT_MOST, size // 4) if size >= _NOTHING_SHOWN_BELOW else 0
-    memory.copy(text, begin, b"****", 0, 4)
-    for place in range(tail):
-        byte = data[stop - tail + place]
-        text[begin + 4 + place] = byte if safe[byte] else _STAR
-    return 4 + tail
-
-
-def _write_iban(buffer: bytes, start: int, stop: int, target: bytearray, begin: int) -> int:
-    """Write the country and the last four letters or digits, in capitals."""
-    data, text = buffer, target
-    place = start + 1
-    while not _word(data[place]):
-        place += 1
-    text[begin] = data[start] & 0xDF
-    text[begin + 1] = data[place] & 0xDF
-    return 2 + _write_last(buffer, stop, target, begin + 2, 1)
-
-
-def _write_last(buffer: bytes, stop: int, target: bytearray, begin: int, letters: int) -> int:
-    """Write stars and the last four digits, or letters and digits, which there must be."""
-    data, text = buffer, target
-    memory.copy(text, begin, b"****", 0, 4)
-    place, missing = stop, 4
-    while missing:
-        place -= 1
-        byte = data[place]
-        if 48 <= byte <= 57:
-            missing -= 1
-            text[begin + 4 + missing] = byte
-        elif letters and 97 <= byte | 32 <= 122:
-            missing -= 1
-            text[begin + 4 + missing] = byte & 0xDF
-    return 8
+        return False
+    hits.count = 0
+    if digits >= _FEWEST_DIGITS and not find_cards(buffer, start, stop, hits, 0):
+        return False
+    if hits.count and hits.spans[0] == start and hits.spans[1] == stop:
+        add_last(cells, stop, 0)
+    elif stop > start and 97 <= data[start] | 32 <= 122 and iban_end(buffer, start, stop) == stop:
+        add_iban(cells, start, stop)
+    else:
+        add_tail(cells, start, stop)
+    return True
 
 
 def _word(byte: int) -> bool:

@@ -15,13 +15,17 @@ from blastwall.masking.fast.cells import NULL, Cells
 from blastwall.masking.fast.hits import Hits
 from blastwall.masking.fast.ibans import find_ibans
 from blastwall.masking.fast.numbers import find_cards, find_ssns
+from blastwall.masking.fast.parts import add_address, add_iban, add_last, add_tail
 from blastwall.masking.fast.secrets import SIGNS, may_hold_secret
+from blastwall.wire import memory
 
 _NULL = NULL
 _SHORTEST = 4
 _DIGITS_CARD, _DIGITS_SSN, _DIGITS_PHONE, _DIGITS_IBAN = 13, 9, 8, 2
 _AT, _SIGN, _ODD, _TELLING = 1, 2, 4, 8
-_PERCENT, _AMPERSAND = 0x25, 0x26
+_PERCENT, _AMPERSAND, _AT_SIGN = 0x25, 0x26, 0x40
+_ASKED, _ADDRESS, _CARD, _IBAN, _SSN = range(5)
+_IN_PART = {"email": _ADDRESS, "card": _CARD, "iban": _IBAN, "us_ssn": _SSN}
 
 
 def _marks(secrets: bool) -> bytes:
@@ -36,12 +40,16 @@ def _marks(secrets: bool) -> bytes:
 
 
 class Arm(NamedTuple):
-    """One detector and the number of its rule. A hit shows as `constant`, or as `show` says; else the cell is NULL."""
+    """One detector, the number of its rule, and what is shown of a hit: `constant`, or what `show` says, or nothing.
+
+    Where it is nothing, the whole cell is NULL. `in_part` says that `show` gives a harmless part.
+    """
 
     name: str
     rule: int
     constant: bytes | None
     show: Callable[[bytes], bytes] | None
+    in_part: bool
 
 
 class Scanner:
@@ -57,6 +65,7 @@ class Scanner:
         self.rules = [arm.rule for arm in arms]
         self.constants = [arm.constant for arm in arms]
         self.shows = [arm.show for arm in arms]
+        self.parts = bytes(_IN_PART.get(arm.name, _ASKED) if arm.in_part else _ASKED for arm in arms)
 
     def scan(self, cells: Cells, column: int, text: bool, counts: array[int]) -> list[int]:
         """Hide what is found in the cells of a column; return those that are in doubt.
@@ -125,18 +134,36 @@ class Scanner:
             by = spans[3 * number + 2]
             cells.keep(position, spans[3 * number])
             position = spans[3 * number + 1]
-            constant, show = self.constants[by], self.shows[by]
-            if constant is not None:
-                cells.write(constant)
-            elif show is not None:
-                cells.write(show(cells.buffer[spans[3 * number] : position]))
+            if self.parts[by] == _ASKED:
+                vanishes = not self._write(cells, by, spans[3 * number], position) or vanishes
             else:
-                vanishes = True
+                _add_part(cells, self.parts[by], spans[3 * number], position)
             rule = self.rules[by]
             counts[rule] += not seen >> rule & 1
             seen |= 1 << rule
         cells.keep(position, stop)
         shown[2 * cell], shown[2 * cell + 1] = begin, _NULL if vanishes else cells.used - begin
+
+    def _write(self, cells: Cells, by: int, start: int, stop: int) -> bool:
+        """Write what is shown of a hit; False where nothing may be."""
+        constant, show = self.constants[by], self.shows[by]
+        if constant is not None:
+            cells.write(constant)
+        elif show is not None:
+            cells.write(show(cells.buffer[start:stop]))
+        return constant is not None or show is not None
+
+
+def _add_part(cells: Cells, part: int, start: int, stop: int) -> None:
+    """Add the harmless part of a hit."""
+    if part == _ADDRESS:
+        add_address(cells, start, memory.find(cells.buffer, _AT_SIGN, start, stop), stop)
+    elif part == _CARD:
+        add_last(cells, stop, 0)
+    elif part == _IBAN:
+        add_iban(cells, start, stop)
+    else:
+        add_tail(cells, start, stop)
 
 
 def _features(buffer: bytes, start: int, stop: int, marks: bytes) -> int:

@@ -357,12 +357,10 @@ class Lane:
         main, plan, size = self._main, self._plan, len(buffer)
         if main is None:
             return position, None
-        if plan is not None and plan.always:
+        if plan is not None:
             masked, stop = self._responses.rows.mask_run(main, plan, buffer, position)
-            return (position, None) if masked is None else (stop, masked)
+            return stop, masked
         stop, rows = run_of_rows(buffer, position, _D)
-        if plan is not None and (not rows or plan.may_match(buffer[position:stop])):
-            return position, None
         if not rows:
             rows, stop = 1, min(end, size)
             self._responses.passing = end - stop

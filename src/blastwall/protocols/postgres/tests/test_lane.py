@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blastwall.model.masks import ColumnRule, MaskRules, MaskStyle
+from blastwall.model.masks import ColumnRule, DetectRule, MaskRules, MaskStyle
 from blastwall.protocols.contract import (
     Allow,
     Answer,
@@ -245,6 +245,19 @@ def test_masked_rows_stay_masked_when_they_repeat() -> None:
     assert repeated
     assert b"ada@example.com" not in book.to_client
     assert [one.masked for one in book.events if isinstance(one, Finished)] == [{"emails": 1}] * 3
+
+
+def test_detectors_read_rows_when_they_repeat() -> None:
+    rule, repeated = standing(MaskRules(detect=(DetectRule("mails", ("email",), MaskStyle.PARTIAL),)))
+    server = TinyServer(EMAIL, [b"to ada@example.com"])
+    book = play(rule, server)
+    for row in (b"to ada@example.com", b"nobody", b"to ada@example.com"):
+        server.row = [row]
+        book.client(query("SELECT email FROM customers"))
+    assert repeated
+    assert b"ada@example.com" not in book.to_client
+    assert book.to_client.count(b"to a***@example.com") == 2
+    assert [one.masked for one in book.events if isinstance(one, Finished)] == [{"mails": 1}, {}, {"mails": 1}]
 
 
 def test_a_long_row_that_must_be_read_is_bounded_as_on_the_ordinary_way() -> None:
