@@ -56,6 +56,16 @@ def test_who_comes_second_sees_that_it_was_decided(visit: Visit, api: FakeApi, c
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
 
 
+def test_a_long_statement_says_how_long_it_is_and_opens_whole(visit: Visit, api: FakeApi) -> None:
+    api.approval("ap-2")["text"] = "SELECT 1;" + "\n" * 500 + "DROP TABLE customers"
+    page = visit("#/approvals/ap-2")
+    expect(page.get_by_text("501 lines")).to_be_visible()
+    expect(page.get_by_text("101 more lines.")).to_be_visible()
+    _button(page, "Show them all")
+
+    expect(page.get_by_role("region", name="Statement")).to_contain_text("DROP TABLE customers")
+
+
 def test_what_cannot_be_decided_says_why(visit: Visit) -> None:
     page = visit("#/approvals/ap-3")
 

@@ -14,6 +14,7 @@ const SQL = /(?<comment>--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|(?<string>[eE]'(?:[^'\\
 const CEDAR = /(?<comment>\/\/[^\n]*)|(?<string>"(?:[^"\\]|\\.)*(?:"|$))|(?<name>@\w+)|(?<number>\b\d+\b)|(?<word>[A-Za-z_]\w*)/g;
 const LANGUAGES = { sql: [SQL, SQL_WORDS], cedar: [CEDAR, CEDAR_WORDS] };
 const MOST_LINES = 400;
+const FEW_LINES = 15;
 
 /** Cut a text into `[kind, text]`; joined, the texts are the text. */
 export function tokens(whole, language = "sql") {
@@ -49,9 +50,11 @@ export function source(whole, { label = "Statement", language = "sql" } = {}) {
   const block = h("div.source", { tabindex: "0", role: "region", "aria-label": label }, list);
   const show = (some) => fill(list, some.map((row) => h("span.line", row.length ? row : "\u200b")));
   show(rows.slice(0, MOST_LINES));
-  if (rows.length <= MOST_LINES) return h("div.sourcebox", block);
+  // The block scrolls: how much there is must be seen without scrolling, or blank lines could hide the end.
+  const count = rows.length > FEW_LINES ? h("p.linecount", `${rows.length.toLocaleString()} lines`) : null;
+  if (rows.length <= MOST_LINES) return h("div.sourcebox", count, block);
   const rest = h("p.more", h("b", `${rows.length - MOST_LINES} more lines. `), button("Show them all", { onclick: () => { show(rows); rest.remove(); block.focus(); } }));
-  return h("div.sourcebox", block, rest);
+  return h("div.sourcebox", count, block, rest);
 }
 
 /** A statement on one line, for lists: white space folded, cut by the style sheet alone. */
