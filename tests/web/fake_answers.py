@@ -102,6 +102,8 @@ def _one(items: list[Thing], key: str, value: str) -> Thing:
 
 
 def _in_state(items: list[Thing], query: Query) -> list[Thing]:
+    if query.get("unreviewed") == "true":
+        return [one for one in items if isinstance(review := one["review"], dict) and review["open"]]
     return [one for one in items if query.get("state") in {one["state"], "all"}]
 
 

@@ -191,6 +191,7 @@ def grant(number: str, **changes: Json) -> Thing:
         "reason": "Ticket 4821: find out why last night's totals differ from the ledger.",
         "minutes": 60,
         "asked_at": at(minutes=6),
+        "asked_by": "triage-agent",
         "starts": None,
         "ends": None,
         "needed": [{"group": "dba", "count": 1, "given": 0}],
@@ -240,7 +241,7 @@ def grants() -> list[Thing]:
             needed=[],
             review={"open": True, "closed_by": None, "closed_at": None, "comment": None},
             last_used=at(hours=23.6),
-            can_decide=False,
+            can_decide=True,
         ),
         grant(
             "gr-evil",

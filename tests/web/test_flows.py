@@ -127,7 +127,8 @@ def test_breaking_the_glass_and_closing_its_review(visit: Visit, api: FakeApi) -
     write(page, page.get_by_label("Reason"), "payments are stuck")
     _button(page, "Open access now")
     expect(page.get_by_role("heading", name="Access to pg-prod")).to_be_visible()
-    page.evaluate("location.hash = '#/grants/gr-3'")
+    press(page, page.get_by_role("link", name="Waiting for me"))
+    press(page, page.get_by_role("link", name="Review: connect, read, update for 30 min"))
     write(page, page.get_by_label("What you found"), "it was needed")
     _button(page, "Close the review")
 

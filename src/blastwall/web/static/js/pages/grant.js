@@ -18,7 +18,7 @@ export async function show(page) {
   const draw = () => fill(body, about(one), decisions(one), actions(page, one, done));
   page.title(`Access to ${one.resource}`);
   draw();
-  fill(page.main, crumb("Grants", "#/grants"), head(["Access to ", place(one.resource)], ["Asked by ", principal(one.principal), " ", when(one.asked_at)]), body);
+  fill(page.main, crumb("Grants", "#/grants"), head(["Access to ", place(one.resource)], ["For ", principal(one.principal), ", asked ", when(one.asked_at), " by ", text(one.asked_by)]), body);
   page.hear(["grant"], async (told) => {
     if (told.id && told.id !== one.id) return;
     const fresh = await get(`/grants/${part(one.id)}`, {}, page.signal).catch(() => null);
@@ -49,14 +49,15 @@ function decisions(one) {
   return card("Decisions", h("ol.decisions", one.decisions.map((made) => h("li", h("p", badge(DONE[made.decision] ?? made.decision), " ", text(made.by, "b"), " ", when(made.at)), made.comment ? h("blockquote", seen(made.comment)) : null))));
 }
 
-const DONE = { approve: "approved", deny: "denied", revoke: "revoked" };
+const DONE = { approve: "approved", deny: "denied", revoke: "revoked", review: "reviewed" };
 
 function actions(page, one, done) {
   const cards = [];
   if (one.state === "asked" && one.can_decide) cards.push(form(one, "Your decision", "Comment", [["Deny", "deny", "danger", "cross", "Denied", true], ["Approve", "approve", "primary", "check", "Approved", false]], done));
   else if (one.state === "asked") cards.push(card("Your decision", note("none", h("p.title", "You cannot decide this"), h("p", seen(one.cannot_because ?? "your roles do not allow it")))));
   if (one.state === "open" && page.has("operator")) cards.push(form(one, "End it now", "Why", [["Revoke", "revoke", "danger", "stop", "Revoked", true]], done));
-  if (one.review?.open && page.has("auditor")) cards.push(form(one, "Review", "What you found", [["Close the review", "review", "primary", "check", "The review is closed", true]], done));
+  if (one.review?.open && !one.can_decide) cards.push(card("Review", note("none", h("p.title", "You cannot review this now"), h("p", seen(one.cannot_because ?? "your roles do not allow it")))));
+  if (one.review?.open && one.can_decide) cards.push(form(one, "Review", "What you found", [["Close the review", "review", "primary", "check", "The review is closed", true]], done));
   return cards;
 }
 

@@ -5,18 +5,20 @@ import { empty, goes, head, pager, place, principal, segmented, table, when, bad
 import { fill, h, seen, to } from "../dom.js";
 import { duration } from "../time.js";
 
-const STATES = [["asked", "Asked"], ["open", "Open"], ["ended", "Ended"], ["refused", "Refused"], ["all", "All"]];
+const STATES = [["asked", "Asked"], ["open", "Open"], ["ended", "Ended"], ["review", "To review"], ["all", "All"]];
+
+const EMPTY = { all: "Nobody has asked for access", asked: "Nobody asks for access now", open: "No access is open", ended: "No access has ended", review: "Nothing is to be reviewed" };
 
 export async function show(page) {
   let state = page.query.get("state") ?? "all";
   const list = table("Grants", COLUMNS, (one) => one.id);
   const nothing = h("div");
   const more = h("div");
-  const read = (cursor) => get("/grants", { state, cursor, limit: 50 }, page.signal);
+  const read = (cursor) => get("/grants", { ...(state === "review" ? { state: "all", unreviewed: "true" } : { state }), cursor, limit: 50 }, page.signal);
   const draw = (items) => {
     list.show(items);
     list.hidden = items.length === 0;
-    fill(nothing, items.length ? null : empty(state === "all" ? "Nobody has asked for access" : `No grant is ${state}`, "Access that policy makes subject to a grant is asked for here, and ends by itself."));
+    fill(nothing, items.length ? null : empty(EMPTY[state] ?? EMPTY.all, "Access that policy makes subject to a grant is asked for here, and ends by itself."));
   };
   const load = async () => {
     const first = await read(null);

@@ -15,7 +15,7 @@ export async function show(page) {
 
   const update = async () => {
     const found = await mine(page.signal);
-    const all = [...found.approvals.map(ofApproval).sort((a, b) => a.until.localeCompare(b.until)), ...found.grants.map(ofGrant).sort((a, b) => a.until.localeCompare(b.until))];
+    const all = [...found.approvals.map(ofApproval).sort((a, b) => a.until.localeCompare(b.until)), ...found.grants.map(ofGrant).sort((a, b) => a.until.localeCompare(b.until)), ...found.reviews.map(ofReview)];
     const [here, there] = [all.filter((one) => one.decidable), all.filter((one) => !one.decidable)];
     draw(list, here);
     draw(others, there);
@@ -65,9 +65,17 @@ function ofGrant(one) {
     shape: JSON.stringify([one.needed, one.can_decide, one.cannot_because]), spoken: `${one.principal.name} asks for access to ${one.resource}`,
     who: () => [principal(one.principal, false), place(one.resource, null, false)],
     left: () => h("span.kind", icon("key"), "access"),
-    title: () => [`${one.actions.join(", ")} for ${duration(one.minutes * 60)}`],
+    title: () => [seen(one.actions.join(", ")), ` for ${duration(one.minutes * 60)}`],
     body: () => h("p.reason", seen(one.reason)),
     foot: () => [h("span", "asked ", when(one.asked_at)), quorum(one.needed), one.can_decide ? null : h("span.why", seen(one.cannot_because ?? ""))],
+  };
+}
+
+function ofReview(one) {
+  return {
+    ...ofGrant(one), key: `review ${one.id}`, spoken: `a break-glass of ${one.principal.name} wants a review`,
+    left: () => h("span.kind", icon("bolt"), "break-glass"),
+    title: () => ["Review: ", seen(one.actions.join(", ")), ` for ${duration(one.minutes * 60)}`],
   };
 }
 
