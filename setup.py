@@ -5,37 +5,17 @@ when it starts. `BLASTWALL_PURE=1` compiles nothing at build time, and at run ti
 """
 
 import os
+import runpy
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 
-FOLDERS = {
-    "wire": ("inbox", "reader"),
-    "protocols/postgres": (
-        "bound",
-        "conversation",
-        "lane",
-        "learned",
-        "messages",
-        "naming",
-        "pipeline",
-        "requests",
-        "responses",
-        "rows",
-        "runs",
-        "session",
-        "values",
-    ),
-    "masking": ("hidden", "plan"),
-    "masking/fast": ("addresses", "cells", "hiding", "hits", "ibans", "numbers", "parts", "scanner", "secrets"),
-    "gate": ("journal", "session", "statements"),
-    "recording": ("batch", "events", "files", "frames", "log", "recorder", "segments"),
-    "relay": ("carrier", "pump", "stream", "tls"),
-    "sql/postgres": ("recall", "shape"),
-}
+_TWINS = Path(__file__).parent / "src" / "blastwall" / "_twins.py"
+FOLDERS = runpy.run_path(str(_TWINS))["FOLDERS"]
 TIGHT = ("masking/fast", "protocols/postgres/runs")
 """What loops over bytes: worth the compiler's time."""
-DIRECTIVES = {"annotation_typing": False, "binding": True, "language_level": 3}
+DIRECTIVES = {"annotation_typing": False, "nonecheck": True, "binding": True, "language_level": 3}
 
 
 def extensions() -> list[Extension]:

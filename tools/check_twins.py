@@ -1,13 +1,16 @@
-"""Check that the types of the compiled twins name every attribute that their sources set; `--write` writes them anew.
+"""Check that the types of the compiled twins name every attribute and method of their sources; `--write` writes them.
 
-A class that a `.pxd` file declares keeps its attributes in fields instead of a dictionary. One that is not named there
-still works, by a dictionary of its own, but slower: nobody would notice, so this looks.
+A class that a `.pxd` file declares keeps its attributes in fields, and calls its methods without looking them up. What
+is of a class that is declared in the same folder has its type, so that calls between those are direct, too. Whatever
+Cython cannot declare (keyword-only parameters, closures, coroutines, properties) stays as it is, and works as well.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "blastwall"
@@ -16,8 +19,8 @@ TYPED = {
     "gate/session": ("SessionGate",),
     "gate/statements": ("Statements",),
     "protocols/postgres/bound": ("Bound",),
-    "protocols/postgres/conversation": ("Conversation",),
-    "protocols/postgres/lane": ("Lane",),
+    "protocols/postgres/conversation": ("Waiting", "Conversation"),
+    "protocols/postgres/lane": ("Exchange", "Lane"),
     "protocols/postgres/learned": ("Learned",),
     "protocols/postgres/naming": ("Names",),
     "protocols/postgres/pipeline": ("Known", "Running", "Pipeline"),
@@ -25,39 +28,142 @@ TYPED = {
     "protocols/postgres/responses": ("Responses",),
     "protocols/postgres/rows": ("Rows",),
     "protocols/postgres/session": ("PostgresSession",),
-    "recording/batch": ("Batch",),
+    "recording/batch": ("Stream", "Batch"),
     "recording/log": ("NodeLog",),
     "recording/recorder": ("Record", "Recorder"),
+    "recording/segments": ("OpenSegment",),
+    "relay/express": ("Express",),
+    "relay/lines": ("Lines", "Line"),
+    "relay/stream": ("Stream",),
     "relay/tls": ("Tls",),
     "wire/inbox": ("Inbox",),
 }
-HEAD = "# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.\n"
+BY_HAND = "\n# By hand:"
+"""What follows this in a file is kept."""
+HEAD = "# Written by `make docs` (tools/check_twins.py) from the source of the same name.\n"
+_DEFERRED = (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.GeneratorExp, ast.Yield, ast.YieldFrom, ast.Await)
+"""What a function that is declared may not contain."""
+
+Places = Mapping[str, str]
+"""Where the classes are declared that a module may name: by their name, the module."""
 
 
-def types(source: Path, classes: tuple[str, ...]) -> str:
+@cache
+def _handed_on() -> frozenset[str]:
+    """The names of methods that are somewhere taken as values, to be called later: Cython would not bind those."""
+    found = set()
+    for source in SOURCE.rglob("*.py"):
+        tree = ast.parse(source.read_text())
+        called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        found |= {
+            node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and id(node) not in called
+        }
+    return frozenset(found)
+
+
+def types(module: str, classes: tuple[str, ...]) -> str:
     """Return the declarations of a module's classes."""
-    found = {node.name: node for node in ast.parse(source.read_text()).body if isinstance(node, ast.ClassDef)}
-    return HEAD + "".join(declaration(found[name]) for name in classes)
+    folder = module.rpartition("/")[0]
+    places = {name: at for at, names in TYPED.items() if at.rpartition("/")[0] == folder for name in names}
+    tree = ast.parse((SOURCE / f"{module}.py").read_text())
+    found = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    seen = _imported(tree, folder) | dict.fromkeys(classes, module)
+    known = {name: at for name, at in places.items() if seen.get(name) == at}
+    declared = "".join(declaration(found[name], known) for name in classes)
+    used = sorted((at, name) for name, at in known.items() if at != module and f" {name} " in declared)
+    brought = "".join(f"from blastwall.{at.replace('/', '.')} cimport {name}\n" for at, name in used)
+    return HEAD + "cimport cython\n" + brought + declared
 
 
-def declaration(node: ast.ClassDef) -> str:
-    """Return one class with its attributes, in the order in which they are first set."""
-    names = {one.name for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
-    attributes = dict.fromkeys(
-        target.attr
-        for target in ast.walk(node)
-        if isinstance(target, ast.Attribute)
-        and isinstance(target.ctx, ast.Store)
-        and isinstance(target.value, ast.Name)
-        and target.value.id == "self"
-        and target.attr not in names
-    )
+def _imported(tree: ast.Module, folder: str) -> Places:
+    """The names that a module imports from its own folder."""
+    package = f"blastwall.{folder.replace('/', '.')}."
+    return {
+        alias.name: f"{folder}/{node.module.removeprefix(package)}"
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith(package)
+        for alias in node.names
+        if alias.asname is None
+    }
+
+
+def declaration(node: ast.ClassDef, known: Places) -> str:
+    """Return one class with its attributes, in the order in which they are first set, and its methods."""
+    methods = [one for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
+    names = {one.name for one in methods}
+    attributes: dict[str, str] = {}
+    for one in methods:
+        for attribute, kind in _set_in(one, known):
+            if attribute not in names and attributes.get(attribute, "object") == "object":
+                attributes[attribute] = kind
     lines = [
-        f"\ncdef class {node.name}:",
-        "    cdef dict __dict__",
-        *(f"    cdef public object {a}" for a in attributes),
+        "\n@cython.final",
+        f"cdef class {node.name}:",
+        *(f"    cdef public {kind} {attribute}" for attribute, kind in attributes.items()),
+        *(line for one in methods if (line := _method(one)) is not None),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines if len(lines) > 2 else [*lines, "    pass"]) + "\n"
+
+
+def _set_in(function: ast.FunctionDef | ast.AsyncFunctionDef, known: Places) -> Iterator[tuple[str, str]]:
+    """The attributes that a method sets on its object, with their types."""
+    parameters = {one.arg: _type(one.annotation, known) for one in function.args.args}
+    for node in ast.walk(function):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if _assigns(node) else []
+        for target in targets:
+            value = getattr(node, "value", None)
+            for leaf in ast.walk(target):
+                if not (isinstance(leaf, ast.Attribute) and isinstance(leaf.value, ast.Name)):
+                    continue
+                if leaf.value.id == "self" and isinstance(leaf.ctx, ast.Store):
+                    yield leaf.attr, _kind(node, leaf is target, value, parameters, known)
+
+
+def _assigns(node: ast.AST) -> bool:
+    return isinstance(node, ast.AnnAssign | ast.AugAssign)
+
+
+def _kind(node: ast.AST, alone: bool, value: ast.expr | None, parameters: Places, known: Places) -> str:
+    if isinstance(node, ast.AnnAssign):
+        return _type(node.annotation, known)
+    if not alone:
+        return "object"
+    if isinstance(value, ast.Name):
+        return parameters.get(value.id, "object")
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in known:
+        return value.func.id
+    return "object"
+
+
+def _type(annotation: ast.expr | None, known: Places) -> str:
+    """What an annotation says, as far as it is declared: `Name` or `Name | None`."""
+    match annotation:
+        case ast.Name(id=name) if name in known:
+            return name
+        case ast.BinOp(left=ast.Name(id=name), op=ast.BitOr(), right=ast.Constant(value=None)) if name in known:
+            return name
+        case _:
+            return "object"
+
+
+def _method(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:
+    """A method's declaration; None where it cannot have one."""
+    given = function.args
+    if isinstance(function, ast.AsyncFunctionDef) or function.decorator_list or function.name.startswith("__"):
+        return None
+    if function.name in _handed_on():
+        return None
+    if given.kwonlyargs or given.vararg is not None or given.kwarg is not None or given.posonlyargs:
+        return None
+    if len(given.defaults) > 1:
+        return None  # a call may leave out the first of them only
+    if any(isinstance(node, _DEFERRED) for one in function.body for node in ast.walk(one)):
+        return None
+    first = len(given.args) - len(given.defaults)
+    told = [one.arg if place < first else f"{one.arg}=*" for place, one in enumerate(given.args)]
+    return f"    cpdef object {function.name}({', '.join(told)})"
 
 
 def main(arguments: list[str]) -> int:
@@ -65,8 +171,9 @@ def main(arguments: list[str]) -> int:
     stale = []
     for module, classes in TYPED.items():
         target = SOURCE / f"{module}.pxd"
-        wanted = types(SOURCE / f"{module}.py", classes)
-        if target.exists() and target.read_text() == wanted:
+        before = target.read_text() if target.exists() else ""
+        wanted = types(module, classes) + "".join(before.partition(BY_HAND)[1:])
+        if before == wanted:
             continue
         stale.append(f"src/blastwall/{module}.pxd")
         if "--write" in arguments:

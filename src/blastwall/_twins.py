@@ -1,7 +1,8 @@
 """Chooses between a module and its compiled twin, of the same source, when it is imported.
 
-Python prefers the twin. It is passed by where `BLASTWALL_PURE` is set, and in a checkout where the source is newer than
-it, so that nobody who edits a module runs the old one.
+Python prefers the twin. All are passed by where `BLASTWALL_PURE` is set, where one of them was not built, and in a
+checkout where a source is newer than its twin, so that nobody who edits a module runs the old one. All or none: twins
+know each other's fields.
 """
 
 from __future__ import annotations
@@ -14,53 +15,66 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+FOLDERS = {
+    "wire": ("inbox", "reader"),
+    "protocols/postgres": (
+        "bound",
+        "conversation",
+        "lane",
+        "learned",
+        "messages",
+        "naming",
+        "pipeline",
+        "requests",
+        "responses",
+        "rows",
+        "runs",
+        "session",
+        "values",
+    ),
+    "masking": ("hidden", "plan", "statements"),
+    "masking/fast": ("addresses", "cells", "hiding", "hits", "ibans", "numbers", "parts", "scanner", "secrets"),
+    "gate": ("journal", "session", "statements"),
+    "recording": ("batch", "events", "files", "frames", "log", "recorder", "segments", "summary"),
+    "relay": ("carrier", "express", "lines", "pump", "stream", "tls"),
+    "sql/postgres": ("recall", "shape"),
+}
+"""The modules that have twins, by folder."""
+
 _PACKAGE = Path(__file__).parent
 _CHECKOUT = (_PACKAGE.parents[1] / "pyproject.toml").exists()
 _SUFFIX = EXTENSION_SUFFIXES[0]
-_TOGETHER = (
-    "masking/fast/addresses",
-    "masking/fast/cells",
-    "masking/fast/hiding",
-    "masking/fast/hits",
-    "masking/fast/ibans",
-    "masking/fast/numbers",
-    "masking/fast/parts",
-    "masking/fast/scanner",
-    "masking/fast/secrets",
-    "protocols/postgres/runs",
-)
-"""Twins that call each other in C: a twin cannot call the plain source of another."""
 
 
 class _Chooser:
-    """Finds the plain source of a module whose twin must be passed by; leaves all others to the finders after it."""
+    """Finds the plain sources of all modules that have twins, where those must be passed by."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
         if not path or not name.startswith("blastwall."):
             return None
         source = Path(path[0], name.rpartition(".")[2] + ".py")
-        twin = source.with_suffix(_SUFFIX)
-        if not twin.exists() or not (_passed_by(source, twin) or _alone(source)):
-            return None
-        return spec_from_file_location(name, source)
+        return spec_from_file_location(name, source) if _twin(source).exists() and source.exists() else None
 
 
-def _passed_by(source: Path, twin: Path) -> bool:
-    return bool(os.environ.get("BLASTWALL_PURE")) or (_CHECKOUT and source.stat().st_mtime > twin.stat().st_mtime)
+def _twin(source: Path) -> Path:
+    return source.with_suffix(_SUFFIX)
 
 
-def _alone(source: Path) -> bool:
-    """Whether a module's twin cannot be used for lack of another's."""
-    if source.with_suffix("").relative_to(_PACKAGE).as_posix() not in _TOGETHER:
-        return False
-    others = [_PACKAGE / f"{name}.py" for name in _TOGETHER]
-    return any(not one.with_suffix(_SUFFIX).exists() or _passed_by(one, one.with_suffix(_SUFFIX)) for one in others)
+def passed_by() -> bool:
+    """Whether the twins must not be used."""
+    sources = [_PACKAGE / folder / f"{name}.py" for folder, names in FOLDERS.items() for name in names]
+    return bool(os.environ.get("BLASTWALL_PURE")) or not all(map(_usable, sources))
+
+
+def _usable(source: Path) -> bool:
+    twin = _twin(source)
+    return twin.exists() and not (_CHECKOUT and source.stat().st_mtime > twin.stat().st_mtime)
 
 
 def install() -> None:
-    """Choose from now on."""
-    if _Chooser not in sys.meta_path:
+    """Choose, once and for all."""
+    if _Chooser not in sys.meta_path and passed_by():
         sys.meta_path.insert(0, _Chooser)
 
 

@@ -266,6 +266,9 @@ class FakeRecorder:
             raise RecordingFailed("the disk is full")
         return self.records.setdefault(session, FakeRecord(self))
 
+    def flush(self) -> None:
+        """Nothing waits for it."""
+
     def settle(self) -> None:
         pending, self.pending = self.pending, []
         for durable in pending:

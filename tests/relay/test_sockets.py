@@ -13,9 +13,9 @@ async def test_both_sides_are_kept_alive_within_azures_four_minutes_and_write_at
     await site.logged_in()
     (pump,) = site.relay._pumps
     for side in (CLIENT, UPSTREAM):
-        transport = pump._streams[side].transport
-        assert transport is not None
-        sock = transport.get_extra_info("socket")
+        line = pump._streams[side].line
+        assert line is not None
+        sock = line.socket
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         idle, interval, count = (
             sock.getsockopt(socket.IPPROTO_TCP, option)

@@ -71,6 +71,15 @@ class ToySession:
     def idle(self) -> bool:
         return self._waiting is None and self._running is None
 
+    def repeated(self, data: bytes) -> Sequence[Ask] | None:
+        return None
+
+    def granted(self) -> bytes | None:
+        return None
+
+    def answered(self, data: bytes) -> Sequence[Output] | None:
+        return None
+
     def receive(self, side: Side, data: bytes) -> Sequence[Output]:
         if side != CLIENT:
             return self._receive_upstream(data)

@@ -18,6 +18,7 @@ from blastwall.protocols.contract import Finding, Limits
 from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.companions import Setting, SideConnection
 from blastwall.relay.limits import RelayLimits
+from blastwall.relay.lines import Lines
 from blastwall.relay.metrics import Metrics
 from blastwall.vault import ConfiguredVault
 
@@ -106,4 +107,4 @@ def _setting(plan: Plan, resource: Resource) -> Setting:
     limits = RelayLimits.of(plan.configuration.limits)
     vault = ConfiguredVault(plan.configuration.resources)
     meter = Metrics().of(resource.name)
-    return Setting(resource, plan.kinds[resource.kind], Limits(), vault, UpstreamTls(), limits, meter)
+    return Setting(resource, plan.kinds[resource.kind], Limits(), vault, UpstreamTls(), limits, meter, Lines())

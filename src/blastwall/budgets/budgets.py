@@ -117,7 +117,7 @@ class StoredBudgets:
 
     def spent(self, who: Who) -> str | None:
         """What the client hears whose agent has spent a budget."""
-        return self._spent.get(who)
+        return self._spent.get(who) if self._spent else None
 
     def bound(self, principal: Principal, resource: Resource | None) -> list[tuple[Bound, Tally]]:
         """The bounds that hold for a principal at a resource (None: wherever it is), with their tallies."""

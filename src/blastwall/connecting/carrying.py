@@ -60,7 +60,7 @@ class Carrier:
     async def run(self) -> None:
         """Carry until either side is gone."""
         with suppress(OSError):  # a socket file has none of TCP's options
-            tune(self._writer.transport)
+            tune(self._writer.get_extra_info("socket"))
         reading = asyncio.create_task(self._read_client(), name="client")
         try:
             with suppress(TimeoutError):
@@ -145,7 +145,7 @@ class Carrier:
             reason = f"{target}: {error.strerror or error}"
         else:
             self._target = target
-            tune(self._upstream[1].transport)
+            tune(self._upstream[1].get_extra_info("socket"))
             self._reading = asyncio.create_task(self._read_upstream(self._upstream[0]), name="gateway")
             return True
         await self._carry_out(self._forwarder.dial_failed(UPSTREAM, reason))

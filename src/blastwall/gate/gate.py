@@ -153,6 +153,10 @@ class Gate:
         except RecordingFailed as failure:
             return Unrecorded(failure)
 
+    def settle(self) -> None:
+        """Record now what was asked in this turn of the loop, and answer it."""
+        self._recorder.flush()
+
     def policy_changed(self) -> None:
         """Have every session ask again for what was allowed and not yet executed."""
         self._tell_all(SessionGate.reconsider)

@@ -1,8 +1,10 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
 
+@cython.final
 cdef class Journal:
-    cdef dict __dict__
     cdef public object _record
     cdef public object _session
     cdef public object _meter
     cdef public object failed
+    cpdef object fail(self, failure)

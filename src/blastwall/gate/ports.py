@@ -314,6 +314,9 @@ class Recorder(Protocol):
             RecordingFailed: the place cannot be written.
         """
 
+    def flush(self) -> None:
+        """Write now what was taken since the last time. It is done by itself at the end of the loop's turn."""
+
 
 # ── telling people ───────────────────────────────────────────────────────────────────────────────────────────────────
 

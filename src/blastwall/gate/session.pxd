@@ -1,18 +1,26 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
+from blastwall.gate.journal cimport Journal
+from blastwall.gate.statements cimport Statements
 
+@cython.final
 cdef class SessionGate:
-    cdef dict __dict__
     cdef public object _shared
     cdef public object _facts
-    cdef public object _journal
+    cdef public Journal _journal
     cdef public object _meter
     cdef public object _forget
     cdef public object _slot
     cdef public object _login
     cdef public object _login_number
     cdef public object _admitted
-    cdef public object _statements
+    cdef public Statements _statements
     cdef public object _granted
     cdef public object _timer
     cdef public object _contained
     cdef public object _closed
+    cpdef object _refuse_stranger(self, number, statement, reply)
+    cpdef object _ask_login(self, number, login, reply)
+    cpdef object withdraw(self, withdraw)
+    cpdef object streamed(self, streamed)
+    cpdef object exceeded(self, exceeded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -127,6 +127,10 @@ class SessionGate:
             self._statements.ask(ask.number, question, reply)
         else:
             self._refuse_stranger(ask.number, question, reply)
+
+    def again(self, asks: Sequence[Ask], granted: Callable[[], bool], reply: Callable[[int, Answer], None]) -> bool:
+        """See `Statements.again`."""
+        return self._statements is not None and not self._closed and self._statements.again(asks, granted, reply)
 
     def _refuse_stranger(self, number: int, statement: Statement, reply: Reply) -> None:
         try:

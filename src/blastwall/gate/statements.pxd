@@ -1,10 +1,12 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
+from blastwall.gate.journal cimport Journal
 
+@cython.final
 cdef class Statements:
-    cdef dict __dict__
     cdef public object _shared
     cdef public object _facts
-    cdef public object _journal
+    cdef public Journal _journal
     cdef public object _meter
     cdef public object _subject
     cdef public object _granted
@@ -15,3 +17,18 @@ cdef class Statements:
     cdef public object _waiting
     cdef public object _running
     cdef public object _holds
+    cpdef object _judge(self, question, now)
+    cpdef object repeat(self, number, repeat, reply)
+    cpdef object _repeated(self, asks, now)
+    cpdef object _run(self, number, asked_at)
+    cpdef object _stands(self, standing)
+    cpdef object _waits(self, statement)
+    cpdef object _cut(self)
+    cpdef object _rule(self, statement)
+    cpdef object _break(self, number, reply)
+    cpdef object _release(self, waiting, outcome)
+    cpdef object _withdrawal(self, number, outcome)
+    cpdef object streamed(self, streamed)
+    cpdef object _spend(self, number, rows, affected, masked, size)
+    cpdef object exceeded(self, exceeded)
+    cpdef object _note(self, events)

@@ -9,7 +9,7 @@ running     its Allow          Finished or Refused
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -44,6 +44,7 @@ from blastwall.model.statement import RedactedStatement, Stage, Statement
 from blastwall.protocols.contract import (
     Allow,
     Answer,
+    Ask,
     AskWhole,
     Deny,
     Exceeded,
@@ -157,6 +158,74 @@ class Statements:
         repeated = StatementRepeated(now, number, standing.first, values, text)
         self._journal.write([repeated], partial(self._settle, number, reply, standing.allow))
 
+    def again(self, asks: Sequence[Ask], granted: Callable[[], bool], reply: Reply) -> bool:
+        """Record what is repeated together, of which one statement at most is to run, where all the answers stand.
+
+        Once that is durable `granted` is called, which sends it; where it returns False, or recording failed, `reply`
+        brings each its answer. False: nothing was recorded, so it must be asked for as a whole.
+        """
+        now = self._shared.clock()
+        try:
+            events = self._repeated(asks, now)
+        except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
+            _log.error("statement_failed", session=self._facts.session, fault=described(fault))
+            events = None
+        if events is None:
+            return False
+        for event in events:
+            self._waiting[event.number] = now
+            self._meter.ruled(Decision.ALLOW)
+        self._journal.write(events, partial(self._settle_again, asks, granted, reply))
+        return True
+
+    def _repeated(self, asks: Sequence[Ask], now: float) -> list[StatementRepeated] | None:
+        """What is recorded of them; None where the answer to any of them does not stand, or it must wait."""
+        if self._cut() is not None:
+            return None
+        generation, part = self._shared.generation, self._journal.part
+        masking, resource = self._shared.masking, self._facts.resource
+        events = []
+        executed = None
+        for ask in asks:
+            repeat = ask.question
+            standing = repeat.standing if isinstance(repeat, Repeat) else None
+            if not isinstance(standing, Answered) or not isinstance(repeat, Repeat):
+                return None
+            if standing.generation != generation or standing.part != part:
+                return None
+            statement = standing.statement
+            values = masking.redact_values(resource, statement.parameters, repeat.values) if repeat.values else ()
+            text = None if repeat.like is None else masking.redact(resource, repeat.like).text
+            if statement.stage is Stage.EXECUTE:
+                executed = statement
+            events.append(StatementRepeated(now, ask.number, standing.first, values, text))
+        return None if executed is not None and self._waits(executed) else events
+
+    def _settle_again(
+        self, asks: Sequence[Ask], granted: Callable[[], bool], reply: Reply, failure: RecordingFailed | None
+    ) -> None:
+        if failure is not None:
+            self._journal.fail(failure)
+        waited = []
+        for ask in asks:
+            asked_at = self._waiting.pop(ask.number, None)
+            if asked_at is not None:
+                waited.append(ask)
+                if failure is None:
+                    self._run(ask.number, asked_at)
+        if failure is None and len(waited) == len(asks) and granted():
+            return
+        for ask in waited:
+            standing = ask.question.standing if failure is None and isinstance(ask.question, Repeat) else None
+            reply(ask.number, standing.allow if isinstance(standing, Answered) else Deny(wording.CANNOT_RECORD))
+
+    def _run(self, number: int, asked_at: float) -> None:
+        """An allowed statement is timed from its ask on."""
+        running = self._running
+        running[number] = asked_at
+        if len(running) > _MOST_RUNNING:
+            del running[next(iter(running))]
+
     def _stands(self, standing: Answered) -> bool:
         """Whether all that the answer depended on is as it was. A part of the recording refers to itself only."""
         return (
@@ -228,9 +297,7 @@ class Statements:
         if asked_at is None:
             return
         if type(answer) is Allow:
-            self._running[number] = asked_at
-            if len(self._running) > _MOST_RUNNING:
-                del self._running[next(iter(self._running))]
+            self._run(number, asked_at)
         reply(number, answer)
 
     def _break(self, number: int, reply: Reply) -> None:
@@ -339,34 +406,35 @@ class Statements:
     def finished(self, finished: Finished) -> None:
         """The resource's answer ended."""
         now = self._shared.clock()
-        self._spend(Streamed(finished.number, finished.rows, finished.bytes, sum(finished.masked.values())), finished)
-        seconds = max(0.0, now - self._running.pop(finished.number, now))
+        masked = sum(finished.masked.values()) if finished.masked else 0
+        self._spend(finished.number, finished.rows, finished.affected or 0, masked, finished.bytes)
+        seconds = now - self._running.pop(finished.number, now)
+        if seconds < 0:
+            seconds = 0.0
         self._granted.ran(finished.number)
         self._meter.finished(seconds, finished.masked)
         event = StatementFinished(
-            at=now,
-            number=finished.number,
-            rows=finished.rows,
-            affected=finished.affected,
-            bytes=finished.bytes,
-            seconds=seconds,
-            error=finished.error,
-            masked=finished.masked,
+            now,
+            finished.number,
+            finished.rows,
+            finished.affected,
+            finished.bytes,
+            seconds,
+            finished.error,
+            finished.masked,
         )
         self._note([event])
 
     def streamed(self, streamed: Streamed) -> None:
         """A part of the answer was sent."""
-        self._spend(streamed)
+        self._spend(streamed.number, streamed.rows, 0, streamed.masked, streamed.bytes)
         self._streamed[streamed.number] = streamed
         if len(self._streamed) > _MOST_RUNNING:
             del self._streamed[next(iter(self._streamed))]
 
-    def _spend(self, so_far: Streamed, finished: Finished | None = None) -> None:
+    def _spend(self, number: int, rows: int, affected: int, masked: int, size: int) -> None:
         """Charge what was sent since the last time."""
-        before = self._streamed.pop(so_far.number, None) if self._streamed else None
-        affected = finished.affected or 0 if finished is not None else 0
-        rows, masked, size = so_far.rows, so_far.masked, so_far.bytes
+        before = self._streamed.pop(number, None) if self._streamed else None
         if before is not None:
             rows, masked, size = rows - before.rows, masked - before.masked, size - before.bytes
         told = self._purse.spend(rows, affected, masked, size)

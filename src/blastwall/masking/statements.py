@@ -43,7 +43,7 @@ class StatementRedactor:
         than five digits is hidden too.
         """
         doubt = bool(statement.doubt)
-        parameters = tuple([self._parameter(parameter, doubt) for parameter in statement.parameters])
+        parameters = tuple([self._parameter(one.value, one.column, one.secret, doubt) for one in statement.parameters])
         return RedactedStatement(self._text(statement, doubt), parameters)
 
     def redact_values(
@@ -52,7 +52,7 @@ class StatementRedactor:
         """Return other values of the same parameters as a recording may hold them."""
         return tuple(
             [
-                self._parameter(Parameter(value, like.column, like.secret), doubt=False)
+                self._parameter(value, like.column, like.secret, doubt=False)
                 for like, value in zip(parameters, values, strict=True)
             ]
         )
@@ -82,13 +82,12 @@ class StatementRedactor:
         rule = self._protected.rule(column)
         return self._restyles[rule.style] if rule is not None else None
 
-    def _parameter(self, parameter: Parameter, doubt: bool) -> str | None:
-        value = parameter.value
+    def _parameter(self, value: str | bytes | None, column: Column | None, secret: bool, doubt: bool) -> str | None:
         if value is None:
             return None
-        if parameter.secret:
+        if secret:
             return SECRET
-        shown = self._show(parameter.column) if parameter.column is not None else None
+        shown = self._show(column) if column is not None else None
         if isinstance(value, bytes):
             return REDACTED if shown or doubt else _bytes(value)
         if shown is not None:

@@ -393,6 +393,26 @@ class ProtocolSession(Protocol):
 
     def receive(self, side: Side, data: bytes) -> Sequence[Output]: ...
 
+    def repeated(self, data: bytes) -> Sequence[Ask] | None:
+        """Take the client's bytes where they are, whole, one exchange whose answers stand; return what it asks.
+
+        Each is a `Repeat`, and one of them at most is to run. Where all are allowed, `granted` is called; where one is
+        not, or something else came between, `answer` is, for each. None: nothing was taken, the bytes go to `receive`.
+        """
+
+    def granted(self) -> bytes | None:
+        """Return what goes to `UPSTREAM`, now that all is allowed that `repeated` has asked.
+
+        None: something came between, so each must be told by `answer`.
+        """
+
+    def answered(self, data: bytes) -> Sequence[Output] | None:
+        """Take the resource's bytes where they are, whole, the plain answer to what was granted.
+
+        They pass to the client as they are, and then what is returned is carried out. None: nothing was taken, the
+        bytes go to `receive`.
+        """
+
     def receive_eof(self, side: Side) -> Sequence[Output]: ...
 
     def dial_failed(self, side: Side, reason: str) -> Sequence[Output]: ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from blastwall.model.events import Event
 from blastwall.recording.events import encode
@@ -12,26 +11,15 @@ from blastwall.recording.segments import OpenSegment
 from blastwall.recording.summary import Portion
 
 
-@dataclass(slots=True, eq=False)
 class Stream:
     """A session's place in the log: the number and previous hash of its next record, the segments it is in."""
 
-    ordinal: int
-    session: str
-    number: int = 0
-    head: bytes = b""
-    segments: set[int] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class _Noted:
-    """One session's events, for the segment's portion of it."""
-
-    stream: Stream
-    first: int
-    last: int
-    head: bytes
-    events: Sequence[Event]
+    def __init__(self, ordinal: int, session: str, head: bytes) -> None:
+        self.ordinal = ordinal
+        self.session = session
+        self.number = 0
+        self.head = head
+        self.segments: set[int] = set()
 
 
 class Batch:
@@ -43,7 +31,7 @@ class Batch:
         self.segment = segment
         self.events = 0
         self._parts: list[bytes] = []
-        self._noted: list[_Noted] = []
+        self._noted: list[tuple[Stream, int, Sequence[Event]]] = []
         self._before: dict[Stream, tuple[int, bytes]] = {}
 
     def add(self, stream: Stream, events: Sequence[Event]) -> None:
@@ -53,12 +41,14 @@ class Batch:
             ValueError: one is too large for a record; none of them is added.
         """
         number, head, parts = stream.number, stream.head, []
+        ordinal, cipher = stream.ordinal, self.segment.cipher
         for event in events:
-            data, head = build(stream.ordinal, number, head, encode(event), self.segment.cipher)
+            data, head = build(ordinal, number, head, encode(event), cipher)
             parts.append(data)
             number += 1
-        self._before.setdefault(stream, (stream.number, stream.head))
-        self._noted.append(_Noted(stream, stream.number, number - 1, head, events))
+        if stream not in self._before:
+            self._before[stream] = (stream.number, stream.head)
+        self._noted.append((stream, stream.number, events))
         self._parts += parts
         self.events += len(parts)
         stream.number, stream.head = number, head
@@ -74,19 +64,20 @@ class Batch:
         except OSError:
             self.take_back()
             raise
-        for noted in self._noted:
-            self._note(noted)
+        for stream, first, events in self._noted:
+            self._note(stream, first, events)
 
     def take_back(self) -> None:
         """Nothing of it will be written: put every stream back."""
         for stream, (number, head) in self._before.items():
             stream.number, stream.head = number, head
 
-    def _note(self, noted: _Noted) -> None:
-        stream, segment = noted.stream, self.segment
+    def _note(self, stream: Stream, first: int, events: Sequence[Event]) -> None:
+        """Count them; a portion's last record and head are those of the whole batch, for it is written whole."""
+        segment = self.segment
         portion = segment.portions.get(stream.ordinal)
         if portion is None:
-            portion = Portion(stream=stream.ordinal, session=stream.session, first=noted.first)
+            portion = Portion(stream=stream.ordinal, session=stream.session, first=first)
             segment.portions[stream.ordinal] = portion
             stream.segments.add(segment.number)
-        segment.note(portion, noted.last, noted.head, noted.events)
+        segment.note(portion, stream.number - 1, stream.head, events)

@@ -15,6 +15,10 @@ Done = Callable[[OSError | None], None]
 class Durability(Protocol):
     """Calls back once what was appended to `files` is durable, or cannot be."""
 
+    @property
+    def at_once(self) -> bool:
+        """Whether what is written is durable, so that nobody need ask for it."""
+
     def after(self, files: Iterable[AppendFile], done: Done) -> None: ...
 
     def retire(self, file: AppendFile) -> None:
@@ -26,6 +30,8 @@ class Durability(Protocol):
 
 class AfterWrite:
     """Durability `process`: the kernel has it, so the end of this process loses nothing."""
+
+    at_once = True
 
     def after(self, files: Iterable[AppendFile], done: Done) -> None:
         done(None)
@@ -39,6 +45,8 @@ class AfterWrite:
 
 class AfterSync:
     """Durability `power`: one fsync for all that came while the one before ran; callbacks on the loop."""
+
+    at_once = False
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

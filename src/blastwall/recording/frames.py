@@ -25,6 +25,7 @@ from zstandard import ZstdError
 
 _FIELDS = Struct(">IQQ")
 _CHECK = Struct(">I")
+_pack, _pack_check = _FIELDS.pack, _CHECK.pack
 HEADER = _FIELDS.size + _CHECK.size
 HASH = 32
 NOT_JSON = (msgspec.DecodeError, ValueError, RecursionError)
@@ -91,11 +92,11 @@ def build(
     Raises:
         ValueError: the payload is larger than a record may be.
     """
-    length = len(payload) + (cipher.overhead if cipher is not None else 0)
+    length = len(payload) if cipher is None else len(payload) + cipher.overhead
     if length > MAX_PAYLOAD:
         raise ValueError(f"an event of {length} bytes is larger than a record may be ({MAX_PAYLOAD})")
-    fields = _FIELDS.pack(length, stream, number)
-    header = fields + _CHECK.pack(crc32(fields))
+    fields = _pack(length, stream, number)
+    header = fields + _pack_check(crc32(fields))
     body = header + (payload if cipher is None else cipher.encrypt(payload, header))
     digest = sha256(previous + body).digest()
     return body + digest, digest

@@ -1,9 +1,12 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
+from blastwall.recording.batch cimport Batch
+from blastwall.recording.segments cimport OpenSegment
 
+@cython.final
 cdef class NodeLog:
-    cdef dict __dict__
     cdef public object chain
-    cdef public object live
+    cdef public OpenSegment live
     cdef public object _folder
     cdef public object _key
     cdef public object _limit
@@ -11,7 +14,13 @@ cdef class NodeLog:
     cdef public object _next
     cdef public object _keyring
     cdef public object ciphers
-    cdef public object _batch
+    cdef public Batch _batch
     cdef public object _owed
     cdef public object _covered
     cdef public object ended
+    cpdef object take_back(self)
+    cpdef object pay(self)
+    cpdef object roll(self)
+    cpdef object remove(self, sealed, why, portions)
+    cpdef object _extent(self)
+    cpdef object _begin(self)

@@ -73,7 +73,7 @@ class NodeLog:
     def open(self, session: str) -> Stream:
         """Begin a session: the chain names it before any record of it exists."""
         self.pay()
-        stream = Stream(self._next.stream, session, head=seed(self._next.stream))
+        stream = Stream(self._next.stream, session, seed(self._next.stream))
         segment = self.live.number if self.live is not None else self._next.segment
         self.chain.append(Opened(self._clock(), stream.ordinal, session, segment))
         self._next.stream += 1

@@ -1,14 +1,17 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
+from blastwall.recording.batch cimport Stream
+from blastwall.recording.log cimport NodeLog
 
+@cython.final
 cdef class Record:
-    cdef dict __dict__
-    cdef public object recorder
-    cdef public object stream
+    cdef public Recorder recorder
+    cdef public Stream stream
     cdef public object failed
     cdef public object closed
 
+@cython.final
 cdef class Recorder:
-    cdef dict __dict__
     cdef public object counters
     cdef public object _settings
     cdef public object _folder
@@ -30,5 +33,13 @@ cdef class Recorder:
     cdef public object _tasks
     cdef public object _stopping
     cdef public object _lock
-    cdef public object _log
+    cdef public NodeLog _log
     cdef public object _durability
+    cdef public object _at_once
+    cpdef object _end_sessions(self, log)
+    cpdef object _open_for(self, segment)
+    cpdef object _fail(self, record, reason)
+    cpdef object _fail_all(self, waiting, error)
+    cpdef object _leave(self, segment, error)
+    cpdef object _spawn(self, work)
+    cpdef object _unlock(self)

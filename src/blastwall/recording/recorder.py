@@ -124,6 +124,7 @@ class Recorder:
         self._lock: FolderLock | None = None
         self._log: NodeLog | None = None
         self._durability: Durability = AfterWrite()
+        self._at_once = True
 
     @property
     def segment(self) -> int:
@@ -164,6 +165,7 @@ class Recorder:
         self._loop = asyncio.get_running_loop()
         if self._settings.durability == "power":
             self._durability = AfterSync(self._loop)
+        self._at_once = self._durability.at_once
         self._anchorings = [Anchoring(anchor, self._anchor_failed) for anchor in self._anchors]
         self._spawn(self._tick())
 
@@ -234,19 +236,21 @@ class Recorder:
     def flush(self) -> None:
         """Write now what was taken since the last time, in one write(2), and tell whoever waits for it."""
         log = self._log
-        waiting, self._waiting = self._waiting, deque()
-        if log is None or not waiting:
+        if log is None or not self._waiting:
             return
+        waiting, self._waiting = self._waiting, deque()
         try:
             batch = log.write()
         except OSError as error:
             batch = None
             self._fail_all(waiting, error)
-        self._end_sessions(log)
-        if batch is None:
+        if self._ending:
+            self._end_sessions(log)
+        if batch is not None:
+            self.counters.events += batch.events
+        if batch is None or self._at_once:
             self._tell(waiting)
         else:
-            self.counters.events += batch.events
             files = (batch.segment.file, log.chain.file)
             self._durability.after(files, partial(self._written, batch.segment, waiting))
 

@@ -33,6 +33,9 @@ MAX_INDEX = 1 << 30
 """Bytes of an index, decompressed; far more than any segment's sessions need."""
 
 
+_UNREADABLE = (*NOT_JSON, zstandard.ZstdError)
+
+
 @lru_cache(maxsize=4096)
 def pair_of(effect: Effect) -> tuple[str, str]:
     """An effect as an index keeps it: its action and its object's id below the resource."""
@@ -78,14 +81,19 @@ class Portion(msgspec.Struct, omit_defaults=True):
         if not self.started:
             self.started = event.at
         self.ended = event.at
-        match event:
-            case StatementRepeated():
-                self.statements += 1
-            case StatementFinished():
-                self.rows += event.rows
-                self.sent += event.bytes
-                self.failed += event.error is not None
+        if type(event) is StatementRepeated:
+            self.statements += 1
+        elif type(event) is StatementFinished:
+            self.rows += event.rows
+            self.sent += event.bytes
+            self.failed += event.error is not None
+            if event.masked:
                 self.masked += sum(event.masked.values())
+        else:
+            self._add_rare(event)
+
+    def _add_rare(self, event: Event) -> None:
+        match event:
             case StatementAsked():
                 self.statements += 1
                 self._take_effects(event)
@@ -180,5 +188,5 @@ def decode_index(data: bytes, cipher: SegmentCipher | None) -> list[Portion]:
     try:
         with zstandard.ZstdDecompressor().stream_reader(data) as reader:
             return _decoder.decode(reader.read(MAX_INDEX))
-    except (*NOT_JSON, zstandard.ZstdError) as error:
+    except _UNREADABLE as error:
         raise ValueError(f"not an index: {error}") from error

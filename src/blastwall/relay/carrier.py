@@ -22,6 +22,7 @@ from blastwall.protocols.contract import CLIENT, Close, Dial, Hangup, Output, Se
 from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.dialling import DialFailed, dial
 from blastwall.relay.limits import RelayLimits
+from blastwall.relay.lines import Lines
 from blastwall.relay.sockets import heard
 from blastwall.relay.stream import Stream
 from blastwall.relay.tls import Tls, TlsFailed
@@ -52,14 +53,18 @@ class Carrier(ABC):
         resource: what errors call the upstreams.
         tls: TLS towards them.
         limits: how long connecting and closing may take.
+        lines: where its connections' sockets are served.
     """
 
-    def __init__(self, engine: Engine, name: str, resource: str, tls: UpstreamTls, limits: RelayLimits) -> None:
+    def __init__(  # noqa: PLR0917 - one place for each
+        self, engine: Engine, name: str, resource: str, tls: UpstreamTls, limits: RelayLimits, lines: Lines
+    ) -> None:
         self._engine = engine
         self._name = name
         self._resource = resource
         self._upstream_tls = tls
         self._limits = limits
+        self._lines = lines
         self._calls: deque[Call] = deque()
         self._draining = False
         self._closing = False
@@ -110,15 +115,28 @@ class Carrier(ABC):
         if not self._draining:
             self._drain()
 
+    def carry_all(self, outputs: Sequence[Output]) -> None:
+        """Carry out outputs that the engine gave outside the queue, before any further call is made."""
+        self.call(lambda: outputs)
+
     def _drain(self) -> None:
         self._draining = True
         try:
             self._make_calls()
         except Exception as fault:  # noqa: BLE001 - whatever it is, it ends this engine and nothing else
-            _log.error("engine_failed", name=self._name, resource=self._resource, fault=described(fault))
-            self._break(f"a fault of the gateway's own ({type(fault).__name__})")
+            self.fail(fault)
         finally:
             self._draining = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether calls into the engine are under way or queued, or it has ended."""
+        return self._draining or self._closing or bool(self._calls)
+
+    def fail(self, fault: Exception) -> None:
+        """End at once for a fault of the gateway's own."""
+        _log.error("engine_failed", name=self._name, resource=self._resource, fault=described(fault))
+        self._break(f"a fault of the gateway's own ({type(fault).__name__})")
 
     def _make_calls(self) -> None:
         """Make the queued calls until none is left, and those that sending their bytes gave rise to."""
@@ -172,13 +190,13 @@ class Carrier(ABC):
     def _give_up(self, stream: Stream, seconds: float) -> None:
         """Go on to the next target where this one is connected and silent: a kernel answers for a hanging process."""
         current = self._streams.get(stream.side) is stream and not self._closing
-        if current and stream.transport is not None and not heard(stream.transport):
+        if current and stream.line is not None and not heard(stream.line.socket):
             self._dial_failed(stream.side, f"{self._resource} did not answer within {seconds:g} seconds")
 
     async def _connect(self, stream: Stream, target: Address, seconds: float) -> None:
         side = stream.side
         try:
-            await dial(stream, target, self._resource, seconds)
+            await dial(stream, target, self._resource, seconds, self._lines)
         except DialFailed as failure:
             if self._streams.get(side) is stream:
                 del self._streams[side]
@@ -213,7 +231,7 @@ class Carrier(ABC):
         dialling = self._dials.pop(side, None)
         stream.close()
         self._touched.discard(stream)
-        if stream.transport is not None:
+        if stream.line is not None:
             self._leaving.add(stream)  # a dial that has just connected is not cancelled: its loss could go unheard
         elif dialling is not None:
             dialling.cancel()

@@ -18,6 +18,7 @@ from blastwall.protocols.contract import Answered, Companion, Limits, Opening, O
 from blastwall.relay.carrier import Carrier
 from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.limits import RelayLimits
+from blastwall.relay.lines import Lines
 
 _log = structlog.get_logger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
@@ -42,6 +43,7 @@ class Setting:
     tls: UpstreamTls
     limits: RelayLimits
     meter: ResourceMeter
+    lines: Lines
 
 
 class CompanionCarrier(Carrier):
@@ -55,7 +57,7 @@ class CompanionCarrier(Carrier):
         answered: Callable[[int, object], None],
         ended: Callable[[CompanionCarrier, str], None],
     ) -> None:
-        super().__init__(companion, name, setting.resource.name, setting.tls, setting.limits)
+        super().__init__(companion, name, setting.resource.name, setting.tls, setting.limits, setting.lines)
         self._companion = companion
         self._meter = setting.meter
         self._answered = answered

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
@@ -18,12 +22,18 @@ from blastwall.gate.faults import described
 from blastwall.gate.ports import IPAddress
 from blastwall.model.resource import Resource, is_loopback
 from blastwall.protocols.contract import CLIENT, Limits, Opening, ProtocolKind, Side
+from blastwall.relay.lines import Line
 from blastwall.relay.pump import Pump, Surroundings
 from blastwall.relay.stream import Stream
 from blastwall.relay.warm import WarmLimits
 
 _log = structlog.get_logger(__name__)
 _BACKLOG = 1024
+_AT_ONCE = 64
+"""Clients that are taken in before the loop sees to its other work."""
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_REST = 1.0
+"""Seconds for which nobody is taken in where the system has no room."""
 _FULL = "the gateway has as many connections as it accepts (limits.connections); try again later"
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -95,13 +105,13 @@ class Listener:
         self._gate = gate
         self._room = room
         self._shared = shared
-        self._server: asyncio.Server | None = None
+        self._sockets: list[socket.socket] = []
+        self._resting: asyncio.TimerHandle | None = None
 
     @property
     def port(self) -> int:
         """The port that it listens on, where the configured one is 0 the one that was free."""
-        sockets = self._server.sockets if self._server is not None else ()
-        return int(sockets[0].getsockname()[1]) if sockets else self.served.port
+        return int(self._sockets[0].getsockname()[1]) if self._sockets else self.served.port
 
     async def open(self) -> None:
         """Begin to listen.
@@ -111,23 +121,64 @@ class Listener:
         """
         address, port = self.served.place
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: Stream(CLIENT, _Door(self._accept)), address, port, backlog=_BACKLOG,
-                reuse_port=self._shared,
-            )  # fmt: skip
+            await self._bind(address, port)
         except OSError as error:
-            reason = error.strerror or str(error)
+            self.close()
+            reason = _reason(error)
             name = self.served.resource.name
             raise ListenFailed(f"resource {name}: cannot listen on {address} port {port}: {reason}") from None
+        self._listen()
+
+    async def _bind(self, address: str, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, place in dict.fromkeys((family, place) for family, _, _, _, place in found):
+            sock = socket.create_server(place, family=family, backlog=_BACKLOG, reuse_port=self._shared)
+            sock.setblocking(False)
+            self._sockets.append(sock)
+
+    def _listen(self) -> None:
+        self._resting = None
+        loop = asyncio.get_running_loop()
+        for sock in self._sockets:
+            loop.add_reader(sock, self._take, sock)
 
     def close(self) -> None:
         """Accept nobody any more; open sessions go on."""
-        if self._server is not None:
-            self._server.close()
+        self._rest()
+        for sock in self._sockets:
+            sock.close()
+        self._sockets.clear()
 
-    def _accept(self, client: Stream) -> None:
+    def _rest(self) -> None:
+        """Leave those who come in the kernel's queue."""
+        loop = asyncio.get_running_loop()
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        for sock in self._sockets:
+            loop.remove_reader(sock)
+
+    def _take(self, sock: socket.socket) -> None:
+        """Take in who waits, some at a time."""
+        for _ in range(_AT_ONCE):
+            try:
+                client, peer = sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                _log.error("cannot_accept", resource=self.served.resource.name, reason=_reason(error))
+                if error.errno in _EXHAUSTED:
+                    self._rest()
+                    self._resting = asyncio.get_running_loop().call_later(_REST, self._listen)
+                return
+            client.setblocking(False)
+            source = str(peer[0]) if peer else ""
+            Stream(CLIENT, _Door(partial(self._accept, source))).connected(Line(self.around.lines, client))
+
+    def _accept(self, peer: str, client: Stream) -> None:
         resource = self.served.resource
-        source = _source(client)
+        source = _source(peer)
         entrance = self._room.enter() if source is not None else Entrance.SHUT
         if entrance is not Entrance.OPEN:
             _log.warning("connection_refused", resource=resource.name, source=str(source), reason="too many")
@@ -186,10 +237,13 @@ def new_session_id(now: float) -> str:
     return "".join(_DIGITS[number >> shift & 31] for shift in range(95, -5, -5))
 
 
-def _source(client: Stream) -> IPAddress | None:
+def _source(peer: str) -> IPAddress | None:
     """Return the peer's address; an IPv4 one that came through an IPv6 socket as the IPv4 address that it is."""
-    peer = client.transport.get_extra_info("peername") if client.transport is not None else None
     if not peer:
         return None
-    address = ip_address(str(peer[0]).partition("%")[0])
+    address = ip_address(peer.partition("%")[0])
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror or str(error)

@@ -13,6 +13,7 @@ from blastwall.gate import SessionGate
 from blastwall.gate.ports import ResourceMeter
 from blastwall.protocols.contract import (
     CLIENT,
+    UPSTREAM,
     Admitted,
     Adopt,
     Answer,
@@ -38,8 +39,10 @@ from blastwall.protocols.contract import (
 from blastwall.relay.carrier import Carrier
 from blastwall.relay.certificates import ServerTls, UpstreamTls
 from blastwall.relay.companions import Companions
+from blastwall.relay.express import Express
 from blastwall.relay.interrupts import Interrupts
 from blastwall.relay.limits import RelayLimits
+from blastwall.relay.lines import Lines
 from blastwall.relay.stopwatch import Stopwatch
 from blastwall.relay.stream import Stream
 from blastwall.relay.tls import Tls
@@ -58,6 +61,7 @@ class Surroundings:
     server_tls: ServerTls
     upstream_tls: UpstreamTls
     limits: RelayLimits
+    lines: Lines
     meter: ResourceMeter
     interrupts: Interrupts
     companions: Companions
@@ -73,7 +77,7 @@ class Pump(Carrier):
     _full: str
 
     def __init__(self, name: str, session: ProtocolSession, around: Surroundings) -> None:
-        super().__init__(session, name, around.resource, around.upstream_tls, around.limits)
+        super().__init__(session, name, around.resource, around.upstream_tls, around.limits, around.lines)
         self._session = session
         self._around = around
         self._meter = around.meter
@@ -85,6 +89,7 @@ class Pump(Carrier):
         self._began = self._heard = self._born = self._loop.time()
         self._generation = around.warm.generation
         self._stopwatch = Stopwatch(around.limits.statement)
+        self._express: Express | None = None
         self._client_gone: asyncio.TimerHandle | None = None
         self._ending: asyncio.TimerHandle | None = None
 
@@ -121,8 +126,15 @@ class Pump(Carrier):
                 self._note(output)
             case Admitted():
                 self._admitted = True
+                self._go_express()
             case _:
                 self._carry_rare(output)
+
+    def _go_express(self) -> None:
+        """From now on what the session repeats takes the short way."""
+        client, upstream = self._streams.get(CLIENT), self._streams.get(UPSTREAM)
+        if client is not None and upstream is not None:
+            self._express = Express(self, self._session, self._gate, self._meter, self._stopwatch, client, upstream)
 
     def _carry_rare(self, output: Output) -> None:
         """What happens at most once or twice in a session."""
@@ -163,6 +175,8 @@ class Pump(Carrier):
         if stream is None or stream.gone or keeper is None or warm.generation != self._generation:
             self._send_farewell(order)
             return
+        if self._express is not None:
+            self._express.leave()
         del self._streams[order.upstream]
         self._touched.discard(stream)
         warm.park(keeper, order, stream, self._born, self._gate.keep)
@@ -175,11 +189,12 @@ class Pump(Carrier):
     def _ask(self, ask: Ask) -> None:
         self._stopwatch.ask(ask)
         if self._full and isinstance(ask.question, Login):
-            self._reply(ask.number, Deny(self._full))
+            self.reply(ask.number, Deny(self._full))
         else:
-            self._gate.ask(ask, self._reply)
+            self._gate.ask(ask, self.reply)
 
-    def _reply(self, number: int, answer: Answer) -> None:
+    def reply(self, number: int, answer: Answer) -> None:
+        """Bring the gate's answer to the session."""
         if isinstance(answer, Deny):
             self._stopwatch.end(number, self._loop.time())
         else:
@@ -258,7 +273,7 @@ class Pump(Carrier):
         limits = self._around.limits
         if not self._admitted and now - self._began > limits.handshake:
             self.terminate(f"the login was not complete within {limits.handshake:g} seconds")
-        elif now - self._heard > limits.idle:
+        elif now - self._last_heard > limits.idle:
             self.terminate(f"the session was idle for {limits.idle:g} seconds")
         elif self._stopwatch.overdue(now):
             _log.info("statement_overdue", session=self._name, resource=self._resource)
@@ -268,6 +283,10 @@ class Pump(Carrier):
             self._streams[CLIENT].check_left()
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _last_heard(self) -> float:
+        return self._heard if self._express is None else max(self._heard, self._express.heard)
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from blastwall.relay.certificates import ServerTls, UpstreamTls
 from blastwall.relay.companions import Companions, Setting
 from blastwall.relay.interrupts import Interrupts
 from blastwall.relay.limits import RelayLimits
+from blastwall.relay.lines import Lines
 from blastwall.relay.listener import Entrance, Listener, Served
 from blastwall.relay.pump import Pump, Surroundings
 from blastwall.relay.warm import WarmConnections, WarmLimits
@@ -53,6 +54,7 @@ class Relay:
         if self._member.bus is not None:
             self._member.bus.on(_INTERRUPT, self._interrupted_elsewhere)
         self._upstream_tls = UpstreamTls()
+        self._lines = Lines(gate.settle)
         self._listeners: dict[str, Listener] = {}
         self._interrupts: dict[str, Interrupts] = {}
         self._sandboxes = Sandboxes()
@@ -136,7 +138,9 @@ class Relay:
     def _surroundings(self, served: Served, limits: RelayLimits) -> Surroundings:
         name = served.resource.name
         meter = self._meter.of(name)
-        setting = Setting(served.resource, served.kind, served.sizes, self._vault, self._upstream_tls, limits, meter)
+        setting = Setting(
+            served.resource, served.kind, served.sizes, self._vault, self._upstream_tls, limits, meter, self._lines
+        )
         companions = Companions(setting)
         self._companions.append(companions)
         return Surroundings(
@@ -145,6 +149,7 @@ class Relay:
             server_tls=self._tls,
             upstream_tls=self._upstream_tls,
             limits=limits,
+            lines=self._lines,
             meter=meter,
             interrupts=self._interrupts_of(name),
             companions=companions,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from typing import Protocol, cast
+from typing import Protocol
 
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """In seconds, the last a count. Azure's load balancers drop a flow that was idle for about four minutes, without a
@@ -22,16 +21,14 @@ _RECEIVED = 128
 """Offset of tcpi_bytes_received, 64 bits, in `struct tcp_info` (linux/include/uapi/linux/tcp.h)."""
 
 
-class _Socket(Protocol):
-    def setsockopt(self, level: int, option: int, value: int) -> None: ...
-    def getsockopt(self, level: int, option: int, length: int) -> bytes: ...
+class Tunable(Protocol):
+    """A socket, or what a loop shows of one."""
+
+    def setsockopt(self, level: int, option: int, value: int, /) -> None: ...
 
 
-def tune(transport: asyncio.BaseTransport) -> None:
+def tune(sock: Tunable) -> None:
     """Send small writes at once, and keep the connection known to what lies between."""
-    sock = _socket_of(transport)
-    if sock is None:
-        return
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEPALIVE.items():
@@ -40,10 +37,9 @@ def tune(transport: asyncio.BaseTransport) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def peer_left(transport: asyncio.BaseTransport) -> bool:
+def peer_left(sock: socket.socket) -> bool:
     """Whether the peer has closed or reset: what a loop that is not reading does not hear. False where unknown."""
-    sock = _socket_of(transport)
-    if sock is None or not hasattr(socket, "TCP_INFO"):
+    if not hasattr(socket, "TCP_INFO"):
         return False
     try:
         return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in {_TCP_CLOSE, _TCP_CLOSE_WAIT}
@@ -51,17 +47,12 @@ def peer_left(transport: asyncio.BaseTransport) -> bool:
         return False
 
 
-def heard(transport: asyncio.BaseTransport) -> bool:
+def heard(sock: socket.socket) -> bool:
     """Whether the peer has sent anything at all; True where the kernel does not tell."""
-    sock = _socket_of(transport)
-    if sock is None or not hasattr(socket, "TCP_INFO"):
+    if not hasattr(socket, "TCP_INFO"):
         return True
     try:
         told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED + 8)
     except OSError:
         return True
     return len(told) < _RECEIVED + 8 or any(told[_RECEIVED:])
-
-
-def _socket_of(transport: asyncio.BaseTransport) -> _Socket | None:
-    return cast("_Socket | None", transport.get_extra_info("socket"))

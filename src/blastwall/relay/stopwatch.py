@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blastwall.model.statement import Stage, Statement
-from blastwall.protocols.contract import Allow, Answer, Ask
+from blastwall.protocols.contract import Allow, Answer, Ask, AskWhole, Repeat
 
 
 class Stopwatch:
@@ -20,16 +20,25 @@ class Stopwatch:
         self._running: dict[int, float] = {}
         self._turn = 0.0
 
+    @property
+    def limited(self) -> bool:
+        """Whether anything is timed."""
+        return self._limit is not None
+
     def ask(self, ask: Ask) -> None:
-        """A question was asked."""
-        if self._limit is not None and isinstance(ask.question, Statement) and ask.question.stage is Stage.EXECUTE:
+        """A question was asked. What is repeated is over by its own end, at whatever stage it is."""
+        if self._limit is None:
+            return
+        question = ask.question
+        if isinstance(question, Repeat) or (isinstance(question, Statement) and question.stage is Stage.EXECUTE):
             self._asked.add(ask.number)
 
     def answer(self, number: int, answer: Answer, now: float) -> None:
         """It was answered; an allowed statement runs from now on."""
-        if number in self._asked and isinstance(answer, Allow):
+        if number in self._asked and isinstance(answer, Allow | AskWhole):
             self._asked.discard(number)
-            self._running[number] = now
+            if isinstance(answer, Allow):
+                self._running[number] = now
 
     def end(self, number: int, now: float) -> None:
         """The statement is over, or was never allowed."""

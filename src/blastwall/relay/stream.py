@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Protocol, cast
+from typing import Protocol
 
 from blastwall.protocols.contract import Side
+from blastwall.relay.lines import HIGH, Line
 from blastwall.relay.sockets import peer_left, tune
 from blastwall.relay.tls import Tls, TlsFailed
-
-_HIGH_WATER = 256 * 1024
-"""Bytes that may wait to be written to a side before what feeds it is no longer read."""
 
 
 class Owner(Protocol):
@@ -35,13 +32,21 @@ class Owner(Protocol):
         """The connection is gone. Called once, last."""
 
 
-class Stream(asyncio.Protocol):
+class Express(Protocol):
+    """A shorter way for what comes, where there is one."""
+
+    def take(self, side: Side, data: bytes, /) -> bool:
+        """Take what came; False where the owner must."""
+
+
+class Stream:
     """A connection to one side. `owner` may be changed in `connected`, before anything arrives."""
 
     def __init__(self, side: Side, owner: Owner) -> None:
         self.side = side
         self.owner = owner
-        self._transport: asyncio.Transport | None = None
+        self.express: Express | None = None
+        self._line: Line | None = None
         self._tls: Tls | None = None
         self._spans: list[bytes] = []
         self._blocked = False
@@ -52,29 +57,30 @@ class Stream(asyncio.Protocol):
         """Whether reading is stopped."""
 
     @property
-    def transport(self) -> asyncio.Transport | None:
-        """The transport, once connected."""
-        return self._transport
+    def line(self) -> Line | None:
+        """The connection's socket, once connected."""
+        return self._line
 
     @property
     def gone(self) -> bool:
         """Whether nothing can come or go any more."""
-        return self._ended or self._closed or self._transport is None or self._transport.is_closing()
+        return self._ended or self._closed or self._line is None or self._line.closing
 
     @property
     def ready(self) -> bool:
         """Whether bytes can be sent now."""
-        return self._transport is not None and (self._tls is None or self._tls.established)
+        return self._line is not None and (self._tls is None or self._tls.established)
 
-    # ── from the loop ────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── from the line ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = made = cast("asyncio.Transport", transport)
+    def connected(self, line: Line) -> None:
+        """Begin with a line that is connected."""
+        self._line = line
+        tune(line.socket)
+        line.start(self)
         if self._closed:
-            made.abort()
+            line.abort()
             return
-        made.set_write_buffer_limits(high=_HIGH_WATER)
-        tune(made)
         self.owner.connected(self)
         self.flush()
 
@@ -82,18 +88,22 @@ class Stream(asyncio.Protocol):
         if self._closed or self._ended:
             return
         if self._tls is None:
-            self.owner.received(self.side, data)
+            self._receive(data)
         else:
             self._decrypt(self._tls, data)
 
-    def eof_received(self) -> bool:
-        self._end()
-        return True  # the other direction stays open: whoever owns the stream decides
+    def _receive(self, data: bytes) -> None:
+        express = self.express
+        if express is None or not express.take(self.side, data):
+            self.owner.received(self.side, data)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def eof_received(self) -> None:
+        self._end()  # the other direction stays open: whoever owns the stream decides
+
+    def connection_lost(self) -> None:
         self._end()
         self._closed = True
-        self._transport = None
+        self._line = None
         self._spans.clear()
         self.owner.lost(self)
 
@@ -126,7 +136,7 @@ class Stream(asyncio.Protocol):
         Raises:
             RuntimeError: the stream is not connected, or in TLS already.
         """
-        if self._transport is None or self._tls is not None:
+        if self._line is None or self._tls is not None:
             raise RuntimeError("TLS can be started once, on a stream that is connected")
         self.flush()
         self._tls = tls
@@ -144,7 +154,7 @@ class Stream(asyncio.Protocol):
             self.owner.secured(self.side, tls.alpn, tls.certificate)
             self.flush()
         if plain and not self._closed:
-            self.owner.received(self.side, plain)
+            self._receive(plain)
         if tls.ended:
             self._end()
 
@@ -152,8 +162,8 @@ class Stream(asyncio.Protocol):
         self._write(tls.outgoing())
         self._ended = self._closed = True
         self._spans.clear()
-        if self._transport is not None:
-            self._transport.close()
+        if self._line is not None:
+            self._line.close()
         self.owner.failed(self.side, reason)
 
     # ── to the peer ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -163,12 +173,20 @@ class Stream(asyncio.Protocol):
         if not self._closed:
             self._spans.append(data)
 
+    def send(self, data: bytes) -> None:
+        """Send bytes now, after what was queued."""
+        if self._spans or self._tls is not None or self._line is None:
+            self.queue(data)
+            self.flush()
+        elif not self._closed:
+            self._line.write(data)
+
     def flush(self) -> None:
         """Send what was queued, in one write; keep it where the connection is not ready."""
         if not self._spans:
             return
         if not self.ready:
-            self._held_up = sum(map(len, self._spans)) > _HIGH_WATER
+            self._held_up = sum(map(len, self._spans)) > HIGH
             self._block(self._held_up)
             return
         if self._held_up:
@@ -185,23 +203,23 @@ class Stream(asyncio.Protocol):
         self._write(data)
 
     def _write(self, data: bytes) -> None:
-        if data and self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
+        if data and self._line is not None:
+            self._line.write(data)
 
     def pause(self, paused: bool) -> None:
         """Stop or go on reading."""
-        transport = self._transport
-        if paused == self.paused or transport is None or transport.is_closing():
+        line = self._line
+        if paused == self.paused or line is None or line.closing:
             return
         self.paused = paused
         if paused:
-            transport.pause_reading()
+            line.pause_reading()
         else:
-            transport.resume_reading()
+            line.resume_reading()
 
     def check_left(self) -> bool:
         """While nobody reads, look whether the peer has gone, for a paused stream hears nothing; if so, end it."""
-        if not self.paused or self._transport is None or not peer_left(self._transport):
+        if not self.paused or self._line is None or not peer_left(self._line.socket):
             return False
         self._end()
         self.abort()
@@ -213,14 +231,14 @@ class Stream(asyncio.Protocol):
             return
         self.flush()
         self._closed = True
-        if self._transport is not None:
+        if self._line is not None:
             if self._tls is not None:
                 self._write(self._tls.finish())
-            self._transport.close()
+            self._line.close()
 
     def abort(self) -> None:
         """Close at once; what is not yet sent is not sent."""
         self._closed = True
         self._spans.clear()
-        if self._transport is not None:
-            self._transport.abort()
+        if self._line is not None:
+            self._line.abort()

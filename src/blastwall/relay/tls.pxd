@@ -1,10 +1,13 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
 
+@cython.final
 cdef class Tls:
-    cdef dict __dict__
+    cdef public object _incoming
+    cdef public object _outgoing
     cdef public object _object
     cdef public object _peer
     cdef public object established
     cdef public object ended
-    cdef public object _incoming
-    cdef public object _outgoing
+    cpdef object _decrypt(self)
+    cpdef object outgoing(self)

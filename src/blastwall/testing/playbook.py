@@ -20,6 +20,7 @@ from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
     Adopt,
+    Allow,
     Answer,
     Ask,
     Close,
@@ -47,7 +48,8 @@ class Peer(Protocol):
 class Playbook:
     """One session under play. `cut` splits what is fed into the chunks in which it arrives.
 
-    `parked` is what a session that asks to adopt a connection is given: the state of one, None for none.
+    `parked` is what a session that asks to adopt a connection is given: the state of one, None for none. `short` tries
+    the short way of what is repeated first, as the relay does.
     """
 
     session: ProtocolSession
@@ -63,16 +65,36 @@ class Playbook:
     events: list[Output] = field(default_factory=list)
     asked: list[Ask] = field(default_factory=list)
     closed: str | None = None
+    short: bool = True
 
     def client(self, data: bytes) -> None:
         """Feed bytes of the client's."""
         for chunk in self.cut(data):
-            self._run(self.session.receive(CLIENT, chunk))
+            self._run(self._from_client(chunk))
+
+    def _from_client(self, chunk: bytes) -> Sequence[Output]:
+        asks = self.session.repeated(chunk) if self.short else None
+        if asks is None:
+            return self.session.receive(CLIENT, chunk)
+        self.events += asks
+        self.asked += asks
+        answers = [self.rule(ask) for ask in asks]
+        granted = self.session.granted() if all(isinstance(one, Allow) for one in answers) else None
+        if granted is not None:
+            return [Send(UPSTREAM, granted)]
+        outputs: list[Output] = []
+        for ask, answer in zip(asks, answers, strict=True):
+            outputs += [] if answer is None else self.session.answer(ask.number, answer)
+        return outputs
+
+    def _from_server(self, side: Side, chunk: bytes) -> Sequence[Output]:
+        answered = self.session.answered(chunk) if self.short and side == UPSTREAM else None
+        return self.session.receive(side, chunk) if answered is None else [Send(CLIENT, chunk), *answered]
 
     def from_server(self, data: bytes, side: Side = UPSTREAM) -> None:
         """Feed bytes of the resource's that answer nothing."""
         for chunk in self.cut(data):
-            self._run(self.session.receive(side, chunk))
+            self._run(self._from_server(side, chunk))
 
     def answer(self, number: int, answer: Answer) -> None:
         """Answer an ask that `rule` left open."""
@@ -133,7 +155,7 @@ class Playbook:
         outputs: list[Output] = []
         reply = self.server.receive(to, data)
         for chunk in self.cut(reply) if reply else ():
-            outputs += self.session.receive(to, chunk)
+            outputs += self._from_server(to, chunk)
         if not reply and to != UPSTREAM:
             outputs += self.session.receive_eof(to)
         return outputs

@@ -61,14 +61,19 @@ def read_bind(buffer: bytes, position: int) -> Bound | None:
 
 def _int32(buffer: bytes, at: int) -> int:
     """A signed int32; the caller has seen to it that it is there."""
-    value = buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
+    data = buffer
+    value = data[at]
+    value = value << 8 | data[at + 1]
+    value = value << 8 | data[at + 2]
+    value = value << 8 | data[at + 3]
     return value - 0x100000000 if value & 0x80000000 else value
 
 
 def _formats(buffer: bytes, at: int, end: int) -> tuple[int, ...] | None:
     if end - at < 2:
         return None
-    count = buffer[at] << 8 | buffer[at + 1]
+    data = buffer
+    count = data[at] << 8 | data[at + 1]
     if count == 0:
         return ()
     if end - at < 2 + 2 * count:
@@ -76,16 +81,17 @@ def _formats(buffer: bytes, at: int, end: int) -> tuple[int, ...] | None:
     found = []
     for n in range(count):
         place = at + 2 + 2 * n
-        if buffer[place] != 0 or buffer[place + 1] > 1:
+        if data[place] != 0 or data[place + 1] > 1:
             return None
-        found.append(buffer[place + 1])
+        found.append(data[place + 1])
     return tuple(found)
 
 
 def _values(buffer: bytes, at: int, end: int) -> tuple[bytes | None, ...] | None:
     if end - at < 2:
         return None
-    count = buffer[at] << 8 | buffer[at + 1]
+    data = buffer
+    count = data[at] << 8 | data[at + 1]
     at += 2
     found: list[bytes | None] = []
     for _ in range(count):

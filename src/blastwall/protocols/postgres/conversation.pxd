@@ -1,15 +1,26 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
+from blastwall.protocols.postgres.naming cimport Names
+from blastwall.protocols.postgres.pipeline cimport Pipeline
 
+@cython.final
+cdef class Waiting:
+    cdef public object running
+    cdef public object release
+    cdef public object extended
+    cdef public object verdict
+    cdef public object allowed
+
+@cython.final
 cdef class Conversation:
-    cdef dict __dict__
     cdef public object opening
     cdef public object database
     cdef public object companion
-    cdef public object names
+    cdef public Names names
     cdef public object elsewhere
-    cdef public object pipeline
+    cdef public Pipeline pipeline
     cdef public object status
-    cdef public object waiting
+    cdef public Waiting waiting
     cdef public object discarding
     cdef public object refreshing
     cdef public object touched
@@ -24,3 +35,11 @@ cdef class Conversation:
     cdef public object spoiled
     cdef public object _read_under
     cdef public object _facts
+    cpdef object guard(self, rules)
+    cpdef object classify(self, text, state=*)
+    cpdef object next_number(self)
+    cpdef object withdraw(self, code, reason)
+    cpdef object send(self, message, own, running, outputs)
+    cpdef object refuse_allowed(self, running, reason, outputs)
+    cpdef object refuse_unasked(self, code, message, outputs)
+    cpdef object _allowed(self, waiting, one, answer, outputs)

@@ -11,7 +11,6 @@ transaction fails, and there is exactly one ReadyForQuery for each Sync (`docs/a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from blastwall.model.masks import NO_MASKS, MaskRules
 from blastwall.model.statement import Column, Literal, Parameter, Stage, Statement
@@ -54,18 +53,26 @@ FAILING_QUERY = encode_query(FAILING)
 Release = Callable[[list[Output]], None]
 
 
-@dataclass(slots=True, eq=False)
 class Waiting:
     """Statements that were asked together and are sent together, by `release`, or not at all.
 
     `verdict` is set where the statement is refused whatever policy says, to (SQLSTATE, reason).
     """
 
-    running: tuple[Running, ...]
-    release: Release
-    extended: bool
-    allowed: set[int] = field(default_factory=set)
-    verdict: tuple[str, str] | None = None
+    __slots__ = ("allowed", "extended", "release", "running", "verdict")
+
+    def __init__(
+        self,
+        running: tuple[Running, ...],
+        release: Release,
+        extended: bool,
+        verdict: tuple[str, str] | None = None,
+    ) -> None:
+        self.running = running
+        self.release = release
+        self.extended = extended
+        self.verdict = verdict
+        self.allowed: set[int] = set()
 
 
 class Conversation:

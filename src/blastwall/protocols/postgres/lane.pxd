@@ -1,25 +1,69 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
+from blastwall.protocols.postgres.bound cimport Bound
+from blastwall.protocols.postgres.conversation cimport Conversation
+from blastwall.protocols.postgres.conversation cimport Waiting
+from blastwall.protocols.postgres.learned cimport Learned
+from blastwall.protocols.postgres.pipeline cimport Known
+from blastwall.protocols.postgres.pipeline cimport Running
+from blastwall.protocols.postgres.requests cimport Requests
+from blastwall.protocols.postgres.responses cimport Responses
 
+@cython.final
+cdef class Exchange:
+    cdef public object message
+    cdef public Known parsed
+    cdef public Known known
+    cdef public object prepared
+    cdef public Bound bound
+    cdef public object described
+
+@cython.final
 cdef class Lane:
-    cdef dict __dict__
-    cdef public object _shared
-    cdef public object _learned
-    cdef public object _requests
-    cdef public object _responses
+    cdef public Conversation _shared
+    cdef public Learned _learned
+    cdef public Requests _requests
+    cdef public Responses _responses
     cdef public object _state
     cdef public object _bare
     cdef public object _facts
     cdef public object open
-    cdef public object _asked
+    cdef public Waiting _asked
     cdef public object _data
     cdef public object _steps
     cdef public object _at
-    cdef public object _known
-    cdef public object _main
-    cdef public object _parse
+    cdef public Known _known
+    cdef public Running _main
+    cdef public Running _parse
     cdef public object _prepared
-    cdef public object _bound
+    cdef public Bound _bound
     cdef public object _seen
     cdef public object _tag
     cdef public object _planned
     cdef public object _plan
+    cpdef object _begin(self, data, steps, known)
+    cpdef object _note_state(self)
+    cpdef object _like(self, data)
+    cpdef object _extended(self, data, kind)
+    cpdef object _run(self, known)
+    cpdef object give_up(self)
+    cpdef object _go(self)
+    cpdef object answered(self, data)
+    cpdef object _gives_rows(self)
+    cpdef object _pass_rows(self, buffer, position, end)
+    cpdef object streamed(self, stride=*)
+    cpdef object _plan_bound(self)
+    cpdef object _finish(self, buffer, start, position, outputs)
+    cpdef object _push(self, entry)
+    cpdef object _push_extended(self, main)
+    cpdef object _portal(self, main)
+    cpdef object _replay(self, main)
+    cpdef object _leave_at(self, buffer, start, position, outputs)
+
+# By hand: the walk over an answer's messages.
+@cython.locals(
+    buffer="const unsigned char *", size=Py_ssize_t, position=Py_ssize_t, at=Py_ssize_t, rows=Py_ssize_t,
+    passed=Py_ssize_t, last=Py_ssize_t, start=Py_ssize_t, stop=Py_ssize_t, tag=Py_ssize_t, tag_end=Py_ssize_t,
+    length=Py_ssize_t, end=Py_ssize_t, kind=Py_ssize_t, step=Py_ssize_t, status=Py_ssize_t, plain=bint,
+)
+cpdef object plain_answer(bytes data, bytes steps)

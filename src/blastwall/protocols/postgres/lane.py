@@ -15,8 +15,8 @@ that it cannot read with certainty is not its business.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
 
 from blastwall.masking.plan import MaskPlan
 from blastwall.model.statement import Stage
@@ -37,7 +37,13 @@ from blastwall.protocols.contract import (
 from blastwall.protocols.postgres.bound import Bound, read_bind
 from blastwall.protocols.postgres.conversation import Conversation, Waiting
 from blastwall.protocols.postgres.learned import Learned
-from blastwall.protocols.postgres.messages import affected_rows, decode_command_tag, decode_row_description, format_of
+from blastwall.protocols.postgres.messages import (
+    affected_by,
+    affected_rows,
+    decode_command_tag,
+    decode_row_description,
+    format_of,
+)
 from blastwall.protocols.postgres.pipeline import Entry, Known, Owed, Portal, Prepared, Running
 from blastwall.protocols.postgres.requests import Requests
 from blastwall.protocols.postgres.responses import Responses
@@ -77,17 +83,29 @@ _LONGEST_READ = 64 * 1024
 _GIVES_ROWS = (_E, _Q)
 _DESCRIPTIONS = (_DESCRIBED, _NO_DATA)
 _READY_SIZE = 6
+_NOTHING: Mapping[str, int] = {}
 
 
-class _Extended(NamedTuple):
+class Exchange:
     """An exchange of the extended protocol: its Parse where it has one, what runs, and how it is bound."""
 
-    message: bytes
-    parsed: Known | None
-    known: Known
-    prepared: Prepared | None
-    bound: Bound
-    described: bool
+    __slots__ = ("bound", "described", "known", "message", "parsed", "prepared")
+
+    def __init__(  # noqa: PLR0917 - one for each
+        self,
+        message: bytes,
+        parsed: Known | None,
+        known: Known,
+        prepared: Prepared | None,
+        bound: Bound,
+        described: bool,
+    ) -> None:
+        self.message = message
+        self.parsed = parsed
+        self.known = known
+        self.prepared = prepared
+        self.bound = bound
+        self.described = described
 
 
 class Lane:
@@ -139,7 +157,7 @@ class Lane:
 
     # ── the client's half ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def client(self, data: bytes) -> list[Output] | None:
+    def client(self, data: bytes) -> list[Ask] | None:
         """Take what the client sent; None where it must go the ordinary way."""
         shared = self._shared
         if (
@@ -160,7 +178,7 @@ class Lane:
             return self._extended(data, kind)
         return None
 
-    def _query(self, data: bytes) -> list[Output] | None:
+    def _query(self, data: bytes) -> list[Ask] | None:
         known = self._learned.queries.get(data)
         if known is None:
             return self._like(data)
@@ -170,7 +188,7 @@ class Lane:
         main = self._main = self._run(known)
         return self._ask((main,), [Ask(main.number, Repeat(known.standing))], extended=False)
 
-    def _like(self, data: bytes) -> list[Output] | None:
+    def _like(self, data: bytes) -> list[Ask] | None:
         """Take a simple Query whose text differs from a known one in literals that nobody looked at."""
         shared = self._shared
         if uint32(data, 1) != len(data) - 1 or data.find(b"\0", HEADER) != len(data) - 1:
@@ -193,7 +211,7 @@ class Lane:
         repeat = Repeat(known.standing, like=shared.statement(text, one, Stage.EXECUTE))
         return self._ask((main,), [Ask(main.number, repeat)], extended=False)
 
-    def _extended(self, data: bytes, kind: int) -> list[Output] | None:
+    def _extended(self, data: bytes, kind: int) -> list[Ask] | None:
         position = 0
         message = b""
         parsed = None
@@ -222,13 +240,13 @@ class Lane:
             return None
         if prepared is not None and prepared.catalog is not self._shared.snapshot.catalog:
             return None
-        return self._bind(data, _Extended(message, parsed, known, prepared, bound, described))
+        return self._bind(data, Exchange(message, parsed, known, prepared, bound, described))
 
-    def _bind(self, data: bytes, one: _Extended) -> list[Output]:
+    def _bind(self, data: bytes, one: Exchange) -> list[Ask]:
         known, parsed, prepared = one.known, one.parsed, one.prepared
         values = _recorded(one.bound, known.types if prepared is None else prepared.types)
         self._begin(data, _STEPS[parsed is not None, one.described], known)
-        asks: list[Output] = []
+        asks: list[Ask] = []
         running: tuple[Running, ...] = ()
         if parsed is not None:
             parse = self._parse = self._run(parsed)
@@ -246,7 +264,7 @@ class Lane:
         running.rules, running.guarded = known.rules, known.guarded
         return running
 
-    def _ask(self, running: tuple[Running, ...], asks: list[Output], *, extended: bool) -> list[Output]:
+    def _ask(self, running: tuple[Running, ...], asks: list[Ask], *, extended: bool) -> list[Ask]:
         self._asked = self._shared.waiting = Waiting(running, _never, extended)
         return asks
 
@@ -269,7 +287,10 @@ class Lane:
             return []
         if isinstance(answer, Allow):
             waiting.allowed.add(number)
-            return [] if len(waiting.allowed) < len(waiting.running) else self._send()
+            if len(waiting.allowed) < len(waiting.running):
+                return []
+            self._go()
+            return [Send(UPSTREAM, self._data)]
         data, self._asked = self._data, None
         if isinstance(answer, AskWhole):
             shared.waiting = None
@@ -283,7 +304,15 @@ class Lane:
         outputs = shared.answer(number, answer if isinstance(answer, Deny) else Deny("not allowed"))
         return outputs + (self._requests.receive_first(_SYNC) if waiting.extended else [])
 
-    def _send(self) -> list[Output]:
+    def granted(self) -> bytes | None:
+        """All is allowed that was asked here: return what is sent; None where something came between."""
+        if not self.asking or len(self._requests):
+            return None
+        self._go()
+        return self._data
+
+    def _go(self) -> None:
+        """What was asked is about to be sent."""
         shared, main = self._shared, self._main
         shared.waiting = self._asked = None
         self.open = True
@@ -291,7 +320,6 @@ class Lane:
             shared.touched |= main.guarded
             if main.rules and not main.classified.returns_rows:
                 self._planned = True
-        return [Send(UPSTREAM, self._data)]
 
     # ── the server's half ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -340,6 +368,44 @@ class Lane:
         outputs += self.streamed(STRIDE)
         return outputs
 
+    def answered(self, data: bytes) -> list[Output] | None:
+        """Take an answer that is whole in one read, plain, and passes as it is; None, and nothing taken, for any other.
+
+        It follows the same table as `server`.
+        """
+        responses, main = self._responses, self._main
+        if not self.open or self._at or self._seen or responses.carry or responses.passing or main is None:
+            return None
+        if len(self._requests):
+            return None
+        found = plain_answer(data, self._steps)
+        if found is None or not self._passes(found, data):
+            return None
+        self.open = False
+        main.rows, main.bytes, main.done = found[0], found[1], True
+        outputs: list[Output] = []
+        if self._parse is not None and self._prepared is not None:
+            self._shared.names.parsed(self._prepared)
+            outputs.append(Finished(self._parse.number, 0, None, 0))
+        affected = affected_by(data[found[4] : found[5]]) if found[5] else None
+        outputs.append(Finished(main.number, found[0], affected, found[1], None, _NOTHING))
+        self._settle(main, data[-1:], outputs)
+        return outputs
+
+    def _passes(self, found: tuple[int, ...], data: bytes) -> bool:
+        """Whether the rows of such an answer pass as they are, as far as it is known."""
+        rows, _, start, end, _, _ = found
+        known, main = self._known, self._main
+        if known is None or main is None:
+            return False
+        if start:
+            if known.described != data[start:end] or known.plan is not None:
+                return False
+            main.width, main.planned, main.plan = len(known.fields), True, None
+            return True
+        planned = self._planned or not rows or (self._steps[0] != _Q and self._plan_bound())
+        return planned and self._plan is None
+
     @staticmethod
     def _pass(buffer: bytes, start: int, end: int, outputs: list[Output]) -> None:
         if end > start:
@@ -347,7 +413,8 @@ class Lane:
 
     def _gives_rows(self) -> bool:
         """Whether rows are owed now, and it is known what in them is to be masked."""
-        return self._steps[self._at] in _GIVES_ROWS and (self._planned or self._plan_bound())
+        step = self._steps[self._at]
+        return step in _GIVES_ROWS and (self._planned or (step == _E and self._plan_bound()))
 
     def _pass_rows(self, buffer: bytes, position: int, end: int) -> tuple[int, bytes | None]:
         """Take the run of rows at `position`; return its end, and what replaces it where it is masked.
@@ -408,7 +475,7 @@ class Lane:
     def _plan_bound(self) -> bool:
         """Plan for rows that were not described in this exchange, by what is known of the prepared statement."""
         main, prepared, bound = self._main, self._prepared, self._bound
-        if main is None or prepared is None or bound is None or self._steps[self._at] != _E:
+        if main is None or prepared is None or bound is None:
             return False
         if not main.rules:
             self._planned = main.planned = True
@@ -512,6 +579,49 @@ class Lane:
         self._pass(buffer, start, position, outputs)
         outputs += self.leave()
         return outputs + self._responses.receive(buffer[position:])
+
+
+def plain_answer(data: bytes, steps: bytes) -> tuple[int, int, int, int, int, int] | None:
+    """Follow the table through an answer that is whole, from its first message to a plain ReadyForQuery at its end.
+
+    Returns the rows and their bytes, where the body of the result's description starts and ends (0 for none, as many as
+    there are bytes for NoData), and the same of the command's tag. None where anything is not plain, a row before its
+    description included.
+    """
+    buffer = data
+    size, position, at, rows, passed = len(data), 0, 0, 0, 0
+    last = len(steps) - 1
+    start = stop = tag = tag_end = 0
+    while size - position >= HEADER:
+        kind = buffer[position]
+        length = buffer[position + 1] << 24 | buffer[position + 2] << 16
+        length = length | buffer[position + 3] << 8 | buffer[position + 4]
+        if length < 4 or length >= size - position:
+            return None
+        end = position + 1 + length
+        step = steps[at]
+        if kind == 68:  # DataRow
+            if step not in {69, 81} or length < 6:
+                return None
+            rows += 1
+            passed += length + 1
+        else:
+            moves = _AFTER.get(step << 8 | kind)
+            if moves is None or (at == last) != (kind == 90):
+                return None
+            if kind == 90:  # ReadyForQuery
+                status = buffer[end - 1]
+                plain = end == size and length == 5 and status in {73, 84}
+                return (rows, passed, start, stop, tag, tag_end) if plain else None
+            if kind in {84, 110}:  # RowDescription, NoData
+                if rows or start:
+                    return None
+                start, stop = position + HEADER if kind == 84 else size, end if kind == 84 else size
+            elif kind == 67:  # CommandComplete
+                tag, tag_end = position + HEADER, end
+            at += moves
+        position = end
+    return None
 
 
 def _recorded(bound: Bound, types: tuple[int, ...]) -> tuple[str | bytes | None, ...]:

@@ -1,8 +1,12 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
 
+@cython.final
 cdef class Learned:
-    cdef dict __dict__
     cdef public object queries
     cdef public object parses
     cdef public object binds
     cdef public object shapes
+    cpdef object parse(self, message, prepared, running)
+    cpdef object bind(self, prepared, running)
+    cpdef object forget(self)

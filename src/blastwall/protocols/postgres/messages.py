@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct, pack
 from sys import intern
 
@@ -265,6 +266,12 @@ def affected_rows(tag: str) -> int | None:
     if words[0] in ("INSERT", "UPDATE", "DELETE", "MERGE") and words[-1].isdigit():
         return int(words[-1])
     return None
+
+
+@lru_cache(maxsize=256)
+def affected_by(body: bytes) -> int | None:
+    """The rows that a command changed, by the body of its CommandComplete; see `affected_rows`."""
+    return affected_rows(decode_command_tag(body))
 
 
 def tag_rows(tag: str) -> int | None:

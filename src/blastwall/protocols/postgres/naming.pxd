@@ -1,7 +1,8 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
 
+@cython.final
 cdef class Names:
-    cdef dict __dict__
     cdef public object _prepared
     cdef public object _portals
     cdef public object _pending_prepared
@@ -9,3 +10,11 @@ cdef class Names:
     cdef public object _pending_by
     cdef public object _settled
     cdef public object _ahead
+    cpdef object portals(self)
+    cpdef object sent_parse(self, prepared)
+    cpdef object failed_parse(self, prepared)
+    cpdef object sent_bind(self, portal)
+    cpdef object failed_bind(self, portal)
+    cpdef object completed(self, running)
+    cpdef object answered(self, running)
+    cpdef object follow_search_path(self, path)

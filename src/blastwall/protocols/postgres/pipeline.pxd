@@ -1,7 +1,8 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
 
+@cython.final
 cdef class Known:
-    cdef dict __dict__
     cdef public object standing
     cdef public object classified
     cdef public object rules
@@ -12,8 +13,8 @@ cdef class Known:
     cdef public object fields
     cdef public object plan
 
+@cython.final
 cdef class Running:
-    cdef dict __dict__
     cdef public object number
     cdef public object classified
     cdef public object text
@@ -34,7 +35,12 @@ cdef class Running:
     cdef public object limit_affected
     cdef public object standing
 
+@cython.final
 cdef class Pipeline:
-    cdef dict __dict__
     cdef public object _entries
     cdef public object segment
+    cpdef object push(self, entry)
+    cpdef object pop(self)
+    cpdef object drop_to_sync(self)
+    cpdef object swallow_syncs(self)
+    cpdef object drop_copy_end(self)

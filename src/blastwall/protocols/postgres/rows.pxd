@@ -1,7 +1,17 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
+from blastwall.protocols.postgres.conversation cimport Conversation
+from blastwall.protocols.postgres.pipeline cimport Running
 
+@cython.final
 cdef class Rows:
-    cdef dict __dict__
-    cdef public object _shared
-    cdef public object running
+    cdef public Conversation _shared
+    cdef public Running running
     cdef public object _unknown
+    cpdef object pass_run(self, kind, buffer, position)
+    cpdef object mask_run(self, running, plan, buffer, position)
+    cpdef object _count_run(self, rows, size)
+    cpdef object streamed(self)
+    cpdef object forget_unknown(self)
+    cpdef object _want(self, tables)
+    cpdef object _describe_portal(self, portal, running)

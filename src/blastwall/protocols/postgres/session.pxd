@@ -1,7 +1,12 @@
-# Written by `make docs` (tools/check_twins.py): attributes are fields instead of entries of a dictionary.
+# Written by `make docs` (tools/check_twins.py) from the source of the same name.
+cimport cython
+from blastwall.protocols.postgres.conversation cimport Conversation
+from blastwall.protocols.postgres.lane cimport Lane
+from blastwall.protocols.postgres.requests cimport Requests
+from blastwall.protocols.postgres.responses cimport Responses
 
+@cython.final
 cdef class PostgresSession:
-    cdef dict __dict__
     cdef public object _opening
     cdef public object _phase
     cdef public object _numbers
@@ -14,11 +19,31 @@ cdef class PostgresSession:
     cdef public object _view
     cdef public object _user
     cdef public object _label
-    cdef public object _conversation
-    cdef public object _requests
-    cdef public object _responses
-    cdef public object _lane
+    cdef public Conversation _conversation
+    cdef public Requests _requests
+    cdef public Responses _responses
+    cdef public Lane _lane
     cdef public object _key
     cdef public object _cancels
     cdef public object _sides
     cdef public object _last
+    cdef public object _tried
+    cpdef object repeated(self, data)
+    cpdef object answered(self, data)
+    cpdef object _go_on(self)
+    cpdef object _interrupt(self, talk, requests, responses, reason)
+    cpdef object _receive_client(self, data)
+    cpdef object _login_answer(self, answer)
+    cpdef object _first_look(self, database, server)
+    cpdef object _receive_server(self, data)
+    cpdef object _enter(self, outputs)
+    cpdef object _own_key(self)
+    cpdef object _leaves_nothing(self)
+    cpdef object _resetting(self, data)
+    cpdef object _cancel(self)
+    cpdef object _withdrawals(self)
+    cpdef object _unreachable(self, reason, told=*)
+    cpdef object _not_let_in(self, failure)
+    cpdef object _host_failed(self, reason)
+    cpdef object _server_left(self)
+    cpdef object _unfinished(self)

@@ -102,6 +102,7 @@ class PostgresSession:
         self._cancels: dict[Side, CancelRequest] = {}
         self._sides: Iterator[int] = count(UPSTREAM + 1)
         self._last = Close("")
+        self._tried: bytes | None = None
 
     # ── contract ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -137,6 +138,19 @@ class PostgresSession:
             return self._not_let_in(error)
         except DetectorFailed as error:
             return self._fatal(errors.SYSTEM_ERROR, f"the result is closed, since it cannot be masked: {error}")
+
+    def repeated(self, data: bytes) -> Sequence[Ask] | None:
+        if self._phase is not _Phase.TALKING or self._lane is None:
+            return None
+        asks = self._lane.client(data)
+        self._tried = data if asks is None else None
+        return asks
+
+    def granted(self) -> bytes | None:
+        return self._lane.granted() if self._phase is _Phase.TALKING and self._lane is not None else None
+
+    def answered(self, data: bytes) -> Sequence[Output] | None:
+        return self._lane.answered(data) if self._phase is _Phase.TALKING and self._lane is not None else None
 
     def receive_eof(self, side: Side) -> Sequence[Output]:
         if side in self._cancels:
@@ -262,8 +276,9 @@ class PostgresSession:
 
     def _receive_client(self, data: bytes) -> list[Output]:
         if self._requests is not None and self._lane is not None:
-            taken = self._lane.client(data)
-            return taken if taken is not None else self._lane.leave() + self._requests.receive(data)
+            tried, self._tried = self._tried, None
+            taken = self._lane.client(data) if tried is not data else None
+            return [*taken] if taken is not None else self._lane.leave() + self._requests.receive(data)
         if self._phase is not _Phase.STARTING:
             self._early += data
             if len(self._early) > self._opening.limits.startup:

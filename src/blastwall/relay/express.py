@@ -1,0 +1,117 @@
+"""The short way of one admitted session: what it repeats, and the plain answers, pass without the queue of calls.
+
+    client's line ──▶ session.repeated ──▶ gate.again ──▶ (recorded) ──▶ session.granted ──▶ upstream's line
+    upstream's line ──▶ session.answered ──▶ client's line, gate.finished
+
+Whatever is not that, or comes while the pump has other calls to make, is left to the pump, with its bytes untouched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from blastwall.gate import SessionGate
+from blastwall.gate.ports import ResourceMeter
+from blastwall.protocols.contract import CLIENT, Answer, AskWhole, Finished, Output, ProtocolSession, Side
+from blastwall.relay.stopwatch import Stopwatch
+from blastwall.relay.stream import Stream
+
+
+class Carries(Protocol):
+    """The pump, as far as it is needed here."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether calls into the session are under way or queued, or it has ended."""
+
+    def carry_all(self, outputs: Sequence[Output]) -> None:
+        """Carry out outputs of the session's."""
+
+    def fail(self, fault: Exception) -> None:
+        """End the session at once for a fault of the gateway's own."""
+
+    def reply(self, number: int, answer: Answer) -> None:
+        """Bring the gate's answer to the session, the ordinary way."""
+
+
+class Express:
+    """Serves one session's two streams. `heard` is when something came last, in the loop's time."""
+
+    def __init__(  # noqa: PLR0917 - one place for each
+        self,
+        pump: Carries,
+        session: ProtocolSession,
+        gate: SessionGate,
+        meter: ResourceMeter,
+        stopwatch: Stopwatch,
+        client: Stream,
+        upstream: Stream,
+    ) -> None:
+        self._pump = pump
+        self._session = session
+        self._gate = gate
+        self._meter = meter
+        self._timed = stopwatch if stopwatch.limited else None
+        self._client = client
+        self._upstream = upstream
+        self._time = asyncio.get_running_loop().time
+        self._send = self._granted
+        self._reply = pump.reply
+        self.heard = 0.0
+        client.express = upstream.express = self
+
+    def take(self, side: Side, data: bytes) -> bool:
+        """Take what came from a side; False where the pump must."""
+        if self._pump.busy:
+            return False
+        try:
+            return self._repeat(data) if side == CLIENT else self._answer(data)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, it ends this session and nothing else
+            self._pump.fail(fault)
+            return True
+
+    def _repeat(self, data: bytes) -> bool:
+        asks = self._session.repeated(data)
+        if asks is None:
+            return False
+        self.heard = self._time()
+        self._meter.received(True, len(data))
+        if self._timed is not None:
+            for ask in asks:
+                self._timed.ask(ask)
+        if not self._gate.again(asks, self._send, self._reply):
+            for ask in asks:
+                self._reply(ask.number, AskWhole())
+        return True
+
+    def _granted(self) -> bool:
+        """It is recorded: send it. False where the session must be told the ordinary way."""
+        if self._pump.busy or self._timed is not None:
+            return False
+        data = self._session.granted()
+        if data is None:
+            return False
+        self._upstream.send(data)
+        return True
+
+    def _answer(self, data: bytes) -> bool:
+        outputs = self._session.answered(data)
+        if outputs is None:
+            return False
+        self.heard = self._time()
+        self._meter.received(False, len(data))
+        self._client.send(data)
+        for position, output in enumerate(outputs):
+            if type(output) is not Finished:
+                self._pump.carry_all(outputs[position:])
+                break
+            if self._timed is not None:
+                self._timed.end(output.number, self.heard)
+            self._gate.finished(output)
+        return True
+
+    def leave(self) -> None:
+        """Serve the streams no more."""
+        self._client.express = self._upstream.express = None

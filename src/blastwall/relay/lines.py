@@ -1,0 +1,288 @@
+"""The connections' sockets: read when they are ready, many in one turn of the loop, and written to at once.
+
+An epoll of their own stands between them and the loop, which watches nothing but that: so a turn serves whoever is
+ready by that time, and what all of them gave rise to is settled once (one write of the recording) before anybody is
+read again. Where the system has no epoll the loop watches each socket by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+_READ = 256 * 1024
+"""Bytes that are read at once. A line that has more is read again after the others."""
+_ROUNDS = 4
+"""So often the ready ones are served before the loop sees to its other work."""
+_MOST = 256
+"""Lines that are served in one round."""
+_IN, _OUT = 1, 4
+"""EPOLLIN and EPOLLOUT (linux/include/uapi/linux/eventpoll.h)."""
+
+
+class Receiver(Protocol):
+    """Whoever a line reports to."""
+
+    def data_received(self, data: bytes) -> None: ...
+
+    def eof_received(self) -> None:
+        """The peer sends nothing more. Called once."""
+
+    def connection_lost(self) -> None:
+        """The line is closed. Called once, last, and never from within a call to the line."""
+
+    def pause_writing(self) -> None:
+        """More than `HIGH` bytes wait to be sent."""
+
+    def resume_writing(self) -> None:
+        """Few bytes wait now."""
+
+
+HIGH = 256 * 1024
+LOW = HIGH // 4
+"""Bytes that may wait to be sent before the receiver hears of it, and how few there must be again."""
+
+
+class Lines:
+    """The lines of one loop.
+
+    Args:
+        settle: called after each round of reading; what those who were read left to be done together.
+    """
+
+    def __init__(self, settle: Callable[[], None] | None = None) -> None:
+        self._settle = settle
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._epoll: select.epoll | None = None
+        self._by_number: dict[int, Line] = {}
+        self.buffer = bytearray(_READ)
+        self.view = memoryview(self.buffer)
+
+    def watch(self, line: Line, before: int, mask: int) -> None:
+        """Have `line` served when it is ready for any of `mask`; before it was `before`."""
+        number = line.number
+        if not before:
+            self._begin()
+            self._by_number[number] = line
+        epoll = self._epoll
+        if epoll is None:
+            self._watch_alone(line, before, mask)
+        elif not before:
+            epoll.register(number, mask)
+        elif mask:
+            epoll.modify(number, mask)
+        else:
+            epoll.unregister(number)
+        if not mask:
+            self._by_number.pop(number, None)
+            if not self._by_number:
+                self._end()
+
+    def _watch_alone(self, line: Line, before: int, mask: int) -> None:
+        loop = line.loop
+        for bit, add, remove in (
+            (_IN, loop.add_reader, loop.remove_reader),
+            (_OUT, loop.add_writer, loop.remove_writer),
+        ):
+            if mask & bit and not before & bit:
+                add(line.number, self._serve_one, line, bit)
+            elif before & bit and not mask & bit:
+                remove(line.number)
+
+    def _serve_one(self, line: Line, bit: int) -> None:
+        line.serve(bit)
+        if self._settle is not None:
+            self._settle()
+
+    def _begin(self) -> None:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            if hasattr(select, "epoll"):
+                self._epoll = select.epoll()
+                self._loop.add_reader(self._epoll.fileno(), self._serve)
+
+    def _end(self) -> None:
+        """Nothing is watched any more."""
+        if self._epoll is not None and self._loop is not None:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+        self._epoll = self._loop = None
+
+    def _serve(self) -> None:
+        """Serve whoever is ready, and whoever became ready meanwhile, for a few rounds."""
+        settle = self._settle
+        for _ in range(_ROUNDS):
+            epoll = self._epoll
+            if epoll is None:
+                return
+            ready = epoll.poll(0, _MOST)
+            if not ready:
+                return
+            lines = self._by_number
+            for number, mask in ready:
+                line = lines.get(number)
+                if line is not None:
+                    line.serve(mask)
+            if settle is not None:
+                settle()
+
+
+class Line:
+    """One connection's socket, which it owns. `receiver` hears what comes from `start` on.
+
+    What is written leaves at once; what the peer does not take yet waits here, and the receiver is told to stop.
+    """
+
+    def __init__(self, lines: Lines, sock: socket.socket) -> None:
+        self.socket = sock
+        self.number = sock.fileno()
+        self.loop = asyncio.get_running_loop()
+        self._lines = lines
+        self._receiver: Receiver | None = None
+        self._mask = 0
+        self._reading = False
+        self._ended = False
+        self._closing = False
+        self._lost = False
+        self._waiting: deque[memoryview] = deque()
+        self._size = 0
+        self._full = False
+
+    def start(self, receiver: Receiver) -> None:
+        """Read, and report."""
+        self._receiver = receiver
+        self.resume_reading()
+
+    @property
+    def closing(self) -> bool:
+        """Whether it is closed, or will be once what waits is sent."""
+        return self._closing
+
+    def serve(self, ready: int) -> None:
+        """Do what the socket is ready for."""
+        if ready & _OUT:
+            self._send_waiting()
+        if ready & ~_OUT and self._reading:
+            self._read()
+        elif ready & ~(_OUT | _IN) and self._size:
+            self._send_waiting()  # an error or the peer's end: sending tells
+
+    # ── from the peer ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _read(self) -> None:
+        lines = self._lines
+        try:
+            count = self.socket.recv_into(lines.buffer)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.abort()
+            return
+        receiver = self._receiver
+        if receiver is None:
+            return
+        if count:
+            receiver.data_received(bytes(lines.view[:count]))
+        else:
+            self._ended = True
+            self.pause_reading()
+            receiver.eof_received()
+
+    def pause_reading(self) -> None:
+        """Read nothing until `resume_reading`."""
+        self._reading = False
+        self._watch()
+
+    def resume_reading(self) -> None:
+        """Go on reading, unless the peer has said that nothing more comes."""
+        if not self._ended and not self._closing:
+            self._reading = True
+            self._watch()
+
+    def _watch(self) -> None:
+        mask = 0 if self._lost else (_IN if self._reading else 0) | (_OUT if self._waiting else 0)
+        if mask != self._mask:
+            before, self._mask = self._mask, mask
+            self._lines.watch(self, before, mask)
+
+    # ── to the peer ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def write(self, data: bytes) -> None:
+        """Send now, and what cannot be sent now as soon as it can."""
+        if self._closing:
+            return
+        if self._waiting:
+            self._wait(memoryview(data))
+            return
+        try:
+            sent = self.socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self.abort()
+            return
+        if sent < len(data):
+            self._wait(memoryview(data)[sent:])
+
+    def _wait(self, rest: memoryview) -> None:
+        self._waiting.append(rest)
+        self._size += len(rest)
+        self._watch()
+        if self._size > HIGH and not self._full and self._receiver is not None:
+            self._full = True
+            self._receiver.pause_writing()
+
+    def _send_waiting(self) -> None:
+        waiting = self._waiting
+        try:
+            while waiting:
+                rest = waiting[0]
+                sent = self.socket.send(rest)
+                self._size -= sent
+                if sent < len(rest):
+                    waiting[0] = rest[sent:]
+                else:
+                    waiting.popleft()
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:
+            self.abort()
+            return
+        if not waiting and self._closing:
+            self.abort()
+            return
+        self._watch()
+        if self._full and self._size <= LOW and self._receiver is not None:
+            self._full = False
+            self._receiver.resume_writing()
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def close(self) -> None:
+        """Read nothing more, send what waits, and close."""
+        if self._closing:
+            return
+        self._closing = True
+        self.pause_reading()
+        if not self._waiting:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close without sending what waits."""
+        if self._lost:
+            return
+        self._closing = self._lost = True
+        self._reading = False
+        self._waiting.clear()
+        self._size = 0
+        self._watch()
+        self.loop.call_soon(self._report_lost)
+
+    def _report_lost(self) -> None:
+        self.socket.close()
+        if self._receiver is not None:
+            self._receiver.connection_lost()

@@ -1,0 +1,211 @@
+"""Lines: sockets served many at a time, and what waits for a peer that does not take it."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+from tests.relay.toy import eventually
+
+from blastwall.relay.lines import HIGH, Line, Lines
+
+
+class Heard:
+    """A receiver that remembers. `then` is called with what comes."""
+
+    def __init__(self, line: Line, then: Callable[[bytes], None] | None = None) -> None:
+        self.line = line
+        self.then = then
+        self.data = bytearray()
+        self.calls: list[str] = []
+        line.start(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        if self.then is not None:
+            self.then(data)
+
+    def eof_received(self) -> None:
+        self.calls.append("end")
+
+    def connection_lost(self) -> None:
+        self.calls.append("lost")
+
+    def pause_writing(self) -> None:
+        self.calls.append("full")
+
+    def resume_writing(self) -> None:
+        self.calls.append("room")
+
+
+@pytest.fixture(params=["epoll", "the loop"])
+def lines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Lines:
+    """With an epoll, and as on systems that have none."""
+    if request.param == "the loop":
+        monkeypatch.delattr(select, "epoll")
+    return Lines()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A connected pair: ours, which a line takes over, and the peer's."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as peer:
+        ours, _ = server.accept()
+        ours.setblocking(False)
+        peer.setblocking(False)
+        with closing(ours):
+            yield ours, peer
+
+
+async def read(peer: socket.socket, size: int) -> bytes:
+    data = b""
+    async with asyncio.timeout(10):
+        while len(data) < size and (chunk := await asyncio.get_running_loop().sock_recv(peer, 1 << 20)):
+            data += chunk
+    return data
+
+
+async def test_what_comes_is_reported_and_what_is_written_arrives(
+    lines: Lines, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, peer = pair
+    line = Line(lines, ours)
+    heard = Heard(line, line.write)
+    peer.send(b"hello")
+    assert await read(peer, 5) == b"hello"
+    heard.line.abort()
+    await eventually(lambda: heard.calls == ["lost"])
+
+
+async def test_what_a_peer_does_not_take_waits_in_order_and_the_receiver_hears_of_it(
+    lines: Lines, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, peer = pair
+    heard = Heard(Line(lines, ours))
+    sent = b"".join(struct.pack(">I", number) for number in range(1 << 21))
+    for at in range(0, len(sent), 100_000):
+        heard.line.write(sent[at : at + 100_000])
+    assert heard.calls == ["full"]
+    assert await read(peer, len(sent)) == sent
+    await eventually(lambda: heard.calls == ["full", "room"])
+
+
+async def test_closing_sends_what_waits_first(lines: Lines, pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, peer = pair
+    heard = Heard(Line(lines, ours))
+    sent = b"x" * (8 << 20)
+    heard.line.write(sent)
+    heard.line.close()
+    heard.line.write(b"after the close")
+    assert heard.line.closing
+    assert await read(peer, len(sent) + 1) == sent
+    await eventually(lambda: heard.calls == ["full", "lost"])
+
+
+async def test_aborting_throws_away_what_waits(lines: Lines, pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, peer = pair
+    heard = Heard(Line(lines, ours))
+    heard.line.write(b"x" * (64 << 20))
+    heard.line.abort()
+    assert "lost" not in heard.calls, "never from within a call"
+    assert len(await read(peer, 64 << 20)) < 64 << 20
+    await eventually(lambda: heard.calls[-1] == "lost")
+
+
+async def test_a_paused_line_reads_nothing_and_goes_on_where_it_stopped(
+    lines: Lines, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, peer = pair
+    heard = Heard(Line(lines, ours))
+    heard.line.pause_reading()
+    peer.send(b"one")
+    await asyncio.sleep(0.05)
+    assert not heard.data
+    heard.line.resume_reading()
+    await eventually(lambda: heard.data == b"one")
+
+
+async def test_the_peers_end_is_told_once_and_the_other_direction_stays_open(
+    lines: Lines, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, peer = pair
+    heard = Heard(Line(lines, ours))
+    peer.send(b"last words")
+    peer.shutdown(socket.SHUT_WR)
+    await eventually(lambda: heard.calls == ["end"])
+    assert heard.data == b"last words"
+    heard.line.resume_reading()
+    heard.line.write(b"answer")
+    assert await read(peer, 6) == b"answer"
+    assert heard.calls == ["end"]
+
+
+@pytest.mark.parametrize("waiting", [0, 8 << 20])
+async def test_a_reset_is_a_loss_whether_something_waits_or_not(
+    lines: Lines, pair: tuple[socket.socket, socket.socket], waiting: int
+) -> None:
+    ours, peer = pair
+    heard = Heard(Line(lines, ours))
+    heard.line.write(b"x" * waiting)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+    await eventually(lambda: heard.calls[-1:] == ["lost"])
+    heard.line.write(b"nobody is there")
+    await asyncio.sleep(0.01)
+    assert heard.calls.count("lost") == 1
+
+
+async def test_a_busy_line_keeps_neither_others_nor_the_loop_from_their_turn(
+    lines: Lines, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, peer = pair
+    busy = Heard(Line(lines, ours))
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    other = Heard(Line(lines, near))
+    turns = 0
+
+    def pour() -> None:
+        nonlocal turns
+        turns += 1
+        try:
+            while True:
+                peer.send(b"x" * HIGH)
+        except BlockingIOError:
+            if not other.data:
+                asyncio.get_running_loop().call_soon(pour)
+
+    pour()
+    far.send(b"me too")
+    await eventually(lambda: other.data == b"me too")
+    assert turns > 1
+    assert busy.data
+    far.close()
+    await eventually(lambda: other.calls == ["end"])
+    other.line.abort()
+    busy.line.abort()
+    await eventually(lambda: other.calls == ["end", "lost"])
+
+
+async def test_what_was_read_together_is_settled_together(pair: tuple[socket.socket, socket.socket]) -> None:
+    order: list[str] = []
+    lines = Lines(lambda: order.append("settled"))
+    pairs = [socket.socketpair() for _ in range(3)]
+    heard = []
+    for near, far in pairs:
+        near.setblocking(False)
+        one = Heard(Line(lines, near), lambda data: order.append(data.decode()))
+        heard.append(one)
+        far.send(b"read")
+    await eventually(lambda: len(order) >= 4)
+    assert order == ["read", "read", "read", "settled"]
+    for one in heard:
+        one.line.abort()
+    for _, far in pairs:
+        far.close()
+    await eventually(lambda: all(one.calls[-1:] == ["lost"] for one in heard))
