@@ -13,7 +13,7 @@ import typer
 
 from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
 from blastwall.cli.servers import CaOption, Server, ServerOption, find_server
-from blastwall.cli.tokens import AudienceOption, TokenFromOption, TokenPathOption, asked_for, source_of
+from blastwall.cli.tokens import AudienceOption, TokenFromOption, TokenPathOption, asked_for, passes_for, source_of
 
 if TYPE_CHECKING:
     from blastwall.connecting.proofs import Proofs
@@ -73,8 +73,9 @@ def connect(
     if not found.secure:
         fail("--server: connect speaks to gateways over https alone", MISUSED)
     session = _Session(found, resource, host or found.host, database, keep_tokens=keep_tokens, json=json)
-    proofs = source_of(asked_for(found, audience, token_file), token_from)
-    raise typer.Exit(asyncio.run(session.run(proofs, port, tuple(command or ()), unix=unix)))
+    source, proofs = source_of(asked_for(found, audience, token_file), token_from)
+    shown = passes_for(found, proofs, resource) if source == "login" else proofs
+    raise typer.Exit(asyncio.run(session.run(proofs, shown, port, tuple(command or ()), unix=unix)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +89,18 @@ class _Session:
     keep_tokens: bool
     json: bool
 
-    async def run(self, proofs: Proofs, port: int, command: tuple[str, ...], *, unix: bool) -> int:
-        """Open the port and stay, or run the command; return the exit code."""
+    async def run(self, proofs: Proofs, shown: Proofs, port: int, command: tuple[str, ...], *, unix: bool) -> int:
+        """Open the port and stay, or run the command; return the exit code.
+
+        `proofs` are for the control port, `shown` for the resource's listener.
+        """
         from blastwall.connecting.port import LocalPort
         from blastwall.model.resource import Address
 
         resource = await self._look_up(proofs)
         protocol = _protocol(resource.kind)
         gateway = Address(self.host, resource.port, ca=None if self.server.ca is None else str(self.server.ca))
-        local = LocalPort(protocol, gateway, proofs.current, warn)
+        local = LocalPort(protocol, gateway, shown.current, warn)
         try:
             await local.open(port, unix=unix)
         except OSError as error:

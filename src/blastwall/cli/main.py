@@ -9,7 +9,19 @@ import typer
 
 from blastwall import __version__
 
-COMMANDS = ("serve", "check", "demo", "connect", "token", "sessions", "approvals", "audit", "policy", "contain")
+COMMANDS = (
+    "serve",
+    "check",
+    "demo",
+    "login",
+    "connect",
+    "token",
+    "sessions",
+    "approvals",
+    "audit",
+    "policy",
+    "contain",
+)
 """The modules beside this file whose commands there are, in the order in which help shows them."""
 
 

@@ -91,14 +91,19 @@ class Remote:
         """
         return self._good(self._send("GET", _target(path, query)))
 
-    def post(self, path: str, body: Mapping[str, object] | None = None) -> Json:
-        """POST a JSON object to a path below `/api/v1`; where the connection breaks, once more, without doing it twice.
+    def post(self, path: str, body: Mapping[str, object] | None = None, prefix: str = API) -> Json:
+        """POST a JSON object, or nothing, to a path below `prefix`; where the connection breaks, once more.
+
+        It is not done twice: both attempts carry one idempotency key.
 
         Raises:
             RemoteFailed: there is no good answer.
         """
-        headers = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
-        return self._good(self._send("POST", _target(path, None), json.dumps(dict(body or {})).encode(), headers))
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        if body is None:
+            return self._good(self._send("POST", _target(path, None, prefix), None, headers))
+        headers["Content-Type"] = "application/json"
+        return self._good(self._send("POST", _target(path, None, prefix), json.dumps(dict(body)).encode(), headers))
 
     def items(self, path: str, query: Query | None = None, limit: int | None = None) -> Iterator[Json]:
         """Yield the items of a list, page by page, at most `limit`.
@@ -199,11 +204,11 @@ def _told(reply: _Reply, said: str) -> str:
     return f"the gateway refused: {said or reply.status}"
 
 
-def _target(path: str, query: Query | None) -> str:
+def _target(path: str, query: Query | None, prefix: str = API) -> str:
     if _PATH.fullmatch(path) is None or ".." in path:
         raise RemoteFailed(f"{path.rpartition('/')[2]!r} is no name or id", MISUSED)
     given = {name: _text(value) for name, value in (query or {}).items() if value is not None}
-    return API + path + (f"?{urlencode(given)}" if given else "")
+    return prefix + path + (f"?{urlencode(given)}" if given else "")
 
 
 def _text(value: str | int | bool) -> str:

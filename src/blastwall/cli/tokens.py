@@ -12,8 +12,12 @@ from blastwall.cli.printing import MISUSED, fail
 from blastwall.cli.servers import Server
 
 if TYPE_CHECKING:
+    from blastwall.cli.remote import Json
     from blastwall.connecting.proofs import Proofs
     from blastwall.connecting.sources import Asked
+
+_LOGIN = "bwl_"
+"""How a login at the command line begins."""
 
 TokenFromOption = Annotated[
     str | None,
@@ -46,8 +50,8 @@ def asked_for(server: Server | None, audience: str, token_file: Path | None) -> 
     return Asked(audience, os.environ, token_file, kept)
 
 
-def source_of(asked: Asked, name: str | None) -> Proofs:
-    """Return the tokens of the source that was named, or of the first that is there; end the command where none is."""
+def source_of(asked: Asked, name: str | None) -> tuple[str, Proofs]:
+    """Return the source that was named, or the first that is there, with its tokens; end the command where none is."""
     from blastwall.connecting.proofs import Proofs
     from blastwall.connecting.sources import NAMES, NoSource, detect, fetch_by
 
@@ -58,4 +62,49 @@ def source_of(asked: Asked, name: str | None) -> Proofs:
             fail(str(error), MISUSED)
     elif name not in NAMES:
         fail(f"--token-from: {name!r} is none of {', '.join(NAMES)}", MISUSED)
-    return Proofs(fetch_by(name, asked))
+    return name, Proofs(fetch_by(name, asked))
+
+
+def exchange(server: Server, token: str, resource: str) -> Json:
+    """Exchange a token, or a login, for a pass to a resource (RFC 8693); return the gateway's answer.
+
+    Raises:
+        RemoteFailed: the gateway refuses or cannot be reached.
+    """
+    from blastwall.cli.recorded_text import visible
+    from blastwall.cli.remote import Remote, RemoteFailed
+
+    kind = "access_token" if token.startswith(_LOGIN) else "jwt"
+    fields = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token_type": f"urn:ietf:params:oauth:token-type:{kind}",
+        "subject_token": token,
+        "resource": resource,
+    }
+    status, answer = Remote(server).form("/token", fields)
+    if status != 200:
+        said = visible(str(answer.get("error_description") or answer.get("error") or status))
+        raise RemoteFailed(f"the gateway refused: {said}", status=status, problem=answer)
+    if not isinstance(answer.get("access_token"), str):
+        raise RemoteFailed("this is no Blastwall gateway: its answer holds no pass", status=status)
+    return answer
+
+
+def passes_for(server: Server, login: Proofs, resource: str) -> Proofs:
+    """Return passes to a resource for a login, which is itself no proof there."""
+    import asyncio
+    import time
+
+    from blastwall.cli.remote import RemoteFailed
+    from blastwall.connecting.proofs import NoProof, Proof, Proofs
+
+    async def fetch() -> Proof:
+        token = await login.current()
+        try:
+            answer = await asyncio.to_thread(exchange, server, token, resource)
+        except RemoteFailed as error:
+            raise NoProof(str(error)) from None
+        lasts = answer.get("expires_in")
+        return Proof(str(answer["access_token"]), time.time() + (lasts if isinstance(lasts, int | float) else 60.0))
+
+    return Proofs(fetch)

@@ -11,7 +11,9 @@ from prometheus_client import CollectorRegistry, Counter
 from blastwall.control.access import Access, Remote, UseCases, use_case
 from blastwall.control.failures import FailureLimit, TooManyFailures
 from blastwall.gate.ports import Containment, Grants, Policy, Refusal, Subject
-from blastwall.identity import Claimant, IssuedPass, OidcIdentity, Unavailable
+from blastwall.identity import IssuedPass, OidcIdentity, Unavailable
+from blastwall.identity.logins import PREFIXES, LoginKind
+from blastwall.model.principal import Principal
 from blastwall.model.resource import Resource
 from blastwall.model.ruling import Decision
 
@@ -26,6 +28,17 @@ def may_connect(policy: Policy, grants: Grants, subject: Subject) -> bool:
     """Whether a subject may connect, or ask to: its login then tells how."""
     ruling = policy.rule_connect(replace(subject, granted=grants.open(subject)))
     return ruling.decision is not Decision.DENY or bool(ruling.grantable)
+
+
+def _log_issued(principal: Principal, resource: Resource, caller: Remote, issued: IssuedPass) -> None:
+    _log.info(
+        "pass_issued",
+        principal=principal.name,
+        kind=str(principal.kind),
+        resource=resource.name,
+        source=str(caller.source),
+        pass_id=issued.id,
+    )
 
 
 class Passing(UseCases):
@@ -82,34 +95,40 @@ class Passing(UseCases):
         return issued
 
     async def _exchange(self, caller: Remote, token: bytes, name: str) -> IssuedPass:
+        if token.startswith(PREFIXES[LoginKind.CLI]):
+            return await self._exchange_login(caller, token, name)
         claimant = await self._identity.verify(token, caller.source)
-        resource = self._target(claimant, name)
+        resource = self._target(claimant.principal, caller, name)
         contained = self._containment.against(claimant.principal, resource)
         if contained is None:
             contained = self._containment.spoiled(claimant.principal, claimant.issued)
         if contained is not None:
             raise Refusal(f"{claimant.principal.kind} {claimant.principal.name}: {contained}", contained)
         issued = await self._identity.issue(claimant, resource.name)
-        _log.info(
-            "pass_issued",
-            principal=claimant.principal.name,
-            kind=str(claimant.principal.kind),
-            resource=resource.name,
-            source=str(caller.source),
-            pass_id=issued.id,
-        )
+        _log_issued(claimant.principal, resource, caller, issued)
         return issued
 
-    def _target(self, claimant: Claimant, name: str) -> Resource:
+    async def _exchange_login(self, caller: Remote, login: bytes, name: str) -> IssuedPass:
+        """Give a pass for a person's login at the command line, which is itself no proof at a resource."""
+        principal, _ = await self._identity.signed_in(LoginKind.CLI, login)
+        resource = self._target(principal, caller, name)
+        contained = self._containment.against(principal, resource)
+        if contained is not None:
+            raise Refusal(f"{principal.kind} {principal.name}: {contained}", contained)
+        issued = await self._identity.issue_for_login(login, resource.name, caller.source)
+        _log_issued(principal, resource, caller, issued)
+        return issued
+
+    def _target(self, principal: Principal, caller: Remote, name: str) -> Resource:
         """Return a resource that the claimant may connect to, or ask to: its login then tells how."""
         resource = self._resources().get(name)
         if resource is None:
             raise NoSuchTarget(f"no resource is named {name!r}")
         policy = self._policy()
         for database in resource.databases or ("",):
-            if may_connect(policy, self._grants, Subject(claimant.principal, resource, database, claimant.source)):
+            if may_connect(policy, self._grants, Subject(principal, resource, database, caller.source)):
                 return resource
-        raise NoSuchTarget(f"{claimant.principal.kind} {claimant.principal.name} may not connect to {name}")
+        raise NoSuchTarget(f"{principal.kind} {principal.name} may not connect to {name}")
 
     @use_case(Access.PROOF)
     async def revoke(self, caller: Remote, proof: bytes) -> None:

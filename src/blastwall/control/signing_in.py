@@ -143,7 +143,7 @@ class SigningIn(UseCases):
         """
         if caller.signed_in is None:
             raise Refusal("a token cannot be signed out", "what was shown is no login, so there is nothing to end")
-        await self._identity.logins.revoke(caller.signed_in)
+        await self._identity.sign_out(caller.signed_in, caller.name)
         _log.info("signed_out", user=caller.name, login=caller.signed_in)
 
     def _settings(self) -> tuple[Login, Issuer]:

@@ -154,6 +154,29 @@ class OidcIdentity:
             Refusal: it is none of this kind, has ended, or its person is another today.
             Unavailable: the state cannot be used.
         """
+        entry, found = await self._logged_in(kind, proof)
+        return entry.principal(found.person.claims), found
+
+    async def issue_for_login(self, proof: bytes, resource: str, source: IPAddress) -> IssuedPass:
+        """Give a pass to `resource` for a login at the command line; whether its person may go there was asked before.
+
+        Raises:
+            Refusal: the login does not hold.
+            Unavailable: the state cannot be used.
+        """
+        entry, found = await self._logged_in(LoginKind.CLI, proof)
+        return await self._passes.issue_for_login(found, entry, resource, source)
+
+    async def sign_out(self, login_id: str, by: str) -> None:
+        """End a login, the passes that were given for it, and their sessions.
+
+        Raises:
+            Unavailable: the state cannot be written.
+        """
+        await self.logins.revoke(login_id)
+        await self._passes.end_given_for(login_id, by)
+
+    async def _logged_in(self, kind: LoginKind, proof: bytes) -> tuple[Entry, FoundLogin]:
         found = await self.logins.find(kind, proof)
         person = found.person
         entry = self._entry_of(person.issuer, person.trust, person.claims)
@@ -162,7 +185,7 @@ class OidcIdentity:
                 f"login {found.id} was given to user {person.name}, whose configuration has changed since",
                 "the login no longer matches the gateway's configuration; sign in again",
             )
-        return entry.principal(person.claims), found
+        return entry, found
 
     async def issue(self, claimant: Claimant, resource: str) -> IssuedPass:
         """Give a pass to `resource` for the claimant's token; whether it may go there was asked before.

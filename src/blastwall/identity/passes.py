@@ -11,6 +11,9 @@ What may be exchanged, and again:
 - a second time for the same resource once that pass has ended or its holder has revoked it, so that a workload whose
   token file lives an hour can renew;
 - always from the address of its first exchange: a token copied to another machine after that is worth nothing here.
+
+A person's login at the command line gives passes, too, as many as they open clients: each for one resource, to the
+login's end. They end with the login.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from blastwall.config.model import Issuer
 from blastwall.gate.ports import IPAddress, Refusal
 from blastwall.identity.claims import Flat
 from blastwall.identity.directory import Entry
+from blastwall.identity.logins import FoundLogin
 from blastwall.identity.refusals import Unavailable
 from blastwall.identity.tokens import Verified
 from blastwall.outbound import unmapped
@@ -103,6 +107,36 @@ class Passes:
             raise _unavailable(error) from None
         return issued
 
+    async def issue_for_login(self, login: FoundLogin, entry: Entry, resource: str, source: IPAddress) -> IssuedPass:
+        """Give a pass for a login at the command line, as long as the login lasts.
+
+        Raises:
+            Refusal: its person was contained meanwhile.
+            Unavailable: the state cannot be written.
+        """
+        now, person = self._now(), login.person
+        issued = IssuedPass(_secret(), "p" + secrets.token_hex(10), login.ends, login.ends - now)
+        stored = StoredPass(
+            id=issued.id,
+            digest=_digest(issued.secret.encode()),
+            token=f"{login.id}.{secrets.token_hex(16)}",
+            resource=resource,
+            kind=entry.kind.value,
+            principal=entry.name,
+            issuer=person.issuer,
+            trust=person.trust,
+            claims=json.dumps({name: list(texts) for name, texts in person.claims.items()}),
+            issued=now,
+            ends=issued.ends,
+        )
+        try:
+            await self._table.issue(stored, str(unmapped(source)), login.ends)
+        except ProofSpoiled:
+            raise Refusal(f"{entry.kind} {entry.name} was contained", "you are contained; sign in later") from None
+        except StateError as error:
+            raise _unavailable(error) from None
+        return issued
+
     async def find(self, proof: bytes) -> StoredPass:
         """Return the stored form of a pass that works now.
 
@@ -121,6 +155,17 @@ class Passes:
         if self._now() >= stored.ends:
             raise Refusal(f"pass {stored.id} has ended", "the pass has ended; exchange a token for a new one")
         return stored
+
+    async def end_given_for(self, login_id: str, by: str) -> None:
+        """Revoke the passes that were given for a login that has ended.
+
+        Raises:
+            Unavailable: the state cannot be written.
+        """
+        try:
+            await self._table.revoke_given_for(login_id, "its login was signed out", by, self._now())
+        except StateError as error:
+            raise _unavailable(error) from None
 
     async def give_back(self, proof: bytes) -> bool:
         """Revoke a pass at its holder's wish; False where there is none that works.

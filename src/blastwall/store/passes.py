@@ -97,6 +97,22 @@ class PassTable(Table):
         return None if row is None else _stored(row)
 
     @whole
+    async def revoke_given_for(self, login_id: str, reason: str, by: str, at: float) -> int:
+        """Revoke the passes that were given for a login, and tell every node; return how many that were."""
+        mark = (
+            update(passes)
+            .where(passes.c.token.startswith(f"{login_id}."), passes.c.revoked.is_(None), passes.c.ends > at)
+            .values(revoked=at)
+            .returning(passes.c.id, passes.c.ends)
+        )
+        async with self.store.write() as connection:
+            found = (await connection.execute(mark)).all()
+            for pass_id, ends in found:
+                tell = {"kind": "pass", "name": pass_id, "reason": reason, "by": by, "at": at}
+                await connection.execute(insert(containments).values({**tell, "ends": ends + _KEEP_SECONDS}))
+        return len(found)
+
+    @whole
     async def revoke(self, pass_id: str, reason: str, by: str, at: float) -> bool:
         """Revoke a pass and tell every node to end its sessions; False where no such pass works."""
         async with self.store.write() as connection:
