@@ -166,11 +166,11 @@ class ApiRoute(APIRoute):
 
     def _statuses(self) -> list[int]:
         endpoint = self._served
-        found = {422, 503, *endpoint.errors.values()}
+        found = {400, 413, 422, 503, *endpoint.errors.values()}
         if endpoint.access is not Access.PUBLIC:
             found |= {401, 403, 429}
         if endpoint.method in _WITH_BODY:
-            found |= {400, 413, 415}
+            found |= {415}
         if endpoint.repeats:
             found |= {409}
         return sorted(found)
