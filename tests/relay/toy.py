@@ -27,6 +27,7 @@ from blastwall.protocols.contract import (
     Answer,
     Answered,
     Ask,
+    AskWhole,
     Claim,
     ClientAddress,
     Close,
@@ -41,8 +42,10 @@ from blastwall.protocols.contract import (
     Opening,
     Output,
     Park,
+    Repeat,
     Send,
     Side,
+    Standing,
     StartTls,
     Withdraw,
 )
@@ -63,6 +66,9 @@ class ToySession:
         self._secret = b""
         self._statement = b""
         self.reconsidered = 0
+        self._standing: dict[bytes, Standing] = {}
+        self.short = 0
+        """How often a line was repeated the short way."""
 
     def backlog(self, side: Side) -> int:
         return len(self._buffer) if side == CLIENT else 0
@@ -72,13 +78,27 @@ class ToySession:
         return self._waiting is None and self._running is None
 
     def repeated(self, data: bytes) -> Sequence[Ask] | None:
-        return None
+        standing = self._standing.get(data)
+        if standing is None or self._state != "ready" or not self.idle or self._buffer:
+            return None
+        if data.startswith(b"select CRASH"):
+            raise RuntimeError("a bug")
+        self.short += 1
+        self._statement = data[:-1]
+        return [self._ask(Repeat(standing))]
 
     def granted(self) -> bytes | None:
-        return None
+        if self._waiting is None or self._buffer:
+            return None
+        self._running, self._waiting = self._waiting, None
+        return self._statement + b"\n"
 
     def answered(self, data: bytes) -> Sequence[Output] | None:
-        return None
+        if self._running is None or self._buffer or data.find(b"\n") != len(data) - 1:
+            return None
+        finished = Finished(self._running, 1, None, len(data))
+        self._running = None
+        return [finished]
 
     def receive(self, side: Side, data: bytes) -> Sequence[Output]:
         if side != CLIENT:
@@ -131,7 +151,7 @@ class ToySession:
                 return [self._ask(Statement(line.decode(), (effect,), word.decode(), "shop"))]
         return self._over(f"unreadable in state {self._state}")
 
-    def _ask(self, question: Login | Statement) -> Ask:
+    def _ask(self, question: Login | Statement | Repeat) -> Ask:
         self._number += 1
         self._waiting = self._number
         return Ask(self._number, question)
@@ -144,7 +164,11 @@ class ToySession:
         self._waiting = None
         if isinstance(answer, Admit):
             return self._dial(answer)
+        if isinstance(answer, AskWhole):
+            return self._line(self._statement)
         if isinstance(answer, Allow):
+            if answer.standing is not None:
+                self._standing[self._statement + b"\n"] = answer.standing
             self._running = number
             return [Send(UPSTREAM, memoryview(self._statement + b"\n"))]
         assert isinstance(answer, Deny)

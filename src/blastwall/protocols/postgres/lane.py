@@ -52,6 +52,7 @@ from blastwall.protocols.postgres.runs import run_of_rows, uint32
 from blastwall.protocols.postgres.values import recorded_value
 from blastwall.sql.postgres import NameState, facts
 from blastwall.wire.inbox import HEADER
+from blastwall.wire.reader import Malformed
 
 _D, _P, _B, _E, _S, _Q = ord("D"), ord("P"), ord("B"), ord("E"), ord("S"), ord("Q")
 _PARSED, _BOUND, _DESCRIBED, _NO_DATA, _COMPLETE, _EMPTY, _READY = b"12TnCIZ"
@@ -381,13 +382,16 @@ class Lane:
         found = plain_answer(data, self._steps)
         if found is None or not self._passes(found, data):
             return None
+        try:
+            affected = affected_by(data[found[4] : found[5]]) if found[5] else None
+        except Malformed:
+            return None
         self.open = False
         main.rows, main.bytes, main.done = found[0], found[1], True
         outputs: list[Output] = []
         if self._parse is not None and self._prepared is not None:
             self._shared.names.parsed(self._prepared)
             outputs.append(Finished(self._parse.number, 0, None, 0))
-        affected = affected_by(data[found[4] : found[5]]) if found[5] else None
         outputs.append(Finished(main.number, found[0], affected, found[1], None, _NOTHING))
         self._settle(main, data[-1:], outputs)
         return outputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blastwall.model.masks import ColumnRule, DetectRule, MaskRules, MaskStyle
@@ -30,12 +30,15 @@ from blastwall.protocols.postgres.messages import (
     Parse,
     encode_bind,
     encode_close,
+    encode_data_row,
     encode_execute,
     encode_parse,
     encode_ready,
+    encode_row_description,
+    frame,
 )
 from blastwall.protocols.postgres.session import PostgresSession
-from blastwall.protocols.postgres.tests.server import TinyServer
+from blastwall.protocols.postgres.tests.server import FIELDS, TinyServer
 from blastwall.protocols.postgres.tests.specimens import SPECIMENS, extended, opening, query
 from blastwall.testing.playbook import Playbook
 
@@ -78,11 +81,11 @@ def unanswered() -> tuple[Rule, list[Ask]]:
     return answer, waiting
 
 
-def play(rule: Rule, server: TinyServer) -> Playbook:
+def play(rule: Rule, server: TinyServer, *, short: bool = True) -> Playbook:
     def by_rule(ask: Ask) -> Answer | None:
         return SPECIMENS.admit if isinstance(ask.question, Login) else rule(ask)
 
-    book = Playbook(PostgresSession(opening()), by_rule, server, SPECIMENS.look_up)
+    book = Playbook(PostgresSession(opening()), by_rule, server, SPECIMENS.look_up, short=short)
     book.client(SPECIMENS.login)
     book.to_client.clear()
     book.to_server.clear()
@@ -115,15 +118,17 @@ MESSAGES = (
 )
 
 
+@settings(deadline=None)
 @given(
     sent=st.lists(st.sampled_from(MESSAGES), min_size=2, max_size=14),
     cuts=st.lists(st.integers(1, 200), max_size=6),
     whole=st.lists(st.booleans(), max_size=4),
 )
 def test_both_sides_see_what_the_ordinary_way_gives(sent: list[bytes], cuts: list[int], whole: list[bool]) -> None:
-    rule, _ = standing(repeats=[AskWhole() if one else Allow(standing=Standing()) for one in whole])
-    fast, slow = play(rule, TinyServer()), play(lambda _: Allow(), TinyServer())
-    for book in (fast, slow):
+    rules = [standing(repeats=[AskWhole() if one else Allow(standing=Standing()) for one in whole])[0] for _ in "ab"]
+    shortest, fast = play(rules[0], TinyServer()), play(rules[1], TinyServer(), short=False)
+    slow = play(lambda _: Allow(), TinyServer())
+    for book in (shortest, fast, slow):
         pieces = list(sent)
         for cut in cuts:
             index = cut % len(pieces)
@@ -132,10 +137,41 @@ def test_both_sides_see_what_the_ordinary_way_gives(sent: list[bytes], cuts: lis
             pieces[index:index] = [one for one in (piece[:at], piece[at:]) if one]
         for piece in pieces:
             book.client(piece)
-    assert bytes(fast.to_client) == bytes(slow.to_client)
-    assert bytes(fast.to_server) == bytes(slow.to_server)
-    assert finished(fast) == finished(slow)
-    assert fast.closed == slow.closed
+    for quick in (shortest, fast):
+        assert bytes(quick.to_client) == bytes(slow.to_client)
+        assert bytes(quick.to_server) == bytes(slow.to_server)
+        assert finished(quick) == finished(slow)
+        assert quick.closed == slow.closed
+    assert [type(one) for one in shortest.events] == [type(one) for one in fast.events]
+
+
+ANSWER = (
+    b"1\0\0\0\4" + b"2\0\0\0\4" + encode_row_description(FIELDS) + encode_data_row([b"v"]) * 2
+    + frame(b"C", b"SELECT 2\0")
+    + encode_ready(b"I")
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("at", range(len(ANSWER) + 2))
+def test_of_an_answer_the_short_way_takes_what_is_whole_and_plain_only(at: int) -> None:
+    """Each byte changed in turn: what is not taken leaves nothing behind, so the ordinary way says what it is."""
+    changed = ANSWER[:at] + bytes([ANSWER[at] ^ 0x01]) + ANSWER[at + 1 :] if at < len(ANSWER) else ANSWER
+    books = []
+    for short in (True, False):
+        server = TinyServer()
+        book = play(standing()[0], server, short=short)
+        for _ in range(2):
+            book.client(extended("SELECT $1::text", b"v"))
+        server.slow = True
+        book.client(extended("SELECT $1::text", b"v"))
+        book.to_client.clear()
+        book.events.clear()
+        book.from_server(changed[: -1 if at == len(ANSWER) else None])
+        books.append(book)
+    quick, slow = books
+    assert bytes(quick.to_client) == bytes(slow.to_client)
+    assert finished(quick) == finished(slow)
+    assert quick.closed == slow.closed
 
 
 @pytest.mark.parametrize("message", [query("SELECT 'a'"), extended("SELECT $1::text", b"v")], ids=["query", "extended"])
