@@ -8,6 +8,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -16,6 +17,7 @@ from tests.cli.api_server import ApiServer, Asked, api_server
 from tests.conftest import StartGateway
 from tests.e2e.conftest import POLICIES, SHOP, configuration
 
+from blastwall.model.told import Topic
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.postgres import PostgresServer
@@ -37,16 +39,22 @@ def hooks(tmp_path: Path) -> Iterator[ApiServer]:
 @pytest.fixture
 def told(gateway: StartGateway, postgres15: PostgresServer, issuer: DevIssuer, hooks: ApiServer) -> Gateway:
     """A gateway that tells of refusals."""
+    return started(gateway, postgres15, hooks, issuer)
+
+
+def started(
+    gateway: StartGateway, postgres15: PostgresServer, hooks: ApiServer, issuer: DevIssuer, **more: object
+) -> Gateway:
     postgres15.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
     postgres15.create_database("shop", SHOP)
     reach = {"private": True, "ca": str(hooks.ca)}
     notifications = [
-        {"slack": {"env": "SLACK_URL"}, "for": ["denied", "approval"], **reach},
-        {"name": "ops", "webhook": f"{hooks.url}/ops", "secret": {"env": "OPS_KEY"}, "for": ["denied"], **reach},
+        {"slack": {"env": "SLACK_URL"}, "for": ["denied"], **reach},
+        {"name": "ops", "webhook": f"{hooks.url}/ops", "secret": {"env": "OPS_KEY"}, "for": [*Topic], **reach},
     ]
     environment = {"PG_PASSWORD": postgres15.password, "SLACK_URL": hooks.url + SLACK, "OPS_KEY": KEY}
     return gateway(
-        configuration(postgres15, issuer, notifications=notifications), {"shop.cedar": POLICIES}, environment
+        configuration(postgres15, issuer, notifications=notifications, **more), {"shop.cedar": POLICIES}, environment
     )
 
 
@@ -82,6 +90,44 @@ def test_a_refused_statement_is_told_masked_and_signed(told: Gateway, issuer: De
     wait(lambda: len(hooks.asked) == 4)
     assert not any("hunter2" in asked.body for asked in hooks.asked)
     assert "very-secret" not in told.log
+
+
+def test_everything_else_is_told(
+    gateway: StartGateway, postgres15: PostgresServer, issuer: DevIssuer, hooks: ApiServer
+) -> None:
+    """A held statement, containment by a person and by a spent budget; what somebody lifts."""
+    running = started(gateway, postgres15, hooks, issuer, budgets=[BUDGET])
+    with connect(running, issuer) as agent, pytest.raises(psycopg.Error):
+        agent.execute("DELETE FROM customers WHERE email = 'ada@example.com'")
+    with connect(running, issuer) as agent:
+        agent.execute("SELECT * FROM orders")
+        with suppress(psycopg.Error):
+            for _ in range(100):
+                agent.execute("SELECT * FROM orders")
+                time.sleep(0.1)
+    wait(lambda: len(about(hooks, "contained")) == 1)
+    running.run("contain", "agent", "shop-ci", "--lift", "--reason", "it was a test")
+    running.run("contain", "resource", "pg-prod", "--reason", "an incident")
+    wait(lambda: len(about(hooks, "lifted")) == 1 and len(about(hooks, "contained")) == 2)
+    (held,) = [each for each in messages(hooks) if each["topic"] == "approval"]
+    assert held["resource"] == "pg-prod"
+    assert str(held["link"]).startswith(f"https://localhost:{running.control_port}/#/approvals/")
+    assert "DELETE FROM customers" in str(held["text"])
+    assert "ada@example.com" not in str(held)
+    assert {"label": "by", "value": "budget reads"} in about(hooks, "contained")[0]["facts"]  # type: ignore[operator]
+
+
+BUDGET = {"name": "reads", "agents": ["shop-ci"], "window": "1h", "rows_read": 100}
+
+
+def messages(hooks: ApiServer) -> list[dict[str, object]]:
+    """What the service of one's own was sent, each message once."""
+    found = {asked.headers["webhook-id"]: json.loads(asked.body) for asked in hooks.asked if asked.path == "/ops"}
+    return list(found.values())
+
+
+def about(hooks: ApiServer, state: str) -> list[dict[str, object]]:
+    return [each for each in messages(hooks) if str(each["title"]).endswith(f"was {state}")]
 
 
 def test_a_dead_webhook_delays_no_statement(told: Gateway, issuer: DevIssuer, hooks: ApiServer) -> None:

@@ -14,7 +14,7 @@ from blastwall.app.approving import Approvers, approvers_of, approving_of
 from blastwall.app.certificate import Certificate, certificate_of
 from blastwall.app.current import CurrentVault
 from blastwall.app.masks import masking_key
-from blastwall.app.notifier import Notifier
+from blastwall.app.notifier import Alarm, Notifier
 from blastwall.app.places import node_name, signing_key_path
 from blastwall.app.plan import Plan
 from blastwall.app.recording_keys import recording_keys
@@ -88,16 +88,17 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     containment = StoredContainment(ContainmentTable(store), time.time)
     await containment.start()
     stack.push_async_callback(containment.stop)
-    budgets = await _budgets(configuration, store, containment, member, stack)
+    policies, metrics = Policies(plan.policies), Metrics()
+    notifier = Notifier(configuration, store, metrics.registry)
+    await notifier.start(stack, member)
+    alarm = Alarm(containment, changes, notifier.telling)
+    budgets = await _budgets(configuration, store, alarm, member, stack)
     identity = _identity(configuration, store)
     stack.push_async_callback(identity.close)
-    policies, metrics = Policies(plan.policies), Metrics()
     masking = ConfiguredMasking(plan.masks, await masking_key(configuration))
     vault = CurrentVault(configuration.resources)
     stack.push_async_callback(vault.close)
     certificate = certificate_of(configuration)
-    notifier = Notifier(configuration, store, metrics.registry)
-    await notifier.start(stack, member)
     approvers = await approvers_of(
         configuration,
         store,
@@ -188,7 +189,7 @@ async def _store(configuration: Configuration, stack: AsyncExitStack) -> Store:
 
 
 async def _budgets(
-    configuration: Configuration, store: Store, containment: StoredContainment, member: Member, stack: AsyncExitStack
+    configuration: Configuration, store: Store, alarm: Alarm, member: Member, stack: AsyncExitStack
 ) -> StoredBudgets:
     """Start counting. A state in a file is this node's alone, so no other node has sessions."""
     table = SpendingTable(store)
@@ -196,7 +197,7 @@ async def _budgets(
     if not store.sqlite:
         count = partial(_sessions, member)
         presences = Presences(table, node_name(configuration), count, time.time, speaks=member.first)
-    budgets = StoredBudgets(table, containment, time.time, presences)
+    budgets = StoredBudgets(table, alarm, time.time, presences)
     bound(budgets, configuration)
     await budgets.start()
     stack.push_async_callback(budgets.stop)

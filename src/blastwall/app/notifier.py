@@ -11,10 +11,13 @@ from prometheus_client import CollectorRegistry
 from blastwall.config.credentials import SecretSource
 from blastwall.config.model import Configuration
 from blastwall.config.notifications import Notification
-from blastwall.control.telling import Telling
+from blastwall.containment import StoredContainment
+from blastwall.control.changes import Changes
+from blastwall.control.telling import Telling, containment_told
 from blastwall.notifying import Delivery, Place, place_of
 from blastwall.notifying.places import Read
 from blastwall.store import Store
+from blastwall.store.containments import Kind
 from blastwall.store.outbox import OutboxTable
 from blastwall.vault import SecretUnavailable, reader_for
 from blastwall.workers import Member
@@ -44,6 +47,25 @@ class Notifier:
             stack.push_async_callback(self.delivery.stop)
         await self.telling.start()
         stack.push_async_callback(self.telling.stop)
+
+
+class Alarm:
+    """Contains what has spent its budget, which nobody asked for, and tells everybody."""
+
+    def __init__(self, containment: StoredContainment, changes: Changes, telling: Telling) -> None:
+        self._containment = containment
+        self._changes = changes
+        self._telling = telling
+
+    async def contain(self, kind: Kind, name: str, reason: str, by: str) -> None:
+        """Cut something off, and tell.
+
+        Raises:
+            StateError: the state cannot be written; nothing is cut off.
+        """
+        await self._containment.contain(kind, name, reason, by)
+        self._changes.publish("containment", f"{kind.value} {name}", {"state": "contained"})
+        await self._telling.tell(containment_told(kind.value, name, "contained", reason, by))
 
 
 def places(configuration: Configuration) -> tuple[Place, ...]:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from blastwall.containment import Contained, Kind, StoredContainment
 from blastwall.control.access import Access, Caller, UseCases, use_case
 from blastwall.control.changes import Changes
-from blastwall.control.telling import Telling
-from blastwall.model.told import Told, Topic
+from blastwall.control.telling import Telling, containment_told
 from blastwall.store.containments import LIFTABLE, ContainmentTable, PastContainment
 from blastwall.store.passes import PassTable
 
@@ -118,17 +117,7 @@ class Containing(UseCases):
     async def _tell(self, kind: Kind, name: str, state: str, reason: str, by: str) -> None:
         """Tell everybody; the trail of record is the table, and the log of every node that runs."""
         self._changes.publish("containment", f"{kind.value} {name}", {"state": state})
-        await self._telling.tell(
-            Told(
-                Topic.CONTAINMENT,
-                f"{kind.value} {name}",
-                f"{kind.value} {name} was {state}",
-                (("by", by), ("reason", reason)),
-                resource=name if kind is Kind.RESOURCE else "",
-                link="#/containment",
-                who=by,
-            )
-        )
+        await self._telling.tell(containment_told(kind.value, name, state, reason, by))
 
 
 def _check(name: str, reason: str) -> None:

@@ -166,6 +166,19 @@ class _Minute:
         return self._passed.pop(key, 0)
 
 
+def containment_told(kind: str, name: str, state: str, reason: str, by: str) -> Told:
+    """Return the message of what was contained or lifted."""
+    return Told(
+        topic=Topic.CONTAINMENT,
+        id=f"{kind} {name}",
+        title=f"{kind} {name} was {state}",
+        facts=(("by", by), ("reason", reason)),
+        resource=name if kind == "resource" else "",
+        link="#/containment",
+        who=by,
+    )
+
+
 def refusal(subject: Subject, session: str, asked: StatementAsked, ruling: Ruling) -> Told:
     """Return the message of a statement that policy refused."""
     principal, resource = subject.principal, subject.resource

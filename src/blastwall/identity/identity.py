@@ -227,7 +227,8 @@ class OidcIdentity:
         entry = self._entry_of(stored.issuer, stored.trust, claims)
         if entry is None or (entry.kind.value, entry.name) != (stored.kind, stored.principal):
             raise Refusal(
-                f"pass {stored.id} was given to {stored.kind} {stored.principal}, whose configuration changed since",
+                f"pass {stored.id} was given to {stored.kind} {stored.principal}, whose configuration has changed "
+                "since",
                 "the pass no longer matches the gateway's configuration; exchange a token for a new one",
             )
         entry.check_source(source)

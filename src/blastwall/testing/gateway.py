@@ -24,7 +24,7 @@ from blastwall.testing.certificates import CertificateAuthority
 from blastwall.testing.ports import free_port
 from blastwall.testing.processes import ServerFailed, tail
 
-_READY_SECONDS = 30.0
+_READY_SECONDS = 60.0
 _STOP_SECONDS = 40.0
 
 
