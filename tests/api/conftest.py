@@ -24,19 +24,25 @@ from blastwall.approvals.deciding import Deciding
 from blastwall.approvals.people import People
 from blastwall.approvals.sealing import Seals
 from blastwall.approvals.worth import Worth
-from blastwall.config.model import PassSettings
+from blastwall.config.model import Configuration, PassSettings
 from blastwall.containment import StoredContainment
 from blastwall.control.approving import Approving, PolicyPlace
+from blastwall.control.changes import Changes
 from blastwall.control.control import Control, build_control
+from blastwall.control.granting import Granting, InForce
 from blastwall.control.telling import Telling
 from blastwall.gate.granted import NoGrants
 from blastwall.gate.ports import Subject
+from blastwall.grants import StoredGrants
 from blastwall.identity import OidcIdentity
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Statement
+from blastwall.policy.policy_set import PolicySet
 from blastwall.store import Store, open_store
 from blastwall.store.approvals import ApprovalTable
+from blastwall.store.changes import ChangeTable
 from blastwall.store.containments import ContainmentTable
+from blastwall.store.grants import GrantTable
 from blastwall.store.outbox import OutboxTable
 from blastwall.store.passes import PassTable
 
@@ -119,6 +125,14 @@ def make_certificate(folder: Path) -> Path:
     return path
 
 
+def no_policies() -> PolicySet:
+    return PolicySet([], "v1")
+
+
+def no_configuration() -> Configuration:
+    raise AssertionError("these tests ask for no grant")
+
+
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     clock = Clock()
@@ -141,6 +155,15 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
             policy=lambda: policy,
             containment=containment,
             telling=Telling(OutboxTable(store), tuple, now=clock),
+            granting=Granting(
+                GrantTable(store),
+                StoredGrants(GrantTable(store), "https://gw"),
+                People(()),
+                InForce(no_policies, dict, no_configuration),
+                now=clock,
+                changes=Changes(ChangeTable(store), clock),
+                telling=Telling(OutboxTable(store), tuple, now=clock),
+            ),
             grants=NoGrants(),
             resources=lambda: {PG.name: PG, OTHER.name: OTHER},
             waiting_for=lambda: waiting_for,

@@ -24,6 +24,7 @@ from blastwall.containment import StoredContainment
 from blastwall.control.archive import Archive, share_live
 from blastwall.control.changes import Changes
 from blastwall.control.control import Control, build_control
+from blastwall.control.granting import Granting, InForce
 from blastwall.control.recordings import shelf_of
 from blastwall.control.roles import roles_of
 from blastwall.control.status import Inside
@@ -287,6 +288,7 @@ def control_of(
         policy=lambda: parts.policies,
         containment=parts.containment,
         telling=parts.notifier.telling,
+        granting=_granting(parts, plan),
         grants=parts.grants,
         resources=lambda: plan().resources,
         waiting_for=waiting_for,
@@ -301,6 +303,19 @@ def control_of(
         public=public,
         ports=lambda: {each.name: each.listen for each in plan().configuration.resources},
         archive=parts.archive,
+    )
+
+
+def _granting(parts: Parts, plan: Callable[[], Plan]) -> Granting:
+    return Granting(
+        GrantTable(parts.store),
+        parts.grants,
+        parts.approvers.people,
+        InForce(lambda: parts.policies.current, lambda: plan().resources, lambda: plan().configuration),
+        now=time.time,
+        changes=parts.changes,
+        telling=parts.notifier.telling,
+        registry=parts.metrics.registry,
     )
 
 

@@ -18,6 +18,7 @@ COMMANDS = (
     "token",
     "sessions",
     "approvals",
+    "grants",
     "audit",
     "policy",
     "contain",

@@ -19,6 +19,7 @@ from blastwall.control.connecting import Connecting
 from blastwall.control.containing import Containing
 from blastwall.control.devices import Devices
 from blastwall.control.failures import FailureLimit
+from blastwall.control.granting import Granting
 from blastwall.control.overview import InForce, Overview
 from blastwall.control.passing import Passing
 from blastwall.control.people import People
@@ -63,6 +64,7 @@ class Control:
     overview: Overview
     playground: Playground
     approving: Approving
+    granting: Granting
 
 
 class NoConfiguration(Exception):
@@ -79,6 +81,7 @@ def build_control(
     policy: Callable[[], Policy],
     containment: StoredContainment,
     telling: Telling,
+    granting: Granting,
     grants: Grants,
     resources: Callable[[], Mapping[str, Resource]],
     waiting_for: Callable[[], Sequence[str]],
@@ -103,6 +106,7 @@ def build_control(
         policy: the policy in force.
         containment: who is cut off.
         telling: what tells people elsewhere.
+        granting: the use-cases of just-in-time access.
         grants: who is granted what just in time.
         resources: the resources by name.
         waiting_for: what keeps the gateway from taking new sessions, empty when nothing does.
@@ -155,4 +159,5 @@ def build_control(
         Overview(plan, recordings, ContainmentTable(store), now),
         Playground(plan),
         approving,
+        granting,
     )
