@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from blastwall.app.advice import cautions, secrets, unset_variables
+from blastwall.app.advice import cautions, overdue_reviews, secrets, unset_variables
 from blastwall.app.plan import Unusable, prepare
 from blastwall.model.masks import ColumnRule, DetectRule, MaskStyle
+from blastwall.store import open_store
+from blastwall.store.grants import GrantTable, StoredGrant
 
 
 def change(file: Path, old: str, new: str) -> Path:
@@ -100,3 +102,30 @@ def test_cautions_about_weak_choices(file: Path) -> None:
     assert "not fully verified (tls: require)" in said
     assert "development CA" in said
     assert "no anchors" in said
+
+
+GLASS = "break_glass: {group: incident}\n"
+INCIDENT = "  - {name: bea, issuer: github, match: {oid: b}, groups: [incident]}\n"
+AUDITOR = "  - {name: eva, issuer: github, match: {oid: e}, groups: [audit]}\ncontrol: {roles: {auditor: [audit]}}\n"
+
+
+@pytest.mark.parametrize(("more", "warned"), [("", True), (AUDITOR, False)])
+def test_a_glass_whose_review_nobody_else_could_close_is_warned_of(file: Path, more: str, warned: bool) -> None:
+    text = file.read_text() + GLASS + "users:\n" + INCIDENT + more
+    file.write_text(text)
+    assert any("reviews may stay open for ever" in each for each in cautions(prepare(file))) is warned
+
+
+async def test_reviews_that_are_overdue_are_found_in_the_state(file: Path, folder: Path) -> None:
+    configuration = prepare(file).configuration
+    assert await overdue_reviews(configuration, 1e6) == ()
+    assert not (folder / "state").exists(), "looking makes no state"
+    store = await open_store(configuration.state)
+    broken = StoredGrant(
+        "g1", "break_glass", "agent", "ci", "github", "s", "{}", "shop", "[]", "fire", 5, "[]", 1000.0, "user bea",
+        1000.0, state="open", starts=1000.0, ends=1300.0, unreviewed=True,
+    )  # fmt: skip
+    await GrantTable(store).add(broken)
+    await store.close()
+    assert await overdue_reviews(configuration, 1000.0 + 86_400) == ()
+    assert await overdue_reviews(configuration, 1001.0 + 86_400) == ("g1",)

@@ -9,10 +9,11 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from blastwall.gate.ports import Subject
 from blastwall.grants import StoredGrants
-from blastwall.grants.open_grants import WRITE_SECONDS
+from blastwall.grants.open_grants import OVERDUE_SECONDS, WRITE_SECONDS
 from blastwall.model.effects import Action
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
@@ -221,3 +222,15 @@ async def test_a_refusal_says_where_to_ask(node: Node) -> None:
         "ask for one with `blastwall grants ask pg-prod delete update` or at "
         "https://gw:8443/#/grants/ask?resource=pg-prod&actions=delete,update"
     )
+
+
+async def test_a_review_that_stays_open_for_a_day_is_counted_and_warned_of(node: Node) -> None:
+    await node.table.add(replace(OPEN, kind=GrantKind.BREAK_GLASS, asked_at=1000.0, unreviewed=True))
+    with capture_logs() as logs:
+        await node.grants.start(node.changed)
+        await asyncio.sleep(0.6)
+        assert node.grants.overdue == 0
+        node.pass_time(OVERDUE_SECONDS + 1)
+        await eventually(lambda: node.grants.overdue == 1)
+    [warned] = [each for each in logs if each["event"] == "reviews_overdue"]
+    assert warned["grants"] == ["g1"]

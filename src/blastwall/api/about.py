@@ -60,6 +60,7 @@ class Health(Answer):
     generation: int = Field(description="Configurations put in force since the start.")
     policies_version: str = Field(description="A digest of the policies in force.")
     containment_blind: bool = Field(description="Whether the state cannot be read, so that everybody is refused.")
+    reviews_overdue: int = Field(description="Broken glasses whose review has been open for more than a day.")
 
 
 async def me(control: InControl, caller: InCaller, request: Request) -> Me:
@@ -93,6 +94,7 @@ async def health(control: InControl, caller: InCaller) -> Health:
         generation=found.generation,
         policies_version=found.policies_version,
         containment_blind=found.containment_blind,
+        reviews_overdue=found.reviews_overdue,
     )
 
 

@@ -11,7 +11,11 @@ from blastwall.app.plan import Plan
 from blastwall.config.azure import LocalSecret
 from blastwall.config.credentials import CredentialSource, SecretSource
 from blastwall.config.model import Configuration, identities_of
+from blastwall.grants.open_grants import OVERDUE_SECONDS
 from blastwall.model.resource import Resource, TlsMode
+from blastwall.store import open_store
+from blastwall.store.address import SqliteFile, parse_address
+from blastwall.store.grants import GrantTable
 
 _VARIABLE = "environment variable "
 
@@ -92,10 +96,39 @@ def cautions(plan: Plan) -> Iterator[str]:
             yield f"packs: {pack.name}: the policy {identity!r} is off"
     if not plan.configuration.policies:
         yield "policies: none are given, so nobody may do anything"
+    yield from _glass_cautions(configuration)
     for resource in configuration.resources:
         yield from _resource_cautions(resource.name, resource.plain_text, plan.resources[resource.name])
     if not configuration.recordings.anchors:
         yield "recordings: no anchors are given; whoever controls this machine can rewrite recordings unseen"
+
+
+def _glass_cautions(configuration: Configuration) -> Iterator[str]:
+    """Warn where nobody could close the review of a broken glass but those who broke it."""
+    if configuration.break_glass is None:
+        return
+    breakers, auditors = configuration.break_glass.group, set(configuration.control.roles.auditor)
+    if all(breakers in user.groups or auditors.isdisjoint(user.groups) for user in configuration.users):
+        yield (
+            f"break_glass: nobody outside the group {breakers!r} has the role auditor (`control.roles`), so reviews "
+            "may stay open for ever"
+        )
+
+
+async def overdue_reviews(configuration: Configuration, now: float) -> tuple[str, ...]:
+    """Return the broken glasses that nobody has reviewed for more than a day; none where there is no state yet.
+
+    Raises:
+        StateError: the state cannot be read.
+    """
+    address = parse_address(configuration.state)
+    if isinstance(address, SqliteFile) and not address.path.exists():
+        return ()
+    store = await open_store(configuration.state)
+    try:
+        return tuple(await GrantTable(store).unreviewed(now - OVERDUE_SECONDS))
+    finally:
+        await store.close()
 
 
 def _resource_cautions(name: str, plain_text: bool, resource: Resource) -> Iterator[str]:

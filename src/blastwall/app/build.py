@@ -281,7 +281,9 @@ def control_of(
     """Join the use-cases of the control port; `plan`, `generation` and `public` are those at the time of a call."""
 
     def inside() -> Inside:
-        return Inside(generation(), parts.policies.version, parts.containment.blind, parts.recorder.counters)
+        return Inside(
+            generation(), parts.policies.version, parts.containment.blind, parts.recorder.counters, parts.grants.overdue
+        )
 
     return build_control(
         parts.identity,

@@ -95,6 +95,7 @@ class Gateway:
             blind=lambda: self._parts.containment.blind,
             refused_reloads=lambda: self.refused_reloads,
             restarts=self._member.restarts,
+            overdue=lambda: self._parts.grants.overdue,
         )
 
     def waiting_for(self) -> Iterator[str]:

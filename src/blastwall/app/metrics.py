@@ -20,6 +20,7 @@ class GatewayMetrics(Collector):
         blind: whether the state cannot be read, so that everybody is refused.
         refused_reloads: how many reloads were refused.
         restarts: how often this worker was started again after a crash.
+        overdue: how many broken glasses have waited for their review for more than a day.
     """
 
     def __init__(
@@ -29,12 +30,15 @@ class GatewayMetrics(Collector):
         blind: Callable[[], bool],
         refused_reloads: Callable[[], int],
         restarts: int = 0,
+        *,
+        overdue: Callable[[], int] = int,
     ) -> None:
         self._counters = counters
         self._generation = generation
         self._blind = blind
         self._refused_reloads = refused_reloads
         self._restarts = restarts
+        self._overdue = overdue
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
@@ -43,6 +47,7 @@ class GatewayMetrics(Collector):
         yield _gauge("blastwall_generation", "Configurations put in force since the start.", self._generation())
         yield _counter("blastwall_reloads_refused", "Reloads that were refused.", self._refused_reloads())
         yield _gauge("blastwall_state_unreadable", "1 while the state cannot be read: all are refused.", self._blind())
+        yield _gauge("blastwall_reviews_overdue", "Broken glasses not reviewed for more than a day.", self._overdue())
         yield _counter("blastwall_worker_restarts", "Times that this worker ended by itself.", self._restarts)
         yield _counter("blastwall_recorded_events", "Events written to recordings.", of.events)
         yield _counter("blastwall_recording_errors", "Writes to recordings that failed.", of.failures)

@@ -57,6 +57,8 @@ def check(
         *(f"{state.owner}: {state.source}: {state.problem}" for state in states if state.problem),
     ]
     dialled = _dial(plan) if dial else ()
+    if dial:
+        warnings += _overdue(plan)
     if as_json:
         print_json({**_summary(plan, states, warnings), "dialled": [_as_json(each) for each in dialled]})
     else:
@@ -84,6 +86,21 @@ def _dial(plan: Plan) -> Sequence[Dialled]:
 
     set_up(Logging(level="warning", format="console"))
     return asyncio.run(dial_all(plan))
+
+
+def _overdue(plan: Plan) -> list[str]:
+    """Return what the state says that somebody should look at."""
+    import asyncio
+    import time
+
+    from blastwall.app.advice import overdue_reviews
+    from blastwall.store import StateError
+
+    try:
+        found = asyncio.run(overdue_reviews(plan.configuration, time.time()))
+    except StateError as error:
+        return [str(error)]
+    return [f"break-glass {each}: its review has been open for more than a day" for each in found]
 
 
 def _summary(plan: Plan, states: Sequence[SecretState], warnings: Sequence[str]) -> Summary:

@@ -26,12 +26,16 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What people may know of the running gateway; the counters are the recorder's."""
+    """What people may know of the running gateway; the counters are the recorder's.
+
+    `reviews_overdue` counts broken glasses whose review has been open for more than a day.
+    """
 
     generation: int = 0
     policies_version: str = ""
     containment_blind: bool = False
     recordings: Counters = field(default_factory=Counters)
+    reviews_overdue: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Health:
     policies_version: str
     containment_blind: bool
     recordings: Counters
+    reviews_overdue: int
 
 
 class Status(UseCases):
@@ -83,6 +88,7 @@ class Status(UseCases):
             inside.policies_version,
             inside.containment_blind,
             inside.recordings,
+            inside.reviews_overdue,
         )
 
     @use_case(Access.PUBLIC)

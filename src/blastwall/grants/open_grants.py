@@ -31,6 +31,11 @@ POLL_SECONDS = 0.25
 WRITE_SECONDS = 5.0
 """So often is it written when grants were last used."""
 
+OVERDUE_SECONDS = 86_400.0
+"""After so long the review of a broken glass is warned of."""
+
+_LOOK_SECONDS = 60.0
+
 _MOST_ENDED = 10_000
 
 _Holder = tuple[str, str, str, str]
@@ -74,6 +79,9 @@ class StoredGrants:
         self._ended: dict[str, None] = {}
         self._used: dict[str, float] = {}
         self._written_at = steady()
+        self._looked_at = float("-inf")
+        self.overdue = 0
+        """How many broken glasses have waited for their review for longer than that; read once a minute."""
         self._reading = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -211,12 +219,22 @@ class StoredGrants:
             await asyncio.sleep(POLL_SECONDS)
             try:
                 await self.refresh()
+                await self._look_for_overdue()
                 if self._used and self._steady() - self._written_at >= WRITE_SECONDS:
                     await self._write_used()
             except StateError as error:
                 _log.warning("grants_unreadable", reason=str(error))
             except Exception:  # noqa: BLE001 - whatever else fails, the poll goes on
                 _log.exception("grants_unreadable")
+
+    async def _look_for_overdue(self) -> None:
+        if self._steady() - self._looked_at < _LOOK_SECONDS:
+            return
+        self._looked_at = self._steady()
+        found = await self._table.unreviewed(self._clock() - OVERDUE_SECONDS)
+        if len(found) > self.overdue:
+            _log.warning("reviews_overdue", grants=found, remedy="somebody else has to look: `blastwall grants review`")
+        self.overdue = len(found)
 
     async def _write_used(self) -> None:
         """Write when grants were last used; what cannot be written is kept for the next time."""
