@@ -96,11 +96,7 @@ def meanwhile(action: Callable[[], T]) -> Iterator[Future[T]]:
 @pytest.fixture(scope="module")
 def desk(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     folder = tmp_path_factory.mktemp("approvals")
-    control = {"port": 0, "roles": ROLES}
-    with opened(postgres_newest, folder, policies=HOLDS, hold=HOLD, users=USERS) as shop:
-        port = shop.gateway.control_port
-        shop.gateway.write({**shop.gateway.configuration, "control": {**control, "port": port}})
-        shop.gateway.reload()
+    with opened(postgres_newest, folder, policies=HOLDS, hold=HOLD, users=USERS, control={"roles": ROLES}) as shop:
         yield People(shop)
 
 

@@ -85,7 +85,7 @@ def approve(
     body = {"scope": scope, "minutes": minutes, "comment": comment}
     with connected(server, token_file, ca) as remote:
         found = remote.post(f"/approvals/{identity}/approve", {k: v for k, v in body.items() if v is not None})
-    _print(found, json=json)
+    _print_outcome(found, json=json)
 
 
 def deny(
@@ -100,7 +100,7 @@ def deny(
     """Deny a statement; its client hears the comment in its error."""
     with connected(server, token_file, ca) as remote:
         found = remote.post(f"/approvals/{identity}/deny", {"comment": comment})
-    _print(found, json=json)
+    _print_outcome(found, json=json)
 
 
 # ── printing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -132,6 +132,17 @@ def _print(found: Approval, *, json: bool) -> None:
     console.print(Text("\n" + _plain(found["text"])))
     for number, value in enumerate(_list(found, "parameters"), 1):
         console.print(Text(f"  ${number} = {'NULL' if value is None else _plain(repr(value))}"))
+
+
+def _print_outcome(found: Approval, *, json: bool) -> None:
+    if json:
+        print_json(found)
+        return
+    from rich.text import Text
+
+    state = str(found["state"])
+    told = {"approved": "approved", "denied": "denied", "waiting": "waits for more approvals"}.get(state, state)
+    console.print(Text(f"{found['id']}  {told}, {_needs(found)}", _COLOURS.get(state, "")))
 
 
 def _facts(found: Approval) -> list[tuple[str, str]]:

@@ -231,7 +231,9 @@ class Gateway:
             "tls": {"certificate": str(certificate), "key": str(key)},
             "control": {"port": self.control_port},
         }
-        return {**given, **configuration, "resources": self._listen(configuration["resources"])}
+        control = configuration.get("control")
+        asked = {"control": {"port": self.control_port, **control}} if isinstance(control, Mapping) else {}
+        return {**given, **configuration, **asked, "resources": self._listen(configuration["resources"])}
 
     def _listen(self, resources: object) -> list[dict[str, object]]:
         """Give each resource a port, and remember it."""

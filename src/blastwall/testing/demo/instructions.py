@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 
-from blastwall.testing.demo.world import FRAUD_DESK, World
+from blastwall.testing.demo.world import APPROVER, FRAUD_DESK, World
 
 
 def instructions(world: World) -> list[str]:
@@ -23,12 +23,25 @@ def instructions(world: World) -> list[str]:
         "  SELECT name, email, phone, iban, ssn FROM customers LIMIT 5;   -- personal data come back masked",
         "  SELECT note FROM orders WHERE note <> '';                      -- found in free text too",
         "  DROP TABLE customers;                                          -- refused; the connection lives on",
-        "  DELETE FROM orders WHERE id = 7;                               -- held for a person, then refused",
+        "  DELETE FROM orders WHERE id = 7;                               -- waits for a person, see below",
         "  DELETE FROM orders;                                            -- refused at once",
         "",
         "The agent fraud-desk may see e-mail addresses:",
         "",
         f"PGPASSWORD={world.token(FRAUD_DESK)} {client}",
+        "",
+        f"You are also {APPROVER}, a person who approves, contains and reads recordings. On the web page signing in",
+        f"needs no password; its certificate is of the demo's own CA, {world.gateway.ca}:",
+        "",
+        f"  {world.gateway.control_url}/",
+        "",
+        "Or in another terminal:",
+        "",
+        f"export BLASTWALL_SERVER={world.gateway.control_url} BLASTWALL_CA={world.gateway.ca}",
+        f"export BLASTWALL_TOKEN={world.token(APPROVER)}",
+        f"  {program} approvals list",
+        f"  {program} approvals approve ID",
+        f"  {program} contain agent shop-report --reason 'trying it' {commands}",
         "",
         "What was recorded:",
         f"  {program} sessions list {commands}",

@@ -27,6 +27,9 @@ PORT = 15432
 DATABASE = "shop"
 REPORTING = "repo:acme/shop:ref:refs/heads/main"
 FRAUD_DESK = "repo:acme/fraud:ref:refs/heads/main"
+APPROVER = "ana"
+"""A person of the group dba, who may also operate the gateway."""
+
 TOKEN_SECONDS = 12 * 3600
 
 _FILES = files("blastwall.testing.demo") / "files"
@@ -65,7 +68,7 @@ class World:
             self.server = starting.enter_context(PostgresServer(found, tls=found.tls).run())
             self.shop = Shop.generate()
             self._load_shop()
-            self.issuer = starting.enter_context(DevIssuer())
+            self.issuer = starting.enter_context(DevIssuer(people={APPROVER: {}}))
             self.gateway = starting.enter_context(self._gateway())
             self._running = starting.pop_all()
 
