@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blastwall.cli.completing import names
 from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
 from blastwall.cli.servers import CaOption, Server, ServerOption, find_server
 from blastwall.cli.tokens import AudienceOption, TokenFromOption, TokenPathOption, asked_for, passes_for, source_of
@@ -36,15 +37,19 @@ class _Resource:
 
 
 def connect(
-    resource: Annotated[str, typer.Argument(help="The resource's name.")],
+    resource: Annotated[
+        str, typer.Argument(metavar="RESOURCE", help="The resource's name.", autocompletion=names("resources"))
+    ],
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-- COMMAND...]", help="A client to run, after `--`; it needs no password."),
+        typer.Argument(metavar="-- COMMAND", help="A client to run, after `--`; it needs no password."),
     ] = None,
     *,
     server: ServerOption = None,
     ca: CaOption = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Local port; default: a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, show_default=False, help="Local port; default: a free one.")
+    ] = 0,
     unix: Annotated[
         bool, typer.Option("--unix", help="Open a socket in a folder of yours instead of a port on loopback.")
     ] = False,

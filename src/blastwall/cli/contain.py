@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from blastwall.cli.completing import of_command
 from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
 from blastwall.cli.remote import CaOption, TokenFileOption, connected
 from blastwall.cli.sessions import commands as sessions
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from blastwall.control.containing import Containing
 
 T = TypeVar("T")
+Name = Annotated[str, typer.Argument(autocompletion=of_command)]
 Config = Annotated[Path, typer.Option("-c", "--config", help="The gateway's configuration.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Lift = Annotated[bool, typer.Option("--lift", help="Let it in again; needs a reason, too.")]
@@ -72,7 +74,7 @@ def register(app: typer.Typer) -> None:
 
 def _liftable(kind: str) -> Callable[[str], None]:
     def command(
-        name: str,
+        name: Name,
         *,
         reason: Reason = "",
         lift: Lift = False,

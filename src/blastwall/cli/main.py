@@ -52,7 +52,7 @@ def build() -> typer.Typer:
     app = typer.Typer(
         name="blastwall",
         no_args_is_help=True,
-        add_completion=False,
+        rich_markup_mode="markdown",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from blastwall.cli.completing import names
 from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
 
 if TYPE_CHECKING:
@@ -82,9 +83,16 @@ def _test(
 def _explain(
     statement: Annotated[str, typer.Argument(help="The statement; left out, the login is explained.")] = "",
     *,
-    resource: Annotated[str, typer.Option("--resource", "-r", help="The resource's name.")],
-    agent: Annotated[str, typer.Option("--agent", "-a", help="The agent that asks.")] = "",
-    user: Annotated[str, typer.Option("--user", "-u", help="The user who asks, instead of an agent.")] = "",
+    resource: Annotated[
+        str, typer.Option("--resource", "-r", help="The resource's name.", autocompletion=names("resources"))
+    ],
+    agent: Annotated[
+        str, typer.Option("--agent", "-a", help="The agent that asks.", autocompletion=names("agents"))
+    ] = "",
+    user: Annotated[
+        str,
+        typer.Option("--user", "-u", help="The user who asks, instead of an agent.", autocompletion=names("users")),
+    ] = "",
     database: Annotated[str | None, typer.Option("--database", "-d", help="Default: the resource's first.")] = None,
     claim: Annotated[list[str] | None, typer.Option("--claim", help="NAME=VALUE of its token; repeatable.")] = None,
     source: Annotated[str, typer.Option("--source", help="The client's address.")] = "127.0.0.1",

@@ -16,6 +16,9 @@ _INTRO = """\
 
 <!-- Written by `make docs` from the commands' own help. Change it there. -->
 
+`blastwall --install-completion` completes commands, options and the names of resources, agents and users in your shell
+(bash, zsh, fish, PowerShell); `--show-completion` prints what it would install.
+
 Every command that prints has `--json`. `-c` (`--config`) names the configuration; left out, it is `blastwall.yaml`.
 
 | exit code | meaning |

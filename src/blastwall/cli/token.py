@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from blastwall.cli.completing import names
 from blastwall.cli.printing import FAILED, MISUSED, fail, print_json
 from blastwall.cli.servers import CaOption, Server, find_server
 from blastwall.cli.tokens import AudienceOption, TokenFromOption, asked_for, exchange, source_of
@@ -19,7 +20,12 @@ def register(app: typer.Typer) -> None:
 
 
 def token(
-    name: Annotated[str | None, typer.Argument(metavar="[RESOURCE]", help="The resource that the pass is for.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RESOURCE", help="The resource that the pass is for.", autocompletion=names("resources")
+        ),
+    ] = None,
     *,
     resource: Annotated[str | None, typer.Option(help="The same, as an option.")] = None,
     gateway: Annotated[
