@@ -221,7 +221,7 @@ def test_the_playground_rules_and_says_why(visit: Visit, api: FakeApi) -> None:
     write(page, page.get_by_label("Statement"), "DELETE FROM orders")
     page.keyboard.press("Control+Enter")
 
-    expect(page.get_by_text("Held for approval")).to_be_visible()
+    expect(page.get_by_role("main").get_by_text("Held for approval")).to_be_visible()
     expect(page.get_by_text("policies/ci.cedar:9")).to_be_visible()
     assert api.posted == [
         (

@@ -7,12 +7,12 @@ import { absolute, clock, duration } from "./time.js";
 
 const RULED = { allow: "allowed", deny: "denied", hold: "held" };
 
-/** Build it; `chosen` is called when its time is pressed. */
-export function entry(one, chosen) {
-  const at = h("button.at", { type: "button", title: absolute(one.at), onclick: chosen, "aria-label": `Go to ${clock(one.offset)}` }, clock(one.offset));
+/** Build it; `chosen` is called when its time is pressed, `fine` tells its time to the tenth of a second. */
+export function entry(one, chosen, fine) {
+  const at = h("button.at", { type: "button", title: absolute(one.at), onclick: chosen, "aria-label": `Go to ${clock(one.offset, fine)}` }, clock(one.offset, fine));
   if (one.kind === "event") return h("li.entry.event", { "data-tone": one.tone }, at, h("div", h("p.said", seen(one.said)), known(one.detail)));
   return h("li.entry.statement", { "data-tone": one.decision ?? "none" }, at, h("div.body",
-    h("p.ruling", icon({ deny: "cross", hold: "hand", allow: "check" }[one.decision] ?? "clock"), h("b", RULED[one.decision] ?? "not ruled"),
+    h("p.ruling", icon({ deny: "cross", hold: "hand", allow: "check" }[one.decision] ?? "clock"), h("b", RULED[one.decision] ?? "not ruled"), one.stage === "prepare" ? " to prepare" : null,
       h("span.faint", ` statement ${one.number}`), one.policies.length ? h("span.faint", " by ", seen(one.policies.join(", "))) : null),
     source(one.text, { label: `Statement ${one.number}` }), binds(one.parameters), one.effects.length ? effects(one.effects) : null, held(one), came(one), one.tables.map(rows)));
 }

@@ -7,6 +7,7 @@ import { notable } from "./story.js";
 
 const SPEEDS = [["0.5", "½×"], ["1", "1×"], ["4", "4×"], ["16", "16×"], ["64", "64×"]];
 const LONGEST_PAUSE = 3;
+export const FINE = 30;
 
 /** The controls; `moved(index, playing)` is told of the entry that is reached, -1 before the first. */
 export class Player {
@@ -135,7 +136,8 @@ export class Player {
 
   #shown() {
     this.seek.value = String(this.position);
-    this.seek.setAttribute("aria-valuetext", `${clock(this.position)} of ${clock(this.length)}`);
-    this.time.textContent = `${clock(this.position)} / ${clock(this.length)}`;
+    const [position, length] = [this.position, this.length].map((seconds) => clock(seconds, this.length < FINE));
+    this.seek.setAttribute("aria-valuetext", `${position} of ${length}`);
+    this.time.textContent = `${position} / ${length}`;
   }
 }

@@ -40,10 +40,12 @@ export function countdown(until, now = Date.now()) {
 
 export const absolute = (at) => ABSOLUTE.format(new Date(at));
 export const short = (at) => SHORT.format(new Date(at));
-export const clock = (seconds) => {
+/** A position as a clock: `01:09`; with `fine` to the tenth of a second. */
+export const clock = (seconds, fine = false) => {
+  const tenth = fine ? `.${Math.floor((Math.max(0, seconds) % 1) * 10)}` : "";
   const whole = Math.max(0, Math.floor(seconds));
   const tail = `${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")}:${String(whole % 60).padStart(2, "0")}`;
-  return whole >= 3600 ? `${Math.floor(whole / 3600)}:${tail}` : tail;
+  return (whole >= 3600 ? `${Math.floor(whole / 3600)}:${tail}` : tail) + tenth;
 };
 
 const ticking = new Set();

@@ -63,14 +63,17 @@ function whyCard(one) {
     h("li", h("p", h("code", seen(policy.id)), " ", h("span.faint", seen(policy.where ?? ""))), policy.reason ? h("p", seen(policy.reason)) : null))));
 }
 
+// Claims that every token has come after those that say what runs.
+const PLAIN = ["iss", "sub", "jti", "oid", "tid"];
+
 function whoCard(one) {
-  const claims = one.principal.claims ?? {};
+  const claims = Object.entries(one.principal.claims ?? {}).sort(([first], [second]) => PLAIN.includes(first) - PLAIN.includes(second));
   return card("Who asks", facts(
     [one.principal.kind === "agent" ? "Agent" : "User", principal(one.principal)],
     ["Issuer", text(one.principal.issuer ?? "")],
     ["Subject", h("code", seen(one.principal.subject ?? ""))],
     one.principal.groups?.length ? ["Groups", text(one.principal.groups.join(", "))] : null,
-    ...Object.entries(claims).map(([name, value]) => [seen(name), external(String(value), String(value))]),
+    ...claims.map(([name, value]) => [seen(name), external(String(value), String(value))]),
     ["Session", h("a", { href: to("sessions", one.session) }, h("code", seen(one.session)))],
     one.node ? ["Node", text(one.node)] : null));
 }

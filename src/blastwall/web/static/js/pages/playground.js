@@ -24,7 +24,7 @@ export async function show(page) {
   };
   resource.addEventListener("change", offered);
   offered();
-  const result = h("div", { "aria-live": "polite" });
+  const result = h("div.stack", { "aria-live": "polite" });
   const failed = h("div.failed");
   const ask = button("Explain", { kind: "primary", type: "submit", name: "play" });
   const form = h("form", h("div.fields", segmented("Kind", "kind", [["agent", "Agent"], ["user", "User"]], kind, (value) => { kind = value; }), field("Who", name), names, field("Resource", resource), field("Database", database, { optional: true }), databases),
@@ -38,7 +38,7 @@ export async function show(page) {
   });
   form.addEventListener("submit", (event) => { event.preventDefault(); run(); });
   statement.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); run(); } });
-  fill(page.main, crumb("Policies", "#/policies"), head("Playground", "What policy would say of a statement, and why."), h("div.columns", h("div.maincol", card(null, form)), h("div.aside", result)));
+  fill(page.main, crumb("Policies", "#/policies"), head("Playground", "What policy would say of a statement, and why."), h("div.columns.even", h("div.maincol", card(null, form)), h("div.aside", result)));
   fill(result, card("Ruling", h("p.faint", "Ask, and the ruling stands here.")));
 }
 
@@ -53,14 +53,13 @@ function ruling(found) {
   return [h("p.verdictline", { "data-tone": found.decision }, icon(name), h("b", words)), found.reason ? h("p", seen(found.reason)) : null,
     found.effects.length ? [h("h3", "It would"), h("ul.policies", found.effects.map(effect))] : null,
     obligations(found.obligations),
-    found.observed.length ? [h("h3", "Observed only"), h("ul.policies", found.observed.map((one) => h("li", h("code", seen(one.policy)), " ", badge(one.decision))))] : null];
+    found.observed.length ? [h("h3", "Observed only"), h("ul.policies", found.observed.map((one) => h("li", h("p", h("code", seen(one.policy)), " ", badge(one.decision)))))] : null];
 }
 
 function effect(one) {
   return h("li", effects([one]), h("p", badge(one.decision), one.policies.length ? " by " : " since no policy permits it",
     one.policies.map((policy, at) => [at ? ", " : "", h("code", { title: policy.where }, seen(policy.id))])),
-  one.policies.map((policy) => h("p.faint", seen(policy.where))),
-  one.changes.map((change) => h("p.hint", seen(change))));
+  one.changes.length ? h("details", h("summary", "What would change it"), h("ul.changes", one.changes.map((change) => h("li", seen(change))))) : null);
 }
 
 function obligations(found) {

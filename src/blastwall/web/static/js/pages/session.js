@@ -3,7 +3,7 @@
 import { get, part, post } from "../api.js";
 import { announce, append, fill, h, icon, reconcile, seen, text } from "../dom.js";
 import { button, busy, card, crumb, empty, facts, field, head, note, place, principal, when } from "../parts.js";
-import { Player } from "../player.js";
+import { FINE, Player } from "../player.js";
 import { entry } from "../entry.js";
 import { fold } from "../story.js";
 import { absolute, duration } from "../time.js";
@@ -98,7 +98,7 @@ async function recorded(page, one, story) {
 /** Draw the entries; those that are drawn already and say the same stay as they are. */
 function draw(list, entries, player) {
   const build = (each) => {
-    const node = entry(each, () => player.at(player.entries.findIndex((one) => one.key === each.key)));
+    const node = entry(each, () => player.at(player.entries.findIndex((one) => one.key === each.key)), player.length < FINE);
     node.dataset.said = JSON.stringify(each);
     return node;
   };
