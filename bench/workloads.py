@@ -87,7 +87,13 @@ def workloads() -> tuple[Workload, ...]:
         *selects,
         Workload("unique_8", "pgbench, unique SQL every time, simple, 8 clients", "transactions", _unique),
         *writes,
-        Workload("copy_1m", f"COPY of {ROWS:,} rows to the client", "rows", _copy),
+        Workload("copy_1m", f"COPY of {ROWS:,} rows to the client", "rows", partial(_copy, "pgbench_accounts", ROWS)),
+        Workload(
+            "masked_copy_500k",
+            f"COPY of {BULK:,} rows to the client, one column masked",
+            "rows",
+            partial(_copy, "contacts", BULK),
+        ),
         *bulk,
         Workload("masked_select_1000", f"SELECT of {MASKED_ROWS:,} rows, one column masked", "rows", _masked),
         Workload("connections", "a new connection for each transaction, 4 clients", "connections", _connections),
@@ -156,17 +162,17 @@ def _connections(route: Route, seconds: float) -> float:
     return float(found[1])
 
 
-def _copy(route: Route, _seconds: float) -> float:
+def _copy(table: str, rows: int, route: Route, _seconds: float) -> float:
     """Copy everything once, however long it takes: the rate of a shorter copy would be another."""
     with psycopg.connect(route.conninfo, password=route.password, autocommit=True) as connection:
         began = time.perf_counter()
         received = 0
-        with connection.cursor().copy("COPY pgbench_accounts TO STDOUT") as copy:
+        with connection.cursor().copy(f"COPY {table} TO STDOUT") as copy:
             for block in copy:
                 received += bytes(block).count(b"\n")
         took = time.perf_counter() - began
-    if received != ROWS:
-        raise BenchmarkFailed(f"COPY through {route.name} gave {received:,} rows, not {ROWS:,}")
+    if received != rows:
+        raise BenchmarkFailed(f"COPY through {route.name} gave {received:,} rows, not {rows:,}")
     return received / took
 
 

@@ -20,6 +20,7 @@ FOLDERS = {
     "protocols/postgres": (
         "bound",
         "conversation",
+        "copy_runs",
         "lane",
         "learned",
         "messages",

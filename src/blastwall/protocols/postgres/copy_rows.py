@@ -12,6 +12,7 @@ from struct import pack
 from typing import Protocol
 
 from blastwall.masking.plan import MaskPlan
+from blastwall.protocols.postgres.copy_runs import copy_places, copy_spliced, plain_rows
 from blastwall.wire.reader import Malformed, Reader
 
 Row = list[bytes | None]
@@ -36,6 +37,11 @@ class TextFormat:
         self._delimiter = delimiter
         self._null = null
         self._header = header
+
+    @property
+    def plain(self) -> bool:
+        """Whether rows, and nothing else, follow in the form that PostgreSQL writes unless asked otherwise."""
+        return self._delimiter == b"\t" and self._null == b"\\N" and not self._header
 
     def decode(self, data: bytes) -> Row | None:
         if self._header:
@@ -202,6 +208,20 @@ class CopyMask:
     format_: RowFormat
     plan: MaskPlan
     columns: int
+
+    def mask_run(self, buffer: bytes, position: int) -> tuple[bytes | None, int, int]:
+        """Mask the run of plain rows at `position`.
+
+        Returns what replaces it (None: it passes as it is), where it ends, and how many rows it has: none where the row
+        there must be read by itself.
+        """
+        if not isinstance(self.format_, TextFormat) or not self.format_.plain:
+            return None, position, 0
+        end, rows = plain_rows(buffer, position, self.columns)
+        if not rows:
+            return None, position, 0
+        cells = self.plan.mask_cells(buffer, copy_places(buffer, position, rows, self.plan.wanted))
+        return copy_spliced(buffer, position, end, cells), end, rows
 
     def mask(self, data: bytes) -> bytes:
         """Return the message's body as the client may see it.

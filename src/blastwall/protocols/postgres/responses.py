@@ -194,7 +194,9 @@ class Responses:
             return None, position
         if isinstance(plan, MaskPlan):
             return self.rows.mask_run(running, plan, buffer, position)
-        return None, position if plan is not None else self._pass_rows(kind, length, buffer, position)
+        if plan is not None:
+            return self.rows.mask_copy(running, plan, buffer, position)
+        return None, self._pass_rows(kind, length, buffer, position)
 
     def _pass_rows(self, kind: int, length: int, buffer: bytes, position: int) -> int:
         """Pass a run of rows, or the part of one that is there; return where that ends."""

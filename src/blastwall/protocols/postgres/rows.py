@@ -89,6 +89,13 @@ class Rows:
         cells = plan.mask_cells(buffer, places_of(buffer, position, rows, plan.wanted, running.width))
         return spliced(buffer, position, end, cells), end
 
+    def mask_copy(self, running: Running, mask: CopyMask, buffer: bytes, position: int) -> tuple[bytes | None, int]:
+        """Do the same with the rows of a COPY, up to the first that must be read by itself."""
+        masked, end, rows = mask.mask_run(buffer, position)
+        running.rows += rows
+        running.bytes += end - position
+        return masked, end
+
     def _count_run(self, rows: int, size: int) -> None:
         running = self.running
         if running is not None:
