@@ -10,6 +10,7 @@ cdef class Rows:
     cdef public object _unknown
     cpdef object pass_run(self, kind, buffer, position)
     cpdef object mask_run(self, running, plan, buffer, position)
+    cpdef object mask_copy(self, running, mask, buffer, position)
     cpdef object _count_run(self, rows, size)
     cpdef object streamed(self)
     cpdef object forget_unknown(self)
