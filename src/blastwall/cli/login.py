@@ -118,6 +118,8 @@ def logout(
 ) -> None:
     """End your login at a gateway, and what it opened: its sessions end, too."""
     kept = read_logins()
+    if not kept.logins and server is None:
+        fail("you are not logged in anywhere", FAILED)
     urls = [each.server for each in kept.logins] if every else [find_server(server, ca).url]
     for url in urls:
         found = find_server(url, ca)

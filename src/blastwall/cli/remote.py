@@ -159,7 +159,8 @@ class Remote:
         except TimeoutError:
             raise RemoteFailed(f"{self.server.url} did not answer within {_SECONDS} s") from None
         except (OSError, HTTPException) as error:
-            raise RemoteFailed(f"{self.server.url} cannot be reached: {error}") from None
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise RemoteFailed(f"{self.server.url} cannot be reached: {reason}") from None
 
     def _once(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> _Reply:
         connection = self._open()

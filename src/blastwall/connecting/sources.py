@@ -89,7 +89,8 @@ async def _token_file(asked: Asked) -> Proof:
     try:
         text = (await asyncio.to_thread(path.read_text, encoding="utf-8")).strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise NoProof(f"the token file {path} cannot be read: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise NoProof(f"the token file {path} cannot be read: {reason}") from None
     return _checked(text, f"the token file {path}")
 
 
