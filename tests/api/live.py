@@ -142,7 +142,9 @@ class Browser:
 
     async def csrf(self) -> str:
         """Return the page's CSRF token."""
-        return str((await self.send("GET", "/api/v1/me")).json["csrf"])
+        seen = await self.send("GET", "/api/v1/me")
+        assert seen.status == 200, seen.text
+        return str(seen.json["csrf"])
 
     async def post(self, path: str, json: object = None) -> Seen:
         """POST as the page does."""

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from tests.api.live import Live, running
 
 from blastwall.control.devices import LETTERS
 from blastwall.control.failures import BURST
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Live]:
-    async with running(tmp_path) as found:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
+    async with running(tmp_path_factory.mktemp("gateway")) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(live: Live) -> Iterator[None]:
+    """Leave the gateway to the next test as it was."""
+    devices = live.gateway._control.devices
+    now, monotonic = devices._now, devices._asks._now
+    yield
+    devices._now = now
+    for limit in (devices._asks, devices._guesses):
+        limit._now = monotonic
+        limit._clear_at.clear()
 
 
 async def ask(live: Live, client: str = "blastwall on laptop") -> dict[str, object]:

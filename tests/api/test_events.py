@@ -74,6 +74,24 @@ async def test_heartbeats_and_the_end_of_a_token(live: Live, monkeypatch: pytest
                 pass
 
 
+async def test_an_open_page_does_not_keep_an_unused_login(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.1)
+    browser = await live.browser("vera")
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    logins = live.gateway._parts.identity.logins
+    now = logins._now
+    async with live.http.get(f"{live.api}/events", headers={"Cookie": cookie}) as response:
+        assert await event(response) == {"retry": "2000"}
+        logins._now = lambda: now() + 1800
+        for _ in range(3):
+            assert await event(response) == {"": "here"}
+        logins._now = lambda: now() + 3700
+        async with asyncio.timeout(15):
+            while await event(response):
+                pass
+    assert (await browser.send("GET", "/api/v1/me")).status == 401
+
+
 async def test_who_leaves_makes_room_at_once(live: Live) -> None:
     for _ in range(3 * MOST_EACH):
         async with watching(live) as response:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
+import pytest_asyncio
 from fastapi import Query
 from tests.api.live import Live, running
 
@@ -16,6 +16,8 @@ from blastwall.api.frame import Answer, Body, Endpoint, Id, InCaller, InControl,
 from blastwall.api.pages import Page, PageQuery, page
 from blastwall.api.routes import ENDPOINTS
 from blastwall.control.access import Access, Operator, Remote, UseCases, use_case
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class Taken(Exception):
@@ -91,13 +93,18 @@ TABLE = (
 )
 
 
-@pytest.fixture
-async def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Live]:
-    monkeypatch.setattr("blastwall.api.application.ENDPOINTS", (*ENDPOINTS, *TABLE))
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("blastwall.api.application.ENDPOINTS", (*ENDPOINTS, *TABLE))
+        async with running(tmp_path_factory.mktemp("gateway")) as found:
+            yield found
+
+
+@pytest.fixture(autouse=True)
+def nothing_made() -> None:
     THINGS.made.clear()
     THINGS.slow = asyncio.Event()
-    async with running(tmp_path) as found:
-        yield found
 
 
 async def test_who_am_i(live: Live) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from tests.api.live import PEOPLE, Live, items, running, until
 from tests.api.test_events import event, watching
 
@@ -32,11 +33,19 @@ from blastwall.model.events import (
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Stage
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 ORDERS = Object(("shop", "public", "orders"), "table")
 
 
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Live]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
+    async with running(tmp_path_factory.mktemp("gateway")) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def fresh(tmp_path: Path) -> AsyncIterator[Live]:
+    """A gateway of the test's own."""
     async with running(tmp_path) as found:
         yield found
 
@@ -65,18 +74,18 @@ def a_session(session: str, at: float, text: str = "SELECT * FROM orders") -> li
     ]
 
 
-async def test_sessions_are_found(live: Live) -> None:
+async def test_sessions_are_found(fresh: Live) -> None:
     now = time.time()
     for number in range(5):
         text = "SELECT secret_plan FROM orders" if number == 3 else "SELECT 1"
-        await record(live, f"s{number}", a_session(f"s{number}", now - 1000 + number * 100, text))
-    status, page = await live.get("/sessions?limit=2", "vera")
+        await record(fresh, f"s{number}", a_session(f"s{number}", now - 1000 + number * 100, text))
+    status, page = await fresh.get("/sessions?limit=2", "vera")
     assert status == 200
     assert [item["id"] for item in items(page)] == ["s4", "s3"]
-    status, rest = await live.get(f"/sessions?limit=9&cursor={page['next']}", "vera")
+    status, rest = await fresh.get(f"/sessions?limit=9&cursor={page['next']}", "vera")
     assert [item["id"] for item in items(rest)] == ["s2", "s1", "s0"]
     assert rest["next"] is None
-    status, card = await live.get("/sessions/s3", "vera")
+    status, card = await fresh.get("/sessions/s3", "vera")
     assert status == 200
     assert {**card, "began": "", "ended": "", "node": ""} == {
         "id": "s3", "live": False, "node": "", "resource": "shop", "database": "shop",
@@ -86,40 +95,40 @@ async def test_sessions_are_found(live: Live) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("live=true", []), ("live=false", ["a", "b"]), ("resource=shop", ["a", "b"]), ("resource=x", []),
-        ("agent=ci", ["a", "b"]), ("agent=x", []), ("q=NIGHT", ["a", "b"]), ("q=10.20", ["a", "b"]),
-        ("since=2026-01-01T00:00:00Z", ["b"]), ("until=2026-01-01T00:00:00Z", ["a"]),
-        ("since=2020-01-01T00:00:00Z&until=2020-02-01T00:00:00Z", []),
-    ],
-)  # fmt: skip
-async def test_sessions_are_filtered(live: Live, query: str, found: list[str]) -> None:
-    await record(live, "a", a_session("a", 1_700_000_000.0))
-    await record(live, "b", a_session("b", 1_780_000_000.0))
-    _, page = await live.get(f"/sessions?{query}", "vera")
-    assert sorted(str(item["id"]) for item in items(page)) == found
+FOUND = {
+    "live=true": [], "live=false": ["a", "b"], "resource=shop": ["a", "b"], "resource=x": [],
+    "agent=ci": ["a", "b"], "agent=x": [], "q=NIGHT": ["a", "b"], "q=10.20": ["a", "b"],
+    "since=2026-01-01T00:00:00Z": ["b"], "until=2026-01-01T00:00:00Z": ["a"],
+    "since=2020-01-01T00:00:00Z&until=2020-02-01T00:00:00Z": [],
+}  # fmt: skip
 
 
-async def test_only_an_auditor_finds_by_what_was_said(live: Live) -> None:
+async def test_sessions_are_filtered(fresh: Live) -> None:
+    await record(fresh, "a", a_session("a", 1_700_000_000.0))
+    await record(fresh, "b", a_session("b", 1_780_000_000.0))
+    for query, found in FOUND.items():
+        _, page = await fresh.get(f"/sessions?{query}", "vera")
+        assert sorted(str(item["id"]) for item in items(page)) == found, query
+
+
+async def test_only_an_auditor_finds_by_what_was_said(fresh: Live) -> None:
     """Otherwise the search would tell a viewer, guess by guess, what they may not read."""
-    await record(live, "said", a_session("said", time.time(), "SELECT secret_plan FROM orders"))
+    await record(fresh, "said", a_session("said", time.time(), "SELECT secret_plan FROM orders"))
     for who, found in (("vera", 0), ("ana", 0), ("olga", 0), ("audrey", 1)):
-        _, page = await live.get("/sessions?q=secret_plan", who)
+        _, page = await fresh.get("/sessions?q=secret_plan", who)
         assert len(items(page)) == found, who
 
 
-async def test_an_auditor_reads_what_happened(live: Live) -> None:
-    await record(live, "s", a_session("s", 1000.0))
-    status, page = await live.get("/sessions/s/events?limit=4", "audrey")
+async def test_an_auditor_reads_what_happened(fresh: Live) -> None:
+    await record(fresh, "s", a_session("s", 1000.0))
+    status, page = await fresh.get("/sessions/s/events?limit=4", "audrey")
     assert status == 200
     first = items(page)
     assert [item["type"] for item in first] == ["opened", "login", "admitted", "asked"]
     asked = first[3]
     assert (asked["text"], asked["parameters"], asked["offset"]) == ("SELECT * FROM orders", ["7", None], 1.0)
     assert asked["effects"] == [{"action": "read", "object": "shop/shop/public/orders"}]
-    _, rest = await live.get(f"/sessions/s/events?after={page['next']}", "audrey")
+    _, rest = await fresh.get(f"/sessions/s/events?after={page['next']}", "audrey")
     later = items(rest)
     assert [item["type"] for item in later] == ["ruled", "finished", "repeated", "finished", "closed"]
     assert later[2]["text"] == "SELECT * FROM orders", "what it repeats stands before this page"
@@ -128,45 +137,45 @@ async def test_an_auditor_reads_what_happened(live: Live) -> None:
     assert rest["next"] is None
 
 
-async def test_only_an_auditor_reads_what_happened(live: Live) -> None:
-    await record(live, "s", a_session("s", 1000.0))
+async def test_only_an_auditor_reads_what_happened(fresh: Live) -> None:
+    await record(fresh, "s", a_session("s", 1000.0))
     for who, status in (("vera", 403), ("ana", 403), ("olga", 403), ("ci", 403), ("nobody", 403), (None, 401)):
-        answered, body = await live.get("/sessions/s/events", who)
+        answered, body = await fresh.get("/sessions/s/events", who)
         assert answered == status, who
         assert "orders" not in json.dumps(body)
-    assert (await live.get("/sessions/t/events", "audrey"))[0] == 404
-    assert (await live.get("/sessions/s%2F..%2Fs/events", "audrey"))[0] in {404, 422}
+    assert (await fresh.get("/sessions/t/events", "audrey"))[0] == 404
+    assert (await fresh.get("/sessions/s%2F..%2Fs/events", "audrey"))[0] in {404, 422}
 
 
-async def test_a_session_is_live_while_it_runs(live: Live) -> None:
-    port = live.gateway._plan.configuration.resources[0].listen
-    async with watching(live) as stream:
+async def test_a_session_is_live_while_it_runs(fresh: Live) -> None:
+    port = fresh.gateway._plan.configuration.resources[0].listen
+    async with watching(fresh) as stream:
         await event(stream)
         await asyncio.sleep(1.5)
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-        await until(lambda: live.gateway._parts.gate.sessions == 1)
-        (session,) = live.gateway._parts.gate.open_sessions
+        await until(lambda: fresh.gateway._parts.gate.sessions == 1)
+        (session,) = fresh.gateway._parts.gate.open_sessions
         told = await event(stream)
         while not told.get("event"):
             told = await event(stream)
         assert (told["event"], json.loads(told["data"])) == ("session", {"id": "", "live": 1})
     await asyncio.sleep(1.1)
-    _, card = await live.get(f"/sessions/{session}", "vera")
+    _, card = await fresh.get(f"/sessions/{session}", "vera")
     assert (card["live"], card["ended"], card["principal"]) == (True, None, None)
-    _, page = await live.get("/resources/shop", "vera")
+    _, page = await fresh.get("/resources/shop", "vera")
     assert page["sessions_live"] == 1
     writer.close()
-    await until(lambda: live.gateway._parts.gate.sessions == 0)
+    await until(lambda: fresh.gateway._parts.gate.sessions == 0)
     await asyncio.sleep(1.1)
-    _, card = await live.get(f"/sessions/{session}", "vera")
+    _, card = await fresh.get(f"/sessions/{session}", "vera")
     assert card["live"] is False
     assert card["ended"]
 
 
-async def test_agents_and_what_they_can_reach(live: Live) -> None:
+async def test_agents_and_what_they_can_reach(fresh: Live) -> None:
     at = time.time()
-    await record(live, "s", a_session("s", at))
-    status, agent = await live.get("/agents/ci", "vera")
+    await record(fresh, "s", a_session("s", at))
+    status, agent = await fresh.get("/agents/ci", "vera")
     assert status == 200
     (place,) = items(agent, "reach")
     assert (place["resource"], place["database"]) == ("shop", "shop")
@@ -179,11 +188,11 @@ async def test_agents_and_what_they_can_reach(live: Live) -> None:
     }
     assert str(agent["last_seen"]).endswith("Z")
     assert agent["contained"] is False
-    await live.gateway._parts.containment.contain(Kind.AGENT, "ci", "stolen", "olga")
-    assert (await live.get("/agents/ci", "vera"))[1]["contained"] is True
-    _, page = await live.get("/agents", "vera")
+    await fresh.gateway._parts.containment.contain(Kind.AGENT, "ci", "stolen", "olga")
+    assert (await fresh.get("/agents/ci", "vera"))[1]["contained"] is True
+    _, page = await fresh.get("/agents", "vera")
     assert [item["name"] for item in items(page)] == ["ci"]
-    assert (await live.get("/agents/other", "vera"))[0] == 404
+    assert (await fresh.get("/agents/other", "vera"))[0] == 404
 
 
 async def test_a_resource_never_shows_its_credential(live: Live) -> None:
@@ -314,6 +323,6 @@ async def test_a_pass_is_no_proof_here(live: Live) -> None:
         assert response.status == 401
 
 
-def test_every_access_of_an_endpoint_is_tested() -> None:
+async def test_every_access_of_an_endpoint_is_tested() -> None:
     assert {endpoint.access for endpoint in ENDPOINTS} <= {Access.PUBLIC, *MAY}
     assert replace(ENDPOINTS[0]).full_path.startswith("/api/v1/")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import pytest_asyncio
 import yaml
 from tests.api.live import PEOPLE, Browser, Live, running
 
@@ -18,12 +19,29 @@ from blastwall.control.failures import BURST
 from blastwall.identity.logins import LoginKind
 
 COOKIE = "__Host-blastwall"
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Live]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
+    async with running(tmp_path_factory.mktemp("gateway")) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def fresh(tmp_path: Path) -> AsyncIterator[Live]:
+    """A gateway of the test's own."""
     async with running(tmp_path) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(live: Live) -> Iterator[None]:
+    """Leave the gateway and the issuer to the next test as they were."""
+    yield
+    live.issuer.sign_in.claims.clear()
+    live.issuer.sign_in.answer.clear()
+    live.gateway._control.callers.login_failures._clear_at.clear()
 
 
 async def test_a_person_signs_in_and_out(live: Live) -> None:
@@ -206,16 +224,35 @@ async def test_an_error_of_the_issuer_is_told_as_text(live: Live) -> None:
     assert "unsafe" not in response.headers["Content-Security-Policy"]
 
 
-async def test_an_issuer_that_is_away_is_said(live: Live) -> None:
-    with live.issuer.outage():
-        assert (await Browser(live).send("GET", "/auth/login")).status == 503
+async def test_an_issuer_that_is_away_is_said(fresh: Live) -> None:
+    with fresh.issuer.outage():
+        assert (await Browser(fresh).send("GET", "/auth/login")).status == 503
+    browser = Browser(fresh)
+    back = await browser.choose(await browser.begin(), "ana")
+    with fresh.issuer.outage():
+        assert (await browser.send("GET", back)).status == 503
+    assert COOKIE not in browser.cookies
 
 
-async def test_guessing_is_limited(live: Live) -> None:
-    live.gateway._control.callers.failures._now = lambda: 1.0
-    browser = Browser(live)
+async def test_guessing_is_limited(fresh: Live) -> None:
+    fresh.gateway._control.callers.login_failures._now = lambda: 1.0
+    browser = Browser(fresh)
     statuses = [(await browser.send("GET", "/auth/callback?code=x&state=y")).status for _ in range(BURST + 1)]
     assert statuses == [403] * BURST + [429]
+
+
+async def test_a_page_whose_login_has_ended_keeps_nobody_out(live: Live) -> None:
+    """It asks again and again, and shares its address with agents and other people."""
+    gone = await live.browser("vera")
+    kept = dict(gone.cookies)
+    await gone.post("/auth/logout")
+    gone.cookies = kept
+    statuses = {(await gone.send("GET", "/api/v1/me")).status for _ in range(BURST + 5)}
+    assert statuses == {401}
+    for number in range(BURST + 1):
+        await Browser(live, {COOKIE: f"bws_guess{number}"}).send("GET", "/api/v1/me")
+    assert (await live.get("/me", "ci"))[0] == 200
+    assert (await Browser(live, {COOKIE: "bws_guess"}).send("GET", "/api/v1/me")).status in {401, 429}
 
 
 # ── the cookie ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -294,22 +331,22 @@ async def test_a_login_that_was_not_used_meanwhile_dies_too(live: Live) -> None:
     assert (await browser.send("GET", "/api/v1/me")).status == 401
 
 
-async def test_a_person_is_today_what_the_configuration_says(live: Live) -> None:
-    browser, gone = await live.browser("olga"), await live.browser("vera")
+async def test_a_person_is_today_what_the_configuration_says(fresh: Live) -> None:
+    browser, gone = await fresh.browser("olga"), await fresh.browser("vera")
     assert (await browser.send("GET", "/api/v1/me")).json["roles"] == ["operator"]
-    file = live.folder / "blastwall.yaml"
+    file = fresh.folder / "blastwall.yaml"
     written = yaml.safe_load(file.read_text())
     written["users"] = [each for each in written["users"] if each["name"] != "vera"]
     written["control"]["roles"] = {"viewer": ["staff"], "approver": ["dba"], "operator": ["dba"]}
     file.write_text(yaml.safe_dump(written))
-    assert await live.gateway.reload()
+    assert await fresh.gateway.reload()
     assert (await browser.send("GET", "/api/v1/me")).json["roles"] == []
     assert (await gone.send("GET", "/api/v1/me")).status == 401
 
 
-async def test_logins_end(live: Live) -> None:
-    idle, old = await live.browser("ana"), await live.browser("vera")
-    table = live.gateway._parts.identity.logins
+async def test_logins_end(fresh: Live) -> None:
+    idle, old = await fresh.browser("ana"), await fresh.browser("vera")
+    table = fresh.gateway._parts.identity.logins
     now = table._now
 
     def later(seconds: float) -> float:
@@ -333,5 +370,5 @@ async def test_without_a_configured_sign_in_there_is_none(tmp_path: Path) -> Non
         assert (await live.get("/me"))[0] == 200
 
 
-def test_everybody_who_is_tested_is_configured() -> None:
+async def test_everybody_who_is_tested_is_configured() -> None:
     assert set(PEOPLE) == {"vera", "ana", "audrey", "olga", "nobody"}

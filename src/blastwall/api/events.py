@@ -96,7 +96,7 @@ async def _events(
 
 async def _still_may(control: Control, request: Request) -> bool:
     try:
-        control.watching.may_go_on(await known.caller(control, request, Access.VIEWER))
+        control.watching.may_go_on(await known.caller(control, request, Access.VIEWER, used=False))
     except (Refusal, Forbidden, TooManyFailures):
         return False
     return True

@@ -23,8 +23,10 @@ _SAFE = frozenset({"GET", "HEAD"})
 _OWN = frozenset({"same-origin", "none"})
 
 
-async def caller(control: Control, request: Request, access: Access) -> Remote:
+async def caller(control: Control, request: Request, access: Access, *, used: bool = True) -> Remote:
     """Return the caller, known where they show a token or login. What is public asks nobody, so no proof is wrong.
+
+    `used` says that a person did something, so that their login does not end for want of use.
 
     Raises:
         Refusal: what they show does not hold.
@@ -36,7 +38,7 @@ async def caller(control: Control, request: Request, access: Access) -> Remote:
         return Remote(source)
     bearer = bearer_of(request)
     cookie = cookie_of(request) if bearer is None else None
-    found = await control.callers.remote(source, bearer, cookie)
+    found = await control.callers.remote(source, bearer, cookie, used=used)
     if cookie is not None and request.method not in _SAFE:
         _check_meant(request, cookie)
     return found

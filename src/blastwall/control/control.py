@@ -131,11 +131,11 @@ def build_control(
         except NoConfiguration:
             return None
 
-    failures = FailureLimit(monotonic)
+    failures, login_failures = FailureLimit(monotonic), FailureLimit(monotonic)
     recordings = archive if archive is not None else Archive(Shelf(Path("recordings")), Member(), "node", tuple)
     feed = changes if changes is not None else Changes(ChangeTable(store), now)
     return Control(
-        Callers(identity, failures, roles),
+        Callers(identity, failures, login_failures, roles),
         Passing(
             identity,
             policy=policy,
@@ -150,7 +150,7 @@ def build_control(
         Repeating(IdempotencyTable(store), now),
         feed,
         Watching(feed),
-        SigningIn(identity, configuration=configuration, public=public, failures=failures, now=now),
+        SigningIn(identity, configuration=configuration, public=public, failures=login_failures, now=now),
         Devices(identity, DeviceCodeTable(store), configuration=configuration, now=now, monotonic=monotonic),
         public,
         Containing(containment, ContainmentTable(store), PassTable(store), now, changes=feed, telling=telling),

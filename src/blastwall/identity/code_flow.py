@@ -131,6 +131,8 @@ class CodeFlow:
             document = read_object(body)
         except (KeysUnavailable, Malformed) as error:
             raise _unavailable(self.issuer, error) from None
+        if status >= 500:
+            raise _unavailable(self.issuer, KeysUnavailable(f"its token endpoint answered {status}"))
         if status != 200:
             raise refused(f"the issuer's token endpoint answered {status}: {shown(str(document.get('error')))}")
         token = document.get("id_token")

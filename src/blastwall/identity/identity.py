@@ -15,7 +15,7 @@ from blastwall.identity.claims import Flat
 from blastwall.identity.directory import Directory, Entry
 from blastwall.identity.keycache import KeyCache
 from blastwall.identity.loaders import loader_for
-from blastwall.identity.logins import FoundLogin, IssuedLogin, LoginKind, Logins, Person
+from blastwall.identity.logins import FoundLogin, IssuedLogin, LoginEnded, LoginKind, Logins, Person
 from blastwall.identity.moments import TokenTime
 from blastwall.identity.passes import PREFIX, IssuedPass, Passes, claims_of, trust_of
 from blastwall.identity.tokens import MAX_TOKEN, TokenVerifier, Verified, malformed
@@ -147,14 +147,15 @@ class OidcIdentity:
         """
         return await self.logins.issue(kind, person, source, idle=idle, lifetime=lifetime)
 
-    async def signed_in(self, kind: LoginKind, proof: bytes) -> tuple[Principal, FoundLogin]:
-        """Return whom a login stands for under the configuration of now.
+    async def signed_in(self, kind: LoginKind, proof: bytes, *, used: bool = True) -> tuple[Principal, FoundLogin]:
+        """Return whom a login stands for under the configuration of now; `used` says that its person did something.
 
         Raises:
-            Refusal: it is none of this kind, has ended, or its person is another today.
+            Refusal: it is none of this kind.
+            LoginEnded: it has ended, or its person is another today.
             Unavailable: the state cannot be used.
         """
-        entry, found = await self._logged_in(kind, proof)
+        entry, found = await self._logged_in(kind, proof, used=used)
         return entry.principal(found.person.claims), found
 
     async def issue_for_login(self, proof: bytes, resource: str, source: IPAddress) -> IssuedPass:
@@ -176,12 +177,12 @@ class OidcIdentity:
         await self.logins.revoke(login_id)
         await self._passes.end_given_for(login_id, by)
 
-    async def _logged_in(self, kind: LoginKind, proof: bytes) -> tuple[Entry, FoundLogin]:
-        found = await self.logins.find(kind, proof)
+    async def _logged_in(self, kind: LoginKind, proof: bytes, *, used: bool = True) -> tuple[Entry, FoundLogin]:
+        found = await self.logins.find(kind, proof, used=used)
         person = found.person
         entry = self._entry_of(person.issuer, person.trust, person.claims)
         if entry is None or (entry.kind, entry.name) != (PrincipalKind.USER, person.name):
-            raise Refusal(
+            raise LoginEnded(
                 f"login {found.id} was given to user {person.name}, whose configuration has changed since",
                 "the login no longer matches the gateway's configuration; sign in again",
             )

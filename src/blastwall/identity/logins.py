@@ -70,6 +70,10 @@ class FoundLogin:
     ends: float
 
 
+class LoginEnded(Refusal):
+    """The login is one that was given here and works no more: whoever shows it guesses nothing."""
+
+
 class Logins:
     """Issues, finds and revokes logins. Times are seconds of `now`."""
 
@@ -111,11 +115,12 @@ class Logins:
             raise _unavailable(error) from None
         return issued
 
-    async def find(self, kind: LoginKind, proof: bytes) -> FoundLogin:
-        """Return the login that a proof stands for, and note that it was used.
+    async def find(self, kind: LoginKind, proof: bytes, *, used: bool = True) -> FoundLogin:
+        """Return the login that a proof stands for; note that its person used it, where they did.
 
         Raises:
-            Refusal: there is none such of this kind, or it has ended.
+            Refusal: there is none such of this kind.
+            LoginEnded: it has ended, or its person is contained.
             Unavailable: the state cannot be used.
         """
         if not proof.startswith(PREFIXES[kind]):
@@ -123,12 +128,16 @@ class Logins:
         try:
             stored = await self._table.find(_digest(proof))
             now = self._now()
-            if stored is None or stored.kind != kind.value or stored.revoked is not None:
-                raise Refusal("unknown or revoked login", "the login is not known any more; sign in again")
-            if now >= min(stored.ends, stored.seen + stored.idle) or now < stored.issued - stored.idle:
-                raise Refusal(f"login {stored.id} has ended", "the login has ended; sign in again")
+            if stored is None or stored.kind != kind.value:
+                raise Refusal(f"unknown {kind} login", "the login is not known any more; sign in again")
+            if (
+                stored.revoked is not None
+                or now >= min(stored.ends, stored.seen + stored.idle)
+                or now < stored.issued - stored.idle
+            ):
+                raise LoginEnded(f"login {stored.id} has ended", "the login has ended; sign in again")
             await self._refuse_contained(stored, now)
-            if now - stored.seen >= _SEEN_EVERY:
+            if used and now - stored.seen >= min(_SEEN_EVERY, stored.idle / 4):
                 await self._table.saw(stored.id, now)
         except StateError as error:
             raise _unavailable(error) from None
@@ -193,8 +202,8 @@ def _things(name: str, issuer: str) -> tuple[tuple[str, str], ...]:
     return (("user", name), ("issuer", issuer))
 
 
-def _contained(who: str) -> Refusal:
-    return Refusal(f"{who} is contained", f"{who} is contained by the gateway's operator")
+def _contained(who: str) -> LoginEnded:
+    return LoginEnded(f"{who} is contained", f"{who} is contained by the gateway's operator")
 
 
 def _digest(proof: bytes) -> str:
