@@ -272,4 +272,5 @@ HEALTH: Thing = {
     "generation": 41,
     "policies_version": "9c41d7aa03be5512",
     "containment_blind": False,
+    "reviews_overdue": 1,
 }

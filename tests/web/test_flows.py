@@ -222,7 +222,9 @@ def test_the_playground_rules_and_says_why(visit: Visit, api: FakeApi) -> None:
     page.keyboard.press("Control+Enter")
 
     expect(page.get_by_role("main").get_by_text("Held for approval")).to_be_visible()
+    press(page, page.get_by_text("The policies, and what would change it"))
     expect(page.get_by_text("policies/ci.cedar:9")).to_be_visible()
+    expect(page.get_by_text("2 of dba approve")).to_be_visible()
     assert api.posted == [
         (
             "/policies/explain",

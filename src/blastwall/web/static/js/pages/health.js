@@ -21,7 +21,8 @@ function state(health) {
   return h("div.stack",
     h("div.card.statebox", { "data-tone": health.ready ? "allow" : "deny" }, icon(health.ready ? "check" : "warn"), h("p.title", health.ready ? "The gateway takes sessions" : "The gateway takes no new sessions"),
       health.waiting_for?.length ? h("p", "It waits for ", seen(health.waiting_for.join(", ")), ".") : null),
-    health.containment_blind ? note("deny", h("p.title", "Containment cannot be read"), h("p", "The state database does not answer, so nothing new is let in until it does.")) : null);
+    health.containment_blind ? note("deny", h("p.title", "Containment cannot be read"), h("p", "The state database does not answer, so nothing new is let in until it does.")) : null,
+    health.reviews_overdue ? note("hold", h("p.title", `${health.reviews_overdue} overdue review${health.reviews_overdue === 1 ? "" : "s"} of a break-glass`), h("p", h("a", { href: "#/grants?state=review" }, "Review them"))) : null);
 }
 
 function details(health, version) {

@@ -58,8 +58,14 @@ function ruling(found) {
 
 function effect(one) {
   return h("li", effects([one]), h("p", badge(one.decision), one.policies.length ? " by " : " since no policy permits it",
-    one.policies.map((policy, at) => [at ? ", " : "", h("code", { title: policy.where }, seen(policy.id))])),
-  one.changes.length ? h("details", h("summary", "What would change it"), h("ul.changes", one.changes.map((change) => h("li", seen(change))))) : null);
+    one.policies.map((policy, at) => [at ? ", " : "", h("code", seen(policy.id))])), why(one));
+}
+
+function why(one) {
+  if (!one.policies.length && !one.changes.length) return null;
+  return h("details", h("summary", one.changes.length ? "The policies, and what would change it" : "The policies"),
+    one.policies.map((policy) => h("div.said", h("p.faint", seen(policy.where)), source(policy.source_text, { label: `Policy ${policy.id}`, language: "cedar" }))),
+    one.changes.length ? h("ul.changes", one.changes.map((change) => h("li", seen(change)))) : null);
 }
 
 function obligations(found) {
