@@ -16,6 +16,8 @@ from blastwall.testing.servers import ServerMissing
 
 DESKTOP = (1280, 860)
 PHONE = (390, 844)
+expect.set_options(timeout=20_000)  # only a failure takes as long; a loaded machine takes seconds
+
 _VIOLATIONS = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => {

@@ -105,7 +105,7 @@ def test_a_denial_s_comment_reaches_the_agent_and_the_page_hears_of_it(browser: 
         page.get_by_role("link", name=re.compile("DELETE on pg-prod")).click()
         page.get_by_label("Comment").fill("not during the sale")
         page.get_by_role("button", name="Deny").click()
-        expect(other.get_by_role("heading", name="Decided")).to_be_visible(timeout=15_000)
+        expect(other.get_by_role("heading", name="Decided")).to_be_visible()
 
         with pytest.raises(InsufficientPrivilege, match="not during the sale"):
             deleted.result(20)
@@ -183,4 +183,4 @@ def test_access_is_asked_for_by_one_and_given_by_another(browser: Browser, shop:
         page.get_by_role("button", name="Approve").click()
         expect(page.get_by_role("heading", name="End it now")).to_be_visible()
 
-        expect(other.get_by_role("main").get_by_text("open", exact=True)).to_be_visible(timeout=15_000)
+        expect(other.get_by_role("main").get_by_text("open", exact=True)).to_be_visible()

@@ -115,12 +115,13 @@ def find_regression() -> Path:
 
 @cache
 def find_chromium() -> Path:
-    """Return the browser's own program, not Debian's wrapper; it starts here.
+    """Return a Chromium that starts here; of Debian's the program itself, not its wrapper.
 
     Raises:
         ServerMissing: it is not installed, or lacks a library.
     """
-    places = (_UNPACKED / _CHROMIUM, Path("/") / _CHROMIUM)
+    elsewhere = (shutil.which(name) for name in ("chromium", "chromium-browser"))
+    places = (_UNPACKED / _CHROMIUM, Path("/") / _CHROMIUM, *(Path(found) for found in elsewhere if found))
     for program in filter(Path.is_file, places):
         with suppress(OSError, subprocess.CalledProcessError):
             subprocess.run([program, "--version"], env=browser_environment(), capture_output=True, check=True)
