@@ -15,6 +15,9 @@ from struct import Struct
 from typing import Protocol
 
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_ESTABLISHED = "01"
+"""TCP_ESTABLISHED. What a closed socket leaves behind has no owner any more, and is listed as root's."""
+
 _CREDENTIALS = Struct("3i")
 """`struct ucred`: pid, uid, gid (unix(7), SO_PEERCRED)."""
 
@@ -53,7 +56,7 @@ def _owner(connection: Connection) -> int | None:
             for line in table.read_text(encoding="ascii").splitlines()[1:]:
                 fields = line.split()
                 if (fields[1], fields[2]) in wanted:
-                    return int(fields[7])
+                    return int(fields[7]) if fields[3] == _ESTABLISHED else None
     return None
 
 
