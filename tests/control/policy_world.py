@@ -74,6 +74,9 @@ class Words:
     def session(self, opening: Opening) -> ProtocolSession:
         raise NotImplementedError
 
+    def estimate(self, database: str, effects: Sequence[Effect]) -> None:
+        return None
+
     def auditor(self, opening: Opening, credential: Credential, database: str) -> Companion | None:
         return None
 

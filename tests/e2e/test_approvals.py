@@ -177,23 +177,30 @@ def test_the_client_of_a_denied_statement_hears_why_and_goes_on(desk: People, ag
 
 
 def test_people_see_who_asks_what_and_values_are_masked(desk: People, agent: Agent) -> None:
-    agent.execute("SELECT 1")
+    desk.shop.direct("ANALYZE customers")
     text = "DELETE FROM customers WHERE email = %s AND id = %s"
     with meanwhile(lambda: agent.execute(text, ("ada@example.com", 5)).rowcount) as result:
         (request,) = desk.waiting()
+        preview = eventually(lambda: estimated(desk, request["id"]), "the estimate is there")
         desk.approve(request["id"])
         result.result(20)
+    assert (preview["rows"], preview["how"]) == (3, "statistics")
     assert request["text"] == "DELETE FROM customers WHERE email = $1 AND id = $2"
     assert request["parameters"] == ["a***@example.com", "5"]
     assert {"action": "delete", "object": "shop.public.customers", "kind": "table"} in _list(request["effects"])
     principal = request["principal"]
     assert isinstance(principal, dict)
     assert (principal["kind"], principal["name"], principal["claims"]["repository_id"]) == ("agent", "shop-ci", "42")
-    (policy,) = _list(request["policies"])
-    assert policy["id"] == "deletes-need-approval"
+    policy = next(each for each in _list(request["policies"]) if each["id"] == "deletes-need-approval")
     assert "shop.cedar:" in str(policy["where"])
     assert request["needed"] == [{"group": "dba", "count": 1, "given": 0}]
     assert request["can_decide"] is True
+
+
+def estimated(desk: People, identity: object) -> dict[str, object]:
+    preview = desk.call("GET", f"/approvals/{identity}", desk.token("d0"))[1]["preview"]
+    assert isinstance(preview, dict)
+    return preview if preview["how"] != "none" else {}
 
 
 def _list(value: object) -> list[dict[str, object]]:

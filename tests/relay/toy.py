@@ -317,6 +317,9 @@ class Toy:
     def environment(self, address: ClientAddress) -> Mapping[str, str]:
         return {}
 
+    def estimate(self, database: str, effects: Sequence[Effect]) -> None:
+        return None
+
     def auditor(self, opening: Opening, credential: Credential, database: str) -> None:
         return None
 

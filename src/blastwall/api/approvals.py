@@ -68,7 +68,7 @@ class Preview(Answer):
     """How much the statement would change, by estimate; nothing of it is run to find out."""
 
     rows: int | None = Field(description="Rows; null where nobody can tell.")
-    how: Literal["plan", "statistics", "none"] = Field(description="Whose estimate it is.")
+    how: Literal["statistics", "none"] = Field(description="By the whole table's statistics, or not at all.")
     note: str = Field(description="What to know of it.")
 
 

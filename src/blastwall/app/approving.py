@@ -12,6 +12,7 @@ from functools import partial
 
 from blastwall.app.places import KeyFileUnusable, key_once, node_name, state_folder
 from blastwall.app.plan import Plan
+from blastwall.app.previews import Previews
 from blastwall.approvals.deciding import Deciding
 from blastwall.approvals.people import People, Person
 from blastwall.approvals.requests import Place
@@ -46,6 +47,7 @@ class Approvers:
     worth: Worth
     table: ApprovalTable
     people: People
+    previews: Previews
     binding_key: bytes = field(repr=False)
 
 
@@ -68,6 +70,8 @@ async def approvers_of(
     key = await approval_key(configuration)
     people, table = People(configuration.users), ApprovalTable(store)
     worth = Worth(Seals(_derived(key, b"seals")), people, lambda person: _contained(containment, person))
+    previews = Previews(table, changes)
+    stack.push_async_callback(previews.stop)
     place = Place(node_name(configuration), member.number, member.of, secrets.token_hex(16))
 
     def changed(identity: str, state: str) -> None:
@@ -76,6 +80,7 @@ async def approvers_of(
     def asked(request: StoredRequest) -> None:
         changed(request.id, State.WAITING)
         telling.note(told(request))
+        previews.wanted(request)
 
     def decided(identity: str, state: str) -> None:
         changed(identity, state)
@@ -95,7 +100,7 @@ async def approvers_of(
     deciding = Deciding(table, worth, time.time, decided)
     if member.bus is not None:
         member.bus.on(_DECIDED, lambda _: stored.wake())
-    return Approvers(stored, deciding, worth, table, people, _derived(key, b"binding"))
+    return Approvers(stored, deciding, worth, table, people, previews, _derived(key, b"binding"))
 
 
 def approving_of(approvers: Approvers, plan: Callable[[], Plan]) -> Approving:

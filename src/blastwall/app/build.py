@@ -135,6 +135,7 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     share_live(lambda: gate.open_sessions, member)
     limits = RelayLimits.of(configuration.limits)
     relay = Relay(gate, vault, metrics, certificate.listeners, limits, member)
+    approvers.previews.estimate = relay.estimate
     return Parts(
         recorder,
         store,

@@ -184,9 +184,8 @@ def _needs(found: Approval) -> str:
 
 def _preview(found: Approval) -> str:
     preview = _of(found, "preview")
-    rows = "" if preview["rows"] is None else f"about {preview['rows']}"
-    how = {"plan": "by the plan", "statistics": "by the table's statistics"}.get(str(preview["how"]), "")
-    return ", ".join(part for part in (f"{rows} {how}".strip(), str(preview["note"] or "")) if part)
+    rows, note = preview["rows"], str(preview["note"] or "")
+    return note if rows is None else f"{rows} {note}".strip()
 
 
 def _shortened(text: object) -> str:

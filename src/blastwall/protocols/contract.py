@@ -32,6 +32,7 @@ from msgspec import Struct
 from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
+from blastwall.model.effects import Effect
 from blastwall.model.masks import NO_MASKS, MaskRules, ResultRecord
 from blastwall.model.resource import Address, Resource
 from blastwall.model.ruling import NONE, Obligations
@@ -479,6 +480,17 @@ class Finding:
     remedy: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """How many rows a statement would change, by what the resource knows without running any of it.
+
+    `rows` is None where nobody can tell; `note` says what to know of it.
+    """
+
+    rows: int | None
+    note: str
+
+
 AUDIT = "audit"
 """The question to an auditor; its reply is a tuple of `Finding`."""
 
@@ -541,6 +553,9 @@ class ProtocolKind(Protocol):
     def session(self, opening: Opening) -> ProtocolSession: ...
 
     def companion(self, opening: Opening, credential: Credential, name: str) -> Companion | None: ...
+
+    def estimate(self, database: str, effects: Sequence[Effect]) -> tuple[str, Hashable] | None:
+        """Return a companion and the question whose reply is an `Estimated`; None where nothing can be said."""
 
     def auditor(self, opening: Opening, credential: Credential, database: str) -> Companion | None:
         """Return a companion that answers `AUDIT`: what the resource says of itself; None where it cannot be asked."""

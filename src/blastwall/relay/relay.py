@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
 
 from blastwall.gate import Gate
 from blastwall.gate.ports import Meter, Vault
+from blastwall.model.effects import Effect
 from blastwall.relay.certificates import ServerTls, UpstreamTls
 from blastwall.relay.companions import Companions, Setting
 from blastwall.relay.interrupts import Interrupts
@@ -72,6 +73,17 @@ class Relay:
     def port(self, resource: str) -> int:
         """The port on which a resource is served; KeyError where it is not."""
         return self._listeners[resource].port
+
+    def estimate(
+        self, resource: str, database: str, effects: Sequence[Effect], answer: Callable[[object], None]
+    ) -> None:
+        """Ask a resource how much a statement would change; `answer` gets an `Estimated` where it can tell."""
+        listener = self._listeners.get(resource)
+        question = None if listener is None else listener.served.kind.estimate(database, effects)
+        if listener is None or question is None:
+            answer(None)
+        else:
+            listener.around.companions.look_up(*question, answer)
 
     async def apply(self, served: Sequence[Served], limits: RelayLimits | None = None) -> None:
         """Serve exactly these from now on. Sessions that are open go on, whatever becomes of their listener.

@@ -260,11 +260,12 @@ class ApprovalTable(Table):
             await connection.execute(delete(approvals).where(old))
 
     @whole
-    async def preview(self, identity: str, rows: int | None, how: str, note: str) -> None:
-        """Fill in what a statement would do."""
-        values = {"preview_rows": rows, "preview_how": how, "preview_note": note}
+    async def preview(self, found: Mapping[str, tuple[int | None, str, str]]) -> None:
+        """Fill in what statements would do: rows, whose estimate it is, and a note, by their requests."""
         async with self.store.write() as connection:
-            await connection.execute(update(approvals).where(approvals.c.id == identity).values(values))
+            for identity, (rows, how, note) in found.items():
+                values = {"preview_rows": rows, "preview_how": how, "preview_note": note}
+                await connection.execute(update(approvals).where(approvals.c.id == identity).values(values))
 
 
 def _filters(query: Query, now: float) -> list[ColumnElement[bool]]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
+from blastwall.model.effects import Effect
 from blastwall.model.resource import Address
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import ClientAddress, Opening
 from blastwall.protocols.postgres.audit import PostgresAuditor
 from blastwall.protocols.postgres.catalog import PostgresCompanion
 from blastwall.protocols.postgres.conversation import stated
+from blastwall.protocols.postgres.estimates import PREFIX, PostgresEstimator, question_of
 from blastwall.protocols.postgres.forwarding import PostgresForwarder
 from blastwall.protocols.postgres.session import PostgresSession
 from blastwall.protocols.postgres.settings import PostgresSettings
@@ -51,8 +53,12 @@ class PostgresKind:
     def session(self, opening: Opening) -> PostgresSession:
         return PostgresSession(opening)
 
-    def companion(self, opening: Opening, credential: Credential, name: str) -> PostgresCompanion:
-        return PostgresCompanion(opening, credential, name)
+    def companion(self, opening: Opening, credential: Credential, name: str) -> PostgresCompanion | PostgresEstimator:
+        made = PostgresEstimator if name.startswith(PREFIX) else PostgresCompanion
+        return made(opening, credential, name)
+
+    def estimate(self, database: str, effects: Sequence[Effect]) -> tuple[str, Hashable] | None:
+        return question_of(database, effects)
 
     def auditor(self, opening: Opening, credential: Credential, database: str) -> PostgresAuditor:
         return PostgresAuditor(opening, credential, database)
