@@ -10,4 +10,3 @@ cdef class OpenSegment:
     cdef public object cipher
     cdef public object digest
     cdef public object portions
-    cpdef object note(self, portion, last, head, events)
