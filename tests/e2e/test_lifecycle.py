@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.e2e.conftest import Shop
-from tests.e2e.opening import backends, ends, events, eventually, lets_in, metrics, opened
+from tests.e2e.opening import SOON, backends, ends, events, eventually, lets_in, metrics, opened, promised
 
 from blastwall.model.events import Event, HoldEnded, HoldStarted, SessionClosed, StatementWithdrawn
 from blastwall.testing.postgres import PostgresServer
@@ -58,7 +58,7 @@ class Background:
             self.error = error
         self.ended = time.monotonic()
 
-    def wait(self, seconds: float = 10) -> str:
+    def wait(self, seconds: float = SOON) -> str:
         """Return the error's text; empty where there was none."""
         self._thread.join(seconds)
         assert not self._thread.is_alive(), f"still waiting after {seconds:g} s: {self._statement}"
@@ -109,14 +109,14 @@ class TestContainment:
             eventually(lambda: recorded_of(shop, HoldStarted), "the delete is held")
             done = self.contain(shop)
             for statement in statements:
-                assert "agent shop-ci is contained" in statement.wait(2)
-                assert statement.ended - done < 1
+                assert "agent shop-ci is contained" in statement.wait()
+                assert statement.ended - done < promised(1)
             for agent in (idle, inside):
-                said, seconds = ends(agent, 2)
+                said, seconds = ends(agent)
                 assert "agent shop-ci is contained" in said
-                assert seconds < 1
+                assert seconds < promised(1)
                 assert "bus" not in said
-            eventually(lambda: not running(shop, "100000000000"), "the statement is cancelled on the server", 1)
+            eventually(lambda: not running(shop, "100000000000"), "the statement is cancelled on the server")
             assert other.execute("SELECT 1").fetchone() == (1,)
             other.close()
         assert metrics(shop)['blastwall_holds{resource="pg-prod"}'] == before
@@ -128,17 +128,17 @@ class TestContainment:
 
     def test_nothing_new_is_let_in_until_it_is_lifted(self, shop: Shop) -> None:
         self.contain(shop)
-        eventually(lambda: not lets_in(shop), "the agent is let in no more", 1)
+        eventually(lambda: not lets_in(shop), "the agent is let in no more")
         with pytest.raises(psycopg.OperationalError, match="agent shop-ci is contained") as caught:
             shop.connect()
         assert "bus" not in str(caught.value)
         shop.gateway.run("contain", "agent", "shop-ci", "--lift")
-        eventually(lambda: lets_in(shop), "the agent is let in again", 2)
+        eventually(lambda: lets_in(shop), "the agent is let in again")
 
     def test_one_session_alone(self, shop: Shop) -> None:
         with shop.connect() as ended, shop.connect() as bystander:
             self.contain(shop, "session", session_of(shop, ended))
-            said, _ = ends(ended, 2)
+            said, _ = ends(ended)
             assert "the session was ended by the gateway's operator" in said
             assert bystander.execute("SELECT 1").fetchone() == (1,)
 
@@ -146,14 +146,14 @@ class TestContainment:
         with shop.connect() as agent:
             self.contain(shop, "resource", "pg-prod")
             try:
-                said, _ = ends(agent, 2)
+                said, _ = ends(agent)
                 assert "resource pg-prod is contained" in said
-                eventually(lambda: not lets_in(shop), "nobody is let in any more", 1)
+                eventually(lambda: not lets_in(shop), "nobody is let in any more")
                 with pytest.raises(psycopg.OperationalError, match="resource pg-prod is contained"):
                     shop.connect(repository_id="43")
             finally:
                 shop.gateway.run("contain", "resource", "pg-prod", "--lift")
-        eventually(lambda: lets_in(shop), "the resource is open again", 2)
+        eventually(lambda: lets_in(shop), "the resource is open again")
 
     def test_it_outlives_the_gateway(self, postgres_newest: PostgresServer, draining: Shop) -> None:
         self.contain(draining)
@@ -172,8 +172,8 @@ class TestHolds:
             assert backends(shop) == 1
             client.shutdown(socket.SHUT_RDWR)
         _kept.pop().close()
-        eventually(lambda: metrics(shop)[held] == before[held], "the hold ends", 3)
-        eventually(lambda: backends(shop) == 0, "the upstream connection, its transaction and locks are gone", 3)
+        eventually(lambda: metrics(shop)[held] == before[held], "the hold ends")
+        eventually(lambda: backends(shop) == 0, "the upstream connection, its transaction and locks are gone")
         assert len(recorded_of(shop, StatementWithdrawn)) + len(recorded_of(shop, HoldEnded)) > withdrawn
 
     def test_a_client_that_vanishes_without_a_word(self, shop: Shop) -> None:
@@ -186,8 +186,8 @@ class TestHolds:
         finally:
             process.kill()
             process.wait()
-        eventually(lambda: metrics(shop)['blastwall_holds{resource="pg-prod"}'] == 0, "the hold ends", 3)
-        eventually(lambda: backends(shop) == 0, "its upstream connection is gone", 3)
+        eventually(lambda: metrics(shop)['blastwall_holds{resource="pg-prod"}'] == 0, "the hold ends")
+        eventually(lambda: backends(shop) == 0, "its upstream connection is gone")
 
     def test_a_held_statement_is_cancelled_by_its_client_and_the_session_goes_on(self, shop: Shop) -> None:
         with shop.connect() as agent:
@@ -234,14 +234,14 @@ class TestDrain:
         working.execute("BEGIN")
         working.execute("INSERT INTO archive VALUES (88, 'kept')")
         os.kill(draining.gateway.pid, signal.SIGTERM)
-        said, seconds = ends(idle, 3)
+        said, seconds = ends(idle)
         assert "the gateway is shutting down; connect again" in said
-        assert seconds < 1
+        assert seconds < promised(1)
         with pytest.raises(psycopg.OperationalError):
             draining.connect()
         working.execute("INSERT INTO archive VALUES (89, 'kept')")
         working.execute("COMMIT")
-        said, _ = ends(working, 3)
+        said, _ = ends(working)
         assert "shutting down" in said
         assert draining.gateway.terminate() == 0
         assert draining.direct("SELECT count(*)::int FROM archive WHERE id IN (88, 89)") == [(2,)]
@@ -250,7 +250,7 @@ class TestDrain:
         with draining.connect() as working:
             working.execute("BEGIN")
             os.kill(draining.gateway.pid, signal.SIGTERM)
-            eventually(lambda: draining.gateway.get("/readyz")[0] == 503, "/readyz says that it drains", 2)
+            eventually(lambda: draining.gateway.get("/readyz")[0] == 503, "/readyz says that it drains")
             assert draining.gateway.get("/healthz")[0] == 200
             working.execute("COMMIT")
         assert draining.gateway.terminate() == 0
@@ -262,9 +262,9 @@ class TestDrain:
             eventually(lambda: running(draining, "100000000000"), "the long statement runs")
             began = time.monotonic()
             assert draining.gateway.terminate() == 0
-            assert 2.9 < time.monotonic() - began < 6
+            assert 2.9 < time.monotonic() - began < promised(6)
             assert "shutting down" in statement.wait()
-        eventually(lambda: not running(draining, "100000000000"), "the statement is cancelled on the server", 1)
+        eventually(lambda: not running(draining, "100000000000"), "the statement is cancelled on the server")
         assert draining.gateway.run("audit", "verify")
         reasons = [event.reason for event in recorded_of(draining, SessionClosed) if isinstance(event, SessionClosed)]
         assert len(reasons) == 2
@@ -274,11 +274,11 @@ class TestDrain:
         with draining.connect() as working:
             working.execute("BEGIN")
             os.kill(draining.gateway.pid, signal.SIGTERM)
-            eventually(lambda: draining.gateway.get("/readyz")[0] == 503, "it drains", 2)
+            eventually(lambda: draining.gateway.get("/readyz")[0] == 503, "it drains")
             began = time.monotonic()
             assert draining.gateway.terminate() == 0
-            assert time.monotonic() - began < 2
-            said, _ = ends(working, 2)
+            assert time.monotonic() - began < promised(2)
+            said, _ = ends(working)
             assert "shutting down" in said
 
 
@@ -297,8 +297,8 @@ class TestAbruptEnds:
 
 
 def settled(shop: Shop) -> None:
-    eventually(lambda: backends(shop) == 0, "the server has no connection of an agent's", 15)
-    eventually(lambda: metrics(shop)['blastwall_sessions{resource="pg-prod"}'] == 0, "no session is open", 15)
+    eventually(lambda: backends(shop) == 0, "the server has no connection of an agent's")
+    eventually(lambda: metrics(shop)['blastwall_sessions{resource="pg-prod"}'] == 0, "no session is open")
 
 
 def open_files(shop: Shop) -> int:

@@ -12,13 +12,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.e2e.conftest import Shop
-from tests.e2e.opening import backends, ends, eventually, lets_in, metrics, opened
+from tests.e2e.conftest import POLICIES, Shop
+from tests.e2e.opening import backends, ends, eventually, lets_in, metrics, opened, promised
 
 from blastwall.testing.postgres import PostgresServer
 
 Agent = psycopg.Connection[tuple[object, ...]]
-LIMITS = {"connections": 8, "handshake": "1s", "idle": "2s", "statement": "1s", "statement_size": "64KiB"}
+LIMITS = {"connections": 8, "handshake": "4s", "idle": "5s", "statement": "2s", "statement_size": "64KiB"}
+SLEEPERS = """
+@id("ci-sleeps")
+permit (principal in Group::"ci", action == Action::"execute", resource in Database::"pg-prod/shop");
+"""
 ENOUGH = 48 << 20
 """Bytes by which the gateway may grow: its buffers for a session are bounded to a few MiB, the rest is slack."""
 
@@ -31,7 +35,10 @@ def shop(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFacto
         {"name": "auditor", "issuer": "ci", "match": {"repository_id": "43"}, "groups": ["ci", "cleared"],
          "max_sessions": 2},
     ]  # fmt: skip
-    with opened(postgres_newest, tmp_path_factory.mktemp("limits"), limits=LIMITS, agents=agents) as shop:
+    policies = POLICIES + SLEEPERS
+    with opened(
+        postgres_newest, tmp_path_factory.mktemp("limits"), policies=policies, limits=LIMITS, agents=agents
+    ) as shop:
         yield shop
 
 
@@ -81,14 +88,14 @@ class TestTime:
     def test_a_login_has_a_deadline(self, shop: Shop, how: str) -> None:
         request = struct.pack("!ii", 8, 80877103)
         with socket.create_connection(("127.0.0.1", shop.gateway.port("pg-prod"))) as client:
-            client.settimeout(5)
+            client.settimeout(20)
             began = time.monotonic()
             if how == "tls and then silent":
                 client.sendall(request)
                 assert client.recv(1) == b"S"
             with suppress(OSError):
                 if how == "a byte at a time":
-                    while time.monotonic() - began < 5:
+                    while time.monotonic() - began < 20:
                         client.sendall(b"\0" if time.monotonic() - began < 0.6 else b"")
                         time.sleep(0.2)
                         client.settimeout(0.01)
@@ -98,21 +105,21 @@ class TestTime:
                 else:
                     while client.recv(1000):
                         pass
-            assert 0.9 < time.monotonic() - began < 3.5
+            assert 3.9 < time.monotonic() - began < promised(6)
 
     def test_a_session_without_traffic_ends(self, shop: Shop) -> None:
         with closing(shop.connect()) as agent:
-            said, seconds = ends(agent, 5)
-        assert "the session was idle for 2 seconds" in said
-        assert seconds > 1.9
+            said, seconds = ends(agent)
+        assert "the session was idle for 5 seconds" in said
+        assert seconds > 4.9
 
     def test_a_statement_that_takes_too_long_is_cancelled_and_the_session_goes_on(self, shop: Shop) -> None:
         with shop.connect() as agent:
             began = time.monotonic()
             with pytest.raises(psycopg.errors.QueryCanceled) as caught:
                 agent.execute("SELECT count(*) FROM generate_series(1, 10000000000)")
-            assert 0.9 < time.monotonic() - began < 3.5
-            assert "blastwall: the statement ran longer than 1 seconds, the most that it may" in str(caught.value)
+            assert 1.9 < time.monotonic() - began < promised(4.5)
+            assert "blastwall: the statement ran longer than 2 seconds, the most that it may" in str(caught.value)
             assert agent.execute("SELECT 1").fetchone() == (1,)
 
     def test_the_time_of_a_pipelines_statements_is_counted_one_by_one(self, shop: Shop) -> None:
@@ -120,8 +127,9 @@ class TestTime:
             began = time.monotonic()
             with agent.pipeline():
                 for _ in range(6):
-                    agent.execute("SELECT count(*) FROM generate_series(1, 2000000)")
-            assert time.monotonic() - began > 0.3
+                    agent.execute("SELECT pg_sleep(0.5)")
+                    agent.pgconn.send_flush_request()  # or the server keeps all answers until the last one's
+            assert time.monotonic() - began > 2.9, "together they took longer than one may"
 
 
 class TestSizes:

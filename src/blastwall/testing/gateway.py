@@ -25,7 +25,7 @@ from blastwall.testing.ports import free_port
 from blastwall.testing.processes import ServerFailed, tail
 
 _READY_SECONDS = 60.0
-_STOP_SECONDS = 40.0
+_STOP_SECONDS = 60.0
 
 
 class Gateway:
