@@ -57,7 +57,7 @@ def test_many_small_results_in_many_sessions_and_workers(postgres_newest: Postgr
         assert lets_in(shop, "43"), "another agent is not harmed"
         recorded = [event for session in events(shop).values() for event in session]
         assert any(isinstance(event, BudgetSpent) for event in recorded)
-        assert cli(shop, "contain", "agent", "shop-ci", "--lift").returncode == 0
+        assert cli(shop, "contain", "agent", "shop-ci", "--lift", "--reason", "it is over").returncode == 0
         assert eventually(lambda: lets_in(shop), "the agent is let in again")
         eventually(lambda: take(shop, "SELECT 1", 1) == 5, "every worker has heard of it")
 

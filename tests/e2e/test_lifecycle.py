@@ -91,7 +91,7 @@ class TestContainment:
     def lifted(self, shop: Shop) -> Iterator[None]:
         yield
         with suppress(Exception):
-            shop.gateway.run("contain", "agent", "shop-ci", "--lift")
+            shop.gateway.run("contain", "agent", "shop-ci", "--lift", "--reason", "it is over")
 
     def contain(self, shop: Shop, what: str = "agent", name: str = "shop-ci") -> float:
         """Contain, and return when the command had done it (it starts slowly: a new Python process)."""
@@ -132,7 +132,7 @@ class TestContainment:
         with pytest.raises(psycopg.OperationalError, match="agent shop-ci is contained") as caught:
             shop.connect()
         assert "bus" not in str(caught.value)
-        shop.gateway.run("contain", "agent", "shop-ci", "--lift")
+        shop.gateway.run("contain", "agent", "shop-ci", "--lift", "--reason", "it is over")
         eventually(lambda: lets_in(shop), "the agent is let in again")
 
     def test_one_session_alone(self, shop: Shop) -> None:
@@ -152,7 +152,7 @@ class TestContainment:
                 with pytest.raises(psycopg.OperationalError, match="resource pg-prod is contained"):
                     shop.connect(repository_id="43")
             finally:
-                shop.gateway.run("contain", "resource", "pg-prod", "--lift")
+                shop.gateway.run("contain", "resource", "pg-prod", "--lift", "--reason", "it is over")
         eventually(lambda: lets_in(shop), "the resource is open again")
 
     def test_it_outlives_the_gateway(self, postgres_newest: PostgresServer, draining: Shop) -> None:

@@ -142,7 +142,7 @@ class TestOneGateway:
             for _ in range(6):
                 assert not lets_in(shop)
         finally:
-            shop.gateway.run("contain", "agent", "shop-ci", "--lift")
+            shop.gateway.run("contain", "agent", "shop-ci", "--lift", "--reason", "it is over")
         eventually(lambda: all(lets_in(shop) for _ in range(4)), "the agent is let in again")
 
     def test_an_agents_sessions_are_counted_over_all(self, shop: Shop) -> None:
