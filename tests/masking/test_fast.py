@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from array import array
 from collections.abc import Callable
 
@@ -289,3 +290,24 @@ def test_a_number_is_hidden_only_as_a_card() -> None:
     rules = MaskRules(detect=(DetectRule("d", tuple(detectors.FINDERS), MaskStyle.REDACT),))
     rows: list[list[bytes | None]] = [[b"4111111111111111"], [b"4111111111111112"], [b"-5"], [None], [b"NaN"]]
     same([ResultColumn("n", ValueKind.NUMBER, frozenset(), exact=True)], rules, rows)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a@", "a@b.", "://a", "eyJ", ".A+A", "4", "4 ", "4111 ", "DE89 ", "123-45-", "+49 1", "a'", '"', "x.y:", "é4"],
+)
+@pytest.mark.parametrize("names", [("email", "card", "iban", "us_ssn"), tuple(detectors.FINDERS)])
+def test_no_cell_takes_more_than_linear_time(piece: str, names: tuple[str, ...]) -> None:
+    """Eight times as much takes far less than 64 times as long."""
+    made = plan(
+        [ResultColumn("c", ValueKind.TEXT, frozenset(), exact=True)],
+        MaskRules(detect=(DetectRule("d", names, MaskStyle.REDACT),)),
+    )
+    assert made is not None
+    took = []
+    for size in (10_000, 80_000):
+        value = (piece * size)[:size].encode()
+        began = time.process_time()
+        made.mask_cells(value, array("q", (0, len(value))))
+        took.append(time.process_time() - began)
+    assert took[1] < 0.5 + 24 * took[0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from blastwall.wire import memory
-
 SIGNS = b"=~@AJP."
 _EQUALS, _TILDE, _AT, _PLUS, _DOT, _COLON, _SLASH = 0x3D, 0x7E, 0x40, 0x2B, 0x2E, 0x3A, 0x2F
 _A, _J, _P = 0x41, 0x4A, 0x50
@@ -13,15 +11,20 @@ _HEADER = 12
 
 
 def may_hold_secret(buffer: bytes, start: int, stop: int) -> bool:
-    """Whether a detector of credentials could find something; never False where one does."""
-    data = buffer
+    """Whether a detector of credentials could find something; never False where one does.
+
+    An at-sign counts only behind `://`, as in a URL with a password.
+    """
+    data, scheme = buffer, False
     for place in range(start, stop):
         byte = data[place]
         if byte == _DOT:
             if _ends_header(buffer, start, place):
                 return True
+        elif byte == _COLON:
+            scheme = scheme or (stop - place > 2 and data[place + 1] == _SLASH and data[place + 2] == _SLASH)
         elif byte == _AT:
-            if _behind_scheme(buffer, start, place):
+            if scheme:
                 return True
         elif byte in (_EQUALS, _TILDE) or (byte in (_A, _J, _P) and _begins_mark(buffer, start, place, stop)):
             return True
@@ -37,15 +40,6 @@ def _ends_header(buffer: bytes, start: int, dot: int) -> bool:
         if data[place] == 0x65 and dot - place >= _HEADER and data[place + 1] in (0x77, 0x79):
             return True
     return False
-
-
-def _behind_scheme(buffer: bytes, start: int, at: int) -> bool:
-    """Whether `://` stands somewhere before an at-sign."""
-    data = buffer
-    place = memory.find(data, _COLON, start, at - 2)
-    while place >= 0 and (data[place + 1] != _SLASH or data[place + 2] != _SLASH):
-        place = memory.find(data, _COLON, place + 1, at - 2)
-    return place >= 0
 
 
 def _begins_mark(buffer: bytes, start: int, at: int, stop: int) -> bool:
