@@ -64,3 +64,14 @@ def test_the_first_tab_leads_past_the_navigation(visit: Visit) -> None:
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("main")).to_be_focused()
+
+
+def test_no_text_can_be_made_markup_even_by_a_mistake_in_the_page(visit: Visit, complaints: Complaints) -> None:
+    complaints.expected = ("TrustedHTML", "require-trusted-types-for")
+    page = visit()
+    tried = (
+        "() => { try { document.body.innerHTML = '<b>x</b>'; return 'parsed'; } catch (error) { return error.name; } }"
+    )
+
+    assert page.evaluate(tried) == "TypeError"
+    page.wait_for_function("() => window.violations.some((one) => one.startsWith('require-trusted-types-for'))")
