@@ -49,10 +49,10 @@ Places = Mapping[str, str]
 
 
 @cache
-def _handed_on() -> frozenset[str]:
-    """The names of methods that are somewhere taken as values, to be called later: Cython would not bind those."""
+def _handed_on(folder: str) -> frozenset[str]:
+    """The names of methods that the folder takes as values, to be called later: Cython would not bind those."""
     found = set()
-    for source in SOURCE.rglob("*.py"):
+    for source in (SOURCE / folder).glob("*.py"):
         tree = ast.parse(source.read_text())
         called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         found |= {
@@ -71,7 +71,7 @@ def types(module: str, classes: tuple[str, ...]) -> str:
     found = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     seen = _imported(tree, folder) | dict.fromkeys(classes, module)
     known = {name: at for name, at in places.items() if seen.get(name) == at}
-    declared = "".join(declaration(found[name], known) for name in classes)
+    declared = "".join(declaration(found[name], known, _handed_on(folder)) for name in classes)
     used = sorted((at, name) for name, at in known.items() if at != module and f" {name} " in declared)
     brought = "".join(f"from blastwall.{at.replace('/', '.')} cimport {name}\n" for at, name in used)
     return HEAD + "cimport cython\n" + brought + declared
@@ -89,7 +89,7 @@ def _imported(tree: ast.Module, folder: str) -> Places:
     }
 
 
-def declaration(node: ast.ClassDef, known: Places) -> str:
+def declaration(node: ast.ClassDef, known: Places, handed_on: frozenset[str]) -> str:
     """Return one class with its attributes, in the order in which they are first set, and its methods."""
     methods = [one for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
     names = {one.name for one in methods}
@@ -102,7 +102,7 @@ def declaration(node: ast.ClassDef, known: Places) -> str:
         "\n@cython.final",
         f"cdef class {node.name}:",
         *(f"    cdef public {kind} {attribute}" for attribute, kind in attributes.items()),
-        *(line for one in methods if (line := _method(one)) is not None),
+        *(line for one in methods if one.name not in handed_on and (line := _method(one)) is not None),
     ]
     return "\n".join(lines if len(lines) > 2 else [*lines, "    pass"]) + "\n"
 
@@ -152,8 +152,6 @@ def _method(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:
     """A method's declaration; None where it cannot have one."""
     given = function.args
     if isinstance(function, ast.AsyncFunctionDef) or function.decorator_list or function.name.startswith("__"):
-        return None
-    if function.name in _handed_on():
         return None
     if given.kwonlyargs or given.vararg is not None or given.kwarg is not None or given.posonlyargs:
         return None

@@ -37,7 +37,9 @@ FOLDERS = {
     "masking/fast": ("addresses", "cells", "hiding", "hits", "ibans", "numbers", "parts", "scanner", "secrets"),
     "gate": ("journal", "session", "statements"),
     "recording": ("batch", "events", "files", "frames", "log", "recorder", "segments", "summary"),
-    "relay": ("carrier", "express", "lines", "pump", "stream", "tls"),
+    "relay": ("carrier", "express", "lines", "metrics", "pump", "stream", "tls"),
+    "budgets": ("budgets",),
+    "containment": ("containment",),
     "sql/postgres": ("recall", "shape"),
 }
 """The modules that have twins, by folder."""

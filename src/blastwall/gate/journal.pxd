@@ -7,4 +7,6 @@ cdef class Journal:
     cdef public object _session
     cdef public object _meter
     cdef public object failed
+    cpdef object write(self, events, durable)
     cpdef object fail(self, failure)
+    cpdef object close(self)

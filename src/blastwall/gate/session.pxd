@@ -19,8 +19,15 @@ cdef class SessionGate:
     cdef public object _timer
     cdef public object _contained
     cdef public object _closed
+    cpdef object keep(self, end)
+    cpdef object ask(self, ask, reply)
+    cpdef object again(self, asks, granted, reply)
     cpdef object _refuse_stranger(self, number, statement, reply)
     cpdef object _ask_login(self, number, login, reply)
     cpdef object withdraw(self, withdraw)
+    cpdef object finished(self, finished)
+    cpdef object refused(self, refused)
     cpdef object streamed(self, streamed)
     cpdef object exceeded(self, exceeded)
+    cpdef object injected(self, injected)
+    cpdef object closed(self, reason)

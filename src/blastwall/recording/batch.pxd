@@ -17,5 +17,7 @@ cdef class Batch:
     cdef public object _parts
     cdef public object _noted
     cdef public object _before
+    cpdef object add(self, stream, events)
+    cpdef object write(self)
     cpdef object take_back(self)
     cpdef object _note(self, stream, first, events)

@@ -18,9 +18,13 @@ cdef class NodeLog:
     cdef public object _owed
     cdef public object _covered
     cdef public object ended
+    cpdef object add(self, stream, events)
+    cpdef object write(self)
     cpdef object take_back(self)
     cpdef object pay(self)
     cpdef object roll(self)
+    cpdef object seal(self, sealed)
     cpdef object remove(self, sealed, why, portions)
     cpdef object _extent(self)
+    cpdef object _room(self)
     cpdef object _begin(self)

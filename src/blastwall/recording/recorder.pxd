@@ -9,6 +9,7 @@ cdef class Record:
     cdef public Stream stream
     cdef public object failed
     cdef public object closed
+    cpdef object write(self, events, durable)
 
 @cython.final
 cdef class Recorder:
@@ -36,6 +37,9 @@ cdef class Recorder:
     cdef public NodeLog _log
     cdef public object _durability
     cdef public object _at_once
+    cdef public object _called
+    cpdef object append(self, record, events, durable)
+    cpdef object flush(self)
     cpdef object _end_sessions(self, log)
     cpdef object _open_for(self, segment)
     cpdef object _fail(self, record, reason)

@@ -125,6 +125,7 @@ class Recorder:
         self._log: NodeLog | None = None
         self._durability: Durability = AfterWrite()
         self._at_once = True
+        self._called = False
 
     @property
     def segment(self) -> int:
@@ -227,11 +228,17 @@ class Recorder:
             self._fail(record, _cannot(self._folder, error) if isinstance(error, OSError) else str(error))
             durable(record.failed)
             return
-        if not self._waiting:
-            loop.call_soon(self.flush)
+        if not self._called:
+            self._called = True
+            loop.call_soon(self._flush_soon)
         self._waiting.append((record, durable))
         if before is not None and log.live is not before:
             self._spawn(self._seal_ended())
+
+    def _flush_soon(self) -> None:
+        """The end of the loop's turn, where nobody has flushed before."""
+        self._called = False
+        self.flush()
 
     def flush(self) -> None:
         """Write now what was taken since the last time, in one write(2), and tell whoever waits for it."""

@@ -10,3 +10,6 @@ cdef class OpenSegment:
     cdef public object cipher
     cdef public object digest
     cdef public object portions
+    cpdef object append(self, data)
+    cpdef object note(self, portion, last, head, events)
+    cpdef object content(self)

@@ -18,3 +18,4 @@ cdef class Express:
     cpdef object take(self, side, data)
     cpdef object _repeat(self, data)
     cpdef object _answer(self, data)
+    cpdef object leave(self)

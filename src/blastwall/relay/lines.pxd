@@ -9,8 +9,10 @@ cdef class Lines:
     cdef public object _by_number
     cdef public object buffer
     cdef public object view
+    cpdef object watch(self, line, before, mask)
     cpdef object _watch_alone(self, line, before, mask)
     cpdef object _begin(self)
+    cpdef object _end(self)
 
 @cython.final
 cdef class Line:
@@ -28,8 +30,10 @@ cdef class Line:
     cdef public object _size
     cdef public object _full
     cpdef object serve(self, ready)
+    cpdef object _read(self)
     cpdef object pause_reading(self)
     cpdef object resume_reading(self)
     cpdef object _watch(self)
     cpdef object _wait(self, rest)
     cpdef object _send_waiting(self)
+    cpdef object close(self)

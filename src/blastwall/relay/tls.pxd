@@ -10,4 +10,6 @@ cdef class Tls:
     cdef public object established
     cdef public object ended
     cpdef object _decrypt(self)
+    cpdef object encrypt(self, data)
     cpdef object outgoing(self)
+    cpdef object finish(self)

@@ -10,3 +10,4 @@ cdef class Learned:
     cpdef object parse(self, message, prepared, running)
     cpdef object bind(self, prepared, running)
     cpdef object forget(self)
+    cpdef object like(self, one)

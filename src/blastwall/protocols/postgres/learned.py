@@ -74,7 +74,10 @@ class Learned:
         if known is None:
             return None
         first = known.classified
-        return known if all(read(first) is read(one) for read in _SHARED) else None
+        for read in _SHARED:
+            if read(first) is not read(one):
+                return None
+        return known
 
 
 def _known(running: Running) -> Known | None:

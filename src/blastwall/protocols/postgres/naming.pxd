@@ -15,6 +15,7 @@ cdef class Names:
     cpdef object failed_parse(self, prepared)
     cpdef object sent_bind(self, portal)
     cpdef object failed_bind(self, portal)
+    cpdef object closed(self, named_)
     cpdef object completed(self, running)
     cpdef object answered(self, running)
     cpdef object follow_search_path(self, path)

@@ -12,6 +12,7 @@ cdef class Requests:
     cdef public object goodbye
     cdef public object _blocked
     cdef public object _postponed
+    cpdef object receive(self, data)
     cpdef object put_first(self, data)
     cpdef object receive_first(self, data)
     cpdef object go_on(self)

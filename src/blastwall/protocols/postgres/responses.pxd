@@ -19,6 +19,7 @@ cdef class Responses:
     cdef public object farewell
     cdef public object _cancelled
     cpdef object resume(self)
+    cpdef object receive(self, data)
     cpdef object _walk(self, buffer, position, outputs)
     cpdef object _take_rows(self, kind, length, buffer, position)
     cpdef object _pass_rows(self, kind, length, buffer, position)
@@ -31,5 +32,6 @@ cdef class Responses:
     cpdef object explain_cancel(self, reason)
     cpdef object _explained(self, entry, fields)
     cpdef object _fail_segment(self, reason, after)
+    cpdef object _told(self, body, kind, entry)
     cpdef object replay(self, kind, body)
     cpdef object _close_portals(self, after)

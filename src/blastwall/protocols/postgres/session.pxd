@@ -28,10 +28,21 @@ cdef class PostgresSession:
     cdef public object _sides
     cdef public object _last
     cdef public object _tried
+    cpdef object receive(self, side, data)
     cpdef object repeated(self, data)
+    cpdef object granted(self)
     cpdef object answered(self, data)
+    cpdef object receive_eof(self, side)
+    cpdef object dial_failed(self, side, reason)
+    cpdef object tls_started(self, side, alpn, certificate)
+    cpdef object answer(self, number, answer)
+    cpdef object looked_up(self, number, reply)
     cpdef object _go_on(self)
+    cpdef object interrupted(self, reason=*)
     cpdef object _interrupt(self, talk, requests, responses, reason)
+    cpdef object reconsider(self)
+    cpdef object adopted(self, side, state)
+    cpdef object terminate(self, reason)
     cpdef object _receive_client(self, data)
     cpdef object _login_answer(self, answer)
     cpdef object _first_look(self, database, server)
