@@ -50,6 +50,8 @@ def _own_secrets(configuration: Configuration) -> Iterator[SecretState]:
     login = configuration.control.login
     if login is not None and login.client_secret is not None:
         yield _state("control.login.client_secret", login.client_secret)
+    if configuration.hold.key is not None:
+        yield _state("hold.key", configuration.hold.key)
     encrypt = configuration.recordings.encrypt
     for source in () if encrypt is None else (encrypt.key, *encrypt.old):
         yield _state("recordings.encrypt", source)
@@ -99,6 +101,8 @@ def cautions(plan: Plan) -> Iterator[str]:
     yield from _glass_cautions(configuration)
     for resource in configuration.resources:
         yield from _resource_cautions(resource.name, resource.plain_text, plan.resources[resource.name])
+    if configuration.hold.key is None and not configuration.state.startswith("sqlite:"):
+        yield "hold.key: none is given; where several nodes share this state, none releases what another decided"
     if not configuration.recordings.anchors:
         yield "recordings: no anchors are given; whoever controls this machine can rewrite recordings unseen"
 
