@@ -145,8 +145,9 @@ def repeat(talk: Conversation, number: int, standing: Standing) -> Answer:
 async def test_a_held_statement_is_refused_where_its_grant_ended_before_the_approval() -> None:
     world = a_world(a_grant(ends=1010.0))
     talk = await world.logged_in()
-    assert isinstance(talk.ask(2, a_statement("held orders"))[0], Held)
+    talk.ask(2, a_statement("held orders"))
     await settle()
+    assert isinstance(talk.of(2)[0], Held)
     world.now = 1010.0
     world.approvals.say(2, Verdict(approved=True, by=("ana",)))
     await settle()
