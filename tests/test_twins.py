@@ -6,12 +6,23 @@ import os
 import runpy
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from blastwall import _twins
+from blastwall._twins import FOLDERS
+
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "blastwall"
+SOURCES = [PACKAGE / folder / f"{name}.py" for folder, names in FOLDERS.items() for name in names]
+
+
+def fresh(source: Path) -> bool:
+    """Whether a module has a twin that is not older than it."""
+    return any(twin.stat().st_mtime >= source.stat().st_mtime for twin in source.parent.glob(f"{source.stem}.*.so"))
 
 
 @pytest.mark.timeout(400)
@@ -35,10 +46,7 @@ def test_the_environment_chooses(pure: str) -> None:
         text=True,
         check=True,
     )
-    twins = list((ROOT / "src" / "blastwall" / "relay").glob("pump.*.so"))
-    source = ROOT / "src" / "blastwall" / "relay" / "pump.py"
-    fresh = any(twin.stat().st_mtime >= source.stat().st_mtime for twin in twins)
-    assert done.stdout.strip().endswith(".so" if fresh and not pure else "pump.py")
+    assert done.stdout.strip().endswith(".so" if not pure and all(map(fresh, SOURCES)) else "pump.py")
 
 
 def test_an_installation_without_a_compiler_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,3 +65,21 @@ def test_an_installation_without_a_compiler_goes_on(monkeypatch: pytest.MonkeyPa
     runpy.run_path(str(ROOT / "setup.py"))
     assert len(built) > 20
     assert all(each.optional for each in built)
+
+
+@pytest.mark.parametrize("lacks", ["one that is older", "one that is missing", "none"])
+def test_they_are_used_all_or_none(lacks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BLASTWALL_PURE", raising=False)
+    monkeypatch.setattr(_twins, "_PACKAGE", tmp_path)
+    monkeypatch.setattr(_twins, "_CHECKOUT", True)
+    monkeypatch.setattr(_twins, "FOLDERS", {"hot": ("one", "two")})
+    (tmp_path / "hot").mkdir()
+    for name in ("one", "two"):
+        source = tmp_path / "hot" / f"{name}.py"
+        source.touch()
+        source.with_suffix(EXTENSION_SUFFIXES[0]).touch()
+    if lacks == "one that is older":
+        os.utime((tmp_path / "hot" / "two.py").with_suffix(EXTENSION_SUFFIXES[0]), (1, 1))
+    elif lacks == "one that is missing":
+        (tmp_path / "hot" / "two.py").with_suffix(EXTENSION_SUFFIXES[0]).unlink()
+    assert _twins.passed_by() is (lacks != "none")
