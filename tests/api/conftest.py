@@ -148,7 +148,13 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     policy = AnswerPolicy()
     async with running_issuer(clock) as issuer:
         identity = OidcIdentity(
-            [an_issuer(issuer.url)], [an_agent()], [a_user()], PassSettings(), store=PassTable(store), now=clock
+            [an_issuer(issuer.url)],
+            [an_agent()],
+            [a_user()],
+            PassSettings(),
+            store=PassTable(store),
+            now=clock,
+            steady=clock,
         )
         control = build_control(
             identity,

@@ -21,7 +21,7 @@ early.info("shown", names=["é"])
 def fail(token):
     raise ValueError("broken")
 try:
-    fail("hunter2")
+    fail("hunter" + str(2))
 except ValueError:
     early.exception("failed")
 """
