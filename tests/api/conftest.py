@@ -95,7 +95,7 @@ class Gateway:
 
 def approving(store: Store, now: Callable[[], float]) -> Approving:
     """Approvals of people who are not configured here."""
-    table, worth = ApprovalTable(store), Worth(Seals(b"k" * 32), People([]), lambda _: False)
+    table, worth = ApprovalTable(store), Worth(Seals(b"k" * 32), People([]), lambda _principal, _at: False)
     deciding = Deciding(table, worth, now, lambda _id, _state: None)
     return Approving(table, deciding, worth, now=now, link=lambda identity: identity, place=lambda _: PolicyPlace())
 

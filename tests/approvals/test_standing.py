@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tests.approvals.world import AGENT, ANA, BEN, ORDERS, RESOURCE, Held, Shop, a_hold, users
+from tests.approvals.world import AGENT, ANA, BEN, GREG, ORDERS, RESOURCE, Held, Shop, a_hold, users
 
 from blastwall.approvals.counting import Scope
-from blastwall.approvals.deciding import MOST_MINUTES, Said, Senseless
+from blastwall.approvals.deciding import MOST_MINUTES, CannotDecide, Said, Senseless
 from blastwall.gate.ports import Hold
 from blastwall.model.effects import Object
 from blastwall.model.ruling import Approval
@@ -123,6 +123,26 @@ async def test_it_ends_with_its_approvers_place_in_the_group(shop: Shop) -> None
     assert await waits(shop, fresh(a_hold(*SAME)))
 
 
+@pytest.mark.parametrize("name", ["ana", "shop-ci"])
+async def test_what_is_from_before_a_containment_is_worth_nothing_after_the_lift(shop: Shop, name: str) -> None:
+    """Of the approver, whose login a thief may have had, and of the agent, whose statement may have been a thief's."""
+    await approved(shop, Scope.STATEMENT, 5)
+    shop.spoiled[name] = shop.now()
+    assert await waits(shop, fresh(a_hold(*SAME)))
+    await approved(shop, Scope.STATEMENT, 5)
+    assert not await waits(shop, fresh(a_hold(*SAME)))
+
+
+async def test_nobody_rides_on_their_own_approval_by_another_run_of_the_agent(shop: Shop) -> None:
+    """Greg approves what somebody else's run asked for, then starts a run himself (`actor_id` 7)."""
+    others = replace(AGENT, claims={"actor_id": "8"})
+    held = await shop.hold("1", principal=others)
+    await shop.approve((await held.asked()).request, GREG, Scope.STATEMENT, 5)
+    assert (await held.verdict()).approved
+    assert not await waits(shop, fresh(a_hold(*SAME, principal=others)))
+    assert await waits(shop, fresh(a_hold(*SAME)))
+
+
 # ── mode fail ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -176,6 +196,18 @@ async def test_a_request_that_nobody_waits_for_survives_a_restart(shop: Shop) ->
     await shop.node("here")
     await shop.approve(refused.asked.request, ANA)
     assert (await shop.ask(fresh_fail(), shop.nodes[-1])).approved
+
+
+async def test_nobody_rides_once_on_their_own_approval_by_another_run_of_the_agent(shop: Shop) -> None:
+    others = replace(AGENT, claims={"actor_id": "8"})
+    refused = await shop.ask(a_hold(*SAME, fails=True, principal=others))
+    assert refused.asked is not None
+    await shop.approve(refused.asked.request, GREG)
+    own = await shop.ask(fresh_fail())
+    assert own.asked is not None
+    with pytest.raises(CannotDecide, match="started by you"):
+        await shop.approve(own.asked.request, GREG)
+    assert (await shop.ask(a_hold(*SAME, fails=True, principal=others))).approved
 
 
 @pytest.mark.parametrize("name", OTHERS)

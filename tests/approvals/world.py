@@ -134,11 +134,15 @@ class Shop:
         self.table = ApprovalTable(store)
         self.people = People(users())
         self.contained: set[str] = set()
+        self.spoiled: dict[str, float] = {}
         self.ahead = 0.0
-        self.worth = Worth(Seals(KEY), self.people, lambda person: person.name in self.contained)
+        self.worth = Worth(Seals(KEY), self.people, self._cut)
         self.changes: list[tuple[str, str]] = []
         self.nodes: list[StoredApprovals] = []
         self.deciding = Deciding(self.table, self.worth, self.now, lambda _id, _state: self.wake())
+
+    def _cut(self, principal: Principal, at: float) -> bool:
+        return principal.name in self.contained or at <= self.spoiled.get(principal.name, 0.0)
 
     def now(self) -> float:
         return time.time() + self.ahead

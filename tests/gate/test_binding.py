@@ -45,6 +45,13 @@ def test_who_where_and_the_key_are_bound_too() -> None:
     assert bind(KEY, replace(SUBJECT, source=ip_address("10.9.9.9")), statement) in bindings
 
 
+def test_a_value_of_another_declared_type_is_bound_otherwise() -> None:
+    """`current_date - $1` with 1000 is years ago as an integer, and minutes as an interval."""
+    declared = [(), ("23",), ("1186",)]
+    asked = [replace(a_statement(), parameters=(Parameter("1000", None, False, *one),)) for one in declared]
+    assert len({bind(KEY, SUBJECT, statement) for statement in asked}) == 3
+
+
 def test_the_same_text_that_means_another_table_is_bound_otherwise() -> None:
     statement = a_statement()
     (effect,) = statement.effects

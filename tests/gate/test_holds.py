@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 from tests.gate.fakes import ALLOW, DENY, HOLD, Conversation, World, a_statement, settle
 
-from blastwall.gate import HoldTimes
+from blastwall.gate import HoldTimes, wording
 from blastwall.gate.ports import Asked, Hold, Verdict
 from blastwall.model.events import HoldEnded, HoldStarted, StatementRuled
 from blastwall.model.ruling import Approval, Decision, Obligations
+from blastwall.model.statement import Stage
 from blastwall.protocols.contract import Allow, Deny, Held, Withdraw
 
 
@@ -81,6 +82,18 @@ async def test_who_cannot_wait_is_refused_with_the_request() -> None:
         )
     ]
     assert (ended(talk).outcome, ended(talk).reason) == ("asked", "request r2")
+
+
+async def test_what_says_by_a_name_alone_what_would_run_is_refused() -> None:
+    """Whoever approved it would not have seen it, and the name could mean something else the next time."""
+    world = World()
+    talk = await world.logged_in()
+    talk.ask(2, replace(a_statement("hold orders"), by_name=True))
+    talk.ask(3, replace(a_statement("hold orders", stage=Stage.PREPARE), by_name=True))
+    await settle()
+    assert talk.of(2) == [Deny(wording.BY_NAME)]
+    assert isinstance(talk.of(3)[0], Allow)
+    assert not world.approvals.holds
 
 
 async def test_an_agent_may_wait_in_another_way_than_the_others() -> None:

@@ -14,7 +14,7 @@ from blastwall.app.places import KeyFileUnusable, key_once, node_name, state_fol
 from blastwall.app.plan import Plan
 from blastwall.app.previews import Previews
 from blastwall.approvals.deciding import Deciding
-from blastwall.approvals.people import People, Person
+from blastwall.approvals.people import People
 from blastwall.approvals.requests import Place
 from blastwall.approvals.sealing import Seals
 from blastwall.approvals.stored import StoredApprovals
@@ -25,7 +25,7 @@ from blastwall.control.approving import Approving, PolicyPlace
 from blastwall.control.changes import Changes
 from blastwall.control.telling import Telling
 from blastwall.gate.ports import Containment
-from blastwall.model.principal import Principal, PrincipalKind
+from blastwall.model.principal import Principal
 from blastwall.model.resource import Address, Resource
 from blastwall.store import Store
 from blastwall.store.approvals import ApprovalTable, State, StoredRequest
@@ -35,7 +35,7 @@ from blastwall.workers import Member
 _KEY_BYTES = 32
 _DECIDED = "approval decided"
 _NOWHERE = Resource("", "", Address("", 0))
-"""Containment is asked about a person and a resource; of a person alone it is asked with this one."""
+"""Containment is asked about somebody and a resource; of somebody alone it is asked with this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ async def approvers_of(
     """
     key = await approval_key(configuration)
     people, table = People(configuration.users), ApprovalTable(store)
-    worth = Worth(Seals(_derived(key, b"seals")), people, lambda person: _contained(containment, person))
+    worth = Worth(Seals(_derived(key, b"seals")), people, partial(_contained, containment))
     previews = Previews(table, changes)
     stack.push_async_callback(previews.stop)
     place = Place(node_name(configuration), member.number, member.of, secrets.token_hex(16))
@@ -144,9 +144,9 @@ def _derived(key: bytes, purpose: bytes) -> bytes:
     return hmac.digest(key, b"blastwall approvals: " + purpose, "sha256")
 
 
-def _contained(containment: Containment, person: Person) -> bool:
-    principal = Principal(PrincipalKind.USER, person.name, person.issuer, person.subject)
-    return containment.against(principal, _NOWHERE) is not None
+def _contained(containment: Containment, principal: Principal, at: float) -> bool:
+    now = containment.against(principal, _NOWHERE)
+    return now is not None or containment.spoiled(principal, at) is not None
 
 
 def _wake(stored: StoredApprovals, member: Member) -> None:

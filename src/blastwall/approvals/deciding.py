@@ -139,7 +139,7 @@ class Deciding:
         if groups.isdisjoint(each.group for each in needed_of(request)):
             needed = " or ".join(each.group for each in needed_of(request))
             raise CannotDecide(f"you are not in the group {needed}, whose members may decide this")
-        if worth.cut(person):
+        if worth.cuts(person, self._now()):
             raise CannotDecide("you are contained by the gateway's operator")
 
     def _check_new(self, past: Past, person: Person) -> None:

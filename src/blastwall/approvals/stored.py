@@ -125,7 +125,7 @@ class StoredApprovals:
         try:
             answer = await self._ask(request)
             if isinstance(answer, Past):
-                by = names(self._worth.approving(answer))
+                by = names(self._worth.approving(answer, request))
                 return Verdict(True, by, f"request {answer.request.id}, approved before")
             asked = answer or request
             told = Asked(asked.id, self._link(asked.id), asked.until)

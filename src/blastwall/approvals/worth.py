@@ -9,13 +9,14 @@ from blastwall.approvals.people import Asker, People, Person
 from blastwall.approvals.requests import asker_of, needed_of
 from blastwall.approvals.sealing import Seals
 from blastwall.gate.ports import Verdict
+from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.ruling import Approval
 from blastwall.store.approvals import Past, StoredDecision, StoredRequest
 
 APPROVE, DENY = "approve", "deny"
 
-Cut = Callable[[Person], bool]
-"""Whether a person is contained now."""
+Cut = Callable[[Principal, float], bool]
+"""Whether somebody is contained now, or was after that time: what they did before is worth nothing any more."""
 
 
 class Worth:
@@ -26,17 +27,26 @@ class Worth:
         self.people = people
         self.cut = cut
 
-    def approving(self, past: Past) -> list[StoredDecision]:
-        """Return the approvals that count: sealed for this very statement, by somebody who may give them now."""
-        asker, binding = asker_of(past.request), past.request.binding
+    def approving(self, past: Past, ask: StoredRequest | None = None) -> list[StoredDecision]:
+        """Return the approvals that count: sealed for this very statement, by somebody who may give them now.
+
+        With `ask` those that are good for it, too: another run of an agent may have been started by an approver.
+        """
+        askers = [asker_of(each) for each in (past.request, ask) if each is not None]
+        binding = past.request.binding
         return [
             each
             for each in past.decisions
-            if each.decision == APPROVE and self.seals.said(each, binding) and self._may(person_of(each), asker)
+            if each.decision == APPROVE and self.seals.said(each, binding) and self._may(each, askers)
         ]
 
-    def _may(self, person: Person, asker: Asker) -> bool:
-        return not self.cut(person) and not self.people.asked(person, asker)
+    def cuts(self, person: Person, at: float) -> bool:
+        """Whether a person is contained now, or was after that time."""
+        return self.cut(Principal(PrincipalKind.USER, person.name, person.issuer, person.subject), at)
+
+    def _may(self, decision: StoredDecision, askers: Iterable[Asker]) -> bool:
+        person = person_of(decision)
+        return not self.cuts(person, decision.at) and not any(self.people.asked(person, asker) for asker in askers)
 
     def approvers(self, past: Past) -> list[Person]:
         """Return who has approved."""
@@ -51,7 +61,11 @@ class Worth:
         """Whether a request of before, with what was decided of it, is good for an ask of the same statement."""
         if not self.seals.shown(past.request):
             return False
-        approving = self.approving(past)
+        asker = asker_of(past.request)
+        principal = Principal(PrincipalKind(asker.kind), asker.name, asker.issuer, asker.subject)
+        if self.cut(principal, past.request.asked_at):
+            return False
+        approving = self.approving(past, ask)
         given = counted(needed_of(ask), [person_of(each) for each in approving], self.people)
         return enough(given) and stands_for(ask, past.request, approving, now)
 

@@ -27,6 +27,7 @@ def _parts(subject: Subject, statement: Statement) -> Iterable[bytes | None]:
     yield statement.text.encode("utf-8", "surrogatepass")
     yield from (part.encode("utf-8", "surrogatepass") for part in _meaning(statement))
     for parameter in statement.parameters:
+        yield parameter.declared.encode("utf-8", "surrogatepass")
         value = parameter.value
         if isinstance(value, str):
             yield b"text"

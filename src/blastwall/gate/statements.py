@@ -261,7 +261,10 @@ class Statements:
         if cut is not None:
             return Ruling(Decision.DENY, cut, version=shared.policy.version)
         judged = shared.masking.judged(subject.principal, self._facts.resource, statement)
-        return remedied(shared, subject, shared.policy.rule(subject, judged))
+        ruling = remedied(shared, subject, shared.policy.rule(subject, judged))
+        if statement.by_name and ruling.decision is Decision.HOLD and statement.stage is Stage.EXECUTE:
+            return replace(ruling, decision=Decision.DENY, reason=wording.BY_NAME, obligations=NONE)
+        return ruling
 
     def _answer(self, question: _Question, ruling: Ruling, events: list[Event], *, stands: bool = False) -> None:
         """Record what was ruled; once that is durable, answer. An answer that `stands` is good for its like."""

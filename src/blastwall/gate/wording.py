@@ -23,6 +23,9 @@ LOGGED_IN_ALREADY = "this session has logged in already; open another connection
 NO_CREDENTIAL = "the gateway has no credential for this resource now; its operator finds the cause in the log"
 UNDECIDED = "approval could not be asked for; try again, or tell the gateway's operator"
 CHANGED = "policy changed while the statement waited for approval; send it again to have it approved anew"
+BY_NAME = (
+    "this needs approval, and people approve only what they are shown; EXECUTE shows a name: send the statement itself"
+)
 SESSION_OVER = "the session has reached the end of its permitted time; log in again"
 GRANT_OVER = "the grant that this session rested on has ended; ask for another one"
 PASS_OVER = "the session's pass has ended; log in with a new one"

@@ -45,11 +45,15 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A bind value, as text where it could be decoded, as bytes where not, None for NULL."""
+    """A bind value, as text where it could be decoded, as bytes where not, None for NULL.
+
+    `declared` is the type that the client says it has, in the protocol's own words; empty where it leaves that open.
+    """
 
     value: str | bytes | None
     column: Column | None = None
     secret: bool = False
+    declared: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Statement:
     gives or changes, their order and number, whether it fails. A column `*` stands for some column of its table that
     is not known; None means that any column may decide. `filters_masked` is whether one of them is masked for whom
     asks; masking settles it, and policies read it.
+
+    `by_name` is set where the text says by a name alone what is to run (EXECUTE of a prepared statement).
     """
 
     text: str
@@ -78,6 +84,7 @@ class Statement:
     doubt: str = ""
     filters: frozenset[Column] | None = frozenset()
     filters_masked: bool = False
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)

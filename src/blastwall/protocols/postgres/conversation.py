@@ -331,4 +331,5 @@ def stated(
         in_transaction=in_transaction,
         doubt=classified.doubt,
         filters=filters,
+        by_name=classified.executes is not None,
     )

@@ -334,6 +334,7 @@ class Requests:
                 recorded_value(value, types[n] if n < len(types) else 0, format_of(formats, n)),
                 classified.parameters.get(n + 1),
                 n + 1 in classified.secret_parameters,
+                str(types[n]) if n < len(types) and types[n] else "",
             )
             for n, value in enumerate(values)
         )

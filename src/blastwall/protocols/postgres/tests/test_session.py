@@ -191,6 +191,24 @@ class TestNames:
         assert statements(book)[-1].endswith("DELETE FROM orders")
         assert "DELETE FROM orders" not in server.texts
 
+    def test_what_is_named_alone_says_so(self) -> None:
+        """The same EXECUTE asks the same for whatever the name stands for, so nobody can approve it."""
+        book = play()
+        for text in ("DELETE FROM orders WHERE id = 1", "DELETE FROM orders"):
+            book.client(encode_parse(Parse("d", text)) + SYNC + query("EXECUTE d"))
+            book.client(encode_bind(Bind("", "d")) + encode_execute(Execute("")) + encode_close(Named("S", "d")) + SYNC)
+        asked = [one.question for one in book.asked if isinstance(one.question, Statement)]
+        assert {one.by_name for one in asked if one.text == "EXECUTE d"} == {True}
+        assert {one.by_name for one in asked if one.text != "EXECUTE d"} == {False}
+
+    def test_a_value_is_asked_for_with_the_type_that_it_is_declared_to_have(self) -> None:
+        book = play()
+        book.client(encode_parse(Parse("", "SELECT $1, $2, $3", (23, 0))) + encode_bind(Bind("", "", (), (b"1",) * 3)))
+        (statement,) = [
+            one.question for one in book.asked if isinstance(one.question, Statement) and one.question.parameters
+        ]
+        assert [each.declared for each in statement.parameters] == ["23", "", ""]
+
     @pytest.mark.parametrize(
         "unknown", [encode_bind(Bind("", "nobody")), encode_execute(Execute("cursor"))], ids=["Bind", "Execute"]
     )
