@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from tests.api.live import Live, running
 
+from blastwall.containment import Kind
 from blastwall.control.devices import LETTERS
 from blastwall.control.failures import BURST
 
@@ -187,3 +188,17 @@ async def test_what_is_no_redemption(live: Live, form: dict[str, str], error: st
 async def test_without_a_configured_sign_in_there_is_none(tmp_path: Path) -> None:
     async with running(tmp_path, control={"port": 0}) as live, live.http.post(f"{live.url}/auth/device") as response:
         assert response.status == 400
+
+
+async def test_a_code_dies_with_its_persons_containment(live: Live) -> None:
+    """A thief who had a code confirmed keeps it back until the person is let in again."""
+    asked = await ask(live)
+    browser = await live.browser("vera")
+    confirmed = await browser.post("/auth/device/confirm", {"user_code": asked["user_code"], "decision": "allow"})
+    assert confirmed.json["state"] == "confirmed"
+    containment = live.gateway._parts.containment
+    await containment.contain(Kind.USER, "vera", "laptop stolen", "olga")
+    await containment.lift(Kind.USER, "vera", "over", "olga")
+    status, answer = await redeem(live, asked["device_code"])
+    assert status == 400, answer
+    assert "contained" in str(answer["error_description"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
 import ssl
@@ -13,6 +14,7 @@ import pytest
 from tests.api.conftest import Gateway, make_certificate
 
 from blastwall.api import create_app, serve
+from blastwall.api import server as served
 
 
 async def test_tokens_never_cross_a_network_in_clear(gateway: Gateway) -> None:
@@ -68,4 +70,42 @@ async def test_a_renewed_certificate_reaches_new_connections(gateway: Gateway, t
         http.get(f"https://127.0.0.1:{server.port}/healthz") as response,
     ):
         assert response.status == 200
+    await server.stop()
+
+
+async def test_who_sends_no_request_keeps_no_place(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places are for everybody: whoever fills them with silence would keep people from approving and containing."""
+    monkeypatch.setattr(served, "_HEAD_SECONDS", 0.3)
+    server = await serve(create_app(gateway.control), "127.0.0.1", 0, None)
+    head = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    try:
+        for before in (b"", head, head + b"\r\n" + head):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(before)
+            trickled = asyncio.create_task(_trickle(writer, 20 if before else 0))
+            async with asyncio.timeout(8):
+                with contextlib.suppress(ConnectionError):
+                    await reader.read()
+            await trickled
+            writer.close()
+    finally:
+        await server.stop()
+
+
+async def _trickle(writer: asyncio.StreamWriter, count: int) -> None:
+    """Send a header that has no end, a byte now and then."""
+    for _ in range(count):
+        await asyncio.sleep(0.1)
+        writer.write(b"x")
+
+
+async def test_a_connection_is_used_again(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served, "_HEAD_SECONDS", 0.3)
+    server = await serve(create_app(gateway.control), "127.0.0.1", 0, None)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    for _ in range(4):
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
+        await asyncio.sleep(0.2)
+    writer.close()
     await server.stop()

@@ -23,6 +23,7 @@ EVIL = (
     "{{DATE(2026-01-01T00:00:00Z, SHORT)}} ${user.name}",
     "\u202eesrever\u202c\x00\x1b[31m",
     "&lt;!here&gt; https://evil.example",
+    "{{{DATE(2026-01-01T00:00:00Z, SHORT)}}} $${{user.name}",
 )
 
 

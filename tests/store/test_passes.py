@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from blastwall.store import Store
-from blastwall.store.containments import ContainmentTable, Kind
-from blastwall.store.passes import AlreadyExchanged, PassTable, StoredPass
+from blastwall.store.containments import Contained, ContainmentTable, Kind
+from blastwall.store.logins import LoginTable, StoredLogin
+from blastwall.store.passes import AlreadyExchanged, PassTable, ProofSpoiled, SignedOut, StoredPass
 
 
 def a_pass(number: int = 1, **more: object) -> StoredPass:
@@ -115,3 +116,28 @@ async def test_what_has_ended_is_forgotten_but_a_live_token_is_not(store: Store)
     assert await table.find("digest-1") is None
     with pytest.raises(AlreadyExchanged):
         await table.issue(a_pass(3, issued=200_000.0, ends=200_600.0), "10.0.0.2", 500_000.0)
+
+
+async def test_a_login_that_was_signed_out_meanwhile_gives_none(store: Store) -> None:
+    """Whoever read the login before it was signed out must not write a pass after its passes were revoked."""
+    table, logins = PassTable(store), LoginTable(store)
+    await logins.add(
+        StoredLogin("l1", "d1", "cli", "ana", "entra", "t", "{}", "127.0.0.1", 900.0, 900.0, 600.0, 2000.0)
+    )
+    await table.issue(a_pass(token="l1.a"), "10.0.0.1", 2000.0, 900.0, "l1")
+    assert await logins.revoke("l1", 1000.0)
+    assert await table.revoke_given_for("l1", "signed out", "ana", 1000.0) == 1
+    with pytest.raises(SignedOut):
+        await table.issue(a_pass(2, token="l1.b"), "10.0.0.1", 2000.0, 900.0, "l1")
+    assert await table.find("digest-2") is None
+
+
+async def test_a_containment_since_the_sign_in_bars_a_login_too(store: Store) -> None:
+    table, logins, containments = PassTable(store), LoginTable(store), ContainmentTable(store)
+    await logins.add(
+        StoredLogin("l1", "d1", "cli", "ana", "entra", "t", "{}", "127.0.0.1", 900.0, 900.0, 600.0, 2000.0)
+    )
+    await containments.add(Contained(Kind.USER, "ana", "why", "olga", 950.0))
+    await containments.lift(Kind.USER, "ana", "over", "olga", 960.0)
+    with pytest.raises(ProofSpoiled):
+        await table.issue(a_pass(kind="user", principal="ana", token="l1.a"), "10.0.0.1", 2000.0, 900.0, "l1")

@@ -11,11 +11,14 @@ from ipaddress import ip_address
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _BACKLOG = 256
 _CONNECTIONS = 512
 _STOP_SECONDS = 5
 _START_SECONDS = 10.0
+_HEAD_SECONDS = 10.0
+"""How long the head of a request may take to come whole. A body has a time of its own (`api.requests`)."""
 
 
 class _Uvicorn(uvicorn.Server):
@@ -24,6 +27,32 @@ class _Uvicorn(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Http(H11Protocol):
+    """Ends a connection on which no request comes in time: it would keep one of the places, which are for everybody."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._late = self.loop.call_later(_HEAD_SECONDS, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._in_time()
+        elif self._late is None:
+            self._late = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._in_time()
+        super().connection_lost(exc)
+
+    def _in_time(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class RunningServer:
@@ -52,6 +81,7 @@ async def serve(app: FastAPI, host: str, port: int, tls: ssl.SSLContext | None) 
     listener = _listen(host, port)
     config = uvicorn.Config(
         app,
+        http=_Http,
         log_config=None,
         access_log=False,
         server_header=False,

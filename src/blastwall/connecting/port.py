@@ -54,6 +54,8 @@ class LocalPort:
         else:
             self._server = await asyncio.start_server(self._accept, _LOOPBACK, port)
             self.port = int(self._server.sockets[0].getsockname()[1])
+            if not can_tell():
+                self._said("every user of this machine can use the port, since it does not say who does; take --unix")
 
     async def _open_socket(self, port: int) -> None:
         runtime = os.environ.get("XDG_RUNTIME_DIR") or None

@@ -67,6 +67,7 @@ class FoundLogin:
 
     id: str
     person: Person
+    issued: float
     ends: float
 
 
@@ -141,20 +142,22 @@ class Logins:
                 await self._table.saw(stored.id, now)
         except StateError as error:
             raise _unavailable(error) from None
-        return FoundLogin(stored.id, _person(stored), min(stored.ends, now + stored.idle))
+        return FoundLogin(stored.id, _person(stored), stored.issued, min(stored.ends, now + stored.idle))
 
     async def person(self, login_id: str) -> Person | None:
         """Return whose login this is; None where it has ended.
 
         Raises:
+            LoginEnded: they are contained, or were since the login began.
             Unavailable: the state cannot be read.
         """
         try:
-            stored = await self._table.find_by_id(login_id)
+            stored, now = await self._table.find_by_id(login_id), self._now()
+            if stored is None or stored.revoked is not None or now >= stored.ends:
+                return None
+            await self._refuse_contained(stored, now)
         except StateError as error:
             raise _unavailable(error) from None
-        if stored is None or stored.revoked is not None or self._now() >= stored.ends:
-            return None
         return _person(stored)
 
     async def _refuse_contained(self, stored: StoredLogin, now: float) -> None:

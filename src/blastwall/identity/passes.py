@@ -29,12 +29,12 @@ from blastwall.config.model import Issuer
 from blastwall.gate.ports import IPAddress, Refusal
 from blastwall.identity.claims import Flat
 from blastwall.identity.directory import Entry
-from blastwall.identity.logins import FoundLogin
+from blastwall.identity.logins import FoundLogin, LoginEnded
 from blastwall.identity.refusals import Unavailable
 from blastwall.identity.tokens import Verified
 from blastwall.outbound import unmapped
 from blastwall.store import StateError
-from blastwall.store.passes import AlreadyExchanged, PassTable, ProofSpoiled, StoredPass
+from blastwall.store.passes import AlreadyExchanged, PassTable, ProofSpoiled, SignedOut, StoredPass
 
 PREFIX = b"bwp_"
 _ALPHABET = string.digits + string.ascii_letters
@@ -111,7 +111,7 @@ class Passes:
         """Give a pass for a login at the command line, as long as the login lasts.
 
         Raises:
-            Refusal: its person was contained meanwhile.
+            Refusal: it was signed out, or its person contained, meanwhile.
             Unavailable: the state cannot be written.
         """
         now, person = self._now(), login.person
@@ -130,7 +130,9 @@ class Passes:
             ends=issued.ends,
         )
         try:
-            await self._table.issue(stored, str(unmapped(source)), login.ends)
+            await self._table.issue(stored, str(unmapped(source)), login.ends, login.issued, login.id)
+        except SignedOut:
+            raise LoginEnded(f"login {login.id} has ended", "the login has ended; sign in again") from None
         except ProofSpoiled:
             raise Refusal(f"{entry.kind} {entry.name} was contained", "you are contained; sign in later") from None
         except StateError as error:

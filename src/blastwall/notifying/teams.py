@@ -6,12 +6,16 @@ would compute something (`{{DATE(…)}}`, `${…}`) are taken apart.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from blastwall.model.told import Told
 from blastwall.notifying.texts import LONGEST_FACT, LONGEST_TEXT, LONGEST_TITLE, one_line, plain
 
 _JOINER = "\N{WORD JOINER}"
+_COMPUTES = re.compile(r"(?<=[{$])(?=\{)")
+"""Within every `{{` and `${`, in longer runs as well."""
 
 Element = dict[str, object]
 
@@ -42,5 +46,5 @@ def _line(*runs: Element) -> Element:
 
 
 def _run(text: str, **style: str) -> Element:
-    inert = text.replace("{{", "{" + _JOINER + "{").replace("${", "$" + _JOINER + "{")
+    inert = _COMPUTES.sub(_JOINER, text)
     return {"type": "TextRun", "text": inert or " ", **style}

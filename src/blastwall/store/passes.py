@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blastwall.store.table import Table, whole
-from blastwall.store.tables import containments, exchanged_tokens, passes
+from blastwall.store.tables import containments, exchanged_tokens, logins, passes
 
 _KEEP_SECONDS = 86_400
 
@@ -47,24 +47,39 @@ class ProofSpoiled(Exception):
     """The token is from before a containment of its principal or issuer."""
 
 
+class SignedOut(Exception):
+    """The login that the pass was to be given for has ended meanwhile."""
+
+
 class PassTable(Table):
     """Issue, find and revoke passes."""
 
     @whole
-    async def issue(self, new: StoredPass, source: str, token_ends: float, token_issued: float | None = None) -> None:
+    async def issue(
+        self,
+        new: StoredPass,
+        source: str,
+        token_ends: float,
+        token_issued: float | None = None,
+        login: str | None = None,
+    ) -> None:
         """Store a pass, in one transaction with the check that its token may be exchanged.
 
         A token belongs to the address that exchanged it first, and has at most one working pass a resource. Its row
-        is locked, so that two exchanges at once (on two nodes as well) cannot both win.
+        is locked, so that two exchanges at once (on two nodes as well) cannot both win. So is that of `login`, the
+        handle of the login that the pass is given for: whoever signs out finds every pass of it, or bars it here.
 
         Raises:
             AlreadyExchanged: the token may not be exchanged again, for this resource or from this address.
             ProofSpoiled: a containment is younger than the token, although no node may have heard of it yet.
+            SignedOut: the login has ended.
             StateError: the state cannot be written.
         """
         async with self.store.write() as connection:
             await self._prune(connection, new.issued)
             await _check_spoiled(connection, new, new.issued if token_issued is None else token_issued)
+            if login is not None:
+                await _check_signed_in(connection, login)
             await self._claim(connection, new.token, source, token_ends)
             working = select(passes.c.ends).where(
                 passes.c.token == new.token,
@@ -136,6 +151,12 @@ async def _check_spoiled(connection: AsyncConnection, new: StoredPass, proof_iss
     younger = select(containments.c.id).where(or_(own, whole_issuer), containments.c.at >= proof_issued).limit(1)
     if (await connection.execute(younger)).first() is not None:
         raise ProofSpoiled
+
+
+async def _check_signed_in(connection: AsyncConnection, login: str) -> None:
+    works = select(logins.c.id).where(logins.c.id == login, logins.c.revoked.is_(None)).with_for_update()
+    if (await connection.execute(works)).first() is None:
+        raise SignedOut
 
 
 def _values(new: StoredPass) -> dict[str, object]:
