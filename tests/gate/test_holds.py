@@ -10,10 +10,11 @@ import pytest
 from tests.gate.fakes import ALLOW, DENY, HOLD, Conversation, World, a_statement, settle
 
 from blastwall.gate import HoldTimes, wording
+from blastwall.gate.holds import typed
 from blastwall.gate.ports import Asked, Hold, Verdict
 from blastwall.model.events import HoldEnded, HoldStarted, StatementRuled
 from blastwall.model.ruling import Approval, Decision, Obligations
-from blastwall.model.statement import Stage
+from blastwall.model.statement import Parameter, Stage
 from blastwall.protocols.contract import Allow, Deny, Held, Withdraw
 
 
@@ -82,6 +83,13 @@ async def test_who_cannot_wait_is_refused_with_the_request() -> None:
         )
     ]
     assert (ended(talk).outcome, ended(talk).reason) == ("asked", "request r2")
+
+
+def test_who_approves_sees_the_declared_type_of_a_value_that_could_be_more_than_it_looks() -> None:
+    values = ("1000", "1000", "1000", None)
+    declared = ("", "integer", "interval", "interval")
+    parameters = tuple(Parameter(value, declared=one) for value, one in zip(values, declared, strict=True))
+    assert typed(values, parameters) == ("1000", "1000", "1000::interval", None)
 
 
 async def test_what_says_by_a_name_alone_what_would_run_is_refused() -> None:

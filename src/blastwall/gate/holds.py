@@ -12,6 +12,7 @@ from blastwall.gate import wording
 from blastwall.gate.faults import described
 from blastwall.gate.ports import Approvals, Asked, Hold, Verdict
 from blastwall.model.ruling import Approval, Decision, Ruling
+from blastwall.model.statement import Parameter
 
 _log = structlog.get_logger(__name__)
 
@@ -20,6 +21,9 @@ WITHDRAWN, CONTAINED = "withdrawn", "contained"
 ASKED = "asked"
 _GRACE = 0.5
 """Seconds, at most a tenth of the wait, that the approvals have beyond it to hear of a last decision."""
+
+_PLAIN = frozenset({"", "boolean", "smallint", "integer", "bigint", "numeric", "text", "character varying"})
+"""Declared types whose values are what they look like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,14 @@ class Outcome:
     by: tuple[str, ...] = ()
     reason: str = ""
     told: str = ""
+
+
+def typed(values: tuple[str | None, ...], parameters: tuple[Parameter, ...]) -> tuple[str | None, ...]:
+    """Return bind values as who approves sees them: with the declared type where a number or text could be more."""
+    return tuple(
+        value if value is None or one.declared in _PLAIN else f"{value}::{one.declared}"
+        for value, one in zip(values, parameters, strict=True)
+    )
 
 
 async def wait(

@@ -19,7 +19,7 @@ from blastwall.gate import wording
 from blastwall.gate.binding import bind
 from blastwall.gate.faults import described
 from blastwall.gate.granted import remedied
-from blastwall.gate.holds import APPROVED, CONTAINED, WITHDRAWN, Outcome, after_approval, wait
+from blastwall.gate.holds import APPROVED, CONTAINED, WITHDRAWN, Outcome, after_approval, typed, wait
 from blastwall.gate.journal import Journal
 from blastwall.gate.login import Admitted
 from blastwall.gate.ports import Asked, Hold, RecordingFailed, ResourceMeter
@@ -329,7 +329,7 @@ class Statements:
             subject=self._subject,
             effects=statement.effects,
             text=redacted.text,
-            parameters=redacted.parameters,
+            parameters=typed(redacted.parameters, statement.parameters),
             approvals=ruling.obligations.approvals,
             until=asked.at + (times.lasts if times.fails else seconds),
             binding=bind(self._shared.binding_key, self._subject, statement),

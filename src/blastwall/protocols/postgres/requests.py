@@ -18,6 +18,7 @@ from blastwall.protocols.contract import UPSTREAM, Close, Output, Send
 from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.application_name import with_label
 from blastwall.protocols.postgres.conversation import Conversation
+from blastwall.protocols.postgres.declared import declared_type
 from blastwall.protocols.postgres.elsewhere import Postponed
 from blastwall.protocols.postgres.function_calls import decode_function_call
 from blastwall.protocols.postgres.learned import Learned
@@ -334,7 +335,7 @@ class Requests:
                 recorded_value(value, types[n] if n < len(types) else 0, format_of(formats, n)),
                 classified.parameters.get(n + 1),
                 n + 1 in classified.secret_parameters,
-                str(types[n]) if n < len(types) and types[n] else "",
+                declared_type(types, n),
             )
             for n, value in enumerate(values)
         )

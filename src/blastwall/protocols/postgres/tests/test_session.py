@@ -203,11 +203,14 @@ class TestNames:
 
     def test_a_value_is_asked_for_with_the_type_that_it_is_declared_to_have(self) -> None:
         book = play()
-        book.client(encode_parse(Parse("", "SELECT $1, $2, $3", (23, 0))) + encode_bind(Bind("", "", (), (b"1",) * 3)))
+        book.client(
+            encode_parse(Parse("", "SELECT $1, $2, $3, $4", (1186, 0, 4711)))
+            + encode_bind(Bind("", "", (), (b"1",) * 4))
+        )
         (statement,) = [
             one.question for one in book.asked if isinstance(one.question, Statement) and one.question.parameters
         ]
-        assert [each.declared for each in statement.parameters] == ["23", "", ""]
+        assert [each.declared for each in statement.parameters] == ["interval", "", "type 4711", ""]
 
     @pytest.mark.parametrize(
         "unknown", [encode_bind(Bind("", "nobody")), encode_execute(Execute("cursor"))], ids=["Bind", "Execute"]
