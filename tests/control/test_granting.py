@@ -379,6 +379,8 @@ async def test_the_review_is_closed_by_somebody_else_after_its_end(world: World)
     world.now += 1800
     with pytest.raises(CannotDecide, match="somebody else must review"):
         await world.granting.review(user("bea", Role.AUDITOR), identity, "I was right")
+    with pytest.raises(Forbidden, match="a person's identity"):
+        await world.granting.review(Operator("bea"), identity, "I was right")
     with pytest.raises(CannotAsk, match="say what was found"):
         await world.granting.review(eva, identity, " ")
     unreviewed = GrantQuery(unreviewed=True)

@@ -261,9 +261,12 @@ class Granting(UseCases):
 
         Raises:
             NoSuchGrant, Settled, CannotDecide: there is nothing to review, or not for this caller.
+            Forbidden: the caller is at the gateway's machine, so nobody knows whether they broke it.
             CannotAsk: the comment is missing.
             StateError: the state cannot be written.
         """
+        if isinstance(caller, Operator):
+            raise Forbidden("a review needs a person's identity: sign in with `blastwall login`", known=True)
         if not comment.strip():
             raise CannotAsk("say what was found, as a comment")
         said = self._said(caller, comment)
