@@ -167,6 +167,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
                 People(()),
                 InForce(no_policies, dict, no_configuration),
                 now=clock,
+                cut=lambda _person, _at: False,
                 changes=Changes(ChangeTable(store), clock),
                 telling=Telling(OutboxTable(store), tuple, now=clock),
             ),

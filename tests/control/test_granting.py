@@ -90,6 +90,7 @@ class World:
     outbox: OutboxTable
     subject: Subject
     clock: Clock
+    spoiled: dict[str, float]
 
     @property
     def now(self) -> float:
@@ -125,18 +126,20 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     view = StoredGrants(table, "https://gw", clock, clock)
     wanted = Notification.model_validate({"slack": {"env": "X"}})
     outbox = OutboxTable(store)
+    spoiled: dict[str, float] = {}
     granting = Granting(
         table,
         view,
         People(configuration.users),
         InForce(lambda: policies, lambda: known, lambda: configuration),
         now=clock,
+        cut=lambda person, at: at <= spoiled.get(person.name, 0.0),
         changes=changes,
         telling=Telling(outbox, lambda: [wanted], now=clock),
     )
     principal = agent().principal
     assert principal is not None
-    made = World(granting, view, store, outbox, Subject(principal, known["desk"], "shop", SOURCE), clock)
+    made = World(granting, view, store, outbox, Subject(principal, known["desk"], "shop", SOURCE), clock, spoiled)
     yield made
     await view.stop()
     await changes.close()
@@ -235,6 +238,14 @@ async def test_one_person_with_two_identities_is_one_approver(world: World) -> N
         with pytest.raises(Settled, match="approved this already"):
             await world.granting.approve(user(again), identity, "")
     assert world.open_actions() == set()
+
+
+async def test_an_approval_from_before_its_givers_containment_counts_nothing(world: World) -> None:
+    identity = await world.asked()
+    await world.granting.approve(user("ana"), identity, "")
+    world.spoiled["ana"] = world.now
+    shown = await world.granting.approve(user("bea"), identity, "")
+    assert (shown.state, shown.needed[0].given) == (GrantState.ASKED, 1)
 
 
 async def test_an_approver_outside_the_group_counts_nothing(world: World) -> None:

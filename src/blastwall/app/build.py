@@ -316,6 +316,7 @@ def _granting(parts: Parts, plan: Callable[[], Plan]) -> Granting:
         parts.approvers.people,
         InForce(lambda: parts.policies.current, lambda: plan().resources, lambda: plan().configuration),
         now=time.time,
+        cut=parts.approvers.worth.cuts,
         changes=parts.changes,
         telling=parts.notifier.telling,
         registry=parts.metrics.registry,

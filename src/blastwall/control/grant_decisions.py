@@ -6,7 +6,7 @@ Quorums and who counts as the one who asks are those of approvals (`approvals.pe
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from blastwall.approvals.counting import Given, counted, enough
@@ -14,6 +14,9 @@ from blastwall.approvals.people import Asker, People, Person
 from blastwall.model.principal import PrincipalKind
 from blastwall.model.ruling import Approval
 from blastwall.store.grants import GrantChange, GrantDecision, GrantKind, GrantState, GrantStory, StoredGrant
+
+Cut = Callable[[Person, float], bool]
+"""Whether a person is contained now, or was after that time."""
 
 APPROVE, DENY, REVOKE, REVIEW = "approve", "deny", "revoke", "review"
 
@@ -40,9 +43,9 @@ def needed_of(grant: StoredGrant) -> tuple[Approval, ...]:
     return tuple(Approval(group, count) for group, count in json.loads(grant.needed))
 
 
-def given(story: GrantStory, people: People) -> list[Given]:
+def given(story: GrantStory, people: People, cut: Cut) -> list[Given]:
     """Count what was given of what is needed."""
-    return counted(needed_of(story.grant), _approving(story), people)
+    return counted(needed_of(story.grant), _counting(story, cut), people)
 
 
 def check_decision(story: GrantStory, person: Person, people: People, now: float) -> None:
@@ -64,7 +67,7 @@ def check_decision(story: GrantStory, person: Person, people: People, now: float
         raise CannotDecide(f"you are not in the group {' or '.join(groups)}, whose members may decide this")
 
 
-def approve(story: GrantStory, said: Said, people: People) -> GrantChange:
+def approve(story: GrantStory, said: Said, people: People, cut: Cut) -> GrantChange:
     """Take an approval; the one that completes what is needed opens the grant, and its time begins.
 
     Raises:
@@ -72,11 +75,10 @@ def approve(story: GrantStory, said: Said, people: People) -> GrantChange:
     """
     check_decision(story, said.person, people, said.at)
     marks = people.marks(said.person)
-    before = _approving(story)
-    if any(not marks.isdisjoint(people.marks(each)) for each in before):
+    if any(not marks.isdisjoint(people.marks(each)) for each in _approving(story)):
         raise Settled("you have approved this already; others must, too")
     decision = _decision(story, APPROVE, said)
-    if not enough(counted(needed_of(story.grant), [*before, said.person], people)):
+    if not enough(counted(needed_of(story.grant), [*_counting(story, cut), said.person], people)):
         return GrantChange(decision)
     ends = said.at + 60.0 * story.grant.minutes
     return GrantChange(decision, {"state": GrantState.OPEN.value, "starts": said.at, "ends": ends})
@@ -142,7 +144,17 @@ _STATES = {
 
 
 def _approving(story: GrantStory) -> Sequence[Person]:
-    return [Person(each.issuer, each.subject, each.name) for each in story.decisions if each.decision == APPROVE]
+    return [_person(each) for each in story.decisions if each.decision == APPROVE]
+
+
+def _counting(story: GrantStory, cut: Cut) -> Sequence[Person]:
+    """Return whose approval counts: a thief may have given that of somebody who was contained since."""
+    approvals = [each for each in story.decisions if each.decision == APPROVE]
+    return [_person(each) for each in approvals if not cut(_person(each), each.at)]
+
+
+def _person(decision: GrantDecision) -> Person:
+    return Person(decision.issuer, decision.subject, decision.name)
 
 
 def _asker(grant: StoredGrant) -> Asker:

@@ -93,6 +93,7 @@ class Granting(UseCases):
         people: the configured users, and which identities are one person.
         in_force: policies, resources and configuration.
         now: the time, in epoch seconds.
+        cut: whose approval counts no more.
         changes: who watches is told here.
         telling: people are told here.
         registry: where broken glasses are counted.
@@ -106,6 +107,7 @@ class Granting(UseCases):
         in_force: InForce,
         *,
         now: Callable[[], float],
+        cut: decisions.Cut,
         changes: Changes,
         telling: Telling,
         registry: CollectorRegistry | None = None,
@@ -115,6 +117,7 @@ class Granting(UseCases):
         self._people = people
         self._in_force = in_force
         self._now = now
+        self._cut = cut
         self._changes = changes
         self._telling = telling
         self._broken = Counter("blastwall_break_glass", "Times that the glass was broken.", registry=registry)
@@ -187,7 +190,9 @@ class Granting(UseCases):
             StateError: the state cannot be written.
         """
         said = self._said(caller, comment)
-        return await self._decide(caller, identity, lambda story: decisions.approve(story, said, self._people))
+        return await self._decide(
+            caller, identity, lambda story: decisions.approve(story, said, self._people, self._cut)
+        )
 
     @use_case(Access.APPROVER)
     async def deny(self, caller: Caller, identity: str, comment: str) -> GrantShown:
@@ -336,7 +341,7 @@ class Granting(UseCases):
         return GrantShown(
             story,
             story.grant.state_at(self._now()),
-            tuple(decisions.given(story, self._people)),
+            tuple(decisions.given(story, self._people, self._cut)),
             self._cannot(caller, story),
             f"{self._in_force.configuration().control.url}/#/grants/{story.grant.id}",
         )
