@@ -125,6 +125,16 @@ async def test_an_issuer_that_is_down_is_a_reason_to_try_again(gateway: Gateway)
     assert int(response.headers["Retry-After"]) > 0
 
 
+async def test_another_sites_page_keeps_nobody_out(gateway: Gateway) -> None:
+    """A form needs no leave to be sent to another site; its failures would count against the visitor's address."""
+    form = {"grant_type": GRANT, "subject_token_type": JWT, "subject_token": "junk", "resource": "pg-prod"}
+    for _ in range(BURST + 5):
+        headers = {"Sec-Fetch-Site": "cross-site"}
+        async with gateway.http.post(f"{gateway.url}/token", data=form, headers=headers) as response:
+            assert response.status == 400
+    assert (await gateway.exchange())[0] == 200
+
+
 async def test_failures_are_limited_by_source_and_good_tokens_are_not(gateway: Gateway) -> None:
     for _ in range(BURST + 5):
         assert (await gateway.exchange())[0] == 200

@@ -15,6 +15,7 @@ import yaml
 from tests.api.live import PEOPLE, Browser, Live, running
 
 from blastwall.containment import Kind
+from blastwall.control import signing_in
 from blastwall.control.failures import BURST
 from blastwall.identity.logins import LoginKind
 
@@ -237,8 +238,35 @@ async def test_an_issuer_that_is_away_is_said(fresh: Live) -> None:
 async def test_guessing_is_limited(fresh: Live) -> None:
     fresh.gateway._control.callers.login_failures._now = lambda: 1.0
     browser = Browser(fresh)
-    statuses = [(await browser.send("GET", "/auth/callback?code=x&state=y")).status for _ in range(BURST + 1)]
+    state = dict(parse_qsl(urlsplit(await browser.begin()).query))["state"]
+    kept, statuses = dict(browser.cookies), []
+    for number in range(BURST + 1):
+        browser.cookies = dict(kept)
+        statuses.append((await browser.send("GET", f"/auth/callback?code=x&state={state[:10]}{number}")).status)
     assert statuses == [403] * BURST + [429]
+
+
+async def test_another_sites_page_keeps_nobody_out(live: Live) -> None:
+    """It can have a visitor's browser ask for whatever it likes, without our cookies: `<img src=…/auth/callback>`."""
+    ana = await live.browser("ana")
+    for _ in range(BURST + 5):
+        assert (await Browser(live).send("GET", "/auth/callback?code=x&state=y")).status == 403
+    assert (await ana.send("GET", "/api/v1/me")).status == 200
+    assert (await live.browser("vera")).cookies
+
+
+async def test_beginning_asks_no_vault(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_source: object) -> object:
+        raise AssertionError("anybody can begin, as often as they like")
+
+    configured = live.gateway._control.signing_in._configuration()
+    assert configured is not None
+    assert configured.control.login is not None
+    login = configured.control.login.model_copy(update={"client_secret": "somewhere"})
+    changed = configured.model_copy(update={"control": configured.control.model_copy(update={"login": login})})
+    monkeypatch.setattr(live.gateway._control.signing_in, "_configuration", lambda: changed)
+    monkeypatch.setattr(signing_in, "reader_for", nobody)
+    await Browser(live).begin()
 
 
 async def test_a_page_whose_login_has_ended_keeps_nobody_out(live: Live) -> None:

@@ -12,7 +12,7 @@ import hmac
 from fastapi import Request
 
 from blastwall.api.problems import Unacceptable
-from blastwall.api.requests import bearer_of, source_of
+from blastwall.api.requests import bearer_of, is_from_elsewhere, source_of
 from blastwall.control.access import Access, Remote
 from blastwall.control.control import Control
 from blastwall.identity.logins import csrf_of
@@ -20,7 +20,6 @@ from blastwall.identity.logins import csrf_of
 COOKIE = "__Host-blastwall"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = frozenset({"GET", "HEAD"})
-_OWN = frozenset({"same-origin", "none"})
 
 
 async def caller(control: Control, request: Request, access: Access, *, used: bool = True) -> Remote:
@@ -65,5 +64,5 @@ def _check_meant(request: Request, cookie: bytes) -> None:
     shown = request.headers.get(CSRF_HEADER, "").encode("latin-1")
     if not hmac.compare_digest(shown, csrf_of(cookie).encode()):
         raise Unacceptable(403, f"{CSRF_HEADER} is missing or wrong: load the page anew")
-    if request.headers.get("sec-fetch-site", "same-origin") not in _OWN:
+    if is_from_elsewhere(request):
         raise Unacceptable(403, "another site's page sent this")

@@ -16,6 +16,12 @@ MAX_BODY = 64 << 10
 _BODY_SECONDS = 10.0
 _MOST_FIELDS = 32
 _FORM = "application/x-www-form-urlencoded"
+_OWN = frozenset({"same-origin", "none"})
+
+
+def is_from_elsewhere(request: Request) -> bool:
+    """Whether a browser says that another site's page made it send this (Fetch Metadata); other clients say nothing."""
+    return request.headers.get("sec-fetch-site", "none") not in _OWN
 
 
 class BadRequest(Exception):
@@ -26,8 +32,11 @@ async def read_form(request: Request) -> dict[str, str]:
     """Return a form's fields (RFC 6749, section 3.2: each at most once, the body only).
 
     Raises:
-        BadRequest: it is no such form, is too long, or too slow.
+        BadRequest: it is no such form, is too long, or too slow, or another site's page had a visitor's browser send
+            it: its failures would count against the visitor's address.
     """
+    if is_from_elsewhere(request):
+        raise BadRequest("another site's page sent this")
     if request.url.query:
         raise BadRequest("send parameters in the body, never in the URL, which ends up in logs")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:

@@ -81,14 +81,16 @@ class SigningIn(UseCases):
         """
         login, issuer = self._settings()
         attempt = Attempt.fresh()
-        client = await self._client(login, issuer)
-        return Begun(await self._flow_at(issuer).begin(client, attempt), attempt)
+        return Begun(await self._flow_at(issuer).begin(self._client(login, issuer), attempt), attempt)
 
     @use_case(Access.PROOF)
     async def finish(
         self, caller: Remote, attempt: Attempt | None, answered: Mapping[str, str], before: bytes | None
     ) -> IssuedLogin:
         """Finish a sign-in with the issuer's answer; the login that this browser had before ends.
+
+        An answer without an attempt does not count as a failure: it guesses nothing, and any site's page can have a
+        visitor's browser send it, which would keep everybody behind that address out.
 
         Raises:
             NotOffered: none is configured.
@@ -102,7 +104,8 @@ class SigningIn(UseCases):
         except Unavailable:
             raise
         except Refusal as error:
-            self._failures.failed(caller.source)
+            if attempt is not None:
+                self._failures.failed(caller.source)
             _log.warning("sign_in_refused", source=str(caller.source), reason=str(error))
             raise
         await self._end(before)
@@ -112,7 +115,7 @@ class SigningIn(UseCases):
         login, issuer = self._settings()
         if attempt is None:
             raise refused("this browser has begun none, or too long ago")
-        client = await self._client(login, issuer)
+        client = self._client(login, issuer, await _secret(login))
         token = await self._flow_at(issuer).finish(client, attempt, answered)
         claimant = await self._identity.verify(token, caller.source)
         check_nonce(token, attempt, client)
@@ -158,9 +161,15 @@ class SigningIn(UseCases):
             self._flow = CodeFlow(issuer, self._now)
         return self._flow
 
-    async def _client(self, login: Login, issuer: Issuer) -> Client:
-        try:
-            secret = None if login.client_secret is None else await reader_for(login.client_secret).read()
-        except SecretUnavailable as error:
-            raise Unavailable(str(error), "the gateway has no client secret now; ask its operator") from None
+    def _client(self, login: Login, issuer: Issuer, secret: bytes | None = None) -> Client:
         return Client(issuer.audience, secret, tuple(login.scopes), self._public() + CALLBACK)
+
+
+async def _secret(login: Login) -> bytes | None:
+    """Read the client's secret. It may be asked of a vault, so nobody makes us who has begun no sign-in."""
+    if login.client_secret is None:
+        return None
+    try:
+        return await reader_for(login.client_secret).read()
+    except SecretUnavailable as error:
+        raise Unavailable(str(error), "the gateway has no client secret now; ask its operator") from None
