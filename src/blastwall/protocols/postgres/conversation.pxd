@@ -10,6 +10,7 @@ cdef class Waiting:
     cdef public object extended
     cdef public object verdict
     cdef public object allowed
+    cdef public object stale
 
 @cython.final
 cdef class Conversation:
@@ -39,6 +40,7 @@ cdef class Conversation:
     cpdef object classify(self, text, state=*)
     cpdef object next_number(self)
     cpdef object withdraw(self, code, reason)
+    cpdef object reconsider(self)
     cpdef object withdrawn(self)
     cpdef object send(self, message, own, running, outputs)
     cpdef object refuse_allowed(self, running, reason, outputs)

@@ -50,16 +50,19 @@ FAILING = "blastwall: this statement was refused by policy"
 FAILING_PARSE = encode_parse(Parse("blastwall_refused", FAILING))
 FAILING_QUERY = encode_query(FAILING)
 
+_STALE = "policy changed while another statement of the same query waited for approval; send it again"
+
 Release = Callable[[list[Output]], None]
 
 
 class Waiting:
     """Statements that were asked together and are sent together, by `release`, or not at all.
 
-    `verdict` is set where the statement is refused whatever policy says, to (SQLSTATE, reason).
+    `verdict` is set where the statement is refused whatever policy says, to (SQLSTATE, reason). `stale` is set where
+    policy has changed since some of them were allowed, while others wait for people.
     """
 
-    __slots__ = ("allowed", "extended", "release", "running", "verdict")
+    __slots__ = ("allowed", "extended", "release", "running", "stale", "verdict")
 
     def __init__(
         self,
@@ -73,6 +76,7 @@ class Waiting:
         self.extended = extended
         self.verdict = verdict
         self.allowed: set[int] = set()
+        self.stale = False
 
 
 class Conversation:
@@ -208,6 +212,13 @@ class Conversation:
         self.deny(waiting.running[0].number, encode_error(code, reason), outputs, extended=waiting.extended)
         return outputs
 
+    def reconsider(self) -> None:
+        """Policy has changed: nothing that was allowed before may be sent because of it."""
+        if self.waiting is not None and self.waiting.allowed:
+            self.waiting.stale = True
+        for portal in self.names.portals():
+            portal.stale = True
+
     def withdrawn(self) -> list[Output]:
         """Give up what waits for an answer or is read elsewhere, without a word to the client."""
         if self.waiting is None:
@@ -288,6 +299,8 @@ class Conversation:
         unlimitable = oblige(one, answer.obligations) if answer.obligations.limited else None
         if unlimitable is not None:
             self._refused(waiting, one, errors.PROGRAM_LIMIT, unlimitable, outputs)
+        elif len(waiting.allowed) == len(waiting.running) and waiting.stale:
+            self._refused(waiting, one, errors.INSUFFICIENT_PRIVILEGE, _STALE, outputs)
         elif len(waiting.allowed) == len(waiting.running):
             self.waiting = None
             waiting.release(outputs)

@@ -258,8 +258,7 @@ class PostgresSession:
 
     def reconsider(self) -> Sequence[Output]:
         if self._conversation is not None:
-            for portal in self._conversation.names.portals():
-                portal.stale = True
+            self._conversation.reconsider()
         return []
 
     def adopted(self, side: Side, state: object) -> Sequence[Output]:

@@ -233,6 +233,25 @@ class TestNames:
         assert tiny(book).texts == []
         assert b"policy changed" in book.to_client
 
+    @pytest.mark.parametrize("changed", [False, True])
+    def test_what_was_allowed_is_not_sent_under_an_old_policy_because_another_waited(self, changed: bool) -> None:
+        book = play(lambda ask: Held("waits for dba") if "held" in repr(ask) else Allow())
+        book.client(query("SELECT 'first'; SELECT 'held'"))
+        if changed:
+            book.session.reconsider()
+        book.answer(book.asked[-1].number, Allow())
+        assert (b"policy changed while another statement" in book.to_client) is changed
+        assert bool(tiny(book).texts) is not changed
+
+    @pytest.mark.parametrize("changed", [False, True])
+    def test_what_waits_alone_is_ruled_on_at_its_release(self, changed: bool) -> None:
+        book = play(lambda _ask: Held("waits for dba"))
+        book.client(query("SELECT 'held'"))
+        if changed:
+            book.session.reconsider()
+        book.answer(book.asked[-1].number, Allow())
+        assert tiny(book).texts == ["SELECT 'held'"]
+
 
 class TestRefusal:
     def test_the_rest_of_the_pipeline_is_neither_asked_nor_sent(self) -> None:
