@@ -11,6 +11,7 @@ from tests.identity.issuer import Clock, LoopbackIssuer, rsa_key
 from blastwall.config.model import PassSettings
 from blastwall.gate.ports import Refusal
 from blastwall.identity import OidcIdentity, UnusableMatch
+from blastwall.identity.directory import Directory
 from blastwall.model.principal import PrincipalKind
 
 
@@ -122,6 +123,14 @@ async def test_a_bad_reload_changes_nothing(identity: OidcIdentity, issuer: Loop
     with pytest.raises(UnusableMatch, match="agent shop-ci: match: email"):
         identity.reconfigure([an_issuer(issuer.url)], [an_agent(match={"email": "a@b"})], [], PassSettings())
     assert await identity.identify(issuer.token(), PG, HERE)
+
+
+@pytest.mark.parametrize(("claim", "value"), [("actor", "ana"), ("user_login", "ana"), ("actor_id", "glob:7*")])
+def test_who_stands_behind_agents_is_told_by_what_is_kept_of_their_tokens(claim: str, value: str) -> None:
+    """What is never found would let them approve what their own run asks for."""
+    with pytest.raises(UnusableMatch, match=f"user .*: behind_agents: {claim}"):
+        Directory([], [a_user().model_copy(update={"behind_agents": {claim: value}})])
+    Directory([], [a_user().model_copy(update={"behind_agents": {"actor_id": "7"}})])
 
 
 async def test_a_key_that_the_issuer_withdrew_ends_remembered_tokens(

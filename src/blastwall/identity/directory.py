@@ -8,8 +8,8 @@ from ipaddress import IPv4Network, IPv6Network
 
 from blastwall.config.model import Agent, User
 from blastwall.gate.ports import IPAddress, Refusal
-from blastwall.identity.claims import Flat, identifying
-from blastwall.identity.matching import Matcher, compile_match
+from blastwall.identity.claims import IDENTIFYING, Flat, identifying
+from blastwall.identity.matching import Matcher, UnusableMatch, compile_match
 from blastwall.identity.refusals import shown
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.outbound import unmapped
@@ -51,7 +51,7 @@ class Directory:
     """Who is configured.
 
     Raises:
-        UnusableMatch: a `match:` cannot be used.
+        UnusableMatch: a `match:` or `behind_agents:` cannot be used.
     """
 
     def __init__(self, agents: Iterable[Agent], users: Iterable[User]) -> None:
@@ -100,6 +100,16 @@ def _of_agent(agent: Agent) -> Entry:
     )
 
 
+def _check_behind(where: str, claim: str, value: str) -> None:
+    """Refuse what would never be found in an agent's claims, so that they could approve what their own run asks for."""
+    if claim not in IDENTIFYING:
+        raise UnusableMatch(f"{where}: this claim is not kept of an agent's token; name one that is, like `actor_id`")
+    if value.startswith(("glob:", "regex:")):
+        raise UnusableMatch(f"{where}: this is compared as it stands; write the one value that names this person")
+
+
 def _of_user(user: User) -> Entry:
     matcher = compile_match(f"user {user.name}", user.match)
+    for claim, value in user.behind_agents.items():
+        _check_behind(f"user {user.name}: behind_agents: {claim}", claim, value)
     return Entry(PrincipalKind.USER, user.name, user.issuer, matcher, frozenset(user.groups))
