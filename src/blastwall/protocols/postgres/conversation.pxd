@@ -10,6 +10,7 @@ cdef class Waiting:
     cdef public object extended
     cdef public object verdict
     cdef public object allowed
+    cdef public object held
     cdef public object stale
 
 @cython.final
@@ -47,3 +48,4 @@ cdef class Conversation:
     cpdef object refuse_unasked(self, code, message, outputs)
     cpdef object refresh(self, outputs)
     cpdef object _allowed(self, waiting, one, answer, outputs)
+    cpdef object _means_otherwise(self, waiting)

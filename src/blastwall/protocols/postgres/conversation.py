@@ -51,6 +51,7 @@ FAILING_PARSE = encode_parse(Parse("blastwall_refused", FAILING))
 FAILING_QUERY = encode_query(FAILING)
 
 _STALE = "policy changed while another statement of the same query waited for approval; send it again"
+_REDEFINED = "what it touches was defined anew while it waited for approval; send it again to have it approved anew"
 
 Release = Callable[[list[Output]], None]
 
@@ -59,10 +60,10 @@ class Waiting:
     """Statements that were asked together and are sent together, by `release`, or not at all.
 
     `verdict` is set where the statement is refused whatever policy says, to (SQLSTATE, reason). `stale` is set where
-    policy has changed since some of them were allowed, while others wait for people.
+    policy has changed since some of them were allowed, while others wait for people. `held` says that one of them does.
     """
 
-    __slots__ = ("allowed", "extended", "release", "running", "stale", "verdict")
+    __slots__ = ("allowed", "extended", "held", "release", "running", "stale", "verdict")
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class Waiting:
         self.extended = extended
         self.verdict = verdict
         self.allowed: set[int] = set()
-        self.stale = False
+        self.held = self.stale = False
 
 
 class Conversation:
@@ -192,6 +193,7 @@ class Conversation:
             return []
         outputs: list[Output] = []
         if isinstance(answer, Held) and waiting.verdict is None:
+            waiting.held = True
             outputs.append(Send(CLIENT, encode_notice(f"blastwall: {answer.notice}")))
         elif isinstance(answer, Allow):
             self._allowed(waiting, one, answer, outputs)
@@ -301,9 +303,23 @@ class Conversation:
             self._refused(waiting, one, errors.PROGRAM_LIMIT, unlimitable, outputs)
         elif len(waiting.allowed) == len(waiting.running) and waiting.stale:
             self._refused(waiting, one, errors.INSUFFICIENT_PRIVILEGE, _STALE, outputs)
+        elif len(waiting.allowed) == len(waiting.running) and waiting.held and self._means_otherwise(waiting):
+            self._refused(waiting, one, errors.INSUFFICIENT_PRIVILEGE, _REDEFINED, outputs)
         elif len(waiting.allowed) == len(waiting.running):
             self.waiting = None
             waiting.release(outputs)
+
+    def _means_otherwise(self, waiting: Waiting) -> bool:
+        """Whether what people approved does something else by now: the catalog was read anew while they thought."""
+        first, snapshot = waiting.running[0], self.snapshot
+        if first.moment is None or first.moment.snapshot is snapshot:
+            return False
+        state = self.names.state
+        try:
+            found = snapshot.texts.classify(first.text, snapshot.catalog, state, facts(state))
+        except OverBudgetError:
+            return True
+        return [one.effects for one in found] != [one.classified.effects for one in waiting.running]
 
     def _refused(self, waiting: Waiting, one: Running, code: str, reason: str, outputs: list[Output]) -> None:
         self.waiting = None

@@ -378,7 +378,8 @@ class Requests:
             self._run(portal, execute.rows, message, out)
 
         statement = self._bound_statement(portal.prepared, portal.values, portal.formats)
-        shared.ask(outputs, [(statement, portal.prepared.classified)], release, extended=True)
+        asked = [(statement, portal.prepared.classified)]
+        shared.ask(outputs, asked, release, extended=True, text=portal.prepared.text)
 
     def _run(self, portal: Portal, rows: int, message: bytes, outputs: list[Output]) -> None:
         shared = self._shared

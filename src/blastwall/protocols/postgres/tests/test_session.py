@@ -75,7 +75,9 @@ from blastwall.protocols.postgres.startup import (
     encode_startup,
 )
 from blastwall.protocols.postgres.tests.server import TinyServer
-from blastwall.protocols.postgres.tests.specimens import SPECIMENS, extended, opening, query, startup
+from blastwall.protocols.postgres.tests.specimens import RELATIONS, SPECIMENS, extended, opening, query, startup
+from blastwall.sql.postgres import Catalog, Relation
+from blastwall.sql.postgres.recall import Texts
 from blastwall.testing.playbook import Playbook
 
 MASKS = MaskRules(columns=(ColumnRule("emails", "public.customers.email", MaskStyle.REDACT),), key=b"k" * 32)
@@ -251,6 +253,25 @@ class TestNames:
             book.session.reconsider()
         book.answer(book.asked[-1].number, Allow())
         assert tiny(book).texts == ["SELECT 'held'"]
+
+    @pytest.mark.parametrize("redefined", [False, True])
+    @pytest.mark.parametrize("how", [query, extended])
+    def test_what_was_defined_anew_while_it_waited_is_not_sent(
+        self, how: Callable[[str], bytes], redefined: bool
+    ) -> None:
+        """Another session of the agent may replace a view while people think about a statement on it."""
+        book = play(lambda ask: Held("waits") if getattr(ask.question, "stage", "") == Stage.EXECUTE else Allow())
+        book.client(how("SELECT id FROM orders"))
+        assert isinstance(book.session, PostgresSession)
+        talk = book.session._conversation
+        assert talk is not None
+        view = Relation(16390, "public", "orders", "v", ("id",), "SELECT customers.id FROM public.customers", (23,))
+        relations = (RELATIONS[0], view if redefined else RELATIONS[1])
+        catalog = Catalog("shop", 2, relations, (), talk.snapshot.catalog.schemas, ("$user", "public"))
+        talk._view.snapshot = replace(talk.snapshot, catalog=catalog, texts=Texts())
+        book.answer(book.asked[-1].number, Allow())
+        assert (b"defined anew while it waited" in book.to_client) is redefined
+        assert bool(tiny(book).texts) is not redefined
 
 
 class TestRefusal:
