@@ -109,3 +109,16 @@ async def test_a_connection_is_used_again(gateway: Gateway, monkeypatch: pytest.
         await asyncio.sleep(0.2)
     writer.close()
     await server.stop()
+
+
+async def test_a_tls_handshake_has_its_time(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served, "_HANDSHAKE_SECONDS", 0.3)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(gateway.ca)
+    server = await serve(create_app(gateway.control), "127.0.0.1", 0, tls)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    async with asyncio.timeout(8):
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    writer.close()
+    await server.stop()

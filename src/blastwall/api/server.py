@@ -17,16 +17,9 @@ _BACKLOG = 256
 _CONNECTIONS = 512
 _STOP_SECONDS = 5
 _START_SECONDS = 10.0
+_HANDSHAKE_SECONDS = 10.0
 _HEAD_SECONDS = 10.0
 """How long the head of a request may take to come whole. A body has a time of its own (`api.requests`)."""
-
-
-class _Uvicorn(uvicorn.Server):
-    """Leaves signals to the gateway."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class _Http(H11Protocol):
@@ -55,6 +48,34 @@ class _Http(H11Protocol):
             self._late = None
 
 
+class _Uvicorn(uvicorn.Server):
+    """Leaves signals to the gateway, and waits less long for a TLS handshake than the loop would: a minute."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.servers: list[asyncio.base_events.Server] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        loop, tls = asyncio.get_running_loop(), self.config.ssl
+        for each in sockets or ():
+            server = await loop.create_server(
+                self._connection,
+                sock=each,
+                ssl=tls,
+                backlog=_BACKLOG,
+                ssl_handshake_timeout=None if tls is None else _HANDSHAKE_SECONDS,
+            )
+            self.servers.append(server)
+        self.started = True
+
+    def _connection(self) -> _Http:
+        return _Http(self.config, self.server_state, self.lifespan.state)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 class RunningServer:
     """A server that listens on `port`."""
 
@@ -81,7 +102,6 @@ async def serve(app: FastAPI, host: str, port: int, tls: ssl.SSLContext | None) 
     listener = _listen(host, port)
     config = uvicorn.Config(
         app,
-        http=_Http,
         log_config=None,
         access_log=False,
         server_header=False,
