@@ -54,7 +54,7 @@ def test_the_story_goes_as_it_says() -> None:
         assert "promises of the story were kept" in said
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_stays_up_until_it_is_told_to_end_and_leaves_nothing(end: signal.Signals) -> None:
     with demo("--json") as process:
         assert process.stdout is not None
@@ -68,6 +68,8 @@ def test_it_stays_up_until_it_is_told_to_end_and_leaves_nothing(end: signal.Sign
         with psycopg.connect(shown["conninfo"], password=shown["password"]) as connection:
             assert connection.execute("SELECT count(*) FROM customers").fetchone() == (60,)
         process.send_signal(end)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGHUP)  # its terminal goes, too: it clears up all the same
         assert process.wait(60) == 0
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(shown["conninfo"], password=shown["password"])

@@ -34,7 +34,8 @@ def demo(
         from blastwall.testing.servers import ServerMissing
     except ModuleNotFoundError as missing:
         fail(f"the demo needs {missing.name}: pip install 'blastwall[demo]'", MISUSED)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too leaves nothing behind
+    for each in _ENDS:
+        signal.signal(each, _end)
     try:
         if not as_json:
             console.print("Starting a PostgreSQL server, an OIDC issuer and the gateway on loopback …")
@@ -44,6 +45,16 @@ def demo(
         fail(str(error), MISUSED)
     except ServerFailed as error:
         fail(str(error), FAILED)
+
+
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _end(_number: int, _frame: object) -> None:
+    """End once, whoever asks: Ctrl-C, `kill`, a closed terminal. Whatever comes after that waits for the clearing up."""
+    for each in _ENDS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _walk(world: World) -> None:
