@@ -51,7 +51,7 @@ _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _end(_number: int, _frame: object) -> None:
-    """End once, whoever asks: Ctrl-C, `kill`, a closed terminal. Whatever comes after that waits for the clearing up."""
+    """End once, whoever asks: Ctrl-C, `kill`, a closed terminal. What comes later does not stop the clearing up."""
     for each in _ENDS:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
