@@ -222,11 +222,16 @@ def leaked(answers: list[list[Message]]) -> list[bytes]:
 
 
 def outcome(answer: list[Message], guess: tuple[str, str]) -> list[object]:
-    """All that one answer tells, but for the guess itself and how long a hold took."""
+    """All that one answer tells, but for the guess itself and how long a hold took.
+
+    The notice of a hold is passed over: whether it comes before so short a hold has ended is a matter of time alone.
+    """
     told: list[object] = []
     for kind, body in answer:
         if kind in "EN":
             fields = decode_fields(body)
+            if kind == "N" and _HELD.match(fields["M"]):
+                continue
             told.append((kind, fields["C"], _HELD.sub("held", fields["M"])))
         elif kind not in "SA":
             told.append((kind, body.replace(guess[0].encode(), b"GUESS").replace(guess[1].encode(), b"GUESS")))
