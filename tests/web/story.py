@@ -11,6 +11,7 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Thing = dict[str, Json]
 
 NOW = datetime.now(UTC)
+ESTIMATED = "at most, by the statistics of the whole table; triggers and cascades are not counted"
 
 
 def at(**ago: float) -> str:
@@ -95,7 +96,7 @@ def approval(number: str, **changes: Json) -> Thing:
                 "comment": "matches the ticket",
             }
         ],
-        "preview": {"rows": 1284, "how": "plan", "note": ""},
+        "preview": {"rows": 1284, "how": "statistics", "note": ESTIMATED},
         "in_transaction": True,
         "mode": "wait",
         "can_decide": True,
@@ -118,7 +119,7 @@ def approvals() -> list[Thing]:
             effects=[effect("update", "public.invoices")],
             needed=[{"group": "dba", "count": 1, "given": 0}],
             decisions=[],
-            preview={"rows": 3, "how": "statistics", "note": "a function in it is not built in"},
+            preview={"rows": 3, "how": "statistics", "note": ESTIMATED},
             asked_at=at(seconds=190),
             until=at(seconds=-110),
             in_transaction=False,

@@ -13,8 +13,7 @@ const OUTCOMES = {
   withdrawn: ["none", "Withdrawn: the client left or cancelled. The statement was not run."],
 };
 const HOW = {
-  plan: "estimated by the server's planner; nothing of the statement was run",
-  statistics: "estimated from the table's statistics alone",
+  statistics: "by the table's statistics alone",
   none: "cannot be told without running it",
 };
 
@@ -54,8 +53,8 @@ function statementCard(one) {
 
 function preview(found) {
   if (!found) return null;
-  const rows = found.rows === null ? "Unknown" : `≈ ${found.rows.toLocaleString()} row${found.rows === 1 ? "" : "s"}`;
-  return h("div.impact", h("p.figure", rows), h("p.how", "would be affected: ", HOW[found.how] ?? found.how, found.note ? [". ", seen(found.note)] : null));
+  const rows = found.rows === null ? "Unknown" : `≤ ${found.rows.toLocaleString()} row${found.rows === 1 ? "" : "s"}`;
+  return h("div.impact", h("p.figure", rows), h("p.how", "would be affected: ", found.note ? seen(found.note) : HOW[found.how] ?? found.how));
 }
 
 function whyCard(one) {

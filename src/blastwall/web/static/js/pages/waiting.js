@@ -86,7 +86,7 @@ export function quorum(needed) {
 
 function impact(one) {
   if (one.preview?.rows === null || one.preview?.rows === undefined) return null;
-  return h("span", `≈ ${one.preview.rows.toLocaleString()} row${one.preview.rows === 1 ? "" : "s"}`);
+  return h("span", `≤ ${one.preview.rows.toLocaleString()} row${one.preview.rows === 1 ? "" : "s"}`);
 }
 
 /** A clock that counts down, and turns red in the last minute. */
