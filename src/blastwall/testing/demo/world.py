@@ -19,6 +19,7 @@ from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.ports import answers, free_port
 from blastwall.testing.postgres import PostgresServer
+from blastwall.testing.processes import ServerFailed
 from blastwall.testing.servers import Installation, find_any_postgres
 
 PORT = 15432
@@ -69,7 +70,7 @@ class World:
             self.shop = Shop.generate()
             self._load_shop()
             self.issuer = starting.enter_context(DevIssuer(people={APPROVER: {}}))
-            self.gateway = starting.enter_context(self._gateway())
+            self.gateway = self._start_gateway(starting)
             self._running = starting.pop_all()
 
     @property
@@ -99,10 +100,19 @@ class World:
         with psycopg.connect(self.server.dsn(DATABASE)) as connection:
             self.shop.load(connection)
 
-    def _gateway(self) -> Gateway:
+    def _start_gateway(self, starting: ExitStack) -> Gateway:
+        port = free_port() if answers(PORT) else PORT
+        try:
+            return starting.enter_context(self._gateway(port))
+        except ServerFailed:
+            if port != PORT or not answers(PORT):
+                raise
+            return starting.enter_context(self._gateway(free_port()))  # somebody else took it meanwhile
+
+    def _gateway(self, port: int) -> Gateway:
         values = {
             "issuer": self.issuer.url,
-            "port": free_port() if answers(PORT) else PORT,
+            "port": port,
             "upstream_port": self.server.port,
             "upstream_tls": "verify-full" if self.server.ca else "disable",
             "upstream_ca": self.server.ca or "null",
