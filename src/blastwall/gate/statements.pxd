@@ -23,7 +23,6 @@ cdef class Statements:
     cpdef object again(self, asks, granted, reply)
     cpdef object _repeated(self, asks, now)
     cpdef object _run(self, number, asked_at)
-    cpdef object _stands(self, standing)
     cpdef object _waits(self, statement)
     cpdef object _throttled(self, statement)
     cpdef object _cut(self)

@@ -144,19 +144,8 @@ class Statements:
 
     def repeat(self, number: int, repeat: Repeat, reply: Reply) -> None:
         """Answer a statement whose answer may stand; where it does not, have it asked as a whole."""
-        standing = repeat.standing
-        now = self._shared.clock()
-        if not isinstance(standing, Answered) or not self._stands(standing) or self._waits(standing.statement):
+        if not self.again((Ask(number, repeat),), _not_at_once, reply):
             reply(number, AskWhole())
-            return
-        parameters = standing.statement.parameters
-        values = self._shared.masking.redact_values(self._facts.resource, parameters, repeat.values)
-        self._waiting[number] = now
-        self._meter.ruled(Decision.ALLOW)
-        like = repeat.like
-        text = None if like is None else self._shared.masking.redact(self._facts.resource, like).text
-        repeated = StatementRepeated(now, number, standing.first, values, text)
-        self._journal.write([repeated], partial(self._settle, number, reply, standing.allow))
 
     def again(self, asks: Sequence[Ask], granted: Callable[[], bool], reply: Reply) -> bool:
         """Record what is repeated together, of which one statement at most is to run, where all the answers stand.
@@ -179,7 +168,10 @@ class Statements:
         return True
 
     def _repeated(self, asks: Sequence[Ask], now: float) -> list[StatementRepeated] | None:
-        """What is recorded of them; None where the answer to any of them does not stand, or it must wait."""
+        """What is recorded of them; None where the answer to any of them does not stand, or it must wait.
+
+        A part of the recording refers to itself only.
+        """
         if self._cut() is not None:
             return None
         generation, part = self._shared.generation, self._journal.part
@@ -225,14 +217,6 @@ class Statements:
         running[number] = asked_at
         if len(running) > _MOST_RUNNING:
             del running[next(iter(running))]
-
-    def _stands(self, standing: Answered) -> bool:
-        """Whether all that the answer depended on is as it was. A part of the recording refers to itself only."""
-        return (
-            standing.generation == self._shared.generation
-            and standing.part == self._journal.part
-            and self._cut() is None
-        )
 
     def _waits(self, statement: Statement) -> str | None:
         """Count a statement that is to run; where it is one too many, why it must wait."""
@@ -486,6 +470,11 @@ def asked_event(number: int, statement: Statement, redacted: RedactedStatement, 
         operation=statement.operation,
         doubt=statement.doubt,
     )
+
+
+def _not_at_once() -> bool:
+    """Let `reply` bring the answers."""
+    return False
 
 
 def _ignore(failure: RecordingFailed | None) -> None:
