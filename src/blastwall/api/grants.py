@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import Field, StringConstraints
 
+from blastwall.api.approvals import Needed
 from blastwall.api.frame import Answer, Body, Endpoint, Id, InCaller, InControl, NamedThing, Reason, Text
 from blastwall.api.pages import Key, Page, PageQuery, page_of
 from blastwall.control.grant_decisions import CannotDecide, Settled
@@ -45,14 +46,6 @@ class GrantPrincipal(Answer):
     name: str = Field(description="The configured name.")
 
 
-class NeededApproval(Answer):
-    """What one group must give."""
-
-    group: str = Field(description="The group.")
-    count: int = Field(description="How many of its members must approve.")
-    given: int = Field(description="How many have.")
-
-
 class GrantDecisionShown(Answer):
     """What somebody decided."""
 
@@ -86,7 +79,7 @@ class Grant(Answer):
     asked_by: str = Field(description="Who asked, or broke the glass.")
     starts: str | None = Field(description="When it was opened.")
     ends: str | None = Field(description="When it ends by itself.")
-    needed: list[NeededApproval] = Field(description="What it needs to be opened.")
+    needed: list[Needed] = Field(description="What it needs to be opened.")
     decisions: list[GrantDecisionShown] = Field(description="What people decided, in order.")
     last_used: str | None = Field(description="When something was last allowed by it, to within a few seconds.")
     review: GrantReview | None = Field(description="Of a broken glass.")
@@ -211,7 +204,7 @@ def _grant(shown: GrantShown) -> Grant:
         asked_by=grant.asked_by,
         starts=_when(grant.starts),
         ends=_when(grant.ends),
-        needed=[NeededApproval(group=each.group, count=each.count, given=each.given) for each in shown.needed],
+        needed=[Needed(group=each.group, count=each.count, given=each.given) for each in shown.needed],
         decisions=_decisions(shown),
         last_used=_when(grant.last_used),
         review=_review(shown),
