@@ -532,7 +532,7 @@ class ClientAddress:
 
 
 class ProtocolKind(Protocol):
-    """What a folder under `protocols/` exports as `PROTOCOL`."""
+    """A kind of resource: what a folder under `protocols/` exports, in its tuple `PROTOCOLS`."""
 
     @property
     def kind(self) -> str:

@@ -1,4 +1,4 @@
-"""Find the protocols: every folder beside this file that exports `PROTOCOL`."""
+"""Find the protocols: every folder beside this file exports its kinds as `PROTOCOLS`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ def discover() -> Mapping[str, ProtocolKind]:
     """Return the protocols by their `kind`.
 
     Raises:
-        AttributeError: a folder exports no `PROTOCOL`.
-        ValueError: two folders claim one kind.
+        AttributeError: a folder exports no `PROTOCOLS`.
+        ValueError: one kind is claimed twice.
     """
     found: dict[str, ProtocolKind] = {}
     for module in iter_modules(protocols.__path__):
         if not module.ispkg:
             continue
-        protocol = cast("ProtocolKind", import_module(f"{protocols.__name__}.{module.name}").PROTOCOL)
-        if protocol.kind in found:
-            raise ValueError(f"two protocols claim the kind {protocol.kind!r}")
-        found[protocol.kind] = protocol
+        exported = import_module(f"{protocols.__name__}.{module.name}").PROTOCOLS
+        for protocol in cast("tuple[ProtocolKind, ...]", exported):
+            if protocol.kind in found:
+                raise ValueError(f"two protocols claim the kind {protocol.kind!r}")
+            found[protocol.kind] = protocol
     return found

@@ -5,4 +5,4 @@ from __future__ import annotations
 from blastwall.protocols.contract import ProtocolKind
 from blastwall.protocols.postgres.kind import PostgresKind
 
-PROTOCOL: ProtocolKind = PostgresKind()
+PROTOCOLS: tuple[ProtocolKind, ...] = (PostgresKind(),)
