@@ -1,7 +1,7 @@
 """What the kinds of this protocol have of their own: how a request is judged, authorised, answered and refused.
 
-A session reads requests, has them ruled on and passes them; what a request means, a flavour says. It holds no state of a
-connection: everything is a function of the request and the resource.
+A session reads requests, has them ruled on and passes them; what a request means, a flavour says. It holds no state of
+a connection: everything is a function of the request and the resource.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ class Refusal:
 class Answer:
     """How the resource's answer is passed on.
 
-    `headers` replace the resource's. `edits` name values of a JSON or XML body that are replaced, by the path of masking
-    rules (`$.nextLink`): each is called with the text and returns what the client gets. `refused` says why it is not
-    passed on at all (a redirect to a foreign host). `renew` has the request sent once more with a renewed credential,
-    for the claims that the resource asks for; `""` asks for none in particular.
+    `headers` replace the resource's. `edits` name values of a JSON or XML body that are replaced, by the path of
+    masking rules (`$.nextLink`): each is called with the text and returns what the client gets. `refused` says why it
+    is not passed on at all (a redirect to a foreign host). `renew` has the request sent once more with a renewed
+    credential, for the claims that the resource asks for; `""` asks for none in particular.
     """
 
     headers: Headers
