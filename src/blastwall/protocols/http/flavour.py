@@ -25,14 +25,16 @@ class Judged:
     """What a request would do.
 
     `operation` is Azure's own word ("Microsoft.Compute/virtualMachines/delete") or the method. `doubt` says why an
-    effect is `unclassified`. `secrets` are parts of the statement's text that no recording may hold; its `start` and
-    `end` count characters of the text that `statement_text` gives. `reveals` marks an answer that hands out a
-    credential: its body is recorded by no more than its size.
+    effect is `unclassified`. `fields` are the header fields that decide over it: they are part of the statement's text,
+    so that what is approved is what is sent. `secrets` are parts of that text that no recording may hold; its `start`
+    and `end` count characters of what `statement_text` gives for these fields. `reveals` marks an answer that hands out
+    a credential: its body is recorded by no more than its size.
     """
 
     effects: tuple[Effect, ...]
     operation: str
     doubt: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
     secrets: tuple[Literal, ...] = ()
     reveals: bool = False
 
@@ -131,9 +133,9 @@ class Flavour(Protocol):
         """Return a refusal as this kind's clients print it; None where the request could not be read."""
 
 
-def statement_text(request: Request) -> str:
-    """Return the text of a request's statement: its method and URL, and its body where it was read and is text."""
-    head = f"{request.method} {request.url}"
+def statement_text(request: Request, fields: tuple[tuple[str, str], ...] = ()) -> str:
+    """Return the text of a request's statement: method, URL, `fields`, and the body where it was read and is text."""
+    head = "\n".join((f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in fields)))
     if not request.body:
         return head
     try:

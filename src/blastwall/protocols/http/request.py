@@ -77,9 +77,14 @@ class Request:
     body: bytes | None = None
 
     @property
+    def origin(self) -> str:
+        """Scheme and authority by which the client reached the gateway: what links are rewritten to."""
+        return f"https://{self.authority}"
+
+    @property
     def url(self) -> str:
         """The request's URL as the client knows it, which is what is recorded."""
-        return f"https://{self.authority}{self.target}"
+        return f"{self.origin}{self.target}"
 
     @property
     def target(self) -> str:
