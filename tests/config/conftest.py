@@ -40,6 +40,9 @@ class TapeSettings(BaseModel):
 class Tape:
     kind = "tape"
     port = 7
+    plane = "data"
+    scope = ""
+    reception = None
     settings = TapeSettings
 
     @property

@@ -54,7 +54,14 @@ class Words:
 
     kind = "words"
     port = 1
+    plane = "data"
+    scope = ""
+    proves_each = False
+    reception = None
     settings: type[BaseModel] = Settings
+
+    def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
+        return ""
 
     @property
     def pack(self) -> Traversable:

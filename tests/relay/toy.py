@@ -301,11 +301,18 @@ class Toy:
 
     kind = "toy"
     port = 7
+    plane = "data"
+    scope = ""
+    proves_each = False
+    reception = None
     settings = ToySettings
     pack: Traversable | None = None
 
     def __init__(self) -> None:
         self.sessions: list[ToySession] = []
+
+    def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
+        return ""
 
     def session(self, opening: Opening) -> ToySession:
         self.sessions.append(ToySession(opening))

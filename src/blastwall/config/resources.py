@@ -53,6 +53,7 @@ def _resource(settings: ResourceSettings, protocol: ProtocolKind) -> Resource:
         standbys=tuple(further),
         target=upstream.target,
         results=_recorded(settings.record),
+        plane=protocol.plane,
     )
 
 

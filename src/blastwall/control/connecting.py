@@ -51,7 +51,7 @@ class Connecting(UseCases):
         permitted = tuple(
             database
             for database in resource.databases or ("",)
-            if may_connect(policy, self._grants, Subject(principal, resource, database, caller.source))
+            if may_connect(policy, self._grants, Subject(principal, resource, database, caller.source, resource.plane))
         )
         if not permitted:
             raise NoSuchTarget("there is no such resource, or none that you may connect to")

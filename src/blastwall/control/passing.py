@@ -126,7 +126,7 @@ class Passing(UseCases):
             raise NoSuchTarget(f"no resource is named {name!r}")
         policy = self._policy()
         for database in resource.databases or ("",):
-            if may_connect(policy, self._grants, Subject(principal, resource, database, caller.source)):
+            if may_connect(policy, self._grants, Subject(principal, resource, database, caller.source, resource.plane)):
                 return resource
         raise NoSuchTarget(f"{principal.kind} {principal.name} may not connect to {name}")
 

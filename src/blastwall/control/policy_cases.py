@@ -62,7 +62,7 @@ class Case(Strict):
     in_transaction: bool = False
     stage: Stage = Stage.EXECUTE
     source: IPv4Address | IPv6Address = LOOPBACK
-    plane: Literal["data", "control"] = "data"
+    plane: Literal["data", "control"] | None = None
     grants: list[Action] = Field(default_factory=list)
     expect: Decision
     policies: list[NonEmpty] | None = None

@@ -40,10 +40,12 @@ def subject_of(
     resource: str,
     database: str | None = None,
     source: IPAddress = LOOPBACK,
-    plane: str = "data",
+    plane: str | None = None,
     granted: Sequence[Action] = (),
 ) -> Subject:
-    """Return the subject of a question; `granted` are the actions of a grant that is open, with every approval.
+    """Return the subject of a question, on the resource's plane where `plane` names none.
+
+    `granted` are the actions of a grant that is open, with every approval.
 
     Raises:
         Unknown: the principal, resource or database is not configured.
@@ -56,7 +58,7 @@ def subject_of(
         known[resource],
         _database(known[resource], database),
         source,
-        plane,
+        plane if plane is not None else known[resource].plane,
         (OpenGrant("asked", frozenset(granted), None, 0, float("inf")),) if granted else (),
     )
 

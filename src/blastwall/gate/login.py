@@ -83,7 +83,7 @@ async def log_in(shared: Shared, facts: Facts, journal: Journal, slot: SlotHolde
     await journal.written([LoginAsked(opened, user, wording.harmless(login.target), application)])
     identified = await _identify(shared, facts, login)
     deadline, over = _deadline(identified, began, shared.steady())
-    subject = Subject(identified.principal, facts.resource, login.target, facts.source)
+    subject = Subject(identified.principal, facts.resource, login.target, facts.source, facts.resource.plane)
     check_containment(shared, subject, identified)
     if not slot.take(identified):
         told = wording.too_many(identified.principal.name, identified.max_sessions or 0)

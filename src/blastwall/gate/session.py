@@ -30,6 +30,8 @@ from blastwall.protocols.contract import (
     Finished,
     Injected,
     Login,
+    Proof,
+    Renewal,
     Repeat,
     Rows,
     Streamed,
@@ -121,6 +123,8 @@ class SessionGate:
                 self._statements.repeat(ask.number, question, reply)
         elif isinstance(question, Login):
             self._ask_login(ask.number, question, reply)
+        elif isinstance(question, Proof | Renewal):
+            reply(ask.number, Deny(wording.PROVEN_ONCE))
         elif self._closed:
             return
         elif self._statements is not None:

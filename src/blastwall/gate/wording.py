@@ -20,6 +20,7 @@ BROKEN = (
 CANNOT_GO_ON = "the gateway ends the session because it cannot be recorded; its operator must repair the recording"
 NOT_LOGGED_IN = "the gateway accepts no statement before the login is complete"
 LOGGED_IN_ALREADY = "this session has logged in already; open another connection"
+PROVEN_ONCE = "clients of this resource prove themselves once, at their login; open another connection"
 NO_CREDENTIAL = "the gateway has no credential for this resource now; its operator finds the cause in the log"
 UNDECIDED = "approval could not be asked for; try again, or tell the gateway's operator"
 CHANGED = "policy changed while the statement waited for approval; send it again to have it approved anew"

@@ -52,7 +52,7 @@ class Resource:
     """One thing behind the gateway. `databases` are the ones that a client may name; the first is the default.
 
     `standbys` are further hosts, tried in their order after `upstream`, of which one fits `target`. `results` says how
-    much of results is recorded; None: nothing.
+    much of results is recorded; None: nothing. `plane` is "control" where it manages resources, else "data".
     """
 
     name: str
@@ -65,6 +65,7 @@ class Resource:
     standbys: tuple[Address, ...] = ()
     target: HostTarget = HostTarget.ANY
     results: RecordedResults | None = None
+    plane: str = "data"
 
     @property
     def hosts(self) -> tuple[Address, ...]:

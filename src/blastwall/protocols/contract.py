@@ -59,6 +59,27 @@ class Login:
     application: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a request proves itself with, where each carries a proof and this one is not the one accepted last.
+
+    Asked after a login was admitted, by a kind that `proves_each`. `Admit` brings the credential of now: what carries
+    this proof is the session's. `Stranger` says that it is somebody else's, `Deny` that the proof does not hold.
+    """
+
+    proof: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """The resource takes the credential no more, or asks for these `claims` in it: it is wanted anew.
+
+    Answered by `Admit` or, where there is none to be had, `Deny`.
+    """
+
+    claims: str = field(default="", repr=False)
+
+
 class Standing:
     """An answer that stands: made by the gate, opaque to a session, shown again in a `Repeat`."""
 
@@ -82,7 +103,7 @@ class Ask(Struct, frozen=True):
     """A question that the gate answers by its `number`; numbers rise within a session."""
 
     number: int
-    question: Login | Statement | Repeat
+    question: Login | Proof | Renewal | Statement | Repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +128,15 @@ class Admit:
 class Allow:
     """The statement may be sent, its results masked by `mask`.
 
-    Where there is a `standing`, the same statement may be asked for again by it. `record` asks for `Rows`.
+    Where there is a `standing`, the same statement may be asked for again by it. `record` asks for `Rows`. `upstream`
+    is the credential from now on, where it has changed: this statement and those after it are sent with it.
     """
 
     mask: MaskRules = NO_MASKS
     obligations: Obligations = NONE
     standing: Standing | None = field(default=None, compare=False)
     record: ResultRecord | None = None
+    upstream: Credential | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +159,19 @@ class AskWhole:
     """What a `Repeat` asked for must be asked as a whole statement: its number is void."""
 
 
-Answer = Admit | Allow | Held | Deny | AskWhole
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """The proof holds, and is another principal's: what it comes with belongs in a session of its own (`Handover`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """Refused, since the proof that was accepted last has ended: the client must show a new one. `reason` says so."""
+
+    reason: str
+
+
+Answer = Admit | Allow | Held | Deny | AskWhole | Stranger | Unproven
 
 
 # ── carried out by the relay ─────────────────────────────────────────────────────────────────────────────────────────
@@ -318,6 +353,20 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class Handover:
+    """End the session; the client's connection goes on with a new one, of the resource that clients reach by `name`.
+
+    `name` must be one that `Opening.reached` (or `Arrival.reached`) knows. The new session is fed `data` first: what
+    came from the client and no session has taken. TLS stays as it is; what was sent to the client before is sent.
+    Nothing follows it.
+    """
+
+    name: str
+    data: bytes = field(repr=False)
+    reason: str = "the client went on to another session"
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A companion's reply to a `Lookup`; an exception as reply means that it could not be had."""
 
@@ -346,6 +395,7 @@ Output = (
     | Rows
     | Finished
     | Close
+    | Handover
     | Answered
 )
 
@@ -363,6 +413,11 @@ class Limits:
     backlog: int = 4 << 20
 
 
+def _nowhere(_name: str) -> str:
+    """Nobody is reached by a name."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """What a session is opened with.
@@ -371,6 +426,9 @@ class Opening:
     `plain_text` allows a client without TLS: set only for a loopback listener whose configuration says so.
     `warm` says that connections may be parked and adopted; a protocol that never does may ignore it.
     `full` says why nobody is let in now: the session tells its client so, in its protocol, and ends.
+    `secured` says that the client's TLS is up already, with the application protocol `alpn`.
+    `reached(name)` is the name of the resource that clients reach by a host name on this port now, "" where there is
+    none. A resource that is reached by any name is returned for all.
     """
 
     session: str
@@ -380,6 +438,34 @@ class Opening:
     plain_text: bool = False
     warm: bool = False
     full: str = ""
+    secured: bool = False
+    alpn: str | None = None
+    reached: Callable[[str], str] = field(default=_nowhere, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the reception of a client is opened with, where several resources share a port. See `Opening`."""
+
+    reached: Callable[[str], str] = field(repr=False)
+    limits: Limits = Limits()
+    plain_text: bool = False
+
+
+class Reception(Protocol):
+    """A client at a port that several resources share, until it has said which of them it wants.
+
+    Gives `Send`, `StartTls`, `Handover` and `Close`, all for `CLIENT`. It is bounded by the limits of a login.
+    """
+
+    def receive(self, side: Side, data: bytes) -> Sequence[Output]: ...
+
+    def receive_eof(self, side: Side) -> Sequence[Output]: ...
+
+    def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> Sequence[Output]: ...
+
+    def terminate(self, reason: str) -> Sequence[Output]:
+        """Tell the client, in its protocol, that the gateway ends the connection, and `Close`."""
 
 
 class ProtocolSession(Protocol):
@@ -543,8 +629,30 @@ class ProtocolKind(Protocol):
         """The upstream port where the configuration names none."""
 
     @property
+    def plane(self) -> str:
+        """What policies read as `context.plane`: "control" where it manages resources, else "data"."""
+
+    @property
+    def scope(self) -> str:
+        """What an Entra token for it is made for, where the configuration names no scope; "" where none is usual."""
+
+    @property
+    def proves_each(self) -> bool:
+        """Whether each request carries a proof, which counts only as long as it lasts; else it opens sessions only."""
+
+    @property
+    def reception(self) -> Callable[[Arrival], Reception] | None:
+        """What receives clients at a port that several resources share; None where they say no name to choose by."""
+
+    @property
     def settings(self) -> type[BaseModel]:
         """Model of the resource's `settings:` in the configuration; unknown keys are errors."""
+
+    def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
+        """Say what is wrong with a credential for a resource of these settings; "" where nothing is.
+
+        `user` is whether it names a user, `token` whether its secret is an Entra token.
+        """
 
     @property
     def pack(self) -> Traversable | None:

@@ -34,6 +34,7 @@ from blastwall.protocols.contract import (
     Rows,
     Side,
     Streamed,
+    Unproven,
     Withdraw,
 )
 from blastwall.relay.carrier import Carrier
@@ -195,7 +196,7 @@ class Pump(Carrier):
 
     def reply(self, number: int, answer: Answer) -> None:
         """Bring the gate's answer to the session."""
-        if isinstance(answer, Deny):
+        if isinstance(answer, Deny | Unproven):
             self._stopwatch.end(number, self._loop.time())
         else:
             self._stopwatch.answer(number, answer, self._loop.time())

@@ -43,8 +43,30 @@ class PostgresKind:
         return 5432
 
     @property
+    def plane(self) -> str:
+        return "data"
+
+    @property
+    def scope(self) -> str:
+        """Tokens for Azure Database for PostgreSQL, in Azure's public cloud."""
+        return "https://ossrdbms-aad.database.windows.net/.default"
+
+    @property
+    def proves_each(self) -> bool:
+        return False
+
+    @property
+    def reception(self) -> None:
+        """A client says which database it wants, not which host."""
+        return None
+
+    @property
     def settings(self) -> type[BaseModel]:
         return PostgresSettings
+
+    def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
+        """The server wants a role's name, whatever proves it."""
+        return "" if user else "give `user`: the role that the gateway logs in as"
 
     @property
     def pack(self) -> Traversable | None:
