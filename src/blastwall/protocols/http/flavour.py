@@ -126,6 +126,13 @@ class Flavour(Protocol):
         Hop-by-hop and forwarding fields are gone already, and `Host` is the upstream's; framing fields are added after.
         """
 
+    def body(self, request: Request, resource: Resource, credential: Credential) -> bytes | None:
+        """Return the body that the resource gets in place of the one that was read; None: that one.
+
+        For bodies that carry credentials of the client's (a batch of requests, each with its own). Its length is that
+        of the framing fields that are added, and it has no content coding.
+        """
+
     def answered(self, request: Request, resource: Resource, status: int, headers: Headers) -> Answer:
         """Say how the head of the resource's answer, and which values of its body, are passed on."""
 
