@@ -6,8 +6,8 @@ It answers as the services document it:
   guidance" and "REST API error codes";
 * managed identities: "How to use managed identities for App Service", "How to use managed identities on an Azure VM to
   acquire an access token" (the instance metadata service, IMDS);
-* Entra: "OAuth 2.0 client credentials flow" with a shared secret, a certificate (its signature is not checked) and a
-  federated credential;
+* Entra: OpenID Connect discovery, and "OAuth 2.0 client credentials flow" with a shared secret, a certificate (its
+  signature is not checked) and a federated credential;
 * Resource Manager: reading one resource by its id.
 """
 
@@ -68,7 +68,13 @@ class Granted:
     tenant: str
     client: str
     audience: str
+    made: float
     ends: float
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is worth nothing any more."""
+        return self.ends <= time.time()
 
 
 class AzureServer:
@@ -146,6 +152,10 @@ class AzureServer:
         """Every token that was given out, the oldest first."""
         return tuple(self._tokens)
 
+    def made(self, token: str) -> Granted | None:
+        """Return for whom a token was made; None where it is not one of ours."""
+        return self._tokens.get(token)
+
     @contextmanager
     def outage(self, *parts: str) -> Iterator[None]:
         """Answer 503 for these parts inside the block."""
@@ -193,6 +203,8 @@ class AzureServer:
             return "vault", self._vault
         if request.secure and path.endswith("/oauth2/v2.0/token"):
             return "entra", self._entra
+        if request.secure and path.endswith("/v2.0/.well-known/openid-configuration"):
+            return "discovery", self._discovery
         if request.secure and path.startswith("/subscriptions/"):
             return "arm", self._arm
         if path == "/metadata/identity/oauth2/token":
@@ -202,9 +214,11 @@ class AzureServer:
         return "nothing", lambda _: Reply(404, {"error": "not_found"})
 
     def _grant(self, tenant: str, client: str, audience: str) -> tuple[str, Granted]:
-        grant = Granted(tenant, client, audience, time.time() + self.lifetime)
+        now = time.time()
+        grant = Granted(tenant, client, audience, now, now + self.lifetime)
         claims = {"aud": audience, "iss": f"https://sts.windows.net/{tenant}/", "tid": tenant, "appid": client}
-        token = jwt.encode({**claims, "exp": int(grant.ends), "uti": uuid.uuid4().hex, "pad": "x" * 900}, _KEY, "HS256")
+        times = {"iat": int(now), "nbf": int(now), "exp": int(grant.ends)}
+        token = jwt.encode({**claims, **times, "uti": uuid.uuid4().hex, "pad": "x" * 900}, _KEY, "HS256")
         if self._granted is not None:
             self._granted(token, audience)
         self._tokens[token] = grant
@@ -243,6 +257,20 @@ class AzureServer:
 
     # ── Entra ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _discovery(self, request: Asked) -> Reply:
+        tenant = request.path.split("/")[1]
+        base = f"{self.url}/{tenant}"
+        endpoints: Document = {
+            "issuer": f"{base}/v2.0",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "jwks_uri": f"{base}/discovery/v2.0/keys",
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+        return Reply(200, endpoints)
+
     def _entra(self, request: Asked) -> Reply:
         tenant, form = request.path.split("/")[1], request.form
         client = form.get("client_id", "")
@@ -277,7 +305,7 @@ class AzureServer:
         # The SDK wants the vault's host to end in "." and the resource's: an address's tail serves on loopback.
         resource = self.url.replace("127.0.0.1", "0.0.1")
         grant = self._tokens.get(request.headers.get("authorization", "").removeprefix("Bearer "))
-        if grant is None or grant.ends <= time.time() or grant.audience != resource:
+        if grant is None or grant.ended or grant.audience != resource:
             challenge = f'Bearer authorization="https://login.microsoftonline.com/{self.tenant}", resource="{resource}"'
             body = _error("Unauthorized", "AKV10000: Request is missing a Bearer or PoP token.")
             return Reply(401, body, {"WWW-Authenticate": challenge})

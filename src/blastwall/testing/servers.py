@@ -141,6 +141,30 @@ def find_axe() -> Path:
     return script
 
 
+def find_az() -> Path:
+    """Return the Python that has the Azure CLI: `-m azure.cli` runs it.
+
+    Raises:
+        ServerMissing: it is not installed.
+    """
+    program = SERVERS / "az" / "bin" / "python"
+    if not program.is_file() or not any(program.parents[1].glob("lib/python3*/site-packages/azure/cli/__main__.py")):
+        raise ServerMissing("the Azure CLI is not installed; run `make servers`, which installs it")
+    return program
+
+
+def find_azurite() -> Path:
+    """Return the script that starts Azurite, Microsoft's emulator of Azure Storage; Node.js runs it.
+
+    Raises:
+        ServerMissing: it is not installed.
+    """
+    script = SERVERS / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+    if not script.is_file():
+        raise ServerMissing("Azurite is not installed; run `make servers`, which installs it")
+    return script
+
+
 @cache
 def installations() -> tuple[Installation, ...]:
     """Return every PostgreSQL server found, in no particular order."""

@@ -26,6 +26,8 @@ from blastwall.testing.servers import (
     ServerMissing,
     find_any_postgres,
     find_axe,
+    find_az,
+    find_azurite,
     find_chromium,
     find_postgres,
     find_program,
@@ -167,6 +169,21 @@ def from_pypi() -> None:
     _run([sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", locked])
 
 
+def az_from_pypi() -> None:
+    """Install the Azure CLI into an environment of its own, `.servers/az`: what it needs would not fit beside ours."""
+    folder, locked = SERVERS / "az", CHECKOUT / "requirements" / "az.txt"
+    uv = [sys.executable, "-m", "uv"]
+    _run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder])
+    _run([*uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python", "--require-hashes", "-r", locked])
+
+
+def az_with_pip() -> None:
+    """Do the same with pip, which takes minutes instead of seconds, but reads the machine's settings for pip."""
+    folder, locked = SERVERS / "az", CHECKOUT / "requirements" / "az.txt"
+    _run([sys.executable, "-m", "venv", "--clear", folder])
+    _run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", locked])
+
+
 def suites_from_pypi() -> None:
     """Fetch the source distributions of `requirements/suites.txt` and keep their tests, not their packages.
 
@@ -246,12 +263,28 @@ def needs(purpose: str) -> Sequence[Need]:
         "apt install chromium",
     )
     axe = Need("axe-core", find_axe, (("npm", from_npm),), "install Node.js with npm, then run `make servers` again")
+    nginx = Need(
+        "nginx",
+        lambda: find_program("nginx", "nginx-light"),
+        (("Debian", from_debian("nginx-light")),),
+        "apt install nginx-light",
+    )
     return {
         "demo": (any_server, psql),
-        "tests": (server15, newest, psql, pgbench, pgbouncer, suite, regression, chromium, axe),
+        "tests": (server15, newest, psql, pgbench, pgbouncer, suite, regression, chromium, axe, *_azure(), nginx),
         "classification": (server15, regression),
-        "bench": (server15, psql, pgbench, pgbouncer),
+        "bench": (server15, psql, pgbench, pgbouncer, nginx),
     }[purpose]
+
+
+def _azure() -> Sequence[Need]:
+    """Return what stands in for Azure, and the clients that are not libraries."""
+    az = (("PyPI", az_from_pypi), ("PyPI, with pip", az_with_pip))
+    return (
+        Need("Azurite", find_azurite, (("npm", from_npm),), "install Node.js with npm, then run `make servers` again"),
+        Need("the Azure CLI", find_az, az, "pip install -r requirements/az.txt, in an environment at .servers/az"),
+        Need("curl", lambda: find_program("curl", "curl"), (("Debian", from_debian("curl")),), "apt install curl"),
+    )
 
 
 def _apt_options(folder: Path) -> list[str]:
