@@ -14,6 +14,7 @@ from blastwall.app.approving import Approvers, approvers_of, approving_of
 from blastwall.app.certificate import Certificate, certificate_of
 from blastwall.app.current import CurrentVault
 from blastwall.app.masks import masking_key
+from blastwall.app.minting import minting_of
 from blastwall.app.notifier import Alarm, Notifier
 from blastwall.app.places import node_name, signing_key_path
 from blastwall.app.plan import Plan
@@ -31,7 +32,7 @@ from blastwall.control.status import Inside
 from blastwall.gate import Gate, HoldTimes
 from blastwall.gate.shared import counted
 from blastwall.grants import StoredGrants
-from blastwall.identity import OidcIdentity
+from blastwall.identity import Minting, OidcIdentity
 from blastwall.masking.configured import ConfiguredMasking
 from blastwall.model.principal import PrincipalKind
 from blastwall.policy.policies import Policies
@@ -94,7 +95,7 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     await notifier.start(stack, member)
     alarm = Alarm(containment, changes, notifier.telling)
     budgets = await _budgets(configuration, store, alarm, member, stack)
-    identity = _identity(configuration, store)
+    identity = _identity(configuration, store, await minting_of(configuration, store, containment))
     stack.push_async_callback(identity.close)
     masking = ConfiguredMasking(plan.masks, await masking_key(configuration))
     vault = CurrentVault(configuration.resources)
@@ -216,7 +217,7 @@ def bound(budgets: StoredBudgets, configuration: Configuration) -> None:
     budgets.reconfigure(bounds_of(configuration.budgets, configuration.agents), limited)
 
 
-def _identity(configuration: Configuration, store: Store) -> OidcIdentity:
+def _identity(configuration: Configuration, store: Store, minting: Minting) -> OidcIdentity:
     return OidcIdentity(
         configuration.issuers,
         configuration.agents,
@@ -224,6 +225,7 @@ def _identity(configuration: Configuration, store: Store) -> OidcIdentity:
         configuration.passes,
         store=PassTable(store),
         now=time.time,
+        minting=minting,
     )
 
 

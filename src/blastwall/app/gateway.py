@@ -149,6 +149,7 @@ class Gateway:
         parts.identity.reconfigure(
             configuration.issuers, configuration.agents, configuration.users, configuration.passes
         )
+        parts.identity.tokens.reconfigure(configuration.gateway_tokens)
         parts.policies.replace(plan.policies)
         parts.masking.replace(plan.masks, key)
         parts.vault.replace(configuration.resources)

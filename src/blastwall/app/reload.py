@@ -14,6 +14,7 @@ NEEDS_RESTART: Mapping[str, str] = {
     "workers": "the processes are started once",
     "listen": "every listener is bound to it",
     "hold.key": "what waits for approval is sealed with it",
+    "gateway_tokens.tenant": "tokens that were given name it",
     "control.port": "its listener is bound at the start",
     "control.listen": "its listener is bound at the start",
 }

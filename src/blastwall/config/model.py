@@ -24,6 +24,7 @@ from blastwall.config.azure import AzureIdentity, AzureSettings
 from blastwall.config.budgets import Budget
 from blastwall.config.control import Control
 from blastwall.config.credentials import CredentialSource, SecretSource
+from blastwall.config.gateway_tokens import GatewayTokenSettings
 from blastwall.config.grants import BreakGlass, GrantSettings
 from blastwall.config.notifications import Notification
 from blastwall.config.types import (
@@ -480,5 +481,8 @@ class Configuration(Strict):
         None, description="Access without approval, in an emergency; default: nobody may open any."
     )
     passes: PassSettings = Field(default_factory=PassSettings, description="Passes.")
+    gateway_tokens: GatewayTokenSettings = Field(
+        default_factory=GatewayTokenSettings, description="Tokens that the gateway signs."
+    )
     limits: LimitSettings = Field(default_factory=LimitSettings, description="Bounds on connections, sizes and waits.")
     log: Logging = Field(default_factory=Logging, description="The gateway's own log.")

@@ -98,6 +98,10 @@ class StoredContainment:
         """See `gate.ports.Containment`. A token's `iat` has whole seconds: what may be from before is taken for it."""
         return SPOILED if any(issued <= self._spoiled.get(thing, _NEVER) for thing in _things(principal)) else None
 
+    def revoked(self, pass_id: str) -> bool:
+        """Whether the pass or gateway token of this public handle was revoked. Reads memory only."""
+        return (Kind.PASS, pass_id) in self._in_force
+
     def _first(self, *things: Thing) -> Thing | None:
         return next((thing for thing in things if thing in self._in_force), None)
 

@@ -50,9 +50,9 @@ class Identified:
     `lasts` is in how many seconds the session must end with its proof (a pass's end; None for a token, which only opens
     sessions); `session_max` is in seconds, `max_sessions` how many the agent may have open at once; None where it has
     no limit.
-    `proof` says what was shown, for the record: "token" or "pass"; `pass_id` is the pass's public handle (never the
-    pass), by which it can be revoked. `issued` is when the proof was made, in epoch seconds: a token's `iat`, or when
-    its pass was given.
+    `proof` says what was shown, for the record: "token", "pass" or "gateway_token"; `pass_id` is the public handle of
+    the latter two (never the secret), by which they can be revoked. `issued` is when the proof was made, in epoch
+    seconds: a token's `iat`, when its pass was given, or the age of what its gateway token was given for.
     """
 
     principal: Principal

@@ -13,6 +13,8 @@ from blastwall.config.model import Agent, Issuer, PassSettings, User
 from blastwall.gate.ports import Identified, IPAddress, Refusal
 from blastwall.identity.claims import Flat
 from blastwall.identity.directory import Directory, Entry
+from blastwall.identity.gateway_claims import Targets
+from blastwall.identity.gateway_tokens import GatewayTokens, IssuedToken, Minting
 from blastwall.identity.keycache import KeyCache
 from blastwall.identity.loaders import loader_for
 from blastwall.identity.logins import FoundLogin, IssuedLogin, LoginEnded, LoginKind, Logins, Person
@@ -48,8 +50,15 @@ class Claimant:
         return self.verified.issued
 
 
+class NoTokensHere(Refusal):
+    """This gateway signs no tokens of its own."""
+
+    def __init__(self) -> None:
+        super().__init__("gateway tokens are not set up", "this gateway gives no tokens of its own; take a pass")
+
+
 class OidcIdentity:
-    """Identity by OIDC tokens, and by passes given for them.
+    """Identity by OIDC tokens, and by passes and gateway tokens given for them.
 
     Args:
         issuers: whose tokens are accepted.
@@ -59,6 +68,7 @@ class OidcIdentity:
         store: where passes are kept.
         now: the time, in epoch seconds.
         steady: a clock that never jumps.
+        minting: what gateway tokens are made with; where left out, there are none.
 
     Raises:
         UnusableMatch: a `match:` cannot be used.
@@ -74,10 +84,12 @@ class OidcIdentity:
         store: PassTable,
         now: Callable[[], float],
         steady: Callable[[], float] = steady,
+        minting: Minting | None = None,
     ) -> None:
         self._store = store
         self.logins = Logins(LoginTable(store.store), now)
         self._time = TokenTime(now, steady)
+        self._tokens = None if minting is None else GatewayTokens(store, minting, self._time)
         self._steady = steady
         self._keys: dict[str, KeyCache] = {}
         self._configure(tuple(issuers), Directory(agents, users), passes)
@@ -115,6 +127,8 @@ class OidcIdentity:
         """See `gate.ports.Identity`."""
         if proof.startswith(PREFIX):
             return await self._identify_pass(proof, resource, source)
+        if self._tokens is not None and GatewayTokens.is_one(proof):
+            return await self._identify_gateway_token(self._tokens, proof, resource, source)
         claimant = await self.verify(proof, source)
         entry = claimant.entry
         return Identified(
@@ -126,11 +140,16 @@ class OidcIdentity:
         )
 
     async def verify(self, token: bytes, source: IPAddress) -> Claimant:
-        """Verify a token shown at the control port, where passes are no proof.
+        """Verify a token shown at the control port, where passes and gateway tokens are no proof.
 
         Raises:
             Refusal: it does not hold, matches no agent or user or several, or comes from outside the agent's networks.
         """
+        if GatewayTokens.is_one(token):
+            raise Refusal(
+                "a gateway token was shown where a token is wanted",
+                "a gateway token is good at resources alone; show the token that it was given for",
+            )
         verified = await self._verified(token)
         entry = self._directory.find(verified.issuer.name, verified.claims)
         entry.check_source(source)
@@ -196,8 +215,40 @@ class OidcIdentity:
         """
         return await self._passes.issue(claimant.verified, claimant.entry, resource, claimant.source)
 
+    @property
+    def tokens(self) -> GatewayTokens:
+        """The gateway tokens.
+
+        Raises:
+            NoTokensHere: there are none.
+        """
+        if self._tokens is None:
+            raise NoTokensHere
+        return self._tokens
+
+    async def issue_token(self, claimant: Claimant, targets: Targets, url: str) -> IssuedToken:
+        """Give a gateway token for the claimant's token; whether it may go there was asked before.
+
+        Raises:
+            Refusal: the token was exchanged from another address, or is worth nothing any more.
+            Unavailable: the state cannot be used.
+        """
+        return await self.tokens.issue(claimant.verified, claimant.entry, targets, claimant.source, url)
+
+    async def issue_token_for_login(self, proof: bytes, targets: Targets, source: IPAddress, url: str) -> IssuedToken:
+        """Give a gateway token for a login at the command line; whether its person may go there was asked before.
+
+        Raises:
+            Refusal: the login does not hold.
+            Unavailable: the state cannot be used.
+        """
+        entry, found = await self._logged_in(LoginKind.CLI, proof)
+        return await self.tokens.issue_for_login(found, entry, targets, source, url)
+
     async def give_back(self, proof: bytes) -> bool:
-        """Revoke a pass that its holder shows; False where there is none that works."""
+        """Revoke a pass or gateway token that its holder shows; False where there is none that works."""
+        if self._tokens is not None and GatewayTokens.is_one(proof):
+            return await self._tokens.give_back(proof)
         return proof.startswith(PREFIX) and await self._passes.give_back(proof)
 
     async def _verified(self, token: bytes) -> Verified:
@@ -237,6 +288,33 @@ class OidcIdentity:
         lasts = stored.ends - self._time()
         return Identified(
             principal, "pass", lasts, entry.session_max, stored.id, entry.max_sessions, issued=stored.issued
+        )
+
+    async def _identify_gateway_token(
+        self, tokens: GatewayTokens, proof: bytes, resource: Resource, source: IPAddress
+    ) -> Identified:
+        token = await tokens.read(proof)
+        if not token.targets.cover(resource):
+            raise Refusal(
+                f"gateway token {token.id} is for {token.targets}, not for {resource.name}",
+                f"the gateway token is not for '{resource.name}'; request one for it",
+            )
+        entry = self._entry_of(token.issuer, token.trust, token.claims)
+        if entry is None or (entry.kind.value, entry.name) != (token.kind, token.principal):
+            raise Refusal(
+                f"gateway token {token.id} was given to {token.kind} {token.principal}, whose configuration has "
+                "changed since",
+                "the gateway token no longer matches the gateway's configuration; exchange a token for a new one",
+            )
+        entry.check_source(source)
+        return Identified(
+            entry.principal(token.claims),
+            "gateway_token",
+            token.ends - self._time(),
+            entry.session_max,
+            token.id,
+            entry.max_sessions,
+            issued=token.proven,
         )
 
     def _entry_of(self, issuer_name: str, trust: str, claims: Flat) -> Entry | None:

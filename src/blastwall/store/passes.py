@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import RowMapping, and_, delete, insert, or_, select, update
+from sqlalchemy import RowMapping, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,6 +32,16 @@ class StoredPass:
     revoked: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The proof that is exchanged: from where it came, when it ends for good, its age, and the login that it is."""
+
+    source: str
+    ends: float
+    issued: float
+    login: str | None = None
+
+
 class AlreadyExchanged(Exception):
     """The token was exchanged before: from another address, or for a pass to the same resource that still works.
 
@@ -41,6 +51,10 @@ class AlreadyExchanged(Exception):
     def __init__(self, ends: float | None) -> None:
         super().__init__("exchanged before")
         self.ends = ends
+
+
+class TooManyTokens(Exception):
+    """Too many gateway tokens that were given for the one token still work."""
 
 
 class ProofSpoiled(Exception):
@@ -76,11 +90,8 @@ class PassTable(Table):
             StateError: the state cannot be written.
         """
         async with self.store.write() as connection:
-            await self._prune(connection, new.issued)
-            await _check_spoiled(connection, new, new.issued if token_issued is None else token_issued)
-            if login is not None:
-                await _check_signed_in(connection, login)
-            await self._claim(connection, new.token, source, token_ends)
+            issued = new.issued if token_issued is None else token_issued
+            await self._admit(connection, new, Shown(source, token_ends, issued, login))
             working = select(passes.c.ends).where(
                 passes.c.token == new.token,
                 passes.c.resource == new.resource,
@@ -91,6 +102,35 @@ class PassTable(Table):
             if ends is not None:
                 raise AlreadyExchanged(ends)
             await connection.execute(insert(passes).values(_values(new)))
+
+    @whole
+    async def note_token(self, new: StoredPass, shown: Shown, *, most: int) -> None:
+        """Note a gateway token, under the rules of `issue`, by which it is revoked; nobody asks for it at its use.
+
+        Of one token at most `most` work at a time: a client in a loop must not fill the state.
+
+        Raises:
+            AlreadyExchanged: the token was exchanged from another address.
+            TooManyTokens: so many work already.
+            ProofSpoiled, SignedOut, StateError: as `issue`.
+        """
+        working = (
+            select(func.count())
+            .select_from(passes)
+            .where(passes.c.token == new.token, passes.c.revoked.is_(None), passes.c.ends > new.issued)
+        )
+        async with self.store.write() as connection:
+            await self._admit(connection, new, shown)
+            if (await connection.execute(working)).scalar_one() >= most:
+                raise TooManyTokens
+            await connection.execute(insert(passes).values(_values(new)))
+
+    async def _admit(self, connection: AsyncConnection, new: StoredPass, shown: Shown) -> None:
+        await self._prune(connection, new.issued)
+        await _check_spoiled(connection, new, shown.issued)
+        if shown.login is not None:
+            await _check_signed_in(connection, shown.login)
+        await self._claim(connection, new.token, shown.source, shown.ends)
 
     async def _claim(self, connection: AsyncConnection, token: str, source: str, ends: float) -> None:
         dialect = sqlite if self.store.sqlite else postgresql
