@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from blastwall.control.changes import Changes
-from blastwall.model.effects import Action, Effect, Object
+from blastwall.model.effects import Action, Effect, object_of
 from blastwall.protocols.contract import Estimated
 from blastwall.store import StateError
 from blastwall.store.approvals import ApprovalTable, State, StoredRequest
@@ -46,7 +46,7 @@ class Previews:
         if self.estimate is None or self._asked >= _MOST_ASKED:
             return
         effects = [
-            Effect(Action(action), Object(tuple(path), kind)) for action, path, kind in json.loads(request.effects)
+            Effect(Action(action), object_of(names, kind)) for action, names, kind in json.loads(request.effects)
         ]
         self._asked += 1
         self.estimate(request.resource, request.database, effects, partial(self._answered, request.id))

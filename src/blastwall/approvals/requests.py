@@ -49,7 +49,7 @@ def requested(hold: Hold, place: Place, identity: str) -> StoredRequest:
         operation=_storable(hold.operation),
         text=_storable(hold.text),
         parameters=json.dumps(_shown(hold.parameters)),
-        effects=json.dumps([[each.action, list(each.object.path), each.object.kind] for each in hold.effects]),
+        effects=json.dumps([[each.action, list(each.object.names), each.object.kind] for each in hold.effects]),
         policies=json.dumps(hold.policies),
         reason=_storable(hold.reason),
         needed=json.dumps([[each.group, each.count] for each in hold.approvals]),

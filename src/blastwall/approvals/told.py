@@ -14,7 +14,7 @@ _CLAIMS_SHOWN = ("repository", "ref", "sha", "run_id", "project_path", "pipeline
 
 def told(request: StoredRequest) -> Told:
     """Return the message of a new request; the link leads to a login, and never decides by itself."""
-    effects = [f"{action} {'.'.join(path)}" for action, path, _ in json.loads(request.effects)]
+    effects = [f"{action} {'.'.join(names)}" for action, names, _ in json.loads(request.effects)]
     more = len(effects) - _EFFECTS_SHOWN
     claims = json.loads(request.claims)
     needed = " and ".join(f"{each.count} of {each.group}" for each in needed_of(request))

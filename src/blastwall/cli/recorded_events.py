@@ -101,7 +101,7 @@ def asked(event: StatementAsked) -> str:
 
 def effects(found: Sequence[Effect]) -> str:
     """Effects, each as action and object."""
-    named = dict.fromkeys(f"{each.action.value} {'.'.join(each.object.path) or 'the resource'}" for each in found)
+    named = dict.fromkeys(f"{each.action.value} {'.'.join(each.object.names) or 'the resource'}" for each in found)
     return ", ".join(named) or "no effect"
 
 

@@ -125,7 +125,7 @@ class Approving(UseCases):
             groups=tuple(json.loads(request.groups)),
             claims=json.loads(request.claims),
             parameters=tuple(json.loads(request.parameters)),
-            effects=tuple((action, ".".join(path), kind) for action, path, kind in json.loads(request.effects)),
+            effects=tuple((action, ".".join(names), kind) for action, names, kind in json.loads(request.effects)),
             policies=tuple((identity, self._place(identity)) for identity in json.loads(request.policies)),
             needed=tuple(self._worth.given(past)),
             decisions=past.decisions,

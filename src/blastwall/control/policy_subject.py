@@ -10,6 +10,7 @@ from blastwall.config.model import Agent, Configuration, User
 from blastwall.config.resources import resources
 from blastwall.config.wording import did_you_mean
 from blastwall.gate.ports import IPAddress, Subject
+from blastwall.model.azure import azure_object
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.grant import OpenGrant
 from blastwall.model.principal import Principal, PrincipalKind
@@ -80,7 +81,7 @@ def _action(name: str) -> Action:
 
 
 def read_effect(parts: Sequence[str], database: str) -> Effect:
-    """Read `[read, public.orders]`, `[execute, public.f, function]` or `[connect]`.
+    """Read `[read, public.orders]`, `[execute, public.f, function]`, `[delete, /subscriptions/…]` or `[connect]`.
 
     Raises:
         Unknown: it is none of these.
@@ -88,6 +89,8 @@ def read_effect(parts: Sequence[str], database: str) -> Effect:
     if not 1 <= len(parts) <= 3:
         raise Unknown("an effect is [ACTION], [ACTION, SCHEMA.NAME] or [ACTION, SCHEMA.NAME, KIND]")
     action = _action(parts[0])
+    if len(parts) == 2 and parts[1].startswith("/"):
+        return Effect(action, azure_object(parts[1].lower()))
     below = tuple(parts[1].split(".")) if len(parts) > 1 else ()
     if "" in below or len(below) > 2:
         raise Unknown(f"{parts[1]!r} is not SCHEMA.NAME or SCHEMA")

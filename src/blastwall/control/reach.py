@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from cedarpy import pst
 
 from blastwall.gate.ports import Subject
+from blastwall.model.azure import azure_object
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.ids import segment
 from blastwall.model.ruling import Decision
@@ -25,6 +26,7 @@ from blastwall.policy.rules import Rule
 
 Reached = Literal["allow", "hold", "grant", "deny"]
 _ORDER: tuple[Reached, ...] = ("allow", "hold", "grant", "deny")
+_IN_AZURE = frozenset({"Object", "ResourceGroup", "Subscription"})
 _BELOW = frozenset({"Schema", "Container", "Object"})
 _MOST_PLACES = 64
 _NOTHING: Mapping[str, Reached] = {action.value: "deny" for action in Action}
@@ -58,6 +60,10 @@ def _whole(subject: Subject) -> Object:
 
 def _places(rules: Iterable[Rule], subject: Subject) -> Iterator[Object]:
     """Yield the places in the subject's database that policies name."""
+    if subject.plane == "control":
+        scopes = sorted({str(uid.id) for rule in rules for uid in pst.entity_uids(rule.tree) if _at_control(uid)})
+        yield from map(azure_object, scopes)
+        return
     start = [segment(subject.resource.name), segment(subject.database)]
     named = {uid for rule in rules for uid in pst.entity_uids(rule.tree)}
     for uid in sorted(named, key=str):
@@ -65,3 +71,8 @@ def _places(rules: Iterable[Rule], subject: Subject) -> Iterator[Object]:
         if str(uid.type) in _BELOW and parts[:2] == start and len(parts) in {3, 4}:
             kind = "function" if parts[-1].endswith("()") else "schema" if len(parts) == 3 else "table"
             yield Object(tuple(unquote(part.removesuffix("()")) for part in parts[1:]), kind)
+
+
+def _at_control(uid: pst.EntityUid) -> bool:
+    """Whether a policy names a thing or scope of Azure's own."""
+    return str(uid.type) in _IN_AZURE and str(uid.id).startswith("/")

@@ -41,5 +41,5 @@ def _meaning(statement: Statement) -> Iterable[str]:
     """What the text means where it is sent: after another SET search_path it may name another table."""
     yield statement.operation
     for effect in statement.effects:
-        yield from (effect.action, effect.object.kind, str(len(effect.object.path)), *effect.object.path)
+        yield from (effect.action, effect.object.kind, str(len(effect.object.names)), *effect.object.names)
     yield ""

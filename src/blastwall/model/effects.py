@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,19 +29,30 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """A thing that an effect touches, by its path below the resource.
+    """A thing that an effect touches, by its path below the resource or by its id in Azure.
 
     `()` is the resource itself, `(database,)` a database, `(database, schema)` a schema or container, and
     `(database, schema, name)` an object in it. Names are exact and unescaped. Things that live in no schema stand in a
     pseudo-schema whose name starts with `@`: `("shop", "@roles", "dba")`; a real schema named so is escaped in `id`.
     `kind` says what it is: "table", "view", "function", "sequence", "role", "setting", "database", "resource", …
+
+    What Azure itself keeps (`azure`) has no path: its id is Azure's, lower-case, and starts with `/`, which no other id
+    does. Its kind is its Azure type, lower-case ("microsoft.compute/virtualmachines"); no other kind has a `/`.
     """
 
     path: tuple[str, ...]
     kind: str
+    azure: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What people are shown, and what is stored beside the kind: the path, or the Azure id as one name."""
+        return (self.azure,) if self.azure else self.path
 
     def id_below(self, resource: str) -> str:
         """Return the full id of this object on the resource named `resource`."""
+        if self.azure:
+            return self.azure
         segments = [segment(resource)]
         for position, name in enumerate(self.path):
             pseudo = position == 1 and self.pseudo
@@ -53,6 +65,11 @@ class Object:
     def pseudo(self) -> bool:
         """Whether the object stands in one of the classifier's own pseudo-schemas."""
         return len(self.path) > 1 and self.path[1].startswith("@") and self.kind in PSEUDO_KINDS
+
+
+def object_of(names: Sequence[str], kind: str) -> Object:
+    """Return the object whose `names` and `kind` these are."""
+    return Object((), kind, names[0]) if "/" in kind else Object(tuple(names), kind)
 
 
 PSEUDO_KINDS = frozenset(

@@ -52,7 +52,8 @@ class Resource:
     """One thing behind the gateway. `databases` are the ones that a client may name; the first is the default.
 
     `standbys` are further hosts, tried in their order after `upstream`, of which one fits `target`. `results` says how
-    much of results is recorded; None: nothing. `plane` is "control" where it manages resources, else "data".
+    much of results is recorded; None: nothing. `plane` is "control" where it manages resources, else "data": what is
+    managed has a place of its own in Azure's tree, of which `azure` says nothing.
     """
 
     name: str

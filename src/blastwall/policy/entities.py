@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TypedDict
 
 from blastwall.gate.ports import Subject
+from blastwall.model.azure import RESOURCE_GROUP, SUBSCRIPTION, TENANT, Place, places
 from blastwall.model.effects import Object
 from blastwall.model.ids import segment
 from blastwall.model.principal import Principal, PrincipalKind
@@ -70,6 +71,9 @@ def object_entities(resource: str, thing: Object) -> Iterator[Entity]:
 
     An object whose parents Cedar does not know is in nothing: a permit or forbid on its database would pass it by.
     """
+    if thing.azure:
+        yield from _azure_entities(resource, thing.azure)
+        return
     of: _Reference = {"__entity": resource_uid(resource)}
     waiting = [thing] if thing.path else []
     while waiting:
@@ -83,7 +87,44 @@ def object_entities(resource: str, thing: Object) -> Iterator[Entity]:
         waiting += [parent for parent in above if parent.path]
 
 
+_SCOPES = {RESOURCE_GROUP: "ResourceGroup", SUBSCRIPTION: "Subscription"}
+
+
+def _azure_entities(resource: str, identity: str) -> Iterator[Entity]:
+    """Yield what an Azure id names and all that it is in: by Azure's tree, and by way of the tenant in the resource.
+
+    A resource group is an object, which is deleted and tagged, and the ResourceGroup of that id, which it is in; so
+    is a subscription.
+    """
+    of: _Reference = {"__entity": resource_uid(resource)}
+    chain = places(identity)
+    for place, above in zip(chain, (*chain[1:], None), strict=True):
+        scope = _scope_uid(place)
+        parents: list[Uid] = [resource_uid(resource) if above is None else _azure_uid(above)]
+        yield {
+            "uid": _azure_uid(place),
+            "attrs": {"name": place.id.rsplit("/", 1)[-1] or TENANT, "kind": place.kind, "of": of},
+            "parents": parents + ([scope] if scope else []),
+        }
+        if scope:
+            subscription = [_scope_uid(one) for one in chain if one.kind == SUBSCRIPTION and one is not place]
+            yield {"uid": scope, "attrs": {}, "parents": [uid for uid in subscription if uid]}
+
+
+def _azure_uid(place: Place) -> Uid:
+    return {"type": "Object", "id": place.id}
+
+
+def _scope_uid(place: Place) -> Uid | None:
+    scope = None if place.collection else _SCOPES.get(place.kind)
+    return {"type": scope, "id": place.id} if scope else None
+
+
 def _resource_entities(resource: Resource) -> Iterator[Entity]:
+    """Yield the resource and the Azure scopes that it is in.
+
+    A resource at the control plane is a door to all of Azure: were it in a subscription, everything behind it would be.
+    """
     tree: list[Uid] = [{"type": entity_type, "id": identity} for entity_type, identity in azure_tree(resource)]
     itself = resource_uid(resource.name)
     yield {
@@ -109,6 +150,8 @@ def _above(thing: Object) -> tuple[Object, ...]:
 
 
 def _type(thing: Object) -> str:
+    if thing.azure:
+        return "Object"
     if len(thing.path) > 2:
         return "Object"
     if len(thing.path) == 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
@@ -24,6 +25,8 @@ def name_problem(entity_type: str, identity: str, known: Known) -> str:
 
     Actions and entity types are Cedar's to check.
     """
+    if entity_type == "Object" and identity.startswith("/"):
+        return _azure_object_problem(identity, known)
     if entity_type in _SHAPES:
         return _path_problem(entity_type, identity, known)
     check = _CHECKS.get(entity_type)
@@ -42,9 +45,29 @@ def _azure_problem(entity_type: str, words: str) -> Callable[[str, Known], str]:
     def check(identity: str, known: Known) -> str:
         if identity != identity.lower():
             return f"Azure ids are written in lower case here: {entity_type}::{_quote(identity.lower())}"
+        if known.control and _AZURE[entity_type].fullmatch(identity):
+            return ""
         return _absent(f"no resource is in the {words}", identity, known.azure_scopes(entity_type))
 
     return check
+
+
+_AZURE = {
+    "Subscription": re.compile(r"/subscriptions/[^/]+"),
+    "ResourceGroup": re.compile(r"/subscriptions/[^/]+/resourcegroups/[^/]+"),
+    "Object": re.compile(r"/|(?:/[^/]+)+"),
+}
+"""What ids at the control plane look like. Which there are, only Azure knows."""
+
+
+def _azure_object_problem(identity: str, known: Known) -> str:
+    if identity != identity.lower():
+        return f"Azure ids are written in lower case here: Object::{_quote(identity.lower())}"
+    if not _AZURE["Object"].fullmatch(identity):
+        return f"Object::{_quote(identity)} can never match: an Azure id has no empty segment and no slash at its end"
+    if not known.control:
+        return f"Object::{_quote(identity)} is an Azure id, and no resource is at the control plane (`kind: azure-arm`)"
+    return ""
 
 
 _CHECKS: Mapping[str, Callable[[str, Known], str]] = {

@@ -14,7 +14,7 @@ from blastwall.model.resource import Resource
 from blastwall.model.ruling import Approval
 from blastwall.policy.combine import all_of
 from blastwall.policy.entities import principal_uid
-from blastwall.policy.known import azure_tree
+from blastwall.policy.known import CONTROL, azure_tree
 from blastwall.policy.rules import Rule, actions_of
 
 _BELOW_RESOURCE = frozenset({"Resource", "Database", "Schema", "Container", "Object"})
@@ -95,6 +95,8 @@ def _reaches(constraint: pst.PrincipalOrResourceConstraint, resource: Resource) 
 
 def _stands_at(entity_type: str, identity: str, resource: Resource) -> bool:
     """Whether an entity is the resource, is in it, or is above it."""
+    if resource.plane == CONTROL and identity.startswith("/"):
+        return True
     if entity_type in _BELOW_RESOURCE:
         return identity.split("/", 1)[0] == segment(resource.name)
     return (entity_type, identity) in azure_tree(resource)

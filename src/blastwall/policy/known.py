@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from blastwall.model.ids import azure_id
 from blastwall.model.resource import Resource
 
+CONTROL = "control"
+"""`Resource.plane` of Azure Resource Manager."""
+
 APPROVERS = "approvers"
 """The group that default packs ask for approval. It is always known; who is in it, the configuration says."""
 
@@ -20,6 +23,11 @@ class Known:
     resources: Mapping[str, Resource] = field(default_factory=dict)
     agents: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()
+
+    @property
+    def control(self) -> bool:
+        """Whether some resource is at the control plane, by which any Azure scope may be reached."""
+        return any(resource.plane == CONTROL for resource in self.resources.values())
 
     @property
     def all_groups(self) -> frozenset[str]:
@@ -46,10 +54,13 @@ def azure_tree(resource: Resource) -> tuple[tuple[str, str], ...]:
     """Return (entity type, id) of the Azure scopes above a resource, innermost first; empty without an Azure id.
 
     A resource group's id carries its subscription, as ARM writes it:
-    `/subscriptions/{guid}/resourcegroups/{name}/providers/…`.
+    `/subscriptions/{guid}/resourcegroups/{name}/providers/…`. A resource at the control plane is in none: it reaches
+    whatever its credential does, and each thing behind it has its own.
     """
     parts = azure_id(resource.azure).split("/")
     scopes: list[tuple[str, str]] = []
+    if resource.plane == CONTROL:
+        return ()
     if len(parts) >= 5 and parts[3] == "resourcegroups" and parts[4]:
         scopes.append(("ResourceGroup", "/".join(parts[:5])))
     if len(parts) >= 3 and parts[1] == "subscriptions" and parts[2]:

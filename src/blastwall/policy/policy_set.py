@@ -184,7 +184,7 @@ def connect_statement(subject: Subject) -> Statement:
 
 def _weight(statement: Statement) -> int:
     """Return roughly how many bytes it takes to remember a ruling of this statement."""
-    names = sum(len(name) for effect in statement.effects for name in effect.object.path)
+    names = sum(len(name) for effect in statement.effects for name in effect.object.names)
     return _EFFECT_WEIGHT * (1 + len(statement.effects)) + 4 * (names + len(statement.operation))
 
 

@@ -38,6 +38,8 @@ def hold(judgement: Judgement, effect: Effect, statement: Statement, resource: s
 
 def object_name(thing: Object, resource: str) -> str:
     """Return an object's name as people write it: `shop.public.orders`, `role dba`."""
+    if thing.azure:
+        return thing.azure if len(thing.azure) <= _LONGEST else "…" + _clean(thing.azure)[-_LONGEST:]
     if not thing.path:
         return _clean(resource)
     if thing.pseudo and len(thing.path) > 2:
@@ -53,7 +55,7 @@ def _what(effect: Effect, statement: Statement, resource: str) -> str:
     """Name the object only where the client named it: what stands behind a view is not the client's to learn."""
     operation = _clean(statement.operation) or effect.action.value
     last = effect.object.path[-1] if effect.object.path else resource
-    asked = not statement.text or last.casefold() in statement.text.casefold() or len(effect.object.path) < 2
+    asked = not statement.text or len(effect.object.path) < 2 or last.casefold() in statement.text.casefold()
     return f"{operation} on {object_name(effect.object, resource)}" if asked else f"this {operation}"
 
 
