@@ -29,7 +29,7 @@ from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
 from blastwall.model.ruling import Approval, Decision, Obligations, Ruling
 from blastwall.model.statement import Parameter, RedactedStatement, Stage, Statement
-from blastwall.protocols.contract import Answer, Ask, Login
+from blastwall.protocols.contract import Answer, Ask, Login, Proof, Renewal, Repeat
 
 SOURCE = ip_address("10.1.2.3")
 ALLOW = Ruling(Decision.ALLOW, policies=("reads",), version="v1")
@@ -58,14 +58,17 @@ def a_statement(
 
 @dataclass
 class FakeIdentity:
-    """Knows the proof `good`; `wait` keeps everybody waiting."""
+    """Knows the proof `good`, and `others`; `wait` keeps everybody waiting."""
 
     identified: Identified = field(default_factory=lambda: Identified(an_agent(), "token"))
     wait: asyncio.Event | None = None
+    others: dict[bytes, Identified] = field(default_factory=dict)
 
     async def identify(self, proof: bytes, resource: Resource, source: IPAddress) -> Identified:
         if self.wait is not None:
             await self.wait.wait()
+        if proof in self.others:
+            return self.others[proof]
         if proof != b"good":
             raise Refusal("signature does not verify under key 7", "the token does not verify")
         return self.identified
@@ -90,12 +93,27 @@ class FakePolicy:
 
 @dataclass
 class FakeVault:
+    """Gives `secret`; with `wait` only once that is set. `renewed` has the claims that were asked for."""
+
     secret: bytes = b"upstream-secret"
     error: Exception | None = None
+    wait: asyncio.Event | None = None
+    asked: int = 0
+    renewed: list[str] = field(default_factory=list)
 
     async def credential(self, resource: Resource, principal: Principal | None) -> Credential:
+        self.asked += 1
+        if self.wait is not None:
+            await self.wait.wait()
         if self.error is not None:
             raise self.error
+        return Credential("app", self.secret)
+
+    async def renew(self, resource: Resource, principal: Principal, claims: str) -> Credential:
+        self.renewed.append(claims)
+        if self.error is not None:
+            raise self.error
+        self.secret += b"+"
         return Credential("app", self.secret)
 
 
@@ -357,11 +375,11 @@ class World:
             grants=self.grants,
         )
 
-    def open(self, session: str = "s1", resource: Resource | None = None) -> Conversation:
-        return Conversation(self, session, resource or a_resource())
+    def open(self, session: str = "s1", resource: Resource | None = None, *, proves_each: bool = False) -> Conversation:
+        return Conversation(self, session, resource or a_resource(), proves_each=proves_each)
 
-    async def logged_in(self, session: str = "s1") -> Conversation:
-        talk = self.open(session)
+    async def logged_in(self, session: str = "s1", *, proves_each: bool = False) -> Conversation:
+        talk = self.open(session, proves_each=proves_each)
         await talk.log_in()
         return talk
 
@@ -369,12 +387,14 @@ class World:
 class Conversation:
     """One session, as its pump sees it."""
 
-    def __init__(self, world: World, session: str, resource: Resource) -> None:
+    def __init__(self, world: World, session: str, resource: Resource, *, proves_each: bool = False) -> None:
         self.world = world
         self.ended: list[str] = []
         self.reconsidered = 0
         self.answers: dict[int, list[Answer]] = {}
-        self.gate = world.gate.open(session, resource, SOURCE, self.ended.append, self._reconsider)
+        self.gate = world.gate.open(
+            session, resource, SOURCE, self.ended.append, self._reconsider, proves_each=proves_each
+        )
         self.record = world.recorder.records.get(session) or FakeRecord(world.recorder)
 
     def _reconsider(self) -> None:
@@ -383,7 +403,7 @@ class Conversation:
     def _reply(self, number: int, answer: Answer) -> None:
         self.answers.setdefault(number, []).append(answer)
 
-    def ask(self, number: int, question: Login | Statement) -> list[Answer]:
+    def ask(self, number: int, question: Login | Proof | Renewal | Repeat | Statement) -> list[Answer]:
         self.gate.ask(Ask(number, question), self._reply)
         return self.of(number)
 
@@ -391,7 +411,11 @@ class Conversation:
         return self.answers.get(number, [])
 
     async def log_in(self, login: Login | None = None, number: int = 1) -> Answer:
-        self.ask(number, login or a_login())
+        return await self.answered(number, login or a_login())
+
+    async def answered(self, number: int, question: Login | Proof | Renewal | Repeat | Statement) -> Answer:
+        """Ask, and return the one answer that comes when everything has happened that can happen now."""
+        self.ask(number, question)
         await settle()
         (answer,) = self.of(number)
         return answer

@@ -76,6 +76,14 @@ async def test_networks(make_identity: MakeIdentity, issuer: LoopbackIssuer, sou
         assert "shop-ci" not in caught.value.told
 
 
+async def test_a_token_is_good_until_its_end_and_its_issuers_skew(
+    make_identity: MakeIdentity, issuer: LoopbackIssuer, clock: Clock
+) -> None:
+    identity = make_identity([an_issuer(issuer.url, skew="10s")])
+    found = await identity.identify(issuer.token(exp=clock() + 300), PG, HERE)
+    assert (found.good_for, found.lasts) == (310, None)
+
+
 async def test_a_token_is_verified_once_while_it_and_its_key_last(
     identity: OidcIdentity, issuer: LoopbackIssuer, clock: Clock
 ) -> None:

@@ -40,7 +40,7 @@ async def test_a_pass_is_its_agent(identity: OidcIdentity, issuer: LoopbackIssue
     assert found.principal == by_token.principal
     assert found.proof == "pass"
     assert found.pass_id == issued.id
-    assert found.lasts == issued.ends - clock() == 600
+    assert found.lasts == found.good_for == issued.ends - clock() == 600
 
 
 async def test_its_form(identity: OidcIdentity, issuer: LoopbackIssuer) -> None:

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from blastwall.config.model import ResourceSettings
 from blastwall.gate.ports import CredentialUnavailable
 from blastwall.model.credential import Credential
+from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
 from blastwall.testing.azure import OTHER_TENANT, TENANT, AzureServer
 from blastwall.testing.certificates import CertificateAuthority
@@ -25,6 +26,7 @@ from blastwall.vault import ConfiguredVault, Renewals
 from blastwall.vault.azure_sources import KeyVaultSecret
 
 PG = Resource("pg-prod", "postgres", Address("db", 5432), ("shop",))
+CI = Principal(PrincipalKind.AGENT, "shop-ci", "github", "repo:shop")
 SECRET = "hunter2-from-the-vault"
 APP = "33333333-3333-3333-3333-333333333333"
 SCOPE = "https://ossrdbms-aad.database.windows.net/.default"
@@ -72,6 +74,15 @@ class TestTokens:
         credential = await shown({"entra": "managed-identity"})
         assert (credential.user, credential.secret.decode(), credential.token) == ("app", azure.tokens[0], True)
         assert azure.requests == {"imds": 1}
+
+    async def test_a_token_that_a_resource_refuses_is_made_anew_with_the_claims_that_it_asks_for(
+        self, azure: AzureServer, ca: str, tmp_path: Path
+    ) -> None:
+        vault = ConfiguredVault(resources({"entra": workload(azure, ca, tmp_path)}))
+        first = await vault.credential(PG, CI)
+        second = await vault.renew(PG, CI, '{"access_token": {"nbf": {"essential": true, "value": "1604106651"}}}')
+        assert first.secret != second.secret == (await vault.credential(PG, CI)).secret
+        assert [("nbf" in claims) for claims in azure.claims] == [False, True]
 
     async def test_a_managed_identity_of_an_app_service(
         self, azure: AzureServer, monkeypatch: pytest.MonkeyPatch

@@ -20,9 +20,11 @@ class Source:
     def __init__(self, answer: Callable[[], Lease]) -> None:
         self.answer = answer
         self.asked = 0
+        self.claims: list[str] = []
 
-    async def fetch(self) -> Lease:
+    async def fetch(self, claims: str = "", /) -> Lease:
         self.asked += 1
+        self.claims.append(claims)
         await asyncio.sleep(0)
         return self.answer()
 
@@ -142,3 +144,56 @@ async def test_closing_leaves_no_task() -> None:
     await reader.close()
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == len(before) - 1
+
+
+# ── a resource that takes it no more ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_refused_secret_is_asked_for_anew_but_not_again_and_again() -> None:
+    clock, source, reader = kept()
+    assert await reader.read() == b"secret-0"
+    assert await reader.renew("") == b"secret-0"
+    clock.now += 31
+    assert [await reader.renew("") for _ in range(3)] == [b"secret-1"] * 3
+    assert await reader.read() == b"secret-1"
+    assert source.asked == 2
+
+
+async def test_claims_are_asked_for_once_and_not_kept_for_later() -> None:
+    clock, source, reader = kept()
+    await reader.read()
+    assert [await reader.renew("{claims}") for _ in range(2)] == [b"secret-1"] * 2
+    clock.now += 3600
+    assert await reader.read() == b"secret-2"
+    assert source.claims == ["", "{claims}", ""]
+
+
+async def test_many_who_want_the_same_claims_ask_once() -> None:
+    _, source, reader = kept()
+    await reader.read()
+    assert set(await asyncio.gather(*(reader.renew("{claims}") for _ in range(20)))) == {b"secret-1"}
+    assert source.asked == 2
+
+
+async def test_who_wants_claims_does_not_get_what_is_asked_for_without_them() -> None:
+    clock, source, reader = kept()
+    await reader.read()
+    clock.now += 31
+    plain, claimed = asyncio.create_task(reader.renew("")), asyncio.create_task(reader.renew("{claims}"))
+    assert (await plain, await claimed) == (b"secret-1", b"secret-2")
+    assert source.claims == ["", "", "{claims}"]
+
+
+async def test_a_renewal_that_fails_says_so_stays_so_for_a_while_and_leaves_what_there_was() -> None:
+    clock, source, reader = kept()
+    assert await reader.read() == b"secret-0"
+    source.answer = failing(FetchFailed("the tenant wants another login"))
+    for _ in range(3):
+        with pytest.raises(SecretUnavailable, match="wants another login"):
+            await reader.renew("{claims}")
+    assert source.asked == 2
+    assert await reader.read() == b"secret-0"
+    clock.now += 6
+    with pytest.raises(SecretUnavailable, match="wants another login"):
+        await reader.renew("{claims}")
+    assert source.asked == 3

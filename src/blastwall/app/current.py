@@ -30,3 +30,7 @@ class CurrentVault:
     async def credential(self, resource: Resource, principal: Principal | None) -> Credential:
         """See `gate.ports.Vault`."""
         return await self._vault.credential(resource, principal)
+
+    async def renew(self, resource: Resource, principal: Principal, claims: str) -> Credential:
+        """See `gate.ports.Vault`."""
+        return await self._vault.renew(resource, principal, claims)

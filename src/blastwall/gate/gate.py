@@ -124,6 +124,8 @@ class Gate:
         source: IPAddress,
         end: Callable[[str], None],
         reconsider: Callable[[], None] | None = None,
+        *,
+        proves_each: bool = False,
     ) -> SessionGate:
         """Begin a session's record and return its gate.
 
@@ -135,9 +137,10 @@ class Gate:
             source: where the client is.
             end: ends the session at once; called with what the client is told. May be called repeatedly.
             reconsider: called when policy has changed.
+            proves_each: whether each request carries a proof, which counts only as long as it lasts.
         """
         meter = self._meter.of(resource.name)
-        facts = Facts(session, resource, source, end, reconsider)
+        facts = Facts(session, resource, source, end, reconsider, proves_each)
         now = self._shared.clock()
         opened = SessionOpened(now, session, resource.name, resource.kind, resource.azure, str(source))
         journal = Journal(self._record(session), session, meter)

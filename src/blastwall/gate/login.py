@@ -17,6 +17,8 @@ from blastwall.protocols.contract import Login
 
 _LABEL = 63
 """Longest application_name of PostgreSQL (NAMEDATALEN - 1), the shortest of its like."""
+_OF_THE_TOKEN = ("jti", "uti")
+"""Claims that name the token itself: RFC 7519, section 4.1.7, and Entra's."""
 
 
 class Refused(Exception):
@@ -34,7 +36,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A login that stands. `deadline` is when the session must end, by the steady clock; `over` is heard then."""
+    """A login that stands. `deadline` is when the session must end, by the steady clock; `over` is heard then.
+
+    `began` is when the login began, and `proof_ends` when the proof that was accepted last does; both by that clock.
+    """
 
     subject: Subject
     granted: Granted
@@ -43,6 +48,8 @@ class Admitted:
     label: str
     deadline: float | None
     over: str
+    began: float
+    proof_ends: float
 
 
 class SlotHolder:
@@ -81,8 +88,9 @@ async def log_in(shared: Shared, facts: Facts, journal: Journal, slot: SlotHolde
     opened, began = shared.clock(), shared.steady()
     user, application = wording.harmless(login.user), wording.harmless(login.application)
     await journal.written([LoginAsked(opened, user, wording.harmless(login.target), application)])
-    identified = await _identify(shared, facts, login)
+    identified = await _identify(shared, facts, login.proof)
     deadline, over = _deadline(identified, began, shared.steady())
+    proof_ends = _end_of(identified, shared.steady())
     subject = Subject(identified.principal, facts.resource, login.target, facts.source, facts.resource.plane)
     check_containment(shared, subject, identified)
     if not slot.take(identified):
@@ -93,17 +101,62 @@ async def log_in(shared: Shared, facts: Facts, journal: Journal, slot: SlotHolde
         raise Refused(f"too many logins: {wait}", wait, identified.principal.name, retry=True)
     rule_connect(shared, subject)
     credential = await _credential(shared, subject)
-    if deadline is not None and shared.steady() >= deadline:
-        raise Refused("the proof ended during the login", over, identified.principal.name)
+    label = _label(identified.principal, facts.session)
     granted = Granted(shared, subject)
-    return Admitted(
-        subject, granted, identified, credential, _label(identified.principal, facts.session), deadline, over
+    admitted = Admitted(subject, granted, identified, credential, label, deadline, over, began, proof_ends)
+    _check_time(shared, facts, admitted)
+    return admitted
+
+
+async def prove(shared: Shared, facts: Facts, admitted: Admitted, proof: bytes) -> Admitted | None:
+    """Return what a session stands on by another proof; None where that one is another principal's.
+
+    The caller records the end and watches for containment, as after a login.
+
+    Raises:
+        Refused: the proof does not hold.
+    """
+    identified = await _identify(shared, facts, proof)
+    subject = admitted.subject
+    if not same(identified.principal, subject.principal):
+        return None
+    now = shared.steady()
+    deadline, over = _deadline(identified, admitted.began, now)
+    check_containment(shared, subject, identified)
+    credential = await _credential(shared, subject)
+    proven = replace(
+        admitted,
+        identified=identified,
+        credential=credential,
+        deadline=deadline,
+        over=over,
+        proof_ends=_end_of(identified, now),
     )
+    _check_time(shared, facts, proven)
+    return proven
+
+
+def same(one: Principal, other: Principal) -> bool:
+    """Whether two proofs stand for the same principal: every fact that policy can read is the same, too."""
+    return one.key == other.key and one.groups == other.groups and _facts(one) == _facts(other)
+
+
+def _facts(principal: Principal) -> dict[str, str]:
+    return {name: value for name, value in principal.claims.items() if name not in _OF_THE_TOKEN}
+
+
+def _check_time(shared: Shared, facts: Facts, admitted: Admitted) -> None:
+    """Refuse what ended while it was looked at."""
+    now, name = shared.steady(), admitted.subject.principal.name
+    if admitted.deadline is not None and now >= admitted.deadline:
+        raise Refused("the proof ended during the login", admitted.over, name)
+    if facts.proves_each and now >= admitted.proof_ends:
+        raise Refused("the proof ended during the login", wording.PROOF_OVER, name)
 
 
 def record_of(admitted: Admitted, ruling: Ruling, now: float) -> LoginAdmitted:
-    """Return the event of an admitted login."""
-    principal = admitted.subject.principal
+    """Return the event of an admitted login, or of another proof: with what is said in that one."""
+    principal = admitted.identified.principal
     return LoginAdmitted(
         at=now,
         principal_kind=principal.kind.value,
@@ -119,9 +172,9 @@ def record_of(admitted: Admitted, ruling: Ruling, now: float) -> LoginAdmitted:
     )
 
 
-async def _identify(shared: Shared, facts: Facts, login: Login) -> Identified:
+async def _identify(shared: Shared, facts: Facts, proof: bytes) -> Identified:
     try:
-        return await shared.identity.identify(login.proof, facts.resource, facts.source)
+        return await shared.identity.identify(proof, facts.resource, facts.source)
     except Refusal as refusal:
         raise Refused(str(refusal), refusal.told) from None
 
@@ -169,6 +222,11 @@ def _deadline(identified: Identified, began: float, now: float) -> tuple[float |
     if identified.session_max is not None:
         ends.append((began + identified.session_max, wording.SESSION_OVER))
     return min(ends) if ends else (None, "")
+
+
+def _end_of(identified: Identified, now: float) -> float:
+    """Return until when a proof counts, by the steady clock; one that does not say so counts no longer than now."""
+    return now if identified.good_for is None else now + identified.good_for
 
 
 def _label(principal: Principal, session: str) -> str:

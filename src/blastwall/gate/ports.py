@@ -47,9 +47,11 @@ class CredentialUnavailable(Exception):
 class Identified:
     """A proof that held.
 
-    `lasts` is in how many seconds the session must end with its proof (a pass's end; None for a token, which only opens
-    sessions); `session_max` is in seconds, `max_sessions` how many the agent may have open at once; None where it has
-    no limit.
+    `good_for` is in how many seconds the proof itself ends: a token's `exp`, with its issuer's skew, or a pass's end.
+    Where each request proves itself one without an end counts for nothing.
+    `lasts` is in how many seconds the session must end with its proof (a pass's end; None for a token, which opens
+    sessions and ends none); `session_max` is in seconds, `max_sessions` how many the agent may have open at once; None
+    where it has no limit.
     `proof` says what was shown, for the record: "token", "pass" or "gateway_token"; `pass_id` is the public handle of
     the latter two (never the secret), by which they can be revoked. `issued` is when the proof was made, in epoch
     seconds: a token's `iat`, when its pass was given, or the age of what its gateway token was given for.
@@ -62,6 +64,7 @@ class Identified:
     pass_id: str | None = None
     max_sessions: int | None = None
     issued: float = 0.0
+    good_for: float | None = None
 
 
 class Identity(Protocol):
@@ -185,13 +188,22 @@ class Approvals(Protocol):
 
 
 class Vault(Protocol):
-    """The credentials. Asked anew for each login, so that a rotation is picked up."""
+    """The credentials. Asked anew for each login, and again in a long session, so that a rotation is picked up."""
 
     async def credential(self, resource: Resource, principal: Principal | None) -> Credential:
         """Return the credential for a principal's groups; for None, the one for the gateway's own side connections.
 
         Raises:
             CredentialUnavailable: none is configured for these groups, or its source cannot be read.
+        """
+
+    async def renew(self, resource: Resource, principal: Principal, claims: str) -> Credential:
+        """Have its source asked anew, for a token that carries these `claims`; "" for none in particular.
+
+        What was asked for just now is not asked for again.
+
+        Raises:
+            CredentialUnavailable: as in `credential`, or the source does not give another one now.
         """
 
 

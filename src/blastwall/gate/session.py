@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,10 +12,20 @@ import structlog
 
 from blastwall.gate import wording
 from blastwall.gate.faults import described
+from blastwall.gate.footing import Footing
 from blastwall.gate.granted import Granted
 from blastwall.gate.journal import Journal
-from blastwall.gate.login import Admitted, Refused, SlotHolder, check_containment, log_in, record_of, rule_connect
-from blastwall.gate.ports import LiveSession, RecordingFailed, ResourceMeter
+from blastwall.gate.login import (
+    Admitted,
+    Refused,
+    SlotHolder,
+    check_containment,
+    log_in,
+    prove,
+    record_of,
+    rule_connect,
+)
+from blastwall.gate.ports import CredentialUnavailable, LiveSession, RecordingFailed, ResourceMeter
 from blastwall.gate.shared import Facts, Shared, Timer
 from blastwall.gate.statements import Reply, Statements, asked_event
 from blastwall.model.events import LoginRefused, SessionClosed, StatementInjected, StatementRefused
@@ -34,6 +44,7 @@ from blastwall.protocols.contract import (
     Renewal,
     Repeat,
     Rows,
+    Stranger,
     Streamed,
     Withdraw,
 )
@@ -68,9 +79,10 @@ class SessionGate:
         self._meter = meter
         self._forget = forget
         self._slot = SlotHolder(shared)
-        self._login: asyncio.Task[Answer] | None = None
-        self._login_number: int | None = None
+        self._answering: dict[int, asyncio.Task[Answer]] = {}
+        self._tried = False
         self._admitted: Admitted | None = None
+        self._footing: Footing | None = None
         self._statements: Statements | None = None
         self._granted: Granted | None = None
         self._timer: Timer | None = None
@@ -98,7 +110,8 @@ class SessionGate:
         admitted = self._admitted
         if admitted is None:
             return None
-        credential, principal = admitted.credential, admitted.subject.principal
+        principal = admitted.subject.principal
+        credential = admitted.credential if self._footing is None else self._footing.held
         text = b"\0".join((credential.user.encode(), b"token" if credential.token else b"", credential.secret))
         return Keeper(principal.key, hmac.digest(self._shared.binding_key, text, "sha256"))
 
@@ -124,7 +137,7 @@ class SessionGate:
         elif isinstance(question, Login):
             self._ask_login(ask.number, question, reply)
         elif isinstance(question, Proof | Renewal):
-            reply(ask.number, Deny(wording.PROVEN_ONCE))
+            self._ask_further(ask.number, question, reply)
         elif self._closed:
             return
         elif self._statements is not None:
@@ -152,25 +165,51 @@ class SessionGate:
     def _ask_login(self, number: int, login: Login, reply: Reply) -> None:
         if self._closed:
             return
-        if self._login_number is not None:
+        if self._tried and not self._may_try_again:
             refused = LoginRefused(self._shared.clock(), "a second login in one session", wording.LOGGED_IN_ALREADY)
             self._journal.write([refused], self._count_failure)
             reply(number, Deny(wording.LOGGED_IN_ALREADY))
             return
-        self._login_number = number
-        task = asyncio.get_running_loop().create_task(self._log_in(login), name=f"login {self.session}")
-        self._login = task
-        task.add_done_callback(partial(self._logged_in, number, reply))
+        self._tried = True
+        self._work_out(number, self._whatever_comes(partial(self._admit, login)), reply)
 
-    def _logged_in(self, number: int, reply: Reply, task: asyncio.Task[Answer]) -> None:
-        self._login = None
-        if not task.cancelled() and not self._closed:
-            reply(number, task.result())
+    @property
+    def _may_try_again(self) -> bool:
+        """Whether another login may be tried: where each request proves itself, the next one may do better."""
+        return self._facts.proves_each and self._admitted is None and not self._answering
 
-    async def _log_in(self, login: Login) -> Answer:
-        """Return the login's answer, whatever happens."""
+    def _ask_further(self, number: int, question: Proof | Renewal, reply: Reply) -> None:
+        """Another proof, or another credential, where each request proves itself."""
+        admitted, footing = self._admitted, self._footing
+        if self._closed:
+            return
+        if admitted is None:
+            reply(number, Deny(wording.NOT_LOGGED_IN))
+        elif footing is None:
+            reply(number, Deny(wording.PROVEN_ONCE))
+        elif isinstance(question, Proof):
+            self._work_out(number, self._whatever_comes(partial(self._prove, admitted, footing, question.proof)), reply)
+        else:
+            self._work_out(number, self._renew(admitted, footing, question.claims), reply)
+
+    def _work_out(self, number: int, work: Coroutine[None, None, Answer], reply: Reply) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=f"answer {number} of {self.session}")
+        self._answering[number] = task
+        task.add_done_callback(partial(self._worked_out, number, reply))
+
+    def _worked_out(self, number: int, reply: Reply, task: asyncio.Task[Answer]) -> None:
+        self._answering.pop(number, None)
+        if task.cancelled() or self._closed:
+            return
+        answer = task.result()
+        if isinstance(answer, Admit) and self._footing is not None:
+            self._footing.held = answer.upstream
+        reply(number, answer)
+
+    async def _whatever_comes(self, admission: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Return the answer of a login or another proof, whatever happens."""
         try:
-            answer = await self._admit(login)
+            answer = await admission()
         except Refused as refused:
             answer = await self._refuse(refused)
         except RecordingFailed:
@@ -178,26 +217,70 @@ class SessionGate:
         except Exception as fault:  # noqa: BLE001 - a fault closes, it never admits
             _log.error("login_failed", session=self.session, fault=described(fault))
             answer = await self._refuse(Refused("a fault of the gateway's own, see the log", wording.BROKEN))
-        self._meter.login("admitted" if isinstance(answer, Admit) else "refused")
+        if not isinstance(answer, Stranger):
+            self._meter.login("admitted" if isinstance(answer, Admit) else "refused")
         return answer
 
     async def _admit(self, login: Login) -> Answer:
         admitted = await log_in(self._shared, self._facts, self._journal, self._slot, login)
-        principal = admitted.subject.principal
-        identified = admitted.identified
-        self._shared.containment.watch(
-            LiveSession(self.session, self._facts.resource, principal, identified.pass_id, self._contain)
-        )
-        check_containment(self._shared, admitted.subject, identified)
-        ruling = rule_connect(self._shared, admitted.subject)
         self._granted = admitted.granted
-        self._granted.login = ruling.grants
+        await self._stand(admitted)
+        if self._facts.proves_each:
+            self._footing = Footing(self._shared, admitted)
+        self._statements = Statements(
+            self._shared, self._facts, self._journal, self._meter, admitted, footing=self._footing
+        )
+        self._keep_time()
+        name = admitted.subject.principal.name
+        _log.info("login_admitted", session=self.session, resource=self._facts.resource.name, principal=name)
+        return Admit(admitted.credential, admitted.label)
+
+    async def _stand(self, admitted: Admitted) -> None:
+        """Watch whom it is that was admitted, look once more, and record it."""
+        self._watch(admitted)
+        check_containment(self._shared, admitted.subject, admitted.identified)
+        ruling = rule_connect(self._shared, admitted.subject)
+        admitted.granted.login = ruling.grants
         await self._journal.written([record_of(admitted, ruling, self._shared.clock())])
         self._admitted = admitted
-        self._statements = Statements(self._shared, self._facts, self._journal, self._meter, admitted)
+
+    def _watch(self, admitted: Admitted) -> None:
+        principal, pass_id = admitted.subject.principal, admitted.identified.pass_id
+        self._shared.containment.watch(
+            LiveSession(self.session, self._facts.resource, principal, pass_id, self._contain)
+        )
+
+    async def _prove(self, admitted: Admitted, footing: Footing, proof: bytes) -> Answer:
+        proven = await prove(self._shared, self._facts, admitted, proof)
+        if proven is None:
+            return Stranger()
+        try:
+            await self._stand(proven)
+        except BaseException:
+            if not self._closed:
+                self._watch(admitted)  # it stands on the proof before: on that one's pass, above all
+            raise
+        footing.stand_on(proven)
+        if self._statements is not None:
+            self._statements.limit(proven.deadline, proven.over)
+        if self._timer is not None:
+            self._timer.cancel()
         self._keep_time()
-        _log.info("login_admitted", session=self.session, resource=self._facts.resource.name, principal=principal.name)
-        return Admit(admitted.credential, admitted.label)
+        _log.info("proof_accepted", session=self.session, resource=self._facts.resource.name)
+        return Admit(footing.credential, proven.label)
+
+    async def _renew(self, admitted: Admitted, footing: Footing, claims: str) -> Answer:
+        where = {"session": self.session, "resource": self._facts.resource.name}
+        try:
+            await footing.renew(claims)
+        except CredentialUnavailable as error:
+            _log.warning("credential_not_renewed", reason=str(error), **where)
+            return Deny(wording.NO_CREDENTIAL, retry=True)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the session goes on with what it has
+            _log.error("credential_not_renewed", fault=described(fault), **where)
+            return Deny(wording.BROKEN)
+        _log.info("credential_renewed", **where)
+        return Admit(footing.credential, admitted.label)
 
     async def _refuse(self, refused: Refused) -> Answer:
         reason = str(refused)
@@ -222,9 +305,9 @@ class SessionGate:
 
     def withdraw(self, withdraw: Withdraw) -> None:
         """The client cancelled or left before the answer."""
-        if withdraw.number == self._login_number:
-            if self._login is not None:
-                self._login.cancel()
+        answering = self._answering.get(withdraw.number)
+        if answering is not None:
+            answering.cancel()
         elif self._statements is not None:
             self._statements.withdraw(withdraw.number, contained=self._contained)
 
@@ -283,8 +366,8 @@ class SessionGate:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._login is not None:
-            self._login.cancel()
+        for answering in self._answering.values():
+            answering.cancel()
         self._shared.containment.unwatch(self.session)
         self._slot.release()
         if self._statements is not None:

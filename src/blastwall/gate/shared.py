@@ -106,10 +106,14 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One session's facts, known when its connection is accepted."""
+    """One session's facts, known when its connection is accepted.
+
+    `proves_each`: each request carries a proof, which counts only as long as it lasts.
+    """
 
     session: str
     resource: Resource
     source: IPAddress
     end: Callable[[str], None] = field(repr=False)
     reconsider: Callable[[], None] | None = field(repr=False)
+    proves_each: bool = False

@@ -18,11 +18,12 @@ import structlog
 from blastwall.gate import wording
 from blastwall.gate.binding import bind
 from blastwall.gate.faults import described
+from blastwall.gate.footing import Footing
 from blastwall.gate.granted import remedied
 from blastwall.gate.holds import APPROVED, CONTAINED, WITHDRAWN, Outcome, after_approval, typed, wait
 from blastwall.gate.journal import Journal
 from blastwall.gate.login import Admitted
-from blastwall.gate.ports import Asked, Hold, RecordingFailed, ResourceMeter
+from blastwall.gate.ports import Asked, CredentialUnavailable, Hold, RecordingFailed, ResourceMeter
 from blastwall.gate.shared import Facts, Shared
 from blastwall.model.events import (
     BudgetSpent,
@@ -55,6 +56,7 @@ from blastwall.protocols.contract import (
     Rows,
     Standing,
     Streamed,
+    Unproven,
 )
 
 Reply = Callable[[int, Answer], None]
@@ -100,7 +102,14 @@ class Statements:
     """Answers one session's statements."""
 
     def __init__(
-        self, shared: Shared, facts: Facts, journal: Journal, meter: ResourceMeter, admitted: Admitted
+        self,
+        shared: Shared,
+        facts: Facts,
+        journal: Journal,
+        meter: ResourceMeter,
+        admitted: Admitted,
+        *,
+        footing: Footing | None = None,
     ) -> None:
         self._shared = shared
         self._facts = facts
@@ -115,21 +124,75 @@ class Statements:
         self._waiting: dict[int, float] = {}
         self._running: dict[int, float] = {}
         self._holds: dict[int, asyncio.Task[None]] = {}
+        self._footing = footing
+        self._refreshing: dict[int, tuple[asyncio.Task[None], StatementAsked]] = {}
+
+    def limit(self, deadline: float | None, over: str) -> None:
+        """Nothing is allowed from `deadline` on, by the steady clock; `over` is heard then."""
+        self._deadline, self._over = deadline, over
 
     def ask(self, number: int, statement: Statement, reply: Reply) -> None:
         """Answer now where everything is at hand, else later."""
         now = self._shared.clock()
         self._waiting[number] = now
         try:
-            self._judge(_Question(number, statement, reply), now)
+            redacted = self._shared.masking.redact(self._facts.resource, statement)
+            asked = asked_event(number, statement, redacted, now)
+            self._answer_asked(_Question(number, statement, reply), asked, redacted)
         except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
             _log.error("statement_failed", session=self._facts.session, number=number, fault=described(fault))
             self._break(number, reply)
 
-    def _judge(self, question: _Question, now: float) -> None:
+    def _answer_asked(self, question: _Question, asked: StatementAsked, redacted: RedactedStatement) -> None:
+        footing = self._footing
+        if footing is None:
+            self._judge(question, asked, redacted)
+        elif footing.ended:
+            self._refuse(question, asked, Unproven(wording.PROOF_OVER))
+        elif footing.due:
+            work = self._judge_afresh(footing, question, asked, redacted)
+            task = asyncio.get_running_loop().create_task(work, name=f"credential for {question.number}")
+            self._refreshing[question.number] = (task, asked)
+        else:
+            self._judge(question, asked, redacted)
+
+    async def _judge_afresh(
+        self, footing: Footing, question: _Question, asked: StatementAsked, redacted: RedactedStatement
+    ) -> None:
+        """Judge with the credential of now at hand: it may have been changed since the session got it."""
+        unable = await self._refreshed(footing)
+        if self._refreshing.pop(question.number, None) is None:
+            return
+        try:
+            if unable is None:
+                self._judge(question, asked, redacted)
+            else:
+                self._refuse(question, asked, Deny(unable, retry=True))
+        except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
+            _log.error("statement_failed", session=self._facts.session, number=asked.number, fault=described(fault))
+            self._break(asked.number, question.reply)
+
+    async def _refreshed_for(self, outcome: Outcome) -> str | None:
+        """As `_refreshed`, where a hold ended well."""
+        footing = self._footing
+        if footing is None or not footing.due or outcome.name != APPROVED:
+            return None
+        return await self._refreshed(footing)
+
+    async def _refreshed(self, footing: Footing) -> str | None:
+        """Return why nothing can be sent, None where the credential of now is at hand."""
+        try:
+            await footing.refresh()
+        except CredentialUnavailable as error:
+            _log.warning("no_credential", session=self._facts.session, reason=str(error))
+            return wording.NO_CREDENTIAL
+        except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
+            _log.error("no_credential", session=self._facts.session, fault=described(fault))
+            return wording.BROKEN
+        return None
+
+    def _judge(self, question: _Question, asked: StatementAsked, redacted: RedactedStatement) -> None:
         number, statement = question.number, question.statement
-        redacted = self._shared.masking.redact(self._facts.resource, statement)
-        asked = asked_event(number, statement, redacted, now)
         ruling = self._throttled(statement) or self._rule(statement)
         self._meter.ruled(ruling.decision)
         if ruling.decision is Decision.HOLD:
@@ -140,7 +203,15 @@ class Statements:
         elif ruling.decision is Decision.DENY and not ruling.retry and self._shared.watcher is not None:
             self._shared.watcher.denied(self._subject, self._facts.session, asked, ruling)
         stands = ruling.obligations == NONE and not statement.doubt and not ruling.grants
-        self._answer(question, ruling, [asked, StatementRuled(now, number, ruling)], stands=stands)
+        self._answer(question, ruling, [asked, StatementRuled(asked.at, number, ruling)], stands=stands)
+
+    def _refuse(self, question: _Question, asked: StatementAsked, answer: Deny | Unproven) -> None:
+        """Refuse what policy is not asked about."""
+        ruling = Ruling(Decision.DENY, answer.reason, version=self._shared.policy.version)
+        self._meter.ruled(ruling.decision)
+        ruled = StatementRuled(asked.at, question.number, ruling)
+        refused = StatementRefused(asked.at, question.number, answer.reason)
+        self._journal.write([asked, ruled, refused], partial(self._settle, question.number, question.reply, answer))
 
     def repeat(self, number: int, repeat: Repeat, reply: Reply) -> None:
         """Answer a statement whose answer may stand; where it does not, have it asked as a whole."""
@@ -172,7 +243,7 @@ class Statements:
 
         A part of the recording refers to itself only.
         """
-        if self._cut() is not None:
+        if self._cut() is not None or (self._footing is not None and not self._footing.stands):
             return None
         generation, part = self._shared.generation, self._journal.part
         masking, resource = self._shared.masking, self._facts.resource
@@ -258,11 +329,12 @@ class Statements:
                 self._granted.use(question.number, ruling.grants, runs=question.statement.stage is Stage.EXECUTE)
             mask = self._shared.masking.rules(self._subject.principal, self._facts.resource)
             record = self._record()
-            if stands and record is None:
+            upstream = None if self._footing is None else self._footing.changed
+            if stands and record is None and upstream is None:
                 generation, part = self._shared.generation, self._journal.part
                 answer = Answered(question.number, question.statement, generation, part, mask).allow
             else:
-                answer = Allow(mask, ruling.obligations, record=record)
+                answer = Allow(mask, ruling.obligations, record=record, upstream=upstream)
         else:
             answer = Deny(wording.denied(ruling), ruling.retry)
             events.append(StatementRefused(self._shared.clock(), question.number, answer.reason))
@@ -285,6 +357,8 @@ class Statements:
             return
         if type(answer) is Allow:
             self._run(number, asked_at)
+            if self._footing is not None and answer.upstream is not None:
+                self._footing.held = answer.upstream
         reply(number, answer)
 
     def _break(self, number: int, reply: Reply) -> None:
@@ -338,11 +412,12 @@ class Statements:
         number, hold = waiting.question.number, waiting.hold
         seconds = max(0.0, waiting.until - self._shared.steady())
         outcome = await wait(self._shared.approvals, hold, waiting.ruling, seconds, partial(self._tell, waiting))
+        unable = await self._refreshed_for(outcome)
         if self._holds.pop(number, None) is None:
             return  # withdrawn meanwhile, whatever the approvals made of that
         self._meter.held(-1)
         try:
-            self._release(waiting, outcome)
+            self._release(waiting, outcome, unable)
         except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
             _log.error("hold_failed", session=self._facts.session, number=number, fault=described(fault))
             self._break(number, waiting.question.reply)
@@ -352,14 +427,16 @@ class Statements:
         if waiting.question.number in self._holds:
             waiting.question.reply(waiting.question.number, Held(wording.notice(waiting.ruling, asked)))
 
-    def _release(self, waiting: _Waiting, outcome: Outcome) -> None:
+    def _release(self, waiting: _Waiting, outcome: Outcome, unable: str | None) -> None:
         """Rule again: between the ask and the approval policy, grants and containment may have changed."""
         question, now = waiting.question, self._shared.clock()
         cut = self._shared.containment.against(self._subject.principal, self._subject.resource)
         if cut is not None:
             outcome = Outcome(CONTAINED, outcome.by, outcome.reason, cut)
         events: list[Event] = [HoldEnded(now, question.number, outcome.name, outcome.by, outcome.reason)]
-        if outcome.name == APPROVED:
+        if outcome.name == APPROVED and unable is not None:
+            ruling = replace(waiting.ruling, decision=Decision.DENY, reason=unable, obligations=NONE, retry=True)
+        elif outcome.name == APPROVED:
             again = self._rule(question.statement)
             ruling = after_approval(waiting.hold.approvals, outcome.by, again)
         else:
@@ -379,6 +456,11 @@ class Statements:
 
     def _withdrawal(self, number: int, outcome: str) -> list[Event]:
         now, events = self._shared.clock(), list[Event]()
+        refreshing = self._refreshing.pop(number, None)
+        if refreshing is not None:
+            task, asked = refreshing
+            task.cancel()
+            events.append(asked)
         hold = self._holds.pop(number, None)
         if hold is not None:
             hold.cancel()

@@ -29,6 +29,7 @@ BY_NAME = (
 )
 SESSION_OVER = "the session has reached the end of its permitted time; log in again"
 GRANT_OVER = "the grant that this session rested on has ended; ask for another one"
+PROOF_OVER = "the token or pass that this connection was proven with has ended; send a new one"
 PASS_OVER = "the session's pass has ended; log in with a new one"
 
 _LOOKS_SECRET = re.compile(r"eyJ[\w-]{5,}\.[\w-]+|\bbwp_\w+")

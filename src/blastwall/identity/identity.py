@@ -137,6 +137,7 @@ class OidcIdentity:
             session_max=entry.session_max,
             max_sessions=entry.max_sessions,
             issued=claimant.verified.issued,
+            good_for=claimant.verified.accepted_until - self._time(),
         )
 
     async def verify(self, token: bytes, source: IPAddress) -> Claimant:
@@ -287,7 +288,14 @@ class OidcIdentity:
         principal = entry.principal(claims)
         lasts = stored.ends - self._time()
         return Identified(
-            principal, "pass", lasts, entry.session_max, stored.id, entry.max_sessions, issued=stored.issued
+            principal,
+            "pass",
+            lasts,
+            entry.session_max,
+            stored.id,
+            entry.max_sessions,
+            issued=stored.issued,
+            good_for=lasts,
         )
 
     async def _identify_gateway_token(

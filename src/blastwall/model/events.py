@@ -39,7 +39,10 @@ class LoginAsked:
 
 @dataclass(frozen=True, slots=True)
 class LoginAdmitted:
-    """The proof held and policy permits `connect`. `claims` are the identifying ones."""
+    """The proof held and policy permits `connect`. `claims` are the identifying ones.
+
+    Another one follows where the same principal went on with another proof, in a session that proves each request.
+    """
 
     at: float
     principal_kind: str

@@ -192,7 +192,9 @@ class Listener:
         )
         try:
             pump = Pump(session_id, self.served.kind.session(opening), self.around)
-            gate = self._gate.open(session_id, resource, source, pump.terminate, pump.reconsider)
+            gate = self._gate.open(
+                session_id, resource, source, pump.terminate, pump.reconsider, proves_each=served.kind.proves_each
+            )
         except Exception as fault:  # noqa: BLE001 - a fault turns this client away and nobody else
             _log.error("connection_refused", resource=resource.name, source=str(source), fault=described(fault))
             self._room.leave()

@@ -95,6 +95,8 @@ class AzureServer:
     ) -> None:
         self.tenant = tenant
         self.requests: Counter[str] = Counter()
+        self.claims: list[str] = []
+        """What token requests asked to be in the tokens, as JSON; "" for nothing in particular."""
         self.secrets: dict[str, list[Version]] = {}
         self.readers: set[str] | None = None
         """Clients that may read secrets; None for all."""
@@ -281,6 +283,7 @@ class AzureServer:
         refused = self._assertion(client, form) if "client_assertion" in form else self._secret(client, form)
         if refused is not None:
             return refused
+        self.claims.append(form.get("claims", ""))
         token, _ = self._grant(tenant, client, form["scope"].removesuffix("/.default"))
         return Reply(200, {"token_type": "Bearer", "expires_in": int(self.lifetime), "access_token": token})
 

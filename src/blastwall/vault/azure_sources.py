@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from blastwall.config.azure import EntraSource
@@ -16,6 +17,9 @@ from blastwall.vault.azure_failures import told
 from blastwall.vault.azure_identities import SECONDS, called, credential_of, load_sdk, transport
 from blastwall.vault.readers import MAX_SECRET
 from blastwall.vault.renewal import FetchFailed, Lease
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenRequestOptions
 
 _AHEAD = 300.0
 """A token is renewed five minutes before its end at least, and when a fifth of its time is left."""
@@ -33,12 +37,13 @@ class EntraToken:
         tenant = f" of tenant {self._entra.tenant}" if self._entra.tenant is not None else ""
         return f"Entra token for {self._entra.scope} by {called(self._entra)}{tenant}"
 
-    async def fetch(self) -> Lease:
+    async def fetch(self, claims: str = "", /) -> Lease:
         """See `LeaseSource`."""
         now = time.time()
+        asked: TokenRequestOptions = {"claims": claims, "enable_cae": True} if claims else {}
         try:
             async with asyncio.timeout(SECONDS), await credential_of(self._entra) as credential:
-                token = await credential.get_token_info(self._entra.scope)
+                token = await credential.get_token_info(self._entra.scope, options=asked)
         except Exception as error:  # noqa: BLE001 - the SDK raises many kinds; none of its texts is passed on
             raise told(self.source, error, vault=False) from None
         ends = float(token.expires_on)
@@ -62,8 +67,8 @@ class KeyVaultSecret:
         """Names the secret and who asks."""
         return f"Key Vault secret {self._url} by {called(self._identity)}"
 
-    async def fetch(self) -> Lease:
-        """See `LeaseSource`."""
+    async def fetch(self, _claims: str = "", /) -> Lease:
+        """See `LeaseSource`. A secret has no claims."""
         try:
             async with asyncio.timeout(SECONDS):
                 value, expires = await self._get()

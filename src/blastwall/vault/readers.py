@@ -32,6 +32,13 @@ class SecretReader(Protocol):
             SecretUnavailable: it cannot be read, or is empty.
         """
 
+    async def renew(self, claims: str) -> bytes:
+        """Return it asked for anew, with these `claims` in it where it is a token; "" for none in particular.
+
+        Raises:
+            SecretUnavailable: its source does not give another one now.
+        """
+
 
 class EnvironmentReader:
     """A secret in the gateway's own environment."""
@@ -50,6 +57,10 @@ class EnvironmentReader:
         if not value:
             raise SecretUnavailable(f"{self.source} is {'not set' if value is None else 'empty'}")
         return os.fsencode(value)
+
+    async def renew(self, _claims: str) -> bytes:
+        """Return it; it is read anew each time."""
+        return await self.read()
 
 
 class FileReader:
@@ -77,6 +88,10 @@ class FileReader:
         if not secret:
             raise SecretUnavailable(f"{self.source} is empty")
         return secret
+
+    async def renew(self, _claims: str) -> bytes:
+        """Return it; it is read anew each time."""
+        return await self.read()
 
     def _content(self) -> tuple[bytes, int]:
         """Open without waiting, so that a FIFO in the file's place cannot stop logins."""

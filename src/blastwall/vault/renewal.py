@@ -4,6 +4,8 @@ lease         what a read does
 valid         returns it; the background task asks anew from `renew` on, with growing pauses after failures
 over, or none asks, at most `_PATIENCE` seconds, together with whoever else waits
 withdrawn     fails: the source has said that the secret is not the gateway's any more
+
+Where a resource takes a secret no more before its end, `renew` asks anew at once, unless somebody did so just now.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ _PATIENCE = 8.0
 _FIRST_PAUSE, _LONGEST_PAUSE, _LOGINS_PAUSE = 0.5, 300.0, 5.0
 _SAME_AGAIN = 60.0
 """Where asking anew gives what there was (managed identities cache their tokens), the next try is so much later."""
+_JUST_NOW = 30.0
+"""Seconds in which a secret that was asked for is not asked for once more because a resource refuses it."""
 _STEP = 60.0
 """Timers stand still while the machine sleeps, the steady clock does not: it is looked at this often."""
 
@@ -65,8 +69,8 @@ class LeaseSource(Protocol):
     def source(self) -> str:
         """What it is, for errors. Equal sources have equal secrets."""
 
-    async def fetch(self) -> Lease:
-        """Ask for it now.
+    async def fetch(self, claims: str = "", /) -> Lease:
+        """Ask for it now; a token with these `claims`, whatever is cached elsewhere.
 
         Raises:
             FetchFailed: it cannot be had.
@@ -93,6 +97,8 @@ class RenewedReader:
         self._failures = 0
         self._not_before = float("-inf")
         self._next = float("-inf")
+        self._fetched = float("-inf")
+        self._claims = ""
         self._fetching: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
 
@@ -112,6 +118,20 @@ class RenewedReader:
             await self._attempt()
             if self._failure is not None and self._failure.again is None and self._valid() is None:
                 raise self._failure
+
+    async def renew(self, claims: str) -> bytes:
+        """See `SecretReader`. The secret in force stays, for whoever it serves, until there is another one."""
+        while not self._had_just_now(claims):
+            if self._failure is not None and self._clock() < self._not_before:
+                raise self._failure
+            if self._fetching is None:
+                await self._attempt(claims)
+            else:
+                await asyncio.shield(self._fetching)  # perhaps for other claims
+        return await self.read()
+
+    def _had_just_now(self, claims: str) -> bool:
+        return self._clock() - self._fetched < _JUST_NOW and claims in {"", self._claims}
 
     def start(self) -> None:
         """Ask now, and keep asking ahead of each end."""
@@ -149,20 +169,21 @@ class RenewedReader:
             raise self._failure
         await asyncio.sleep(pause)
 
-    async def _attempt(self) -> None:
+    async def _attempt(self, claims: str = "") -> None:
         """Ask once, together with whoever else does; what came of it is in `_lease` and `_failure`."""
         if self._fetching is None:
-            self._fetching = asyncio.get_running_loop().create_task(self._fetch(), name=f"fetch {self.source}")
+            self._fetching = asyncio.get_running_loop().create_task(self._fetch(claims), name=f"fetch {self.source}")
         await asyncio.shield(self._fetching)
 
-    async def _fetch(self) -> None:
+    async def _fetch(self, claims: str) -> None:
         try:
-            lease = await self._origin.fetch()
+            lease = await self._origin.fetch(claims)
         except FetchFailed as failure:
             self._failed(failure)
         except Exception as fault:  # noqa: BLE001 - whatever it is, it must not end the renewing
             self._failed(FetchFailed(f"{self.source}: a fault of the gateway's own ({type(fault).__name__})"))
         else:
+            self._claims = claims
             self._renewed(_shifted(lease, self._clock() - self._wall()))
         finally:
             self._fetching = None
@@ -174,7 +195,7 @@ class RenewedReader:
             return
         if self._failures:
             _log.info("secret_renewed", source=self.source)
-        self._lease, self._failure, self._failures = lease, None, 0
+        self._lease, self._failure, self._failures, self._fetched = lease, None, 0, now
         self._next = lease.renew if lease.renew > now else now + min(_SAME_AGAIN, (lease.ends - now) / 4)
 
     def _failed(self, failure: FetchFailed) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
 from blastwall.config.credentials import CredentialSource
@@ -46,15 +46,27 @@ class ConfiguredVault:
 
     async def credential(self, resource: Resource, principal: Principal | None) -> Credential:
         """See `gate.ports.Vault`."""
+        chosen = self._chosen(resource, principal)
+        return await _read(chosen, chosen.reader.read(), resource)
+
+    async def renew(self, resource: Resource, principal: Principal, claims: str) -> Credential:
+        """See `gate.ports.Vault`."""
+        chosen = self._chosen(resource, principal)
+        return await _read(chosen, chosen.reader.renew(claims), resource)
+
+    def _chosen(self, resource: Resource, principal: Principal | None) -> _Choice:
         choices = self._choices.get(resource.name, ())
         if not choices:
             raise CredentialUnavailable(f"resource {resource.name} has no credential in the configuration")
-        chosen = _own(choices) if principal is None else _of(choices, resource, principal)
-        try:
-            secret = await chosen.reader.read()
-        except SecretUnavailable as error:
-            raise CredentialUnavailable(f"credential of resource {resource.name}: {error}") from None
-        return Credential(chosen.user, secret, token=chosen.token)
+        return _own(choices) if principal is None else _of(choices, resource, principal)
+
+
+async def _read(chosen: _Choice, reading: Awaitable[bytes], resource: Resource) -> Credential:
+    try:
+        secret = await reading
+    except SecretUnavailable as error:
+        raise CredentialUnavailable(f"credential of resource {resource.name}: {error}") from None
+    return Credential(chosen.user, secret, token=chosen.token)
 
 
 def _own(choices: tuple[_Choice, ...]) -> _Choice:
