@@ -315,14 +315,16 @@ class OidcIdentity:
                 "the gateway token no longer matches the gateway's configuration; exchange a token for a new one",
             )
         entry.check_source(source)
+        lasts = token.ends - self._time()
         return Identified(
             entry.principal(token.claims),
             "gateway_token",
-            token.ends - self._time(),
+            lasts,
             entry.session_max,
             token.id,
             entry.max_sessions,
             issued=token.proven,
+            good_for=lasts,
         )
 
     def _entry_of(self, issuer_name: str, trust: str, claims: Flat) -> Entry | None:
