@@ -11,9 +11,10 @@ cdef class SessionGate:
     cdef public object _meter
     cdef public object _forget
     cdef public object _slot
-    cdef public object _login
-    cdef public object _login_number
+    cdef public object _answering
+    cdef public object _tried
     cdef public object _admitted
+    cdef public object _footing
     cdef public Statements _statements
     cdef public object _granted
     cdef public object _timer
@@ -24,6 +25,9 @@ cdef class SessionGate:
     cpdef object again(self, asks, granted, reply)
     cpdef object _refuse_stranger(self, number, statement, reply)
     cpdef object _ask_login(self, number, login, reply)
+    cpdef object _ask_further(self, number, question, reply)
+    cpdef object _work_out(self, number, work, reply)
+    cpdef object _watch(self, admitted)
     cpdef object withdraw(self, withdraw)
     cpdef object finished(self, finished)
     cpdef object refused(self, refused)

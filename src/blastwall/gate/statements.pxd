@@ -17,8 +17,12 @@ cdef class Statements:
     cdef public object _waiting
     cdef public object _running
     cdef public object _holds
+    cdef public object _footing
+    cdef public object _refreshing
     cpdef object ask(self, number, statement, reply)
-    cpdef object _judge(self, question, now)
+    cpdef object _answer_asked(self, question, asked, redacted)
+    cpdef object _judge(self, question, asked, redacted)
+    cpdef object _refuse(self, question, asked, answer)
     cpdef object repeat(self, number, repeat, reply)
     cpdef object again(self, asks, granted, reply)
     cpdef object _repeated(self, asks, now)
@@ -29,7 +33,7 @@ cdef class Statements:
     cpdef object _rule(self, statement)
     cpdef object _break(self, number, reply)
     cpdef object _held(self, question, asked, redacted, ruling)
-    cpdef object _release(self, waiting, outcome)
+    cpdef object _release(self, waiting, outcome, unable)
     cpdef object _withdrawal(self, number, outcome)
     cpdef object finished(self, finished)
     cpdef object streamed(self, streamed)
