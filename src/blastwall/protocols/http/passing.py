@@ -1,0 +1,65 @@
+"""What of a request's and an answer's header fields is passed on at a data plane, whichever it is."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from blastwall.model.credential import Credential
+from blastwall.model.resource import Resource
+from blastwall.protocols.http.flavour import Answer
+from blastwall.protocols.http.links import ForeignLink, rewritten_headers
+from blastwall.protocols.http.parts import OVERRIDES
+from blastwall.protocols.http.request import Headers, Request
+
+OWN_IDENTITY = frozenset({"authorization", "cookie", "cookie2", "x-ms-authorization-auxiliary"})
+"""Request fields by which the client would be somebody at the resource: none but the gateway's credential is passed."""
+
+KEPT_FROM_CLIENTS = frozenset({"www-authenticate", "authentication-info", "set-cookie", "set-cookie2"})
+"""Answer fields that ask the client for a credential of the resource's, or give it one."""
+
+_CLAIMS = re.compile(r'\bclaims="([A-Za-z0-9+/=_-]+)"')
+_REFUSED = "the resource refuses the gateway's credential; its owner must look at the credential of {name!r}"
+
+
+def sent_headers(request: Request, *own: tuple[str, str], cookies: bool = False) -> Headers:
+    """Return the request's fields with `own` in place of whatever the client could be known by, or override with."""
+    dropped = (OWN_IDENTITY - {"cookie"} if cookies else OWN_IDENTITY) | OVERRIDES
+    return request.headers.without(dropped).having(*own)
+
+
+def bearer(credential: Credential) -> tuple[str, str]:
+    """Return the field that shows an access token (RFC 6750)."""
+    return "Authorization", f"Bearer {credential.secret.decode('ascii')}"
+
+
+def passed_on(
+    request: Request, resource: Resource, status: int, headers: Headers, *, refused: bool = False, cookies: bool = False
+) -> Answer:
+    """Return how an answer's head is passed on: links rewritten, nothing in it that asks for or gives credentials.
+
+    A 401, or what else says that the credential is `refused`, has it renewed; after that it is the gateway's fault.
+    """
+    kept = headers.without(KEPT_FROM_CLIENTS - {"set-cookie"} if cookies else KEPT_FROM_CLIENTS)
+    if status == 401 or refused:
+        wrong = _REFUSED.format(name=resource.name)
+        return Answer(kept, refused=wrong, renew=claims_challenge(headers))
+    try:
+        return Answer(rewritten_headers(kept, request, resource))
+    except ForeignLink as error:
+        return Answer(kept, refused=str(error))
+
+
+def claims_challenge(headers: Headers) -> str:
+    """Return the claims that the resource wants in a token (continuous access evaluation); empty for none."""
+    for challenge in headers.all("www-authenticate"):
+        found = _CLAIMS.search(challenge)
+        if found is None:
+            continue
+        encoded = found[1].replace("-", "+").replace("_", "/").rstrip("=")
+        try:
+            return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            continue
+    return ""
