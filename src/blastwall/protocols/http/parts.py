@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from blastwall.protocols.http.request import Headers
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~!$&'()*,=:@-]+")
+_FOREIGN = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:@%-]")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -50,6 +51,8 @@ def segments(path: str) -> tuple[str, ...]:
 def _segment(raw: str) -> str:
     if _PLAIN.fullmatch(raw) and raw not in (".", ".."):
         return raw
+    if _FOREIGN.search(raw):
+        raise Unclear("its path has a character that none may have")
     name = decoded(raw)
     if "\\" in name:
         raise Unclear("its path has a backslash in it, which some servers take for a slash")
@@ -84,6 +87,8 @@ def parameters(query: str | None) -> Mapping[str, str]:
         Unclear: one comes twice, is escaped badly, or has a name that is escaped.
     """
     found: dict[str, str] = {}
+    if query is not None and "#" in query:
+        raise Unclear("its query has a fragment")
     for piece in (query or "").split("&"):
         name, _, value = piece.partition("=")
         if not piece:

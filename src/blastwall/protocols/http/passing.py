@@ -31,7 +31,7 @@ def sent_headers(request: Request, *own: tuple[str, str], cookies: bool = False)
 
 def bearer(credential: Credential) -> tuple[str, str]:
     """Return the field that shows an access token (RFC 6750)."""
-    return "Authorization", f"Bearer {credential.secret.decode('ascii')}"
+    return "Authorization", f"Bearer {credential.secret.decode('latin-1').strip()}"
 
 
 def passed_on(

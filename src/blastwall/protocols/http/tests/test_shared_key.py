@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
+from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -28,6 +29,18 @@ class Sent:
     query: dict[str, str]
 
 
+class Policy(Protocol):
+    """What of the signer is called here."""
+
+    def on_request(self, request: Pipeline) -> None: ...
+
+
+class Signer(Protocol):
+    """The signer's class; its library has no types."""
+
+    def __call__(self, account: str, key: str) -> Policy: ...
+
+
 @dataclass
 class Context:
     transport: object = None
@@ -44,7 +57,7 @@ def theirs(method: str, target: str, headers: dict[str, str]) -> str:
         name: value for name, _, value in (piece.partition("=") for piece in urlsplit(target).query.split("&") if piece)
     }
     sent = Sent(method, f"https://{ACCOUNT}.blob.core.windows.net{target}", dict(headers), query)
-    SharedKeyCredentialPolicy(ACCOUNT, KEY).on_request(Pipeline(sent))
+    cast("Signer", SharedKeyCredentialPolicy)(ACCOUNT, KEY).on_request(Pipeline(sent))
     return sent.headers["Authorization"]
 
 
