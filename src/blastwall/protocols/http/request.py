@@ -38,6 +38,11 @@ class Headers:
     def __repr__(self) -> str:
         return f"Headers({', '.join(self._by_name)})"
 
+    @property
+    def names(self) -> Iterable[str]:
+        """The names that there are, in lower case, each once."""
+        return self._by_name.keys()
+
     def get(self, name: str, default: str = "") -> str:
         """Return the only or first value of a field, by its lower-case name."""
         found = self._by_name.get(name)
