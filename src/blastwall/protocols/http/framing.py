@@ -109,6 +109,11 @@ class Body:
         self._part = _Part.SIZE
         self._carry = b""
 
+    @classmethod
+    def opaque(cls) -> Body:
+        """Return the reader of what follows a change of protocol: all there is until the connection ends."""
+        return cls(Framing.CLOSE, 0)
+
     def feed(self, data: bytes, start: int = 0) -> tuple[list[bytes], int]:
         """Take bytes from `start` on; return the pieces, and where what follows the body begins.
 

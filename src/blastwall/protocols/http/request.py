@@ -71,7 +71,7 @@ class Request:
     scheme's own. `path` starts with `/`: dot segments are resolved, unreserved characters are not escaped, what is
     escaped is in upper-case hex, and no segment is empty where the framing refuses that. `query` is what followed the
     first `?`, exactly as sent, None where there was none. `body` is the body without its transfer and content codings,
-    None where it was not asked for or there is none.
+    None where it was not asked for or there is none. `secure` is whether the client speaks TLS.
     """
 
     method: str
@@ -80,11 +80,12 @@ class Request:
     query: str | None
     headers: Headers
     body: bytes | None = None
+    secure: bool = True
 
     @property
     def origin(self) -> str:
         """Scheme and authority by which the client reached the gateway: what links are rewritten to."""
-        return f"https://{self.authority}"
+        return f"{'https' if self.secure else 'http'}://{self.authority}"
 
     @property
     def url(self) -> str:
