@@ -49,11 +49,12 @@ def opened(shown: Specimens, rule: Callable[[Ask], Answer | None], cut: Sequence
 
 
 def logged_in(shown: Specimens, rule: Callable[[Ask], Answer | None], cut: Sequence[int] = ()) -> Playbook:
-    play = opened(shown, rule, cut)
+    play = opened(shown, allow, cut)
     play.client(shown.login)
     assert play.closed is None
-    play.to_client.clear()
-    play.to_server.clear()
+    for seen in (play.to_client, play.to_server, play.events, play.asked):
+        seen.clear()
+    play.rule = rule
     return play
 
 
@@ -94,7 +95,7 @@ class TestEveryStatement:
     def test_an_allowed_one_is_forwarded_as_it_came(self, kind: str, name: str, shown: Specimens) -> None:
         play = logged_in(shown, allow)
         play.client(shown.exchanges[name].sent)
-        assert bytes(play.to_server) == shown.exchanges[name].sent
+        assert bytes(play.to_server) == shown.forwarded(shown.exchanges[name].sent)
         assert shown.refusals(bytes(play.to_client)) == 0
 
     def test_no_byte_of_an_unanswered_one_reaches_the_resource(self, kind: str, name: str, shown: Specimens) -> None:
@@ -121,7 +122,7 @@ class TestEveryStatement:
         play.client(exchange.sent)
         play.to_client.clear()
         play.client(shown.after_refusal.sent)
-        assert shown.after_refusal.sent in bytes(play.to_server)
+        assert shown.forwarded(shown.after_refusal.sent) in bytes(play.to_server)
         assert shown.refusals(bytes(play.to_client)) == 0
         assert play.closed is None
 
@@ -130,8 +131,9 @@ class TestEveryStatement:
         play = logged_in(shown, refuse(exchange.marker))
         play.client(exchange.sent)
         injected = [event for event in play.events if isinstance(event, Injected)]
-        assert len(injected) == 1
-        assert injected[0].text.encode() in bytes(play.to_server)
+        assert len(injected) == (1 if shown.injects else 0)
+        assert all(each.text.encode() in bytes(play.to_server) for each in injected)
+        assert injected or not play.to_server
 
     def test_leaving_while_it_waits_withdraws_it(self, kind: str, name: str, shown: Specimens) -> None:
         play = logged_in(shown, wait)
@@ -204,7 +206,7 @@ class TestEveryProtocol:
     def test_a_refused_login_reaches_nothing(self, kind: str, shown: Specimens) -> None:
         play = Playbook(shown.session(), deny, shown.server(), shown.look_up)
         play.client(shown.login)
-        assert play.closed is not None
+        assert (play.closed is None) is shown.tries_again
         assert not play.to_server
         assert b"not permitted" in play.to_client
 
@@ -219,7 +221,7 @@ class TestEveryProtocol:
         assert shown.oversized.marker not in bytes(play.to_server)
         assert shown.refusals(bytes(play.to_client)) == 1
         play.client(shown.after_refusal.sent)
-        assert shown.after_refusal.sent in bytes(play.to_server)
+        assert shown.forwarded(shown.after_refusal.sent) in bytes(play.to_server)
         assert any(isinstance(event, Refused) for event in play.events)
 
     def test_what_waits_inside_is_counted(self, kind: str, shown: Specimens) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Protocol, cast
 
+from blastwall import protocols
 from blastwall.protocols.contract import Admit, Lookup, ProtocolSession
-from blastwall.protocols.discover import discover
 from blastwall.testing.playbook import Peer
 
 
@@ -32,7 +33,7 @@ class Specimens(Protocol):
 
     @property
     def login(self) -> bytes:
-        """What a client sends until it is let in, over a plain connection."""
+        """What a client sends until it is let in, over a plain connection; a statement in it is allowed."""
 
     @property
     def exchanges(self) -> Mapping[str, Exchange]:
@@ -62,7 +63,18 @@ class Specimens(Protocol):
     def goodbye(self) -> bytes:
         """What a client sends to end its session."""
 
+    @property
+    def injects(self) -> bool:
+        """Whether a denial has the gateway send a statement of its own."""
+
+    @property
+    def tries_again(self) -> bool:
+        """Whether a client may show another proof on the connection on which one was refused."""
+
     def session(self) -> ProtocolSession: ...
+
+    def forwarded(self, sent: bytes) -> bytes:
+        """What the resource gets of an exchange's bytes: the same, unless the gateway writes its framing anew."""
 
     def warm_session(self) -> ProtocolSession | None:
         """A session whose opening says `warm`; None where the protocol never parks."""
@@ -79,7 +91,8 @@ class Specimens(Protocol):
 
 
 def specimens() -> Iterator[tuple[str, Specimens]]:
-    """Every protocol's specimens; a folder without them fails."""
-    for kind, protocol in discover().items():
-        package = type(protocol).__module__.rpartition(".")[0]
-        yield kind, cast("Specimens", import_module(f"{package}.tests.specimens").SPECIMENS)
+    """Every folder's specimens; a folder without them fails."""
+    for module in iter_modules(protocols.__path__):
+        if module.ispkg:
+            package = f"{protocols.__name__}.{module.name}"
+            yield module.name, cast("Specimens", import_module(f"{package}.tests.specimens").SPECIMENS)

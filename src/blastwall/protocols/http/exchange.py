@@ -21,7 +21,7 @@ from typing import Protocol
 
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.resource import TlsMode
-from blastwall.model.statement import Parameter, Statement
+from blastwall.model.statement import Statement
 from blastwall.protocols.contract import (
     Admit,
     Admitted,
@@ -45,6 +45,7 @@ from blastwall.protocols.http.flavour import Judged, Refusal, Response, statemen
 from blastwall.protocols.http.framing import Body, Framing
 from blastwall.protocols.http.heads import ResponseHead
 from blastwall.protocols.http.request import Headers, Request
+from blastwall.protocols.http.stated import stated
 from blastwall.protocols.http.talk import Talk
 from blastwall.protocols.http.upstream import Upstream
 from blastwall.protocols.http.writing import chunk, host_of, last_chunk, phrase, request_head
@@ -131,6 +132,8 @@ class Exchange:
         self._verdict: tuple[int, str] | None = None
         self._read: list[bytes] = []
         self._head = b""
+        self._sent: bytes | None = None
+        self._allowed = Allow()
         self._again = self._renewed = False
         self._answering: Body | None = None
         self._begun = False
@@ -291,19 +294,7 @@ class Exchange:
     def _judge(self) -> None:
         request = self._request
         judged = self._judged = self._talk.flavour.judge(request, self._talk.resource)
-        text = statement_text(request, judged.fields)
-        binary = bool(request.body) and not text.endswith(request.body.decode(errors="replace") if request.body else "")
-        self._ask(
-            Statement(
-                text,
-                judged.effects,
-                judged.operation,
-                "",
-                (Parameter(request.body),) if binary else (),
-                judged.secrets,
-                doubt=judged.doubt,
-            )
-        )
+        self._ask(stated(request, judged))
 
     def _ask(self, statement: Statement) -> None:
         self._step = _Step.ASKED
@@ -329,6 +320,7 @@ class Exchange:
         elif isinstance(answer, Allow):
             if answer.upstream is not None:
                 self._talk.credential = answer.upstream
+            self._allowed = answer
             self._send()
 
     def _credential_answer(self, answer: Answer) -> None:
@@ -348,8 +340,15 @@ class Exchange:
             self._refuse_allowed(502, told)
             return
         request = self._request
-        shown = replace(request, headers=request.headers.having(("Host", host_of(self._upstream.address))))
+        if request.body is not None:
+            self._sent = talk.flavour.body(request, talk.resource, credential)
+            if self._sent is None:
+                self._sent = request.body
         framing, length = self._framing()
+        headers = request.headers.without(("content-length",))
+        if framing is Framing.LENGTH or length == 0:
+            headers = headers.having(("Content-Length", str(length)))
+        shown = replace(request, headers=headers.having(("Host", host_of(self._upstream.address))))
         try:
             fields = self._labelled(talk.flavour.authorise(shown, talk.resource, credential))
             self._head = request_head(request.method, request.target, fields, framing, length)
@@ -362,14 +361,14 @@ class Exchange:
     def _send_head(self) -> None:
         self._step = _Step.PASSING
         self._upstream.send(self._head, self)
-        if self._request.body:
-            self._upstream.pass_on([self._request.body])
+        if self._sent:
+            self._upstream.pass_on([self._sent])
         self._body.framed = True
         self._proceed()
 
     def _framing(self) -> tuple[Framing, int]:
-        if self._request.body is not None:
-            return Framing.LENGTH, len(self._request.body)
+        if self._sent is not None:
+            return Framing.LENGTH, len(self._sent)
         if self._body.framing is Framing.NONE:
             return Framing.NONE, 0 if self._body.told or self._request.method in _WITH_BODY else -1
         return self._body.framing, self._body.length
@@ -384,7 +383,7 @@ class Exchange:
     @property
     def _resendable(self) -> bool:
         """Whether all that was sent is still here."""
-        return self._body.framing is Framing.NONE or self._request.body is not None
+        return self._body.framing is Framing.NONE or self._sent is not None
 
     # ── from the resource ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -393,7 +392,7 @@ class Exchange:
         talk = self._talk
         self._status = f"{head.status} {head.reason or phrase(head.status)}".strip()
         answer = talk.flavour.answered(self._request, talk.resource, head.status, passed_back(head.headers))
-        if answer.renew is not None and not self._renewed:
+        if answer.renew is not None and not self._renewed and self._resendable:
             self._renew(answer.renew)
         elif answer.refused:
             self._fail(502, answer.refused)
@@ -404,9 +403,6 @@ class Exchange:
     def _renew(self, claims: str) -> None:
         self._renewed = True
         self._upstream.hang_up()
-        if not self._resendable:
-            self._fail(503, f"{self._talk.resource.name} wanted another credential; send the request again")
-            return
         self._step = _Step.RENEWING
         self._asked = self._talk.number()
         self._out.append(Ask(self._asked, Renewal(claims)))
@@ -417,6 +413,8 @@ class Exchange:
             told = head.headers.get("content-length") if self.method == "HEAD" else ""
             length = int(told) if told else -1
         body.framed = self._reply.frames
+        if framing is Framing.CLOSE:
+            framing = Framing.CHUNKED  # so that the client can tell its end from a broken connection
         try:
             self._reply.begin(head.status, head.reason or phrase(head.status), headers, framing, length)
         except ValueError:
@@ -426,11 +424,13 @@ class Exchange:
 
     def passed(self, pieces: list[bytes]) -> None:
         """See `upstream.Receiver`."""
-        self._reply.pass_on(pieces)
+        closes = self._answering is not None and self._answering.framing is Framing.CLOSE
+        self._reply.pass_on([chunk(piece) for piece in pieces] if closes and self._reply.frames else pieces)
 
     def completed(self, trailer: Headers) -> None:
         """See `upstream.Receiver`."""
-        if self._answering is not None and self._answering.framing is Framing.CHUNKED and self._reply.frames:
+        framing = self._answering.framing if self._answering is not None else Framing.NONE
+        if framing in (Framing.CHUNKED, Framing.CLOSE) and self._reply.frames:
             self._reply.pass_on([last_chunk(passed_trailer(trailer))])
         if not self._body.done:
             self._upstream.hang_up()
@@ -481,5 +481,7 @@ class Exchange:
         self._step = _Step.OVER
         self._read = []
         close = self._expects or self._body.length - self._body.read > DRAINED
+        if self._expects:
+            self._body = Body(Framing.NONE, 0)
         self._body.framed = False
         self._reply.respond(response, close=close)

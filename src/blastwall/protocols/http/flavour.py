@@ -6,7 +6,7 @@ a connection: everything is a function of the request and the resource.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from typing import Protocol
@@ -17,6 +17,8 @@ from blastwall.model.credential import Credential
 from blastwall.model.effects import Effect
 from blastwall.model.resource import Resource
 from blastwall.model.statement import Literal
+from blastwall.protocols.contract import ClientAddress
+from blastwall.protocols.http.normalise import PathRule
 from blastwall.protocols.http.request import Headers, Request
 
 
@@ -100,7 +102,24 @@ class Flavour(Protocol):
         """Whether a connection may be upgraded to WebSocket."""
 
     @property
+    def path(self) -> PathRule:
+        """What its paths may have that others may not."""
+
+    @property
     def settings(self) -> type[BaseModel]: ...
+
+    def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
+        """See `ProtocolKind.credential_fault`."""
+
+    def environment(self, address: ClientAddress) -> Mapping[str, str]:
+        """See `ProtocolKind.environment`."""
+
+    @property
+    def strays(self) -> frozenset[str]:
+        """See `ProtocolKind.strays`."""
+
+    def command(self, address: ClientAddress) -> Sequence[str]:
+        """See `ProtocolKind.command`."""
 
     @property
     def pack(self) -> Traversable | None: ...

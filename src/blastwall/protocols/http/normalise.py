@@ -89,6 +89,12 @@ def normal_authority(text: str, scheme: str) -> str:
     return f"{host}:{port}"
 
 
+def host_of_authority(authority: str) -> str:
+    """Return a normalised authority's host, without its port."""
+    host, colon, port = authority.rpartition(":")
+    return host if colon and port.isdigit() and not authority.endswith("]") else authority
+
+
 def normal_path(path: str, rule: PathRule = STRICT) -> str:
     """Return a path in its one form.
 

@@ -130,9 +130,14 @@ class PostgresSpecimens:
     oversized = Exchange(query("SELECT '" + "x" * 20_000 + "'"), b"xxxxxxxx")
 
     goodbye = TERMINATE
+    injects = True
+    tries_again = False
 
     def session(self) -> PostgresSession:
         return PostgresSession(opening())
+
+    def forwarded(self, sent: bytes) -> bytes:
+        return sent
 
     def warm_session(self) -> PostgresSession:
         return PostgresSession(replace(opening(), warm=True))

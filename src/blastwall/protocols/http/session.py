@@ -1,0 +1,151 @@
+"""One client connection: TLS by its first byte, then requests, each proven, judged, and passed on or refused.
+
+    phase     what is fed
+    OPEN      the first byte: a TLS record of the client's → SECURING, else TALKING where plain text is allowed
+    SECURING  nothing: the relay reports TLS → TALKING
+    TALKING   requests and answers
+    CLOSED    nothing any more
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from blastwall.protocols.contract import CLIENT, UPSTREAM, Answer, Ask, Close, Opening, Output, Send, Side, StartTls
+from blastwall.protocols.http.client import Arrived, ClientLine
+from blastwall.protocols.http.exchange import Exchange, Reply
+from blastwall.protocols.http.flavour import Flavour, Refusal
+from blastwall.protocols.http.reception import ALPN, TLS_HANDSHAKE
+from blastwall.protocols.http.talk import Talk
+from blastwall.protocols.http.upstream import Upstream
+from blastwall.protocols.http.writing import whole_response
+
+
+
+class _Phase(Enum):
+    OPEN = auto()
+    SECURING = auto()
+    TALKING = auto()
+    CLOSED = auto()
+
+
+class HttpSession:
+    """Implements `ProtocolSession`."""
+
+    def __init__(self, opening: Opening, flavour: Flavour) -> None:
+        self._talk = Talk(opening, flavour)
+        self._phase = _Phase.TALKING if opening.secured else _Phase.OPEN
+        resource = opening.resource
+        self._upstream = Upstream(UPSTREAM, resource.hosts, resource.name, self._talk.out)
+        self._line = ClientLine(self._talk, self, opening.reached)
+
+    def open(self, reply: Reply, arrived: Arrived) -> Exchange:
+        """See `client.Opens`."""
+        return Exchange(
+            self._talk, reply, self._upstream, arrived.request, arrived.body, arrived.proof, expects=arrived.expects
+        )
+
+    # ── contract ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def backlog(self, side: Side) -> int:
+        return self._line.backlog if side == CLIENT else 0
+
+    @property
+    def idle(self) -> bool:
+        return self._line.idle
+
+    def receive(self, side: Side, data: bytes) -> Sequence[Output]:
+        if self._phase is _Phase.TALKING and side == CLIENT:
+            self._line.receive(data)
+        elif self._phase is _Phase.TALKING:
+            self._upstream.receive(data)
+        elif self._phase is _Phase.OPEN and side == CLIENT and data:
+            self._start(data)
+        elif self._phase is _Phase.SECURING:
+            return self._end(Close("the client sent bytes before TLS was up"))
+        return self._outputs()
+
+    def _start(self, data: bytes) -> None:
+        opening = self._talk.opening
+        if data[0] == TLS_HANDSHAKE:
+            self._phase = _Phase.SECURING
+            self._talk.out.append(StartTls(CLIENT, ALPN, data))
+            return
+        self._phase = _Phase.TALKING
+        if opening.plain_text:
+            self._line.receive(data)
+            return
+        refusal = Refusal(400, "this gateway accepts TLS only, since requests carry tokens; use https")
+        response = self._talk.flavour.refusal(None, opening.resource, refusal)
+        self._talk.out.append(Send(CLIENT, whole_response(response, "GET", close=True)))
+        self._line.close("the client does not speak TLS")
+
+    def repeated(self, data: bytes) -> Sequence[Ask] | None:
+        return None
+
+    def granted(self) -> bytes | None:
+        return None
+
+    def answered(self, data: bytes) -> Sequence[Output] | None:
+        return None
+
+    def receive_eof(self, side: Side) -> Sequence[Output]:
+        if self._phase is _Phase.CLOSED:
+            return []
+        if side == CLIENT:
+            self._line.leave("the client left")
+        else:
+            self._upstream.ended()
+        return self._outputs()
+
+    def dial_failed(self, side: Side, reason: str) -> Sequence[Output]:
+        if self._phase is _Phase.TALKING and side == UPSTREAM:
+            self._upstream.dial_failed(reason)
+        return self._outputs()
+
+    def adopted(self, side: Side, state: object) -> Sequence[Output]:
+        return []
+
+    def tls_started(self, side: Side, alpn: str | None, certificate: bytes) -> Sequence[Output]:
+        if side == CLIENT and self._phase is _Phase.SECURING:
+            self._phase = _Phase.TALKING
+            self._talk.secure = True
+        return self._outputs()
+
+    def answer(self, number: int, answer: Answer) -> Sequence[Output]:
+        exchange = self._line.exchange
+        if self._phase is _Phase.TALKING and exchange is not None:
+            exchange.answer(number, answer)
+        return self._outputs()
+
+    def looked_up(self, number: int, reply: object) -> Sequence[Output]:
+        return []
+
+    def interrupted(self, reason: str = "") -> Sequence[Output]:
+        exchange = self._line.exchange
+        if self._phase is _Phase.TALKING and exchange is not None:
+            exchange.stop(503, reason or "the request was cancelled")
+        return self._outputs()
+
+    def reconsider(self) -> Sequence[Output]:
+        """What is allowed is on its way at once, so nothing waits that could be asked again."""
+        return []
+
+    def terminate(self, reason: str) -> Sequence[Output]:
+        if self._phase is _Phase.CLOSED:
+            return []
+        self._line.terminate(reason)
+        return self._outputs()
+
+    def _outputs(self) -> Sequence[Output]:
+        """Go on with what waited, and return what is to be done."""
+        if self._phase is _Phase.TALKING:
+            self._line.go_on()
+        if self._line.closed:
+            self._phase = _Phase.CLOSED
+        return self._talk.taken()
+
+    def _end(self, close: Close) -> Sequence[Output]:
+        self._phase = _Phase.CLOSED
+        return [*self._talk.taken(), close]
