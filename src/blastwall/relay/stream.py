@@ -82,6 +82,8 @@ class Stream:
             line.abort()
             return
         self.owner.connected(self)
+        if self._tls is not None:
+            self._decrypt(self._tls, b"")
         self.flush()
 
     def data_received(self, data: bytes) -> None:
@@ -133,14 +135,17 @@ class Stream:
     def start_tls(self, tls: Tls, initial: bytes) -> None:
         """Turn the stream into TLS, after what was sent before; `initial` are its first bytes from the peer.
 
+        A stream that is not connected yet, and to which nothing was sent, begins with TLS once it is.
+
         Raises:
-            RuntimeError: the stream is not connected, or in TLS already.
+            RuntimeError: the stream is in TLS already, or something waits to be sent without.
         """
-        if self._line is None or self._tls is not None:
-            raise RuntimeError("TLS can be started once, on a stream that is connected")
+        if self._tls is not None or (self._line is None and self._spans):
+            raise RuntimeError("TLS can be started once, on a stream that has sent what waited")
         self.flush()
         self._tls = tls
-        self._decrypt(tls, initial)
+        if self._line is not None:
+            self._decrypt(tls, initial)
 
     def _decrypt(self, tls: Tls, data: bytes) -> None:
         established = tls.established

@@ -1,7 +1,7 @@
 """Content codings of a request's body that is judged: undone within a limit, or refused.
 
-What is sent on is what was judged: the decoded bytes, without `Content-Encoding`. So no decoder behind can read the same
-bytes otherwise (a second member, bytes after the end, another coding inside).
+What is sent on is what was judged: the decoded bytes, without `Content-Encoding`. So no decoder behind can read the
+same bytes otherwise (a second member, bytes after the end, another coding inside).
 """
 
 from __future__ import annotations

@@ -133,7 +133,6 @@ class Exchange:
         self._read: list[bytes] = []
         self._head = b""
         self._sent: bytes | None = None
-        self._allowed = Allow()
         self._again = self._renewed = False
         self._answering: Body | None = None
         self._begun = False
@@ -186,9 +185,7 @@ class Exchange:
             self._asked = talk.number()
             agent = self._request.headers.get("user-agent")
             known = talk.proof is not None
-            self._out.append(
-                Ask(self._asked, Proof(self._proof) if known else Login("", self._proof, "", agent[:256]))
-            )
+            self._out.append(Ask(self._asked, Proof(self._proof) if known else Login("", self._proof, "", agent[:256])))
 
     def feed(self, pieces: list[bytes]) -> None:
         """Take a part of the client's body."""
@@ -320,8 +317,10 @@ class Exchange:
         elif isinstance(answer, Allow):
             if answer.upstream is not None:
                 self._talk.credential = answer.upstream
-            self._allowed = answer
-            self._send()
+            if answer.mask:
+                self._refuse_allowed(502, "the answer would have to be masked, which this version cannot")
+            else:
+                self._send()
 
     def _credential_answer(self, answer: Answer) -> None:
         if isinstance(answer, Admit):
@@ -394,8 +393,10 @@ class Exchange:
         answer = talk.flavour.answered(self._request, talk.resource, head.status, passed_back(head.headers))
         if answer.renew is not None and not self._renewed and self._resendable:
             self._renew(answer.renew)
-        elif answer.refused:
-            self._fail(502, answer.refused)
+        elif answer.refused or (answer.edits and not body.done):
+            self._fail(
+                502, answer.refused or "the answer's links would have to be rewritten, which this version cannot"
+            )
         else:
             self._answering = body
             self._begin_answer(head, answer.headers, body)

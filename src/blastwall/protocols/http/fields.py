@@ -29,7 +29,7 @@ _FORWARDING = re.compile(
     r"|x-appgw-.*|x-arr-.*|x-envoy-.*|x-proxyuser-ip|x-site-deployment-id|x-ms-client-principal.*|x-ssl-.*"
     r"|x-client-cert.*|ssl-client-.*|remote-user|x-proxy-.*)\Z"
 )
-"""What a proxy says of the client, and servers believe. A client's own word for it is dropped: the gateway adds none."""
+"""What a proxy says of the client, and servers believe. A client's own word is dropped: the gateway adds none."""
 
 _MISLEADING = frozenset(
     {
@@ -43,7 +43,9 @@ _MISLEADING = frozenset(
 _SINGLE = frozenset({"host", "content-length", "transfer-encoding", "authorization", "content-type", "expect"})
 """What a request may have once, since readers differ on which of two counts."""
 
-_FRAMING = frozenset({"content-length", "transfer-encoding", "host", "connection", "expect", "authorization", "upgrade"})
+_FRAMING = frozenset(
+    {"content-length", "transfer-encoding", "host", "connection", "expect", "authorization", "upgrade"}
+)
 _PLAIN = re.compile(r"[A-Za-z0-9-]+\Z")
 _OTHER = re.compile(r"[^a-z0-9]")
 
@@ -87,7 +89,9 @@ def connection_options(headers: Headers) -> frozenset[str]:
     found = headers.all("connection")
     if not found:
         return frozenset()
-    return frozenset(option for value in found for option in (part.strip().lower() for part in value.split(",")) if option)
+    return frozenset(
+        option for value in found for option in (part.strip().lower() for part in value.split(",")) if option
+    )
 
 
 def passed_on(headers: Headers) -> Headers:

@@ -6,8 +6,8 @@
     BODY       the request's body, as it came → HEAD
     ENDED      nothing
 
-The client speaks in plain text, on loopback; the gateway is spoken to over TLS alone, so the proof goes only to a gateway
-whose certificate held. What the gateway answers is passed back as it is.
+The client speaks in plain text, on loopback; the gateway is spoken to over TLS alone, so the proof goes only to a
+gateway whose certificate held. What the gateway answers is passed back as it is.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from blastwall.protocols.contract import (
 from blastwall.protocols.http.faults import Unreadable
 from blastwall.protocols.http.flavour import Response
 from blastwall.protocols.http.framing import Body, Framing, request_body
-from blastwall.protocols.http.heads import check_start, head_end, read_request
+from blastwall.protocols.http.heads import RequestHead, check_start, head_end, read_request
 from blastwall.protocols.http.request import Headers
 from blastwall.protocols.http.writing import host_of, last_chunk, request_head, whole_response
 
@@ -56,7 +56,7 @@ class HttpForwarder:
         self._data = b""
         self._number = 0
         self._dialled = self._answered = False
-        self._head: tuple[str, str, Headers] = ("", "", Headers())
+        self._head = RequestHead("", "", Headers())
         self._body = Body(Framing.NONE, 0)
 
     def receive(self, side: Side, data: bytes) -> list[Output]:
@@ -115,9 +115,9 @@ class HttpForwarder:
             if not end:
                 check_start(self._data[:32])
                 return False
-            method, target, headers = self._head = read_request(self._data[:end])
+            self._head = read_request(self._data[:end])
             self._data = self._data[end:]
-            self._body = request_body(headers)
+            self._body = request_body(self._head.headers)
             self._state, self._number = _State.ASKED, self._number + 1
             outputs.append(Ask(self._number, Login("", b"", "")))
             return False

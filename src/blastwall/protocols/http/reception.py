@@ -1,6 +1,7 @@
 """Clients at a port that several resources share: TLS, then the first request's host says whose they are.
 
-The request is only looked at here; the session that takes the connection over reads it anew, and every later one's host.
+The request is only looked at here; the session that takes the connection over reads it anew, and the host of every
+later one.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """One client connection: TLS by its first byte, then requests, each proven, judged, and passed on or refused.
 
-    phase     what is fed
-    OPEN      the first byte: a TLS record of the client's → SECURING, else TALKING where plain text is allowed
-    SECURING  nothing: the relay reports TLS → TALKING
-    TALKING   requests and answers
-    CLOSED    nothing any more
+phase     what is fed
+OPEN      the first byte: a TLS record of the client's → SECURING, else TALKING where plain text is allowed
+SECURING  nothing: the relay reports TLS → TALKING
+TALKING   requests and answers
+CLOSED    nothing any more
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from blastwall.protocols.http.reception import ALPN, TLS_HANDSHAKE
 from blastwall.protocols.http.talk import Talk
 from blastwall.protocols.http.upstream import Upstream
 from blastwall.protocols.http.writing import whole_response
-
 
 
 class _Phase(Enum):

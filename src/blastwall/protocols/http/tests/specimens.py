@@ -33,7 +33,12 @@ def opening(**changes: object) -> Opening:
 
 def request(line: str, *fields: str, body: bytes = b"", token: bytes = TOKEN, host: str = "api.gw.example") -> bytes:
     """A request with its token; `line` is method and target."""
-    lines = [f"{line} HTTP/1.1", f"Host: {host}", *([f"Authorization: Bearer {token.decode()}"] if token else []), *fields]
+    lines = [
+        f"{line} HTTP/1.1",
+        f"Host: {host}",
+        *([f"Authorization: Bearer {token.decode()}"] if token else []),
+        *fields,
+    ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
