@@ -24,17 +24,20 @@ from blastwall.approvals.deciding import Deciding
 from blastwall.approvals.people import People
 from blastwall.approvals.sealing import Seals
 from blastwall.approvals.worth import Worth
+from blastwall.config.gateway_tokens import GatewayTokenSettings
 from blastwall.config.model import Configuration, PassSettings
 from blastwall.containment import StoredContainment
 from blastwall.control.approving import Approving, PolicyPlace
 from blastwall.control.changes import Changes
 from blastwall.control.control import Control, build_control
 from blastwall.control.granting import Granting, InForce
+from blastwall.control.targets import Reachable
 from blastwall.control.telling import Telling
 from blastwall.gate.granted import NoGrants
 from blastwall.gate.ports import Subject
 from blastwall.grants import StoredGrants
-from blastwall.identity import OidcIdentity
+from blastwall.identity import Minting, OidcIdentity, OwnKeys
+from blastwall.model.resource import Address, Resource
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Statement
 from blastwall.policy.policy_set import PolicySet
@@ -45,9 +48,21 @@ from blastwall.store.containments import ContainmentTable
 from blastwall.store.grants import GrantTable
 from blastwall.store.outbox import OutboxTable
 from blastwall.store.passes import PassTable
+from blastwall.store.signing_keys import SigningKeyTable
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
+
+
+TENANT = "5f1c2a40-7d0e-4c55-9d0a-0f3b6f1c2a40"
+ARM = Resource("arm", "azure-arm", Address("management.azure.com", 443), plane="control")
+VAULT = Resource("kv", "azure-keyvault", Address("kv.vault.azure.net", 443))
+REACHABLE = (
+    Reachable(PG, "https://ossrdbms-aad.database.windows.net/.default", (), 15432),
+    Reachable(OTHER, "https://ossrdbms-aad.database.windows.net/.default", (), 15433),
+    Reachable(ARM, "https://management.azure.com/.default", ("arm.gw.example",), 8444),
+    Reachable(VAULT, "https://vault.azure.net/.default", ("kv.vault.gw.example",), 8444),
+)
 
 
 @dataclass
@@ -145,7 +160,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(pem)
     waiting_for: list[str] = []
-    policy = AnswerPolicy()
+    policy, public = AnswerPolicy(), ["https://localhost"]
     async with running_issuer(clock) as issuer:
         identity = OidcIdentity(
             [an_issuer(issuer.url)],
@@ -155,6 +170,12 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
             store=PassTable(store),
             now=clock,
             steady=clock,
+            minting=Minting(
+                OwnKeys(SigningKeyTable(store), b"s" * 32, clock, clock),
+                TENANT,
+                GatewayTokenSettings(),
+                containment.revoked,
+            ),
         )
         control = build_control(
             identity,
@@ -180,11 +201,13 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
             now=clock,
             monotonic=clock,
             ports=lambda: {PG.name: 15432, OTHER.name: 15433},
+            reachable=lambda: REACHABLE,
+            public=lambda: public[0],
         )
         server = await serve(create_app(control), "127.0.0.1", 0, tls)
         trust = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=pem))
         async with aiohttp.ClientSession(connector=trust) as http:
-            url = f"https://127.0.0.1:{server.port}"
+            url = public[0] = f"https://127.0.0.1:{server.port}"
             yield Gateway(url, http, pem, issuer, clock, identity, containment, policy, control, waiting_for)
         await server.stop()
         await identity.close()

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from blastwall.api.frame import Answer, Endpoint, InCaller, InControl
 from blastwall.control.connecting import Connecting
-from blastwall.control.passing import NoSuchTarget
+from blastwall.control.exchanging import NoSuchTarget
 
 ResourceName = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="The resource's name.")]
 

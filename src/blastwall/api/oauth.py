@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from blastwall.api.requests import BadRequest, read_form, source_of
 from blastwall.control.access import Remote
 from blastwall.control.control import Control
+from blastwall.control.exchanging import NoSuchTarget
 from blastwall.control.failures import TooManyFailures
-from blastwall.control.passing import NoSuchTarget
 from blastwall.gate.ports import Refusal
 from blastwall.identity import Unavailable
 
@@ -21,11 +23,22 @@ _RETRY_SECONDS = 30
 
 
 class OAuthError(Exception):
-    """An error as RFC 6749 section 5.2 has it, with the codes that RFC 8693 section 2.2.2 adds."""
+    """An error as RFC 6749 section 5.2 has it, with the codes that RFC 8693 section 2.2.2 adds.
 
-    def __init__(self, code: str, description: str, status: int = 400, wait: float | None = None) -> None:
+    `wait` is in seconds; `more` are further fields.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        description: str,
+        status: int = 400,
+        wait: float | None = None,
+        more: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(code)
-        self.response = JSONResponse({"error": code, "error_description": plain(description)}, status)
+        body = {"error": code, "error_description": plain(description), **(more or {})}
+        self.response = JSONResponse(body, status)
         if wait is not None:
             self.response.headers["Retry-After"] = str(max(1, round(wait)))
 

@@ -17,6 +17,7 @@ from blastwall.api import (
     approvals,
     connecting,
     containment,
+    entra,
     events,
     grants,
     oauth,
@@ -33,6 +34,7 @@ from blastwall.control.devices import Devices
 from blastwall.control.passing import Passing
 from blastwall.control.signing_in import SigningIn
 from blastwall.control.status import Status
+from blastwall.control.token_giving import TokenGiving
 
 Handler = Callable[[Control, Request], Awaitable[Response]]
 
@@ -69,6 +71,13 @@ ROUTES = (
     Route("GET", "/healthz", watching.healthz, Status.alive),
     Route("GET", "/readyz", watching.readyz, Status.ready),
     Route("GET", "/metrics", watching.metrics, Status.metrics),
+    Route("GET", "/common/discovery/instance", entra.instances, TokenGiving.authority),
+    Route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", entra.configuration_v2, TokenGiving.authority),
+    Route("GET", "/{tenant}/.well-known/openid-configuration", entra.configuration, TokenGiving.authority),
+    Route("GET", "/{tenant}/discovery/v2.0/keys", entra.keys, TokenGiving.keys),
+    Route("GET", "/{tenant}/discovery/keys", entra.keys, TokenGiving.keys),
+    Route("POST", "/{tenant}/oauth2/v2.0/token", entra.token_v2, TokenGiving.give),
+    Route("POST", "/{tenant}/oauth2/token", entra.token, TokenGiving.give),
 )
 
 ENDPOINTS: tuple[Endpoint, ...] = (

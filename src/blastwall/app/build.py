@@ -29,6 +29,7 @@ from blastwall.control.granting import Granting, InForce
 from blastwall.control.recordings import shelf_of
 from blastwall.control.roles import roles_of
 from blastwall.control.status import Inside
+from blastwall.control.targets import Reachable
 from blastwall.gate import Gate, HoldTimes
 from blastwall.gate.shared import counted
 from blastwall.grants import StoredGrants
@@ -307,7 +308,16 @@ def control_of(
         plan=plan,
         public=public,
         ports=lambda: {each.name: each.listen for each in plan().configuration.resources},
+        reachable=lambda: reachable(plan()),
         archive=parts.archive,
+    )
+
+
+def reachable(plan: Plan) -> tuple[Reachable, ...]:
+    """Return what gateway tokens can be asked for."""
+    return tuple(
+        Reachable(plan.resources[each.name], plan.kinds[each.kind].scope, (), each.listen)
+        for each in plan.configuration.resources
     )
 
 

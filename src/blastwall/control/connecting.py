@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from blastwall.control.access import Access, Remote, UseCases, use_case
-from blastwall.control.passing import NoSuchTarget, may_connect
+from blastwall.control.exchanging import NoSuchTarget, may_connect
 from blastwall.gate.ports import Grants, Policy, Subject
 from blastwall.model.resource import Resource
 

@@ -18,6 +18,7 @@ from blastwall.control.changes import Changes
 from blastwall.control.connecting import Connecting
 from blastwall.control.containing import Containing
 from blastwall.control.devices import Devices
+from blastwall.control.exchanging import Exchanges
 from blastwall.control.failures import FailureLimit
 from blastwall.control.granting import Granting
 from blastwall.control.overview import InForce, Overview
@@ -30,7 +31,9 @@ from blastwall.control.roles import Roles
 from blastwall.control.sessions import Sessions
 from blastwall.control.signing_in import SigningIn
 from blastwall.control.status import Inside, Status
+from blastwall.control.targets import Reachable
 from blastwall.control.telling import Telling
+from blastwall.control.token_giving import TokenGiving
 from blastwall.control.watching import Watching
 from blastwall.gate.ports import Grants, Policy
 from blastwall.identity import OidcIdentity
@@ -50,6 +53,7 @@ class Control:
 
     callers: Callers
     passing: Passing
+    token_giving: TokenGiving
     status: Status
     people: People
     repeating: Repeating
@@ -98,6 +102,7 @@ def build_control(
     archive: Archive | None = None,
     public: Callable[[], str] = lambda: "https://localhost",
     ports: Callable[[], Mapping[str, int]] = dict,
+    reachable: Callable[[], Sequence[Reachable]] = tuple,
 ) -> Control:
     """Join the use-cases of a running gateway. What is called for is what is in force at the time of a call.
 
@@ -123,6 +128,7 @@ def build_control(
         archive: the recordings; where left out, those of a folder that is not there.
         public: the URL under which people reach the control port.
         ports: on which port each resource's listener is, by the resource's name.
+        reachable: what gateway tokens can be asked for.
     """
 
     def configuration() -> Configuration | None:
@@ -132,6 +138,7 @@ def build_control(
             return None
 
     failures, login_failures = FailureLimit(monotonic), FailureLimit(monotonic)
+    exchanges = Exchanges(failures, registry)
     recordings = archive if archive is not None else Archive(Shelf(Path("recordings")), Member(), "node", tuple)
     feed = changes if changes is not None else Changes(ChangeTable(store), now)
     return Control(
@@ -142,8 +149,16 @@ def build_control(
             containment=containment,
             grants=grants,
             resources=resources,
-            failures=failures,
-            registry=registry,
+            exchanges=exchanges,
+        ),
+        TokenGiving(
+            identity,
+            policy=policy,
+            containment=containment,
+            grants=grants,
+            reachable=reachable,
+            public=public,
+            exchanges=exchanges,
         ),
         Status(waiting_for, registry, member, inside),
         People(),

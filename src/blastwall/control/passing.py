@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter
 
 from blastwall.control.access import Access, Remote, UseCases, use_case
-from blastwall.control.failures import FailureLimit, TooManyFailures
-from blastwall.gate.ports import Containment, Grants, Policy, Refusal, Subject
-from blastwall.identity import IssuedPass, OidcIdentity, Unavailable
+from blastwall.control.exchanging import Exchanges, NoSuchTarget, may_connect, refuse_contained
+from blastwall.gate.ports import Containment, Grants, Policy, Subject
+from blastwall.identity import IssuedPass, OidcIdentity
 from blastwall.identity.logins import PREFIXES, LoginKind
 from blastwall.model.principal import Principal
 from blastwall.model.resource import Resource
-from blastwall.model.ruling import Decision
 
 _log = structlog.get_logger("blastwall.control")
-
-
-class NoSuchTarget(Exception):
-    """There is no such resource, or none for this caller: the two look alike, so names cannot be probed for."""
-
-
-def may_connect(policy: Policy, grants: Grants, subject: Subject) -> bool:
-    """Whether a subject may connect, or ask to: its login then tells how."""
-    ruling = policy.rule_connect(replace(subject, granted=grants.open(subject)))
-    return ruling.decision is not Decision.DENY or bool(ruling.grantable)
 
 
 def _log_issued(principal: Principal, resource: Resource, caller: Remote, issued: IssuedPass) -> None:
@@ -52,19 +39,14 @@ class Passing(UseCases):
         containment: Containment,
         grants: Grants,
         resources: Callable[[], Mapping[str, Resource]],
-        failures: FailureLimit,
-        registry: CollectorRegistry,
+        exchanges: Exchanges,
     ) -> None:
         self._identity = identity
         self._policy = policy
         self._containment = containment
         self._grants = grants
         self._resources = resources
-        self._failures = failures
-        exchanges = Counter(
-            "blastwall_exchanges", "Token exchanges at the control port, by result.", ["result"], registry=registry
-        )
-        self._count = {name: exchanges.labels(name) for name in ("issued", "refused", "unavailable", "limited")}
+        self._exchanges = exchanges
 
     @use_case(Access.PROOF)
     async def exchange(self, caller: Remote, token: bytes, resource: str) -> IssuedPass:
@@ -76,34 +58,15 @@ class Passing(UseCases):
             NoSuchTarget: there is no such resource for this principal.
             TooManyFailures: the source has failed too often.
         """
-        try:
-            self._failures.check(caller.source)
-            issued = await self._exchange(caller, token, resource)
-        except TooManyFailures:
-            self._count["limited"].inc()
-            raise
-        except Unavailable as error:
-            self._count["unavailable"].inc()
-            _log.warning("exchange_unavailable", source=str(caller.source), reason=str(error))
-            raise
-        except (Refusal, NoSuchTarget) as error:
-            self._failures.failed(caller.source)
-            self._count["refused"].inc()
-            _log.warning("exchange_refused", source=str(caller.source), reason=str(error))
-            raise
-        self._count["issued"].inc()
-        return issued
+        with self._exchanges.attempt(caller):
+            return await self._exchange(caller, token, resource)
 
     async def _exchange(self, caller: Remote, token: bytes, name: str) -> IssuedPass:
         if token.startswith(PREFIXES[LoginKind.CLI]):
             return await self._exchange_login(caller, token, name)
         claimant = await self._identity.verify(token, caller.source)
         resource = self._target(claimant.principal, caller, name)
-        contained = self._containment.against(claimant.principal, resource)
-        if contained is None:
-            contained = self._containment.spoiled(claimant.principal, claimant.issued)
-        if contained is not None:
-            raise Refusal(f"{claimant.principal.kind} {claimant.principal.name}: {contained}", contained)
+        refuse_contained(self._containment, claimant.principal, claimant.issued, resource)
         issued = await self._identity.issue(claimant, resource.name)
         _log_issued(claimant.principal, resource, caller, issued)
         return issued
@@ -112,9 +75,7 @@ class Passing(UseCases):
         """Give a pass for a person's login at the command line, which is itself no proof at a resource."""
         principal, _ = await self._identity.signed_in(LoginKind.CLI, login)
         resource = self._target(principal, caller, name)
-        contained = self._containment.against(principal, resource)
-        if contained is not None:
-            raise Refusal(f"{principal.kind} {principal.name}: {contained}", contained)
+        refuse_contained(self._containment, principal, resource=resource)
         issued = await self._identity.issue_for_login(login, resource.name, caller.source)
         _log_issued(principal, resource, caller, issued)
         return issued
