@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -13,11 +13,13 @@ from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Resource
+from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.http.flavour import Answer, Judged, Refusal, Response
 from blastwall.protocols.http.keyvault.judging import judge
 from blastwall.protocols.http.keyvault.settings import KeyVaultSettings, settings_of
 from blastwall.protocols.http.links import ForeignLink, link_edits, rewritten
-from blastwall.protocols.http.passing import bearer, passed_on, sent_headers
+from blastwall.protocols.http.normalise import PathRule
+from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers
 from blastwall.protocols.http.request import Headers, Request
 
 SCOPE = "https://vault.azure.net/.default"
@@ -60,8 +62,26 @@ class KeyVaultFlavour:
         return False
 
     @property
+    def path(self) -> PathRule:
+        return PathRule(slashes=True)
+
+    @property
     def settings(self) -> type[BaseModel]:
         return KeyVaultSettings
+
+    def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
+        return "" if token else "give `entra`: a vault takes no other credential than an Entra token"
+
+    def environment(self, address: ClientAddress) -> Mapping[str, str]:
+        """What the SDKs' examples read; the Azure CLI takes `--id` or `--vault-name` alone."""
+        return {"KEY_VAULT_URL": local_url(address), "VAULT_URL": local_url(address)}
+
+    @property
+    def strays(self) -> frozenset[str]:
+        return frozenset()
+
+    def command(self, address: ClientAddress) -> Sequence[str]:
+        return ("curl", f"{local_url(address)}/secrets?api-version=7.4")
 
     @property
     def pack(self) -> Traversable | None:
@@ -83,7 +103,7 @@ class KeyVaultFlavour:
         refused = self.refusal(request, resource, Refusal(401, reason))
         return replace(refused, headers=Headers([*refused.headers, ("WWW-Authenticate", asks)]))
 
-    def wants(self, request: Request) -> int:
+    def wants(self, request: Request, resource: Resource) -> int:
         return 0 if request.method in ("GET", "HEAD", "DELETE", "OPTIONS") else LARGEST_BODY
 
     def judge(self, request: Request, resource: Resource) -> Judged:

@@ -1,8 +1,8 @@
 """The operations of a vault, by method and path.
 
-The table follows Key Vault's REST reference (secrets, keys, certificates, storage accounts); the names are those of the
-data actions of Azure's roles. `*` is the name of a thing, `{v}` a version of it or nothing. What stands in no row is not
-classified, among it all that only managed HSMs have (role assignments, security domains, backups to storage).
+The table follows Key Vault's REST reference (secrets, keys, certificates, storage accounts); the names are those of
+data actions in Azure's roles. `*` is the name of a thing, `{v}` a version of it or nothing. What stands in no row is
+not classified, among it all that only managed HSMs have (role assignments, security domains, backups to storage).
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def found(method: str, segments: tuple[str, ...]) -> Found | None:
     Names in a vault are compared without regard to case, and so are the words of its paths.
     """
     parts = tuple(segment.lower() for segment in segments)
+    if any("*" in part or "{" in part for part in parts):
+        return None
     for shape, about in _shapes(parts):
         operation = OPERATIONS.get((method, shape))
         if operation is not None:
@@ -94,7 +96,7 @@ def _name(collection: str, does: str) -> str:
 
 
 def _common(collection: str, named: str, listing: str) -> Iterator[tuple[Key, Operation]]:
-    """What secrets, keys, certificates and storage accounts have alike. `named` is how the roles call the collection."""
+    """What all collections have alike. `named` is how the roles call one."""
     gone = f"deleted{collection}"
     yield ("GET", (collection,)), Operation(_name(named, listing), _READ)
     yield ("GET", (collection, "*", "versions")), Operation(_name(named, listing), _READ)
@@ -117,7 +119,7 @@ def _secrets() -> Iterator[tuple[Key, Operation]]:
 
 
 def _keys() -> Iterator[tuple[Key, Operation]]:
-    """Using a key: what undoes protection reveals; a signature may be a credential, so making one is code of its own."""
+    """Using a key executes; what undoes its protection reveals."""
     yield from _common("keys", "keys", "read")
     yield ("POST", ("keys", "*", "create")), Operation(_name("keys", "create/action"), _OVER)
     yield ("PUT", ("keys", "*")), Operation(_name("keys", "import/action"), _OVER)
