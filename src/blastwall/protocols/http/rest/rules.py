@@ -46,7 +46,7 @@ class RestRule(BaseModel):
         description="Method and path: `GET /users/{id}`; several methods as `PUT|PATCH`, any as `*`; `{name}` and `*` "
         "stand for one segment, `**` at the end for any rest."
     )
-    action: Action | tuple[Action, ...] = Field(
+    action: Action | list[Action] = Field(
         description="What it does, one action or several; `reveal` where the answer hands out a credential, which is "
         "then never recorded."
     )
@@ -54,15 +54,15 @@ class RestRule(BaseModel):
 
     @field_validator("action")
     @classmethod
-    def _some(cls, action: Action | tuple[Action, ...]) -> Action | tuple[Action, ...]:
-        if action == ():
+    def _some(cls, action: Action | list[Action]) -> Action | list[Action]:
+        if action == []:
             raise ValueError("it does something: name at least one action")
         return action
 
     @property
     def actions(self) -> tuple[Action, ...]:
         """What it does."""
-        return action if isinstance(action := self.action, tuple) else (action,)
+        return tuple(self.action) if isinstance(self.action, list) else (self.action,)
 
     def matches(self, method: str, segments: tuple[str, ...]) -> bool:
         """Whether this rule is about a request with these segments, which are in lower case."""

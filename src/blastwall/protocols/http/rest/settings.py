@@ -28,8 +28,8 @@ class RestSettings(BaseModel):
         "it is in the field `header`.",
     )
     header: str = Field("", description="The field for `auth: header`, such as `X-Api-Key`.")
-    rules: tuple[RestRule, ...] = Field(
-        (),
+    rules: list[RestRule] = Field(
+        default_factory=list,
         description="What methods and paths do, where it is not what the method says. The first that matches counts.",
     )
     methods: dict[Annotated[str, Field(pattern=r"^[A-Z]+$")], Action] = Field(
@@ -44,11 +44,12 @@ class RestSettings(BaseModel):
     )
     bodies: Annotated[int, Field(ge=0, le=1 << 20)] = Field(
         0,
-        description="Bytes of a body that are read, judged, recorded and bound by approvals; longer ones are refused. 0: "
-        "bodies pass unread.",
+        description="Bytes of a body that are read, judged, recorded and bound by approvals; longer ones are refused. "
+        "0: bodies pass unread.",
     )
-    links: tuple[Annotated[str, Field(pattern=r"^\$[.\[]")], ...] = Field(
-        LINKS, description="Members of JSON answers that are links to the API, which clients follow."
+    links: list[Annotated[str, Field(pattern=r"^\$[.\[]")]] = Field(
+        default_factory=lambda: list(LINKS),
+        description="Members of JSON answers that are links to the API, which clients follow.",
     )
     cookies: bool = Field(
         False,
