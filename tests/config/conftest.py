@@ -41,16 +41,44 @@ class Tape:
     kind = "tape"
     port = 7
     plane = "data"
-    scope = ""
-    reception = None
+    scope = "https://tapes.example/.default"
+    reception: object = None
     settings = TapeSettings
+
+    def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
+        return "" if user else "give `user`: whose tape it is"
 
     @property
     def pack(self) -> Traversable:
         return files("blastwall") / "py.typed"
 
 
-KINDS: Mapping[str, ProtocolKind] = {"tape": cast("ProtocolKind", Tape())}
+def _receive() -> None:
+    """Stands for a reception; nobody comes here."""
+
+
+def _receive_otherwise() -> None:
+    """Stands for another protocol's."""
+
+
+class Radio(Tape):
+    """Its clients say a host name; it wants no user."""
+
+    kind = "radio"
+    scope = ""
+
+    def __init__(self, reception: object) -> None:
+        self.reception = reception
+
+    def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
+        return ""
+
+
+KINDS: Mapping[str, ProtocolKind] = {
+    "tape": cast("ProtocolKind", Tape()),
+    "radio": cast("ProtocolKind", Radio(_receive)),
+    "telex": cast("ProtocolKind", Radio(_receive_otherwise)),
+}
 
 Write = Callable[[str], Path]
 

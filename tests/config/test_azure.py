@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from blastwall.config.azure import DATABASE_SCOPE
 from blastwall.config.model import Configuration
 
 Refused = Callable[[str], list[str]]
@@ -25,7 +24,10 @@ def with_credential(small: str, credential: str) -> str:
 def test_a_kind_alone_stands_for_an_identity(accepted: Accepted, small: str) -> None:
     (credential,) = accepted(with_credential(small, "entra: workload-identity")).resources[0].credentials
     assert credential.entra is not None
-    assert (credential.entra.identity, credential.entra.scope) == ("workload-identity", DATABASE_SCOPE)
+    assert (credential.entra.identity, credential.entra.scope) == (
+        "workload-identity",
+        "https://tapes.example/.default",
+    )
 
 
 def test_a_key_vault_secret(accepted: Accepted, small: str) -> None:

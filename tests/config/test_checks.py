@@ -68,6 +68,77 @@ def test_patterns_that_cannot_be_used(refused: Refused, small: str, value: str, 
     assert said in only(refused(with_agent(small, match=f"{{sub: '{value}'}}")))
 
 
+RADIO = """\
+  - {name: %s, kind: %s, listen: %d, upstream: {host: r.example}, credential: {password: {env: B}}%s}
+"""
+
+
+def radio(name: str = "radio", kind: str = "radio", port: int = 15433, more: str = "") -> str:
+    return RADIO % (name, kind, port, f", {more}" if more else "")
+
+
+def test_resources_whose_clients_say_a_host_name_may_share_a_port(accepted: Accepted, small: str) -> None:
+    found = accepted(small + radio("a", more="hosts: [A.gw.example]") + radio("b", more="hosts: [b.gw.example, b]"))
+    assert [resource.hosts for resource in found.resources] == [[], ["a.gw.example"], ["b.gw.example", "b"]]
+    assert found.resources[1].credentials[0].user is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            radio("a", more="hosts: [a]") + radio("b"),
+            "resources[2]: port 15433 is shared with a: give `hosts`, the names by which clients reach it",
+        ),
+        (
+            radio("a", more="hosts: [a]") + radio("b", more="hosts: [b, A]"),
+            "resources[2].hosts[1]: 'a' is a name of a already",
+        ),
+        (radio("a", more="hosts: [a, A]"), "resources[1].hosts[1]: 'a' is a name of a already"),
+        (
+            radio("a", more="hosts: [a]") + radio("b", "telex", more="hosts: [b]"),
+            "resources[2].listen: port 15433 is taken by a, whose clients speak another protocol",
+        ),
+        (
+            radio("a", more="hosts: [a]") + radio("b", more="hosts: [b], plain_text: true"),
+            "resources[2].plain_text: port 15433 is shared with a, so `plain_text` must be the same",
+        ),
+        (radio("a", port=15432, more="hosts: [a]"), "resources[1].listen: port 15432 is taken by shop"),
+        (
+            radio("a", more="hosts: ['a:443']"),
+            "resources[1].hosts[0]: expects a host name such as arm.gw.example, without scheme or port",
+        ),
+        (
+            radio("a", more="hosts: ['*.gw.example']"),
+            "resources[1].hosts[0]: expects a host name such as arm.gw.example, without scheme or port",
+        ),
+    ],
+)
+def test_resources_that_no_client_could_tell_apart(refused: Refused, small: str, text: str, said: str) -> None:
+    assert only(refused(small + text)) == said
+
+
+def test_a_host_name_that_no_client_says(refused: Refused, small: str) -> None:
+    text = small.replace("    upstream:", "    hosts: [shop.gw.example]\n    upstream:")
+    problem = only(refused(text))
+    assert problem == "resources[0].hosts: clients of the kind 'tape' say no host name; leave `hosts` out"
+
+
+def test_a_user_where_the_kind_wants_one(refused: Refused, small: str) -> None:
+    problem = only(refused(small.replace("user: app, ", "")))
+    assert problem == "resources[0].credential: give `user`: whose tape it is"
+
+
+def test_a_token_of_which_nobody_says_what_it_is_made_for(refused: Refused, accepted: Accepted, small: str) -> None:
+    text = small + radio().replace("{password: {env: B}}", "{entra: managed-identity}")
+    problem = only(refused(text))
+    assert problem.startswith("resources[1].credential.entra: give `scope`, what the token is made for")
+    text = text.replace("managed-identity", "{scope: api://r/.default}")
+    entra = accepted(text).resources[1].credentials[0].entra
+    assert entra is not None
+    assert entra.made_for == "api://r/.default"
+
+
 def test_two_resources_on_one_port(refused: Refused, small: str) -> None:
     assert only(refused(small + SECOND_RESOURCE.format(name="b", listen=15432))) == (
         "resources[1].listen: port 15432 is taken by shop"

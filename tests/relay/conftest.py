@@ -121,7 +121,11 @@ async def make_site(server_tls: ServerTls) -> AsyncIterator[MakeSite]:
 async def _nothing_left() -> None:
     """Every test leaves no task behind."""
     for _ in range(100):
-        left = [task for task in asyncio.all_tasks() if task.get_name().startswith(("dial", "login", "hold", "compan"))]
+        left = [
+            task
+            for task in asyncio.all_tasks()
+            if task.get_name().startswith(("dial", "answer", "credential", "hold", "compan"))
+        ]
         if not left:
             return
         await asyncio.sleep(0.01)

@@ -14,7 +14,7 @@ from blastwall.config.model import LimitSettings
 from blastwall.gate.ports import Identified
 from blastwall.model.resource import Address, TlsMode
 from blastwall.relay import ListenFailed, RelayLimits, Served
-from blastwall.relay.listener import new_session_id
+from blastwall.relay.entry import new_session_id
 
 
 async def test_a_handshake_has_a_deadline_however_slowly_it_goes_on(make_site: MakeSite) -> None:

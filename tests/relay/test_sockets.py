@@ -7,11 +7,13 @@ import socket
 from tests.relay.conftest import Site
 
 from blastwall.protocols.contract import CLIENT, UPSTREAM
+from blastwall.relay.pump import Pump
 
 
 async def test_both_sides_are_kept_alive_within_azures_four_minutes_and_write_at_once(site: Site) -> None:
     await site.logged_in()
-    (pump,) = site.relay._pumps
+    (pump,) = site.relay._guests
+    assert isinstance(pump, Pump)
     for side in (CLIENT, UPSTREAM):
         line = pump._streams[side].line
         assert line is not None

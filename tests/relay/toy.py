@@ -26,6 +26,7 @@ from blastwall.protocols.contract import (
     Allow,
     Answer,
     Answered,
+    Arrival,
     Ask,
     AskWhole,
     Claim,
@@ -42,6 +43,8 @@ from blastwall.protocols.contract import (
     Opening,
     Output,
     Park,
+    ProtocolSession,
+    Reception,
     Repeat,
     Send,
     Side,
@@ -304,17 +307,20 @@ class Toy:
     plane = "data"
     scope = ""
     proves_each = False
-    reception = None
     settings = ToySettings
     pack: Traversable | None = None
 
     def __init__(self) -> None:
         self.sessions: list[ToySession] = []
 
+    @property
+    def reception(self) -> Callable[[Arrival], Reception] | None:
+        return None
+
     def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
         return ""
 
-    def session(self, opening: Opening) -> ToySession:
+    def session(self, opening: Opening) -> ProtocolSession:
         self.sessions.append(ToySession(opening))
         return self.sessions[-1]
 

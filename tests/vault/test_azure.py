@@ -16,10 +16,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from structlog.testing import capture_logs
 
 from blastwall.config.model import ResourceSettings
+from blastwall.config.resources import scoped_by
 from blastwall.gate.ports import CredentialUnavailable
 from blastwall.model.credential import Credential
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
+from blastwall.protocols.discover import discover
 from blastwall.testing.azure import OTHER_TENANT, TENANT, AzureServer
 from blastwall.testing.certificates import CertificateAuthority
 from blastwall.vault import ConfiguredVault, Renewals
@@ -34,7 +36,8 @@ SCOPE = "https://ossrdbms-aad.database.windows.net/.default"
 
 def resources(credential: dict[str, object]) -> list[ResourceSettings]:
     given = {"name": "pg-prod", "kind": "postgres", "listen": 15432, "upstream": {"host": "db"}}
-    return [ResourceSettings.model_validate({**given, "credential": {"user": "app", **credential}})]
+    settings = ResourceSettings.model_validate({**given, "credential": {"user": "app", **credential}})
+    return [scoped_by(settings, discover()["postgres"])]
 
 
 async def shown(credential: dict[str, object]) -> Credential:

@@ -33,7 +33,7 @@ def secrets(configuration: Configuration) -> Iterator[SecretState]:
     """Yield the state of every secret: the credentials', the masking key's and the recordings' keys."""
     for resource in configuration.resources:
         for credential in resource.credentials:
-            yield _credential_state(f"{resource.name}: {credential.user}", credential)
+            yield _credential_state(f"{resource.name}: {credential.user or 'credential'}", credential)
         for _, identity in identities_of(resource):
             if identity.secret is not None:
                 yield _state(f"{resource.name}: client secret of {identity.client_id}", identity.secret)

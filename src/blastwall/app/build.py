@@ -261,6 +261,7 @@ def served(plan: Plan) -> tuple[Served, ...]:
             each.plain_text,
             sizes,
             warm_limits(each.upstream.warm),
+            tuple(each.hosts),
         )
         for each in configuration.resources
     )

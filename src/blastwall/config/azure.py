@@ -11,9 +11,6 @@ from blastwall.config.types import File, Strict
 
 IdentityKind = Literal["managed-identity", "workload-identity", "client-secret", "client-certificate"]
 
-DATABASE_SCOPE = "https://ossrdbms-aad.database.windows.net/.default"
-"""What tokens for Azure Database for PostgreSQL and MySQL are made for, in Azure's public cloud."""
-
 _HTTPS = re.compile(r"https://[A-Za-z0-9.\-]+(:\d{1,5})?/?")
 _KINDS = ("managed-identity", "workload-identity", "client-secret", "client-certificate")
 _NEEDS: dict[str, tuple[str, ...]] = {
@@ -108,9 +105,16 @@ class AzureIdentity(Strict):
 class EntraSource(AzureIdentity):
     """A Microsoft Entra token in a password's place. A kind alone may stand for it: `managed-identity`."""
 
-    scope: Annotated[str, Field(pattern=r"^(https|api)://\S+/\.default$")] = Field(
-        DATABASE_SCOPE, description="What the token is made for; another one in sovereign clouds."
+    scope: Annotated[str, Field(pattern=r"^(https|api)://\S+/\.default$")] | None = Field(
+        None, description="What the token is made for; default: what the kind's are in Azure's public cloud."
     )
+
+    @property
+    def made_for(self) -> str:
+        """The scope. The loader gives every source its kind's; ValueError where it has none."""
+        if self.scope is None:
+            raise ValueError("this source was not loaded: it does not say what its token is made for")
+        return self.scope
 
 
 class AzureSettings(Strict):

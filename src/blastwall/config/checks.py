@@ -13,6 +13,7 @@ from blastwall.config.budgets import Budget
 from blastwall.config.credentials import CredentialSource
 from blastwall.config.document import Path
 from blastwall.config.model import Agent, Configuration, Issuer, ResourceSettings, User
+from blastwall.config.ports import check_ports
 from blastwall.config.wording import did_you_mean
 from blastwall.model.resource import TlsMode, is_loopback
 from blastwall.protocols.contract import ProtocolKind
@@ -30,6 +31,8 @@ def cross_check(configuration: Configuration, kinds: Mapping[str, ProtocolKind])
         yield from check(configuration)
     yield from _known_kinds(configuration, kinds)
     yield from _known_packs(configuration, kinds)
+    yield from _known_scopes(configuration, kinds)
+    yield from check_ports(configuration, kinds)
 
 
 def groups_of(configuration: Configuration) -> frozenset[str]:
@@ -257,23 +260,6 @@ def _listen_addresses(configuration: Configuration) -> Iterator[Finding]:
             yield path, "expects one of this machine's IP addresses, such as 127.0.0.1, 0.0.0.0 or ::"
 
 
-def _ports(configuration: Configuration) -> Iterator[Finding]:
-    taken: dict[int, str] = {}
-    if configuration.control.port and _overlap(
-        configuration.control.listen or configuration.listen, configuration.listen
-    ):
-        taken[configuration.control.port] = "the control port"
-    for position, resource in enumerate(configuration.resources):
-        owner = taken.setdefault(resource.listen, resource.name)
-        if owner != resource.name:
-            yield ("resources", position, "listen"), f"port {resource.listen} is taken by {owner}"
-
-
-def _overlap(one: str, other: str) -> bool:
-    everywhere = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
-    return one == other or one in everywhere or other in everywhere or (is_loopback(one) and is_loopback(other))
-
-
 def _plain_text(configuration: Configuration) -> Iterator[Finding]:
     if is_loopback(configuration.listen):
         return
@@ -362,6 +348,19 @@ def _known_kinds(configuration: Configuration, kinds: Mapping[str, ProtocolKind]
             yield ("resources", position, "kind"), problem
 
 
+def _known_scopes(configuration: Configuration, kinds: Mapping[str, ProtocolKind]) -> Iterator[Finding]:
+    """Report tokens of which nobody says what they are made for."""
+    for position, resource in enumerate(configuration.resources):
+        protocol = kinds.get(resource.kind)
+        for number, credential in enumerate(resource.credentials):
+            entra = credential.entra
+            if protocol is not None and entra is not None and entra.scope is None and not protocol.scope:
+                problem = (
+                    f"give `scope`, what the token is made for: a resource of the kind {resource.kind!r} may be any"
+                )
+                yield (*_credential_path(resource, position, number), "entra"), problem
+
+
 def _known_packs(configuration: Configuration, kinds: Mapping[str, ProtocolKind]) -> Iterator[Finding]:
     packs = [kind for kind, protocol in kinds.items() if protocol.pack is not None]
     seen: set[str] = set()
@@ -387,7 +386,6 @@ _CHECKS: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
     _masked_resources,
     _masked_columns,
     _listen_addresses,
-    _ports,
     _plain_text,
     _issuer_urls,
     _sign_in,

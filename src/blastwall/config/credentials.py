@@ -56,7 +56,7 @@ class SecretSource(LocalSecret):
 class CredentialSource(Strict):
     """What Blastwall shows to the resource."""
 
-    user: NonEmpty = Field(description="Login name at the resource.")
+    user: NonEmpty | None = Field(None, description="Login name at the resource, where the kind wants one.")
     password: SecretSource | None = Field(None, description="Where its password is read from.")
     entra: Annotated[EntraSource, BeforeValidator(word_as_identity)] | None = Field(
         None,

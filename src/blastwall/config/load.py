@@ -13,7 +13,7 @@ from blastwall.config.checks import Finding, cross_check
 from blastwall.config.document import MAX_BYTES, Document, Problem, Unreadable, read
 from blastwall.config.files import check_files
 from blastwall.config.model import Configuration
-from blastwall.config.resources import check_settings
+from blastwall.config.resources import check_settings, with_scopes
 from blastwall.config.wording import problems
 from blastwall.protocols.contract import ProtocolKind
 from blastwall.protocols.discover import discover
@@ -44,7 +44,7 @@ def load(path: Path, kinds: Mapping[str, ProtocolKind] | None = None) -> Configu
     found += _placed(document, check_files(configuration))
     if found:
         raise _error(path, found)
-    return configuration
+    return with_scopes(configuration, known)
 
 
 def _read(path: Path) -> Document:

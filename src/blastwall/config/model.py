@@ -31,6 +31,7 @@ from blastwall.config.types import (
     Count,
     Duration,
     File,
+    HostName,
     Name,
     Network,
     NonEmpty,
@@ -333,7 +334,13 @@ class ResourceSettings(Strict):
 
     name: Name = Field(description="Its name in policies, recordings and logs.")
     kind: NonEmpty = Field(description="Its protocol.")
-    listen: Port = Field(description="The port on which clients reach it.")
+    listen: Port = Field(
+        description="The port on which clients reach it. Resources whose clients say a host name may share one."
+    )
+    hosts: list[HostName] = Field(
+        default_factory=list,
+        description="Names by which clients reach it, where it shares its port; default: whatever name.",
+    )
     plain_text: bool = Field(
         False, description="Accept clients without TLS; only where `listen` is a loopback address."
     )

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from blastwall.config.document import Document, Problem
+from blastwall.config.credentials import CredentialSource
+from blastwall.config.document import Document, Path, Problem
 from blastwall.config.model import Configuration, RecordSettings, ResourceSettings, Upstream
 from blastwall.config.wording import problems
 from blastwall.model.resource import Address, RecordedResults, Resource
@@ -33,9 +34,45 @@ def check_settings(
         if protocol is None:
             continue
         try:
-            _settings(resource, protocol)
+            settings = _settings(resource, protocol)
         except ValidationError as error:
             yield from problems(error, document, protocol.settings, ("resources", position, "settings"))
+        else:
+            yield from _unfit(resource, position, protocol, settings, document)
+
+
+def _unfit(
+    resource: ResourceSettings, position: int, protocol: ProtocolKind, settings: BaseModel, document: Document
+) -> Iterator[Problem]:
+    """Yield credentials that a resource of these settings cannot be shown."""
+    for number, credential in enumerate(resource.credentials):
+        fault = protocol.credential_fault(
+            settings, user=credential.user is not None, token=credential.entra is not None
+        )
+        if fault:
+            base: Path = ("resources", position, "credential")
+            path = (*base, number) if isinstance(resource.credential, list) else base
+            yield Problem(document.line(path), path, fault)
+
+
+def with_scopes(configuration: Configuration, kinds: Mapping[str, ProtocolKind]) -> Configuration:
+    """Have each Entra token made for what its resource's kind wants, unless its scope is configured."""
+    scoped = [scoped_by(resource, kinds[resource.kind]) for resource in configuration.resources]
+    return configuration.model_copy(update={"resources": scoped})
+
+
+def scoped_by(resource: ResourceSettings, protocol: ProtocolKind) -> ResourceSettings:
+    """Return a resource with its kind's scope in its credentials."""
+    credentials = [_scoped(credential, protocol.scope) for credential in resource.credentials]
+    several = isinstance(resource.credential, list)
+    return resource.model_copy(update={"credential": credentials if several else credentials[0]})
+
+
+def _scoped(credential: CredentialSource, scope: str) -> CredentialSource:
+    entra = credential.entra
+    if entra is None or entra.scope is not None or not scope:
+        return credential
+    return credential.model_copy(update={"entra": entra.model_copy(update={"scope": scope})})
 
 
 def _resource(settings: ResourceSettings, protocol: ProtocolKind) -> Resource:

@@ -14,6 +14,8 @@ _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB|TiB)")
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+"""Labels of letters, digits and hyphens (RFC 1123, section 2.1); an IPv4 address is written alike."""
 _LONGEST = timedelta(days=36_500)
 
 
@@ -70,6 +72,14 @@ def _positive(period: timedelta) -> timedelta:
     return period
 
 
+def _host_name(name: str) -> str:
+    """Read a host name as DNS writes it, or an address; a URL's host is compared in lower case."""
+    lower = name.lower()
+    if _HOST_NAME.fullmatch(lower) is None:
+        raise ValueError("expects a host name such as arm.gw.example, without scheme or port")
+    return lower
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Period = Annotated[Duration, AfterValidator(_positive)]
 File = Annotated[Path, BeforeValidator(_as_text), AfterValidator(_beside)]
@@ -79,6 +89,7 @@ Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+HostName = Annotated[str, AfterValidator(_host_name)]
 NonEmpty = Annotated[str, Field(min_length=1)]
 
 

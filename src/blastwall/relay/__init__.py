@@ -7,8 +7,9 @@ A pump calls its session for one thing at a time and carries out all outputs of 
 """
 
 from blastwall.relay.certificates import ServerTls
+from blastwall.relay.entry import Served
 from blastwall.relay.limits import RelayLimits
-from blastwall.relay.listener import ListenFailed, Served
+from blastwall.relay.listener import ListenFailed
 from blastwall.relay.metrics import Metrics
 from blastwall.relay.relay import Relay
 from blastwall.relay.warm import WarmLimits

@@ -115,6 +115,15 @@ class Carrier(ABC):
         if not self._draining:
             self._drain()
 
+    def call_soon(self, call: Call) -> None:
+        """Make a call into the engine in the loop's next turn, ahead of all that come after this one."""
+        self._calls.append(call)
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._calls and not self._draining and not self._closing:
+            self._drain()
+
     def carry_all(self, outputs: Sequence[Output]) -> None:
         """Carry out outputs that the engine gave outside the queue, before any further call is made."""
         self.call(lambda: outputs)
@@ -242,6 +251,14 @@ class Carrier(ABC):
         self._hang_up(side)
         if stream is not None:
             asyncio.get_running_loop().call_later(self._limits.linger, stream.abort)
+
+    def release(self, side: Side) -> Stream | None:
+        """Give a side's stream away, with everything sent that was to be; None where it is gone."""
+        stream = self._streams.pop(side, None)
+        if stream is not None:
+            stream.flush()
+            self._touched.discard(stream)
+        return stream
 
     def end(self, reason: str) -> None:
         """Flush and close every side; nothing is carried out any more."""

@@ -1,31 +1,19 @@
-"""One resource's listener: accepts clients and gives each a session, a gate and a pump."""
+"""One port: takes in whoever connects."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import os
-import secrets
 import socket
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from functools import partial
-from ipaddress import IPv6Address, ip_address
-from typing import Protocol
 
 import structlog
 
-from blastwall.gate import Gate
-from blastwall.gate.faults import described
-from blastwall.gate.ports import IPAddress
-from blastwall.model.resource import Resource, is_loopback
-from blastwall.protocols.contract import CLIENT, Limits, Opening, ProtocolKind, Side
-from blastwall.relay.lines import Line
-from blastwall.relay.pump import Pump, Surroundings
+from blastwall.protocols.contract import CLIENT, Side
+from blastwall.relay.lines import Line, Lines
 from blastwall.relay.stream import Stream
-from blastwall.relay.warm import WarmLimits
 
 _log = structlog.get_logger(__name__)
 _BACKLOG = 1024
@@ -34,76 +22,29 @@ _AT_ONCE = 64
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _REST = 1.0
 """Seconds for which nobody is taken in where the system has no room."""
-_FULL = "the gateway has as many connections as it accepts (limits.connections); try again later"
-_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+
+Accept = Callable[[str, Stream], None]
+"""Called with a client's address and its connection."""
 
 
 class ListenFailed(Exception):
     """A port cannot be listened on; the text names resource, address and port."""
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A resource and where it is served. `plain_text` lets clients in without TLS, on a loopback address only."""
-
-    resource: Resource
-    kind: ProtocolKind
-    address: str
-    port: int
-    plain_text: bool = False
-    sizes: Limits = field(default_factory=Limits)
-    warm: WarmLimits = field(default_factory=WarmLimits)
-
-    def __post_init__(self) -> None:
-        if self.plain_text and not is_loopback(self.address):
-            raise ValueError(f"{self.resource.name}: `plain_text` needs a loopback address, not {self.address}")
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """Where it listens."""
-        return (self.address, self.port)
-
-
-class Entrance(Enum):
-    """Whether a client is let in, told that there are too many, or cut off."""
-
-    OPEN = auto()
-    FULL = auto()
-    SHUT = auto()
-
-
-class Room(Protocol):
-    """Where there is room for so many clients."""
-
-    def enter(self) -> Entrance:
-        """Take a place, unless the entrance is shut."""
-
-    def leave(self) -> None:
-        """Give back the place of a client that did not get a pump."""
-
-    def admit(self, pump: Pump) -> None:
-        """Let a pump have the place that was taken; it gives it back when it is gone."""
-
-
 class Listener:
-    """Accepts clients of one resource. What it serves may be replaced; sessions that are open keep what they have.
+    """Takes in the clients of one port.
 
     `shared` lets other processes of this user listen on the same port; the kernel deals the clients out among them.
+    `name` is what errors call it: the resource, or the resources, that it is for.
     """
 
     def __init__(
-        self,
-        served: Served,
-        around: Surroundings,
-        gate: Gate,
-        room: Room,
-        *,
-        shared: bool = False,
+        self, place: tuple[str, int], name: str, accept: Accept, lines: Lines, *, shared: bool = False
     ) -> None:
-        self.served = served
-        self.around = around
-        self._gate = gate
-        self._room = room
+        self.name = name
+        self._place = place
+        self._accept = accept
+        self._lines = lines
         self._shared = shared
         self._sockets: list[socket.socket] = []
         self._resting: asyncio.TimerHandle | None = None
@@ -111,7 +52,7 @@ class Listener:
     @property
     def port(self) -> int:
         """The port that it listens on, where the configured one is 0 the one that was free."""
-        return int(self._sockets[0].getsockname()[1]) if self._sockets else self.served.port
+        return int(self._sockets[0].getsockname()[1]) if self._sockets else self._place[1]
 
     async def open(self) -> None:
         """Begin to listen.
@@ -119,14 +60,13 @@ class Listener:
         Raises:
             ListenFailed: the port is taken, or not ours to take.
         """
-        address, port = self.served.place
+        address, port = self._place
         try:
             await self._bind(address, port)
         except OSError as error:
             self.close()
             reason = _reason(error)
-            name = self.served.resource.name
-            raise ListenFailed(f"resource {name}: cannot listen on {address} port {port}: {reason}") from None
+            raise ListenFailed(f"resource {self.name}: cannot listen on {address} port {port}: {reason}") from None
         self._listen()
 
     async def _bind(self, address: str, port: int) -> None:
@@ -167,42 +107,14 @@ class Listener:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                _log.error("cannot_accept", resource=self.served.resource.name, reason=_reason(error))
+                _log.error("cannot_accept", resource=self.name, reason=_reason(error))
                 if error.errno in _EXHAUSTED:
                     self._rest()
                     self._resting = asyncio.get_running_loop().call_later(_REST, self._listen)
                 return
             client.setblocking(False)
             source = str(peer[0]) if peer else ""
-            Stream(CLIENT, _Door(partial(self._accept, source))).connected(Line(self.around.lines, client))
-
-    def _accept(self, peer: str, client: Stream) -> None:
-        resource = self.served.resource
-        source = _source(peer)
-        entrance = self._room.enter() if source is not None else Entrance.SHUT
-        if entrance is not Entrance.OPEN:
-            _log.warning("connection_refused", resource=resource.name, source=str(source), reason="too many")
-        if source is None or entrance is Entrance.SHUT:
-            client.abort()
-            return
-        session_id = new_session_id(time.time())
-        served, full = self.served, "" if entrance is Entrance.OPEN else _FULL
-        opening = Opening(
-            session_id, resource, secrets.token_bytes, served.sizes, served.plain_text, self.around.warm.wanted, full
-        )
-        try:
-            pump = Pump(session_id, self.served.kind.session(opening), self.around)
-            gate = self._gate.open(
-                session_id, resource, source, pump.terminate, pump.reconsider, proves_each=served.kind.proves_each
-            )
-        except Exception as fault:  # noqa: BLE001 - a fault turns this client away and nobody else
-            _log.error("connection_refused", resource=resource.name, source=str(source), fault=described(fault))
-            self._room.leave()
-            client.abort()
-        else:
-            pump.begin(client, gate, full)
-            self._room.admit(pump)
-            _log.info("session_opened", session=session_id, resource=resource.name, source=str(source))
+            Stream(CLIENT, _Door(partial(self._accept, source))).connected(Line(self._lines, client))
 
 
 class _Door:
@@ -231,20 +143,6 @@ class _Door:
 
     def lost(self, stream: Stream) -> None:
         """It was turned away."""
-
-
-def new_session_id(now: float) -> str:
-    """Return 20 characters that sort by time (milliseconds, 45 bits), then by chance (55 bits)."""
-    number = (int(now * 1000) << 55 | secrets.randbits(55)) & ((1 << 100) - 1)
-    return "".join(_DIGITS[number >> shift & 31] for shift in range(95, -5, -5))
-
-
-def _source(peer: str) -> IPAddress | None:
-    """Return the peer's address; an IPv4 one that came through an IPv6 socket as the IPv4 address that it is."""
-    if not peer:
-        return None
-    address = ip_address(peer.partition("%")[0])
-    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
 def _reason(error: OSError) -> str:

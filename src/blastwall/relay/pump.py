@@ -22,6 +22,7 @@ from blastwall.protocols.contract import (
     Deny,
     Exceeded,
     Finished,
+    Handover,
     Injected,
     Interrupt,
     Isolate,
@@ -53,6 +54,10 @@ from blastwall.sandbox import Handle, Sandboxes
 _log = structlog.get_logger(__name__)
 
 
+HandOver = Callable[[Handover, Callable[[], Stream | None]], None]
+"""Has another session go on with a client. It calls back to end the one before, and to have its client's stream."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the sessions of one resource share. `backlog` is in bytes."""
@@ -76,6 +81,7 @@ class Pump(Carrier):
 
     _gate: SessionGate
     _full: str
+    _hand_over: HandOver
 
     def __init__(self, name: str, session: ProtocolSession, around: Surroundings) -> None:
         super().__init__(session, name, around.resource, around.upstream_tls, around.limits, around.lines)
@@ -94,10 +100,11 @@ class Pump(Carrier):
         self._client_gone: asyncio.TimerHandle | None = None
         self._ending: asyncio.TimerHandle | None = None
 
-    def begin(self, client: Stream, gate: SessionGate, full: str = "") -> None:
+    def begin(self, client: Stream, gate: SessionGate, full: str, hand_over: HandOver) -> None:
         """Take over the client's connection; `full` says why it is not let in whatever it shows."""
         self._gate = gate
         self._full = full
+        self._hand_over = hand_over
         self._streams[CLIENT] = client
         client.owner = self
 
@@ -148,8 +155,24 @@ class Pump(Carrier):
                 self._adopt(output)
             case Park():
                 self._park(output)
+            case Handover():
+                self._hand_over(output, partial(self._leave, output.reason))
             case _:
                 raise TypeError(f"a session gives no {type(output).__name__}")
+
+    def feed(self, data: bytes, *, ended: bool) -> None:
+        """Give the session what came from its client before it was there; `ended` where nothing more comes."""
+        self.call_soon(partial(self._session.receive, CLIENT, data))
+        if ended:
+            self.call_soon(partial(self._session.receive_eof, CLIENT))
+
+    def _leave(self, reason: str) -> Stream | None:
+        """End the session, but not its client's connection, which goes on with another one."""
+        if self._express is not None:
+            self._express.leave()
+        client = self.release(CLIENT)
+        self.end(reason)
+        return client
 
     def _note(self, output: Exceeded | Injected | Rows | Streamed) -> None:
         if isinstance(output, Rows):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -13,11 +14,12 @@ from blastwall.gate.ports import Meter, Vault
 from blastwall.model.effects import Effect
 from blastwall.relay.certificates import ServerTls, UpstreamTls
 from blastwall.relay.companions import Companions, Setting
+from blastwall.relay.entry import Entrance, Entry, Guest, Served, Serving
 from blastwall.relay.interrupts import Interrupts
 from blastwall.relay.limits import RelayLimits
 from blastwall.relay.lines import Lines
-from blastwall.relay.listener import Entrance, Listener, Served
-from blastwall.relay.pump import Pump, Surroundings
+from blastwall.relay.listener import Listener
+from blastwall.relay.pump import Surroundings
 from blastwall.relay.warm import WarmConnections, WarmLimits
 from blastwall.sandbox import Sandboxes
 from blastwall.workers import Member
@@ -29,6 +31,23 @@ _TOLD = 64
 _DRAIN_STEP = 0.05
 _INTERRUPT = "interrupt"
 _CONNECTIONS = "connections"
+
+
+_Port = tuple[str, int, str]
+"""Address and port; where any free port will do, the resource's name, since each gets its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """A port that is listened on, and how its clients are let in."""
+
+    listener: Listener
+    entry: Entry
+
+    def close(self) -> None:
+        """Take in nobody any more, and hand nobody over; open sessions go on."""
+        self.listener.close()
+        self.entry.servings = ()
 
 
 class Relay:
@@ -56,80 +75,80 @@ class Relay:
             self._member.bus.on(_INTERRUPT, self._interrupted_elsewhere)
         self._upstream_tls = UpstreamTls()
         self._lines = Lines(gate.settle)
-        self._listeners: dict[str, Listener] = {}
+        self._doors: dict[_Port, _Door] = {}
+        self._servings: dict[str, Serving] = {}
         self._interrupts: dict[str, Interrupts] = {}
         self._sandboxes = Sandboxes()
         self._warm: dict[str, WarmConnections] = {}
         self._companions: list[Companions] = []
-        self._pumps: set[Pump] = set()
+        self._guests: set[Guest] = set()
         self._ticking: asyncio.TimerHandle | None = None
         self._draining = False
 
     @property
     def connections(self) -> int:
         """How many clients are connected."""
-        return len(self._pumps)
+        return len(self._guests)
 
     def port(self, resource: str) -> int:
         """The port on which a resource is served; KeyError where it is not."""
-        return self._listeners[resource].port
+        return self._doors[_port_of(self._servings[resource].served)].listener.port
 
     def estimate(
         self, resource: str, database: str, effects: Sequence[Effect], answer: Callable[[object], None]
     ) -> None:
         """Ask a resource how much a statement would change; `answer` gets an `Estimated` where it can tell."""
-        listener = self._listeners.get(resource)
-        question = None if listener is None else listener.served.kind.estimate(database, effects)
-        if listener is None or question is None:
+        serving = self._servings.get(resource)
+        question = None if serving is None else serving.served.kind.estimate(database, effects)
+        if serving is None or question is None:
             answer(None)
         else:
-            listener.around.companions.look_up(*question, answer)
+            serving.around.companions.look_up(*question, answer)
 
     async def apply(self, served: Sequence[Served], limits: RelayLimits | None = None) -> None:
-        """Serve exactly these from now on. Sessions that are open go on, whatever becomes of their listener.
+        """Serve exactly these from now on. Sessions that are open go on, whatever becomes of their port.
 
         Raises:
             ListenFailed: a port cannot be listened on; everything stays as it was.
+            ValueError: resources share a port that do not route by the names of their hosts.
         """
         limits = limits if limits is not None else self._limits
-        kept = self._kept(served)
-        fresh = await self._open([each for each in served if each.resource.name not in kept], limits)
-        for listener in set(self._listeners.values()) - set(kept.values()):
-            listener.close()
-        for each in served:
-            stays = kept.get(each.resource.name)
-            if stays is not None and (stays.served != each or limits != self._limits):
-                stays.served = each
-                stays.around = self._surroundings(each, limits)
+        wanted = _by_port(served)
+        servings = {each.resource.name: self._serving_of(each, limits) for each in served}
+        fresh = await self._open({port: group for port, group in wanted.items() if port not in self._doors}, servings)
+        for port in self._doors.keys() - wanted.keys():
+            self._doors[port].close()
+        self._doors = {port: self._doors.get(port) or fresh[port] for port in wanted}
+        for port, group in wanted.items():
+            self._doors[port].entry.servings = tuple(servings[each.resource.name] for each in group)
         self._renew_warm(served)
-        self._listeners = kept | fresh
+        self._servings = servings
         self._limits = limits
         if self._ticking is None and not self._draining:
             self._tick()
 
-    def _kept(self, served: Sequence[Served]) -> dict[str, Listener]:
-        """Return the listeners that stay, by what they serve from now on: a place may get another resource."""
-        places = {listener.served.place: listener for listener in self._listeners.values() if listener.served.port}
-        kept = {}
-        for each in served:
-            own = self._listeners.get(each.resource.name)
-            found = own if own is not None and own.served.place == each.place else places.get(each.place)
-            if found is not None:
-                kept[each.resource.name] = found
-        return kept
+    def _serving_of(self, served: Served, limits: RelayLimits) -> Serving:
+        """Return what there is, where nothing has changed."""
+        found = self._servings.get(served.resource.name)
+        if found is not None and found.served == served and limits == self._limits:
+            return found
+        return Serving(served, self._surroundings(served, limits))
 
-    async def _open(self, served: Sequence[Served], limits: RelayLimits) -> dict[str, Listener]:
-        opened: dict[str, Listener] = {}
+    async def _open(
+        self, wanted: Mapping[_Port, Sequence[Served]], servings: Mapping[str, Serving]
+    ) -> dict[_Port, _Door]:
+        opened: dict[_Port, _Door] = {}
         try:
-            for each in served:
-                around = self._surroundings(each, limits)
-                listener = Listener(each, around, self._gate, self, shared=self._member.of > 1)
+            for port, group in wanted.items():
+                entry = Entry(tuple(servings[each.resource.name] for each in group), self._gate, self)
+                place, shared = group[0].place, self._member.of > 1
+                listener = Listener(place, entry.names, entry.accept, self._lines, shared=shared)
                 await listener.open()
-                opened[each.resource.name] = listener
-                _log.info("listening", resource=each.resource.name, address=each.address, port=listener.port)
+                opened[port] = _Door(listener, entry)
+                _log.info("listening", resource=entry.names, address=place[0], port=listener.port)
         except BaseException:
-            for listener in opened.values():
-                listener.close()
+            for door in opened.values():
+                door.close()
             raise
         return opened
 
@@ -167,13 +186,13 @@ class Relay:
             companions=companions,
             sandboxes=self._sandboxes,
             warm=self._warm_of(served),
-            gone=self._gone,
+            gone=self.gone,
         )
 
     # ── room for clients ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def enter(self) -> Entrance:
-        """See `listener.Room`."""
+        """See `entry.Room`."""
         if self._draining:
             return Entrance.SHUT
         most = self._limits.connections
@@ -186,17 +205,22 @@ class Relay:
         return Entrance.SHUT
 
     def leave(self) -> None:
-        """See `listener.Room`."""
+        """See `entry.Room`."""
         self._member.counts.add(_CONNECTIONS, -1)
 
-    def admit(self, pump: Pump) -> None:
-        """See `listener.Room`."""
-        self._pumps.add(pump)
+    def admit(self, guest: Guest) -> None:
+        """See `entry.Room`."""
+        self._guests.add(guest)
 
-    def _gone(self, pump: Pump) -> None:
-        if pump in self._pumps:
-            self._pumps.discard(pump)
+    def gone(self, guest: Guest) -> None:
+        """See `entry.Room`."""
+        if guest in self._guests:
+            self._guests.discard(guest)
             self.leave()
+
+    def pass_on(self, guest: Guest) -> None:
+        """See `entry.Room`."""
+        self._guests.discard(guest)
 
     # ── cancel requests ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -223,8 +247,8 @@ class Relay:
         loop = asyncio.get_running_loop()
         self._ticking = loop.call_later(self._limits.tick, self._tick)
         now = loop.time()
-        for pump in tuple(self._pumps):
-            pump.check(now)
+        for guest in tuple(self._guests):
+            guest.check(now)
         for warm in self._warm.values():
             warm.check(now)
 
@@ -232,25 +256,25 @@ class Relay:
         """Accept nobody any more, end sessions as they become idle, all of them after `seconds`, and stop."""
         self._draining = True
         self._renew_warm(())
-        for listener in self._listeners.values():
-            listener.close()
+        for door in self._doors.values():
+            door.listener.close()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while self._pumps and loop.time() < deadline:
-            self._end([pump for pump in self._pumps if pump.may_end])
+        while self._guests and loop.time() < deadline:
+            self._end([guest for guest in self._guests if guest.may_end])
             await asyncio.sleep(_DRAIN_STEP)
-        self._end(list(self._pumps))
+        self._end(list(self._guests))
         await self._stop()
 
-    def _end(self, pumps: Sequence[Pump]) -> None:
-        for pump in pumps:
-            pump.terminate(_SHUTTING_DOWN)
+    def _end(self, guests: Sequence[Guest]) -> None:
+        for guest in guests:
+            guest.terminate(_SHUTTING_DOWN)
 
     async def _stop(self) -> None:
         """Wait for the last connections, a little longer than they may linger; then let everything go."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._limits.linger + 1
-        while self._pumps and loop.time() < deadline:  # noqa: ASYNC110 - a step is short, and this happens once
+        while self._guests and loop.time() < deadline:  # noqa: ASYNC110 - a step is short, and this happens once
             await asyncio.sleep(_DRAIN_STEP)
         for companions in self._companions:
             companions.close(_SHUTTING_DOWN)
@@ -258,3 +282,25 @@ class Relay:
         if self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
+
+
+def _port_of(served: Served) -> _Port:
+    return (*served.place, "" if served.port else served.resource.name)
+
+
+def _by_port(served: Sequence[Served]) -> dict[_Port, list[Served]]:
+    """Return what is served at each port.
+
+    Raises:
+        ValueError: resources share one that do not route, or are told apart by no name, or by the same.
+    """
+    ports: dict[_Port, list[Served]] = {}
+    for each in served:
+        ports.setdefault(_port_of(each), []).append(each)
+    for group in ports.values():
+        hosts = [host for each in group for host in each.hosts]
+        routed = all(each.kind.reception is not None and each.hosts for each in group)
+        alike = len({each.plain_text for each in group}) == 1
+        if len(group) > 1 and not (routed and alike and len(hosts) == len(set(hosts))):
+            raise ValueError(f"{', '.join(each.resource.name for each in group)} cannot share a port")
+    return ports

@@ -67,6 +67,21 @@ class Stream:
         return self._ended or self._closed or self._line is None or self._line.closing
 
     @property
+    def ended(self) -> bool:
+        """Whether nothing more comes from the peer."""
+        return self._ended
+
+    @property
+    def secured(self) -> bool:
+        """Whether TLS is up."""
+        return self._tls is not None and self._tls.established
+
+    @property
+    def alpn(self) -> str | None:
+        """The application protocol that TLS agreed on."""
+        return self._tls.alpn if self._tls is not None else None
+
+    @property
     def ready(self) -> bool:
         """Whether bytes can be sent now."""
         return self._line is not None and (self._tls is None or self._tls.established)

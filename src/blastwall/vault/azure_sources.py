@@ -35,7 +35,7 @@ class EntraToken:
     def source(self) -> str:
         """Names the scope and who asks."""
         tenant = f" of tenant {self._entra.tenant}" if self._entra.tenant is not None else ""
-        return f"Entra token for {self._entra.scope} by {called(self._entra)}{tenant}"
+        return f"Entra token for {self._entra.made_for} by {called(self._entra)}{tenant}"
 
     async def fetch(self, claims: str = "", /) -> Lease:
         """See `LeaseSource`."""
@@ -43,7 +43,7 @@ class EntraToken:
         asked: TokenRequestOptions = {"claims": claims, "enable_cae": True} if claims else {}
         try:
             async with asyncio.timeout(SECONDS), await credential_of(self._entra) as credential:
-                token = await credential.get_token_info(self._entra.scope, options=asked)
+                token = await credential.get_token_info(self._entra.made_for, options=asked)
         except Exception as error:  # noqa: BLE001 - the SDK raises many kinds; none of its texts is passed on
             raise told(self.source, error, vault=False) from None
         ends = float(token.expires_on)

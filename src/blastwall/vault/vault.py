@@ -88,4 +88,4 @@ def _of(choices: tuple[_Choice, ...], resource: Resource, principal: Principal) 
 
 
 def _choice(source: CredentialSource, readers: Renewals) -> _Choice:
-    return _Choice(source.user, readers.reader(source), source.entra is not None, frozenset(source.for_))
+    return _Choice(source.user or "", readers.reader(source), source.entra is not None, frozenset(source.for_))
