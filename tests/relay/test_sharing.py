@@ -1,4 +1,4 @@
-"""Resources that share a port, connections that go on with another session: what a thief would try, what an agent does."""
+"""Resources that share a port, and connections that go on with another session."""
 
 from __future__ import annotations
 
