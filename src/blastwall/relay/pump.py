@@ -281,6 +281,12 @@ class Pump(Carrier):
             if pause is not stream.paused:
                 stream.pause(pause)
 
+    def connected(self, stream: Stream) -> None:
+        """See `stream.Owner`. A resource that is dialled after the login has its express from here on."""
+        super().connected(stream)
+        if self._admitted and stream.side == UPSTREAM:
+            self._go_express()
+
     def lost(self, stream: Stream) -> None:
         """See `stream.Owner`. A session outlives its client only to finish what it must."""
         self._blocked.discard(stream.side)

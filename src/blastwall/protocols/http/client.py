@@ -7,83 +7,26 @@ nobody knows where the next request would begin.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from blastwall.protocols.contract import CLIENT, Close, Handover, Send
-from blastwall.protocols.http.exchange import Exchange, Reply
+from blastwall.protocols.http.answering import Reply
+from blastwall.protocols.http.arriving import Arrived, read_arrived
+from blastwall.protocols.http.exchange import Exchange
 from blastwall.protocols.http.faults import Unreadable
-from blastwall.protocols.http.fields import check_request, connection_options, passed_on
 from blastwall.protocols.http.flavour import Refusal, Response
-from blastwall.protocols.http.framing import Body, Framing, request_body
-from blastwall.protocols.http.heads import check_start, head_end, read_request
-from blastwall.protocols.http.normalise import host_of_authority, normal_authority, normal_path, split_target
-from blastwall.protocols.http.request import Headers, Request
+from blastwall.protocols.http.framing import Framing
+from blastwall.protocols.http.heads import check_start, head_end
+from blastwall.protocols.http.normalise import host_of_authority
+from blastwall.protocols.http.request import Headers
 from blastwall.protocols.http.talk import Talk
-from blastwall.protocols.http.writing import CONTINUE, response_head, whole_response
-
-_BEARER = "bearer "
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A request whose head was read: what it asks, how its body is framed, what it proves itself with.
-
-    `proof` is None where it shows nothing that could be one. `last` is whether the client ends the connection after it.
-    """
-
-    request: Request
-    body: Body
-    proof: bytes | None
-    expects: bool
-    last: bool
+from blastwall.protocols.http.writing import CONTINUE, response_head, switching_head, whole_response
 
 
 class Opens(Protocol):
     """Whoever makes exchanges of requests."""
 
     def open(self, reply: Reply, arrived: Arrived) -> Exchange: ...
-
-
-def read_arrived(head: bytes, talk: Talk) -> Arrived:
-    """Read and normalise a request's head.
-
-    Raises:
-        Unreadable: it has more than one reading, or is one that no gateway may pass on.
-    """
-    method, target, headers = read_request(head)
-    check_request(headers)
-    if method in ("CONNECT", "TRACE", "TRACK"):
-        raise Unreadable(f"the method {method}, which is not passed on", 501)
-    scheme = "https" if talk.secure else "http"
-    hosts = headers.all("host")
-    if len(hosts) != 1:
-        raise Unreadable("no Host field, or more than one")
-    authority = normal_authority(hosts[0], scheme)
-    path, query = split_target(target, authority, scheme)
-    body = request_body(headers)
-    path = normal_path(path, talk.flavour.path)
-    fields = passed_on(headers)
-    if body.framing is Framing.LENGTH:
-        fields = fields.having(("Content-Length", str(body.length)))
-    request = Request(method, authority, path, query, fields, None, talk.secure)
-    last = "close" in connection_options(headers)
-    return Arrived(request, body, _proof(headers), _expects(headers), last)
-
-
-def _proof(headers: Headers) -> bytes | None:
-    shown = headers.get("authorization")
-    if shown[: len(_BEARER)].lower() != _BEARER:
-        return None
-    return shown[len(_BEARER) :].strip().encode("latin-1") or None
-
-
-def _expects(headers: Headers) -> bool:
-    """Whether the client waits with its body (RFC 9110, section 10.1.1)."""
-    expected = headers.get("expect").lower()
-    if expected not in ("", "100-continue"):
-        raise Unreadable("an expectation other than 100-continue", 417)
-    return bool(expected)
 
 
 class ClientLine:
@@ -119,6 +62,10 @@ class ClientLine:
     def idle(self) -> bool:
         """Whether nothing is under way."""
         return self._exchange is None and not self.backlog
+
+    def resume(self, exchange: Exchange, raw: bytes) -> None:
+        """Take over an exchange that was begun without this; `raw` is its request."""
+        self._exchange, self._raw, self._last = exchange, raw, False
 
     def receive(self, data: bytes) -> None:
         """Take bytes of the client's."""
@@ -179,8 +126,8 @@ class ClientLine:
         return True
 
     def _begin(self, raw: bytes) -> None:
-        arrived = read_arrived(raw, self._talk)
         self._raw = raw
+        arrived = read_arrived(raw, self._talk.flavour.path, secure=self._talk.secure)
         request, resource = arrived.request, self._talk.resource
         host = host_of_authority(request.authority)
         self._host = host
@@ -239,9 +186,15 @@ class ClientLine:
         method = self._exchange.method if self._exchange is not None else "GET"
         self._send(whole_response(response, method, close=self._last))
 
-    def begin(self, status: int, reason: str, headers: Headers, framing: Framing, length: int) -> None:
+    def begin(self, status: int, reason: str, headers: Headers, framing: Framing, length: int, *, raw: bytes) -> None:
         """See `Reply`."""
-        self._send(response_head(status, reason, headers, framing, length, close=self._last))
+        as_it_is = raw and not self._last
+        self._send(raw if as_it_is else response_head(status, reason, headers, framing, length, close=self._last))
+
+    def switch(self, headers: Headers) -> None:
+        """See `Reply`."""
+        self._last = True
+        self._send(switching_head(headers))
 
     def pass_on(self, pieces: list[bytes]) -> None:
         """See `Reply`."""

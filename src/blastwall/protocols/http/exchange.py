@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum, auto
-from typing import Protocol
 
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.resource import TlsMode
@@ -28,27 +27,33 @@ from blastwall.protocols.contract import (
     Allow,
     Answer,
     Ask,
+    AskWhole,
     Deny,
     Finished,
     Login,
     Proof,
     Refused,
     Renewal,
+    Repeat,
+    Standing,
     Stranger,
     Unproven,
     Withdraw,
 )
+from blastwall.protocols.http.answering import Answering, Reply
+from blastwall.protocols.http.arriving import Arrived
 from blastwall.protocols.http.codings import decoded
 from blastwall.protocols.http.faults import Unreadable
-from blastwall.protocols.http.fields import passed_back, passed_trailer
+from blastwall.protocols.http.fields import passed_back
 from blastwall.protocols.http.flavour import Judged, Refusal, Response, statement_text
 from blastwall.protocols.http.framing import Body, Framing
 from blastwall.protocols.http.heads import ResponseHead
-from blastwall.protocols.http.request import Headers, Request
+from blastwall.protocols.http.normalise import host_of_authority
+from blastwall.protocols.http.request import Headers
 from blastwall.protocols.http.stated import stated
-from blastwall.protocols.http.talk import Talk
+from blastwall.protocols.http.talk import Known, Talk
 from blastwall.protocols.http.upstream import Upstream
-from blastwall.protocols.http.writing import chunk, host_of, last_chunk, phrase, request_head
+from blastwall.protocols.http.writing import host_of, last_chunk, phrase, request_head
 
 DRAINED = 16 << 20
 """So many bytes of a refused body are read and dropped: a client that still sends hears the refusal only then."""
@@ -57,35 +62,6 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """RFC 9110, section 9.2.2: what may be sent again where nobody knows whether it arrived."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """What servers want a length for, be it 0 (411 otherwise)."""
-
-
-class Reply(Protocol):
-    """How the client of one exchange is answered."""
-
-    @property
-    def frames(self) -> bool:
-        """Whether a chunked body is passed on in chunks, as the resource cut it."""
-
-    def proceed(self) -> None:
-        """Tell a client that waits with its body to send it."""
-
-    def respond(self, response: Response, *, close: bool) -> None:
-        """Send an answer of the gateway's own, whole; the connection ends after it where it must."""
-
-    def begin(self, status: int, reason: str, headers: Headers, framing: Framing, length: int) -> None:
-        """Send the head of the resource's answer."""
-
-    def pass_on(self, pieces: list[bytes]) -> None:
-        """Send a part of the body, framed."""
-
-    def finish(self) -> None:
-        """The answer is whole."""
-
-    def cut(self, reason: str) -> None:
-        """The answer cannot be brought to its end, and the client must see that."""
-
-    def hand_over(self) -> None:
-        """The request is another principal's: it goes to a session of its own."""
 
 
 class _Step(Enum):
@@ -99,45 +75,48 @@ class _Step(Enum):
 
 
 class Exchange:
-    """Implements `upstream.Receiver`. Outputs are added to the talk's.
+    """Implements `upstream.Receiver`. Outputs are added to the talk's."""
 
-    `proof` is what the request proves itself with, None where it shows nothing. `expects` says that the client waits
-    for leave to send its body.
-    """
-
-    def __init__(  # noqa: PLR0917 - one place for each
-        self,
-        talk: Talk,
-        reply: Reply,
-        upstream: Upstream,
-        request: Request,
-        body: Body,
-        proof: bytes | None,
-        *,
-        expects: bool,
-    ) -> None:
+    def __init__(self, talk: Talk, reply: Reply, upstream: Upstream, arrived: Arrived) -> None:
         self._talk = talk
         self._out = talk.out
         self._reply = reply
         self._upstream = upstream
-        self._request = request
-        self._body = body
-        self._proof = proof
-        self._expects = expects and not body.done
+        self._arrived = arrived
+        self._request = arrived.request
+        self._body = arrived.body
+        self._proof = arrived.proof
+        self._expects = arrived.expects and not arrived.body.done
+        self._upgrade = arrived.upgrade
         self._step = _Step.PROVING
         self._number = 0
         self._asked = 0
         self._running = False
         self._judged: Judged | None = None
+        self._statement: Statement | None = None
+        self._repeats = False
         self._verdict: tuple[int, str] | None = None
         self._read: list[bytes] = []
         self._head = b""
         self._sent: bytes | None = None
         self._again = self._renewed = False
-        self._answering: Body | None = None
-        self._begun = False
+        self._answering: Answering | None = None
         self._status = ""
         self._dropped = 0
+
+    @classmethod
+    def revived(
+        cls, talk: Talk, reply: Reply, upstream: Upstream, known: Known, number: int, *, sent: bool
+    ) -> Exchange:
+        """Go on with a known request that was asked for as `number`; `sent` is whether it was launched."""
+        exchange = cls(talk, reply, upstream, replace(known.arrived, body=Body(Framing.NONE, 0), proof=None))
+        exchange._statement, exchange._head = known.statement, known.head
+        exchange._number = exchange._asked = number
+        exchange._repeats = True
+        exchange._step, exchange._running = (_Step.PASSING, True) if sent else (_Step.ASKED, False)
+        if sent:
+            upstream.land(exchange)
+        return exchange
 
     # ── what the client's connection asks ────────────────────────────────────────────────────────────────────────────
 
@@ -149,7 +128,7 @@ class Exchange:
     @property
     def upgrading(self) -> bool:
         """See `upstream.Receiver`."""
-        return False
+        return self._upgrade
 
     @property
     def number(self) -> int:
@@ -159,7 +138,7 @@ class Exchange:
     @property
     def takes(self) -> bool:
         """Whether the client's body can be taken now."""
-        return not self._body.done and self._step in (_Step.READING, _Step.PASSING, _Step.OVER)
+        return not self._body.done and self._step in (_Step.READING, _Step.PASSING, _Step.OPAQUE, _Step.OVER)
 
     @property
     def done(self) -> bool:
@@ -177,6 +156,8 @@ class Exchange:
         local = flavour.local(self._request, talk.resource)
         if local is not None:
             self._respond(local)
+        elif self._upgrade and not flavour.upgrades:
+            self._respond_refusal(501, f"{talk.resource.name} is not reached by WebSocket through this gateway")
         elif self._proof is None:
             self._challenge("a token is needed; the request shows none")
         elif self._proof == talk.proof:
@@ -195,6 +176,8 @@ class Exchange:
                 self._refuse_unjudged(413, f"the body is longer than {self._most} bytes, the most that can be judged")
             elif self._body.done:
                 self._judge_body()
+        elif self._step is _Step.OPAQUE:
+            self._upstream.pass_on(pieces)
         elif self._step is _Step.PASSING:
             self._upstream.pass_on(pieces)
             if self._body.done and self._body.framing is Framing.CHUNKED:
@@ -216,7 +199,7 @@ class Exchange:
         """The gateway ends it."""
         if self._step is _Step.OVER:
             return
-        begun, running = self._begun, self._running
+        begun, running = self._answering is not None, self._running
         self.leave(reason)
         if running:
             self._upstream.hang_up()
@@ -244,7 +227,7 @@ class Exchange:
             if talk.proof is None:
                 self._out.append(Admitted())
                 talk.label = answer.label
-            talk.proof, talk.credential = self._proof, answer.upstream
+            talk.prove(self._proof, answer.upstream)
             self._proven()
         elif isinstance(answer, Stranger):
             self._step = _Step.OVER
@@ -292,12 +275,15 @@ class Exchange:
     def _judge(self) -> None:
         request = self._request
         judged = self._judged = self._talk.flavour.judge(request, self._talk.resource)
-        self._ask(stated(request, judged))
+        statement = self._statement = stated(request, judged)
+        standing = self._talk.standing.of(statement)
+        self._repeats = standing is not None
+        self._ask(statement if standing is None else Repeat(standing))
 
-    def _ask(self, statement: Statement) -> None:
+    def _ask(self, question: Statement | Repeat) -> None:
         self._step = _Step.ASKED
         self._number = self._asked = self._talk.number()
-        self._out.append(Ask(self._asked, statement))
+        self._out.append(Ask(self._asked, question))
 
     def _refuse_unjudged(self, status: int, reason: str) -> None:
         """Ask, for the record, about what is refused whatever the answer is."""
@@ -313,19 +299,40 @@ class Exchange:
             self._respond_refusal(status, answer.reason if self._verdict is None else self._verdict[1])
         elif isinstance(answer, Unproven):
             self._challenge(answer.reason)
+        elif isinstance(answer, AskWhole) and self._statement is not None:
+            self._talk.standing.forget(self._statement)
+            self._ask(self._statement)
         elif isinstance(answer, Allow) and self._verdict is not None:
             self._refuse_allowed(*self._verdict)
         elif isinstance(answer, Allow):
             if answer.upstream is not None:
-                self._talk.credential = answer.upstream
-            if answer.mask:
-                self._refuse_allowed(502, "the answer would have to be masked, which this version cannot")
-            else:
-                self._send()
+                self._talk.renew(answer.upstream)
+            self._allowed(answer)
+
+    def _allowed(self, allow: Allow) -> None:
+        talk = self._talk
+        if allow.obligations.limited:
+            self._refuse_allowed(403, "policy limits rows here, which nobody can count in an answer of this resource")
+        elif allow.mask:
+            self._refuse_allowed(502, "the answer would have to be masked, which this version cannot")
+        else:
+            if allow.standing is not None and self._statement is not None:
+                talk.standing.remember(self._statement, allow.standing)
+            self._send()
+            self._learn(allow.standing)
+
+    def _learn(self, standing: Standing | None) -> None:
+        """Keep what was sent of a request that repeats an earlier one and has no body."""
+        arrived, statement = self._arrived, self._statement
+        if standing is None or statement is None or not self._repeats or not self._running or not self._body.done:
+            return
+        if self._request.body is None and not arrived.last and not self._upgrade:
+            host = host_of_authority(arrived.request.authority)
+            self._talk.learn(Known(arrived, host, statement, standing, self._head))
 
     def _credential_answer(self, answer: Answer) -> None:
         if isinstance(answer, Admit):
-            self._talk.credential = answer.upstream
+            self._talk.renew(answer.upstream)
             self._send()
         elif isinstance(answer, Deny | Unproven):
             self._fail(502, f"{self._talk.resource.name} does not take the gateway's credential: {answer.reason}")
@@ -351,7 +358,7 @@ class Exchange:
         shown = replace(request, headers=headers.having(("Host", host_of(self._upstream.address))))
         try:
             fields = self._labelled(talk.flavour.authorise(shown, talk.resource, credential))
-            self._head = request_head(request.method, request.target, fields, framing, length)
+            self._head = request_head(request.method, request.target, fields, framing, length, upgrade=self._upgrade)
         except ValueError:
             self._refuse_allowed(502, "the gateway would not send one of the request's header fields")
             return
@@ -389,9 +396,13 @@ class Exchange:
 
     def responded(self, head: ResponseHead, body: Body) -> None:
         """See `upstream.Receiver`."""
+        if head.status == 101:
+            self._switch(head, body)
+            return
         talk = self._talk
         self._status = f"{head.status} {head.reason or phrase(head.status)}".strip()
-        answer = talk.flavour.answered(self._request, talk.resource, head.status, passed_back(head.headers))
+        back = passed_back(head.headers)
+        answer = talk.flavour.answered(self._request, talk.resource, head.status, back)
         if answer.renew is not None and not self._renewed and self._resendable:
             self._renew(answer.renew)
         elif answer.refused or (answer.edits and not body.done):
@@ -399,8 +410,22 @@ class Exchange:
                 502, answer.refused or "the answer's links would have to be rewritten, which this version cannot"
             )
         else:
-            self._answering = body
-            self._begin_answer(head, answer.headers, body)
+            self._begin_answer(head, answer.headers, body, same=answer.headers == back)
+
+    def _begin_answer(self, head: ResponseHead, headers: Headers, body: Body, *, same: bool) -> None:
+        try:
+            self._answering = Answering.begin(self._reply, self.method, head, headers, body, same=same)
+        except ValueError:
+            self._fail(502, f"the answer of {self._talk.resource.name} has a header field that cannot be passed on")
+
+    def _switch(self, head: ResponseHead, body: Body) -> None:
+        """From now on both sides speak WebSocket, which passes unread."""
+        self._status = f"101 {phrase(101)}"
+        if head.headers.get("upgrade").lower() != "websocket":
+            self._fail(502, f"{self._talk.resource.name} changes to another protocol than it was asked for")
+            return
+        self._step, self._body = _Step.OPAQUE, Body.opaque()
+        self._answering = Answering.opaque(self._reply, passed_back(head.headers), body)
 
     def _renew(self, claims: str) -> None:
         self._renewed = True
@@ -409,37 +434,21 @@ class Exchange:
         self._asked = self._talk.number()
         self._out.append(Ask(self._asked, Renewal(claims)))
 
-    def _begin_answer(self, head: ResponseHead, headers: Headers, body: Body) -> None:
-        framing, length = body.framing, body.length
-        if framing is Framing.NONE and not body.told:
-            told = head.headers.get("content-length") if self.method == "HEAD" else ""
-            length = int(told) if told else -1
-        body.framed = self._reply.frames
-        if framing is Framing.CLOSE:
-            framing = Framing.CHUNKED  # so that the client can tell its end from a broken connection
-        try:
-            self._reply.begin(head.status, head.reason or phrase(head.status), headers, framing, length)
-        except ValueError:
-            self._fail(502, f"the answer of {self._talk.resource.name} has a header field that cannot be passed on")
-        else:
-            self._begun = True
-
     def passed(self, pieces: list[bytes]) -> None:
         """See `upstream.Receiver`."""
-        closes = self._answering is not None and self._answering.framing is Framing.CLOSE
-        self._reply.pass_on([chunk(piece) for piece in pieces] if closes and self._reply.frames else pieces)
+        if self._answering is not None:
+            self._answering.passed(pieces)
 
     def completed(self, trailer: Headers) -> None:
         """See `upstream.Receiver`."""
-        framing = self._answering.framing if self._answering is not None else Framing.NONE
-        if framing in (Framing.CHUNKED, Framing.CLOSE) and self._reply.frames:
-            self._reply.pass_on([last_chunk(passed_trailer(trailer))])
+        if self._step is _Step.OPAQUE:
+            self._body.ended()
         if not self._body.done:
             self._upstream.hang_up()
-        failed = self._status if self._status >= "400" else None
-        self._finish(failed)
+        self._finish(self._status if self._status >= "400" else None)
         self._step = _Step.OVER
-        self._reply.finish()
+        if self._answering is not None:
+            self._answering.completed(trailer)
 
     def lost(self, reason: str, *, late: bool) -> None:
         """See `upstream.Receiver`. A kept connection may have been closed just before the request came to it."""
@@ -447,7 +456,7 @@ class Exchange:
         if stale and not self._again and self._resendable and self.method in _IDEMPOTENT:
             self._again = True
             self._send_head()
-        elif self._begun:
+        elif self._answering is not None:
             self._finish(reason)
             self._step = _Step.OVER
             self._reply.cut(reason)
@@ -458,7 +467,7 @@ class Exchange:
 
     def _finish(self, error: str | None, masked: Mapping[str, int] | None = None) -> None:
         self._running = False
-        size = self._answering.read if self._answering is not None else 0
+        size = self._answering.size if self._answering is not None else 0
         self._out.append(Finished(self._number, 0, None, size, error, masked or {}))
 
     def _fail(self, status: int, reason: str) -> None:

@@ -52,8 +52,8 @@ _OTHER = re.compile(r"[^a-z0-9]")
 _SUSPECT = ("x-", "x_", "f", "v", "p", "c", "t", "s", "r")
 """How the names begin that `_FORWARDING` holds."""
 
-_RESPONSE_ONLY_HERE = frozenset({"alt-svc", "content-length"})
-"""`Alt-Svc` would lead clients around the gateway; a length is written anew."""
+_LEFT_HERE = HOP_BY_HOP | {"alt-svc", "content-length"}
+"""What no response passes on: `Alt-Svc` would lead clients around the gateway, and a length is written anew."""
 
 _NOT_IN_TRAILERS = frozenset(
     {
@@ -110,8 +110,26 @@ _DROPPED = frozenset({"host", "authorization", "content-length", "expect"})
 
 def passed_back(headers: Headers) -> Headers:
     """Return the fields of a response that go on to the client, without framing and connection."""
-    left = HOP_BY_HOP | _RESPONSE_ONLY_HERE | connection_options(headers)
-    return Headers((name, value) for name, value in headers if name.lower() not in left)
+    left = _LEFT_HERE
+    if "connection" in headers:
+        left |= connection_options(headers)
+    return Headers([field for field in headers if field[0].lower() not in left])
+
+
+def verbatim(headers: Headers, back: Headers) -> bool:
+    """Whether a response's fields may be sent as they came, if `back` of them are to be passed on, unchanged.
+
+    Their framing is the same then, and "keep-alive" is as true of the client's connection.
+    """
+    dropped = len(headers) - len(back)
+    if not dropped:
+        return True
+    kept = headers.all("connection")
+    if kept:
+        if len(kept) > 1 or kept[0].lower() != "keep-alive":
+            return False
+        dropped -= 1
+    return dropped == (1 if "content-length" in headers or "transfer-encoding" in headers else 0)
 
 
 def passed_trailer(trailer: Headers) -> Headers:

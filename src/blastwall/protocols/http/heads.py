@@ -44,12 +44,13 @@ class RequestHead(NamedTuple):
 
 
 class ResponseHead(NamedTuple):
-    """A response's head as it was sent; `minor` is 0 or 1, of its version 1.x."""
+    """A response's head as it was sent, and in its bytes; `minor` is 0 or 1, of its version 1.x."""
 
     status: int
     reason: str
     headers: Headers
     minor: int
+    raw: bytes = b""
 
 
 def head_end(data: bytes | bytearray, start: int = 0) -> int:
@@ -104,7 +105,7 @@ def read_response(head: bytes) -> ResponseHead:
         raise Unreadable(f"{_why_no_fields(head)} in a response's head, or a status line that is none")
     minor, status, reason, fields = found.groups()
     told = (reason or b"").decode("latin-1").strip("\t ")
-    return ResponseHead(int(status), told, _headers(fields), int(minor))
+    return ResponseHead(int(status), told, _headers(fields), int(minor), head)
 
 
 def read_trailer(section: bytes) -> Headers:

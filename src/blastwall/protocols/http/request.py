@@ -16,9 +16,17 @@ class Headers:
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._fields = tuple(fields)
-        self._by_name: dict[str, list[str]] = {}
-        for name, value in self._fields:
-            self._by_name.setdefault(name.lower(), []).append(value)
+        self._by_name: dict[str, list[str]] | None = None
+
+    @property
+    def _named(self) -> dict[str, list[str]]:
+        """The values by lower-case name, made when they are first asked for."""
+        found = self._by_name
+        if found is None:
+            found = self._by_name = {}
+            for name, value in self._fields:
+                found.setdefault(name.lower(), []).append(value)
+        return found
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._fields)
@@ -27,7 +35,7 @@ class Headers:
         return len(self._fields)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._by_name
+        return name in self._named
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and self._fields == other._fields
@@ -36,21 +44,21 @@ class Headers:
         return hash(self._fields)
 
     def __repr__(self) -> str:
-        return f"Headers({', '.join(self._by_name)})"
+        return f"Headers({', '.join(self._named)})"
 
     @property
     def names(self) -> Iterable[str]:
         """The names that there are, in lower case, each once."""
-        return self._by_name.keys()
+        return self._named.keys()
 
     def get(self, name: str, default: str = "") -> str:
         """Return the only or first value of a field, by its lower-case name."""
-        found = self._by_name.get(name)
+        found = self._named.get(name)
         return found[0] if found else default
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value of a field, by its lower-case name."""
-        return tuple(self._by_name.get(name, ()))
+        return tuple(self._named.get(name, ()))
 
     def without(self, names: Iterable[str]) -> Headers:
         """Return these without the fields of those lower-case names."""

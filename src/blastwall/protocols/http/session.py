@@ -13,8 +13,11 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from blastwall.protocols.contract import CLIENT, UPSTREAM, Answer, Ask, Close, Opening, Output, Send, Side, StartTls
-from blastwall.protocols.http.client import Arrived, ClientLine
-from blastwall.protocols.http.exchange import Exchange, Reply
+from blastwall.protocols.http.answering import Reply
+from blastwall.protocols.http.arriving import Arrived
+from blastwall.protocols.http.client import ClientLine
+from blastwall.protocols.http.exchange import Exchange
+from blastwall.protocols.http.express import Express
 from blastwall.protocols.http.flavour import Flavour, Refusal
 from blastwall.protocols.http.reception import ALPN, TLS_HANDSHAKE
 from blastwall.protocols.http.talk import Talk
@@ -38,12 +41,11 @@ class HttpSession:
         resource = opening.resource
         self._upstream = Upstream(UPSTREAM, resource.hosts, resource.name, self._talk.out)
         self._line = ClientLine(self._talk, self, opening.reached)
+        self._express = Express(self._talk, self._upstream, opening.reached)
 
     def open(self, reply: Reply, arrived: Arrived) -> Exchange:
         """See `client.Opens`."""
-        return Exchange(
-            self._talk, reply, self._upstream, arrived.request, arrived.body, arrived.proof, expects=arrived.expects
-        )
+        return Exchange(self._talk, reply, self._upstream, arrived)
 
     # ── contract ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -52,9 +54,10 @@ class HttpSession:
 
     @property
     def idle(self) -> bool:
-        return self._line.idle
+        return self._line.idle and self._express.flying is None
 
     def receive(self, side: Side, data: bytes) -> Sequence[Output]:
+        self._land()
         if self._phase is _Phase.TALKING and side == CLIENT:
             self._line.receive(data)
         elif self._phase is _Phase.TALKING:
@@ -81,17 +84,28 @@ class HttpSession:
         self._line.close("the client does not speak TLS")
 
     def repeated(self, data: bytes) -> Sequence[Ask] | None:
-        return None
+        ready = self._phase is _Phase.TALKING and self._express.flying is None and self._line.idle
+        return self._express.ask(data) if ready else None
 
     def granted(self) -> bytes | None:
-        return None
+        return self._express.send() if self._phase is _Phase.TALKING else None
 
     def answered(self, data: bytes) -> Sequence[Output] | None:
-        return None
+        return self._express.answer(data) if self._phase is _Phase.TALKING else None
+
+    def _land(self) -> None:
+        """Have what was asked for the short way go on the ordinary one."""
+        if self._express.flying is None:
+            return
+        known, number = self._express.flying
+        self._express.flying = None
+        exchange = Exchange.revived(self._talk, self._line, self._upstream, known, number, sent=self._express.sent)
+        self._line.resume(exchange, known.arrived.raw)
 
     def receive_eof(self, side: Side) -> Sequence[Output]:
         if self._phase is _Phase.CLOSED:
             return []
+        self._land()
         if side == CLIENT:
             self._line.leave("the client left")
         else:
@@ -99,6 +113,7 @@ class HttpSession:
         return self._outputs()
 
     def dial_failed(self, side: Side, reason: str) -> Sequence[Output]:
+        self._land()
         if self._phase is _Phase.TALKING and side == UPSTREAM:
             self._upstream.dial_failed(reason)
         return self._outputs()
@@ -113,6 +128,7 @@ class HttpSession:
         return self._outputs()
 
     def answer(self, number: int, answer: Answer) -> Sequence[Output]:
+        self._land()
         exchange = self._line.exchange
         if self._phase is _Phase.TALKING and exchange is not None:
             exchange.answer(number, answer)
@@ -122,6 +138,7 @@ class HttpSession:
         return []
 
     def interrupted(self, reason: str = "") -> Sequence[Output]:
+        self._land()
         exchange = self._line.exchange
         if self._phase is _Phase.TALKING and exchange is not None:
             exchange.stop(503, reason or "the request was cancelled")
@@ -134,6 +151,7 @@ class HttpSession:
     def terminate(self, reason: str) -> Sequence[Output]:
         if self._phase is _Phase.CLOSED:
             return []
+        self._land()
         self._line.terminate(reason)
         return self._outputs()
 

@@ -20,7 +20,7 @@ from blastwall.model.resource import Address, TlsMode
 from blastwall.protocols.contract import Dial, Hangup, Output, Send, Side, StartTls
 from blastwall.protocols.http.faults import Unreadable
 from blastwall.protocols.http.fields import connection_options
-from blastwall.protocols.http.framing import Body, response_body
+from blastwall.protocols.http.framing import Body, Framing, response_body
 from blastwall.protocols.http.heads import ResponseHead, head_end, read_response
 from blastwall.protocols.http.request import Headers
 
@@ -104,6 +104,36 @@ class Upstream:
         self._out.append(Dial(self.side, address, len(self._hosts)))
         if address.tls is not TlsMode.DISABLE:
             self._out.append(StartTls(self.side, ("http/1.1",)))
+
+    def launch(self) -> None:
+        """A request is sent whose plain answer nobody waits for, until `land`. The connection must be resting."""
+        self._state, self._receiver, self._body = _State.AWAITING, None, None
+        self._kept, self.heard, self._heads = True, False, 0
+
+    def land(self, receiver: Receiver) -> None:
+        """The answer to what was launched is for `receiver`."""
+        self._receiver = receiver
+
+    def plain_answer(self, method: str, data: bytes) -> tuple[ResponseHead, int] | None:
+        """Return the head and the body's size of what is one whole answer, after which the connection is kept.
+
+        None: it is anything else, and nothing was taken.
+        """
+        try:
+            end = head_end(data)
+            head = read_response(data[:end]) if end else None
+            if head is None or head.status < 200 or head.minor != 1:
+                return None
+            body = response_body(method, head.status, head.headers, head.minor)
+        except Unreadable:
+            return None
+        size = body.length if body.framing is Framing.LENGTH else 0
+        whole = body.framing in (Framing.LENGTH, Framing.NONE) and end + size == len(data)
+        return (head, size) if whole and "close" not in connection_options(head.headers) else None
+
+    def rest(self) -> None:
+        """The plain answer was passed on."""
+        self._state = _State.RESTING
 
     def pass_on(self, pieces: list[bytes]) -> None:
         """Send what belongs to the request's body."""

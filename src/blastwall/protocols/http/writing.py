@@ -13,6 +13,7 @@ from blastwall.protocols.http.request import Headers
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n"
 
+_UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 _FRAMING_FIELDS = frozenset({"content-length", "transfer-encoding", "connection", "trailer", "keep-alive"})
 
 
@@ -31,14 +32,17 @@ def host_of(address: Address) -> str:
     return host if address.port == usual else f"{host}:{address.port}"
 
 
-def request_head(method: str, target: str, headers: Headers, framing: Framing, length: int) -> bytes:
-    """Return a request's head.
+def request_head(
+    method: str, target: str, headers: Headers, framing: Framing, length: int, *, upgrade: bool = False
+) -> bytes:
+    """Return a request's head; with `upgrade` it asks for WebSocket.
 
     Raises:
         ValueError: a field would be read as something else.
     """
     fields = write_fields(headers.without(_FRAMING_FIELDS))
-    return f"{method} {target} HTTP/1.1\r\n".encode() + fields + _framing(framing, length) + b"\r\n"
+    ends = _UPGRADE if upgrade else b""
+    return f"{method} {target} HTTP/1.1\r\n".encode() + fields + _framing(framing, length) + ends + b"\r\n"
 
 
 def response_head(status: int, reason: str, headers: Headers, framing: Framing, length: int, *, close: bool) -> bytes:
@@ -51,6 +55,15 @@ def response_head(status: int, reason: str, headers: Headers, framing: Framing, 
     line = f"HTTP/1.1 {status} {reason}\r\n".encode("latin-1")
     ends = b"Connection: close\r\n" if close else b""
     return line + fields + _framing(framing, length) + ends + b"\r\n"
+
+
+def switching_head(headers: Headers) -> bytes:
+    """Return the head that says that what follows is WebSocket.
+
+    Raises:
+        ValueError: a field would be read as something else.
+    """
+    return b"HTTP/1.1 101 Switching Protocols\r\n" + write_fields(headers.without(_FRAMING_FIELDS)) + _UPGRADE + b"\r\n"
 
 
 def _framing(framing: Framing, length: int) -> bytes:

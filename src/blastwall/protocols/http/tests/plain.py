@@ -34,13 +34,15 @@ class PlainFlavour:
     port = 80
     plane = "data"
     scope = ""
-    upgrades = False
     settings: type[BaseModel] = PlainSettings
     strays: frozenset[str] = frozenset()
 
-    def __init__(self, path: PathRule = STRICT, most: int = 1 << 20, *, renews: bool = False) -> None:
+    def __init__(
+        self, path: PathRule = STRICT, most: int = 1 << 20, *, renews: bool = False, upgrades: bool = False
+    ) -> None:
         self.path = path
         self._most = most
+        self.upgrades = upgrades
         self._renews = renews
 
     @property

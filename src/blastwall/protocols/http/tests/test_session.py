@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from blastwall.model.credential import Credential
+from blastwall.model.masks import DetectRule, MaskRules, MaskStyle
 from blastwall.model.resource import Address, TlsMode
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import (
@@ -406,6 +407,67 @@ class Doubtful(TinyServer):
     def receive(self, side: object, data: bytes) -> bytes:
         self.answer = b"" if self.requests else b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"
         return super().receive(UPSTREAM, data)
+
+
+SWITCHED = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n"
+)
+
+
+def upgrade(line: str = "GET /socket") -> bytes:
+    return request(line, "Connection: keep-alive, Upgrade", "Upgrade: WebSocket", "Sec-WebSocket-Key: k")
+
+
+class TestWebSocket:
+    def test_it_is_refused_where_the_kind_has_none(self) -> None:
+        talk = play()
+        talk.client(upgrade() + request("GET /a"))
+        assert status(talk) == [501, 200]
+        assert statements(talk) == ["GET http://api.gw.example/a"]
+
+    def test_it_passes_unread_where_the_kind_has(self) -> None:
+        talk = play(flavour=PlainFlavour(upgrades=True), server=Sockets())
+        talk.client(upgrade())
+        assert b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" in talk.to_server
+        assert status(talk) == [101]
+        talk.client(b"\x81\x05hello" + request("GET /a"))
+        assert bytes(talk.to_client).endswith(b"\r\n\r\n\x81\x05hello" + request("GET /a"))
+        assert statements(talk) == ["GET http://api.gw.example/socket"]
+        talk._run(talk.session.receive_eof(UPSTREAM))
+        assert [(event.bytes, event.error) for event in talk.events if isinstance(event, Finished)] == [
+            (7 + len(request("GET /a")), None)
+        ]
+        assert talk.closed is not None
+
+    def test_a_resource_that_does_not_change_answers_as_ever(self) -> None:
+        talk = play(flavour=PlainFlavour(upgrades=True))
+        talk.client(upgrade() + request("GET /a"))
+        assert status(talk) == [200, 200]
+
+    def test_one_that_changes_to_something_else_is_not_believed(self) -> None:
+        talk = play(flavour=PlainFlavour(upgrades=True), server=TinyServer(SWITCHED.replace(b"websocket", b"h2c")))
+        talk.client(upgrade())
+        talk.client(request("GET /hidden"))
+        assert status(talk)[0] == 502
+        assert statements(talk)[-1] == "GET http://api.gw.example/hidden"
+
+    def test_nothing_that_must_be_masked_changes(self) -> None:
+        masked = Allow(MaskRules(detect=(DetectRule("pii", ("email",), MaskStyle.REDACT),)))
+        talk = play(
+            lambda ask: masked if isinstance(ask.question, Statement) else always(ask),
+            flavour=PlainFlavour(upgrades=True),
+            server=Sockets(),
+        )
+        talk.client(upgrade())
+        assert status(talk) == [502]
+        assert not talk.to_server
+
+
+class Sockets(TinyServer):
+    """Changes to a protocol that repeats what it is told."""
+
+    def receive(self, side: object, data: bytes) -> bytes:
+        return SWITCHED if data.startswith(b"GET /socket") else data
 
 
 # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,65 @@
+"""What a client asks for again, byte for byte, while nothing else is under way: it passes without being read anew.
+
+Its proof is the session's, its answer stands with the gate, and what is sent for it is known. Whatever is not as plain
+as that (another answer of the gate's, an answer of the resource's that is cut, changed or refused) lands: it goes the
+ordinary way from where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from blastwall.protocols.contract import Ask, Finished, Output, Repeat
+from blastwall.protocols.http.fields import passed_back, verbatim
+from blastwall.protocols.http.talk import Known, Talk
+from blastwall.protocols.http.upstream import Upstream
+
+
+class Express:
+    """One session's. `flying` is what is under way, with its number; `sent` whether the resource has it."""
+
+    def __init__(self, talk: Talk, upstream: Upstream, reached: Callable[[str], str]) -> None:
+        self._talk = talk
+        self._upstream = upstream
+        self._reached = reached
+        self.flying: tuple[Known, int] | None = None
+        self.sent = False
+
+    def ask(self, data: bytes) -> Sequence[Ask] | None:
+        """See `ProtocolSession.repeated`."""
+        talk = self._talk
+        known = talk.known.get(data)
+        if known is None or not self._upstream.resting or self._reached(known.host) != talk.resource.name:
+            return None
+        number = talk.number()
+        self.flying, self.sent = (known, number), False
+        return (Ask(number, Repeat(known.standing)),)
+
+    def send(self) -> bytes | None:
+        """See `ProtocolSession.granted`."""
+        if self.flying is None or not self._upstream.resting:
+            return None
+        self.sent = True
+        self._upstream.launch()
+        return self.flying[0].head
+
+    def answer(self, data: bytes) -> Sequence[Output] | None:
+        """See `ProtocolSession.answered`."""
+        if self.flying is None or not self.sent:
+            return None
+        known, number = self.flying
+        request, talk = known.arrived.request, self._talk
+        plain = self._upstream.plain_answer(request.method, data)
+        if plain is None:
+            return None
+        head, size = plain
+        back = passed_back(head.headers)
+        answer = talk.flavour.answered(request, talk.resource, head.status, back)
+        if answer.refused or answer.edits or answer.renew is not None or answer.headers != back:
+            return None
+        if not verbatim(head.headers, back):
+            return None
+        self.flying = None
+        self._upstream.rest()
+        error = None if head.status < 400 else f"{head.status} {head.reason}".strip()
+        return (Finished(number, 0, None, size, error),)
