@@ -42,6 +42,7 @@ class Tape:
     port = 7
     plane = "data"
     scope = "https://tapes.example/.default"
+    masked_by = "columns"
     reception: object = None
     settings = TapeSettings
 

@@ -271,3 +271,23 @@ def test_a_public_url_stands_without_its_slash(accepted: Accepted, small: str) -
     assert accepted(f"{small}control: {{public: 'https://gw.example:8443/'}}\n").control.public == (
         "https://gw.example:8443"
     )
+
+
+MASK = "\nmasking:\n  - {resource: %s, %s}\n"
+
+
+@pytest.mark.parametrize("key", ["fields", "unread"])
+def test_rules_for_what_a_kind_does_not_have(refused: Refused, small: str, key: str) -> None:
+    rule = 'fields: ["..email"]' if key == "fields" else 'detect: [email], unread: ["image/*"]'
+    problem = only(refused(small + MASK % ("shop", rule)))
+    assert problem == f"masking[0].{key}: a resource of the kind 'tape' is masked by `columns` and `detect`"
+
+
+def test_media_types_that_are_none(refused: Refused, small: str) -> None:
+    assert "'image' is no media type" in only(refused(small + MASK % ("shop", "detect: [email], unread: [image]")))
+
+
+def test_one_thing_is_masked_by_a_rule(refused: Refused, small: str) -> None:
+    assert "give one of `columns`, `fields` and `detect`" in only(
+        refused(small + MASK % ("shop", 'detect: [email], fields: ["..a"]'))
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -57,6 +58,7 @@ class Words:
     plane = "data"
     scope = ""
     proves_each = False
+    masked_by: Literal["columns", "fields"] = "columns"
     reception = None
     settings: type[BaseModel] = Settings
 

@@ -9,7 +9,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from importlib.resources.abc import Traversable
-from typing import cast
+from typing import Literal, cast
 
 from pydantic import BaseModel
 
@@ -307,6 +307,7 @@ class Toy:
     plane = "data"
     scope = ""
     proves_each = False
+    masked_by: Literal["columns", "fields"] = "columns"
     settings = ToySettings
     pack: Traversable | None = None
 

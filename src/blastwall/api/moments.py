@@ -69,6 +69,7 @@ class Moment(Answer):
     bytes: int | None = Field(None, description="Bytes of the answer.")
     seconds: float | None = Field(None, description="From the ask to the end of the answer.")
     error: str | None = Field(None, description="The resource's error.")
+    status: str | None = Field(None, description="What the protocol itself says of the answer (`403 Forbidden`).")
     masked: dict[str, int] | None = Field(None, description="Cells that were hidden, by rule.")
     columns: list[str] | None = Field(None, description="Columns of recorded rows.")
     values: list[list[str | None]] | None = Field(None, description="Recorded rows, masked.")
@@ -150,7 +151,7 @@ def _answer_fields(event: Event) -> tuple[str, _Fields]:
             values = [list(row) for row in event.rows]
             return "rows", {"number": event.number, "columns": list(event.columns), "values": values}
         case StatementFinished():
-            names = ("number", "rows", "affected", "bytes", "seconds", "error")
+            names = ("number", "rows", "affected", "bytes", "seconds", "error", "status")
             return "finished", {**{name: getattr(event, name) for name in names}, "masked": dict(event.masked)}
         case _:
             return "unreadable", {"reason": f"a record of the kind {type(event).__name__}, which is not shown here"}

@@ -15,7 +15,6 @@ COMMANDS = (
     "demo",
     "login",
     "connect",
-    "identity",
     "token",
     "sessions",
     "approvals",

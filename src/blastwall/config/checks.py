@@ -12,6 +12,7 @@ import re2
 from blastwall.config.budgets import Budget
 from blastwall.config.credentials import CredentialSource
 from blastwall.config.document import Path
+from blastwall.config.masking import masked_as_it_can_be, masked_columns, masked_resources
 from blastwall.config.model import Agent, Configuration, Issuer, ResourceSettings, User
 from blastwall.config.ports import check_ports
 from blastwall.config.wording import did_you_mean
@@ -33,6 +34,7 @@ def cross_check(configuration: Configuration, kinds: Mapping[str, ProtocolKind])
     yield from _known_packs(configuration, kinds)
     yield from _known_scopes(configuration, kinds)
     yield from check_ports(configuration, kinds)
+    yield from masked_as_it_can_be(configuration, kinds)
 
 
 def groups_of(configuration: Configuration) -> frozenset[str]:
@@ -185,7 +187,7 @@ def _credential_path(resource: ResourceSettings, position: int, number: int) -> 
     return (*base, number) if isinstance(resource.credential, list) else base
 
 
-# ── credentials, masking ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── credentials ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _one_credential_each(configuration: Configuration) -> Iterator[Finding]:
@@ -228,23 +230,6 @@ def _budgets(configuration: Configuration) -> Iterator[Finding]:
         if budget.resource is not None and budget.resource not in resources:
             problem = f"no resource is named {budget.resource!r}" + did_you_mean(budget.resource, resources)
             yield ("budgets", position, "resource"), problem
-
-
-def _masked_resources(configuration: Configuration) -> Iterator[Finding]:
-    names = [resource.name for resource in configuration.resources]
-    for position, rule in enumerate(configuration.masking):
-        if rule.resource not in names:
-            problem = f"no resource is named {rule.resource!r}" + did_you_mean(rule.resource, names)
-            yield ("masking", position, "resource"), problem
-
-
-def _masked_columns(configuration: Configuration) -> Iterator[Finding]:
-    for position, rule in enumerate(configuration.masking):
-        for place, column in enumerate(rule.columns):
-            parts = column.split(".")
-            if len(parts) not in {3, 4} or not all(parts):
-                problem = f"{column!r} is not `[database.]schema.table.column`; `*` stands for one part"
-                yield ("masking", position, "columns", place), problem
 
 
 # ── addresses ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -383,8 +368,8 @@ _CHECKS: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
     _one_credential_each,
     _tokens_over_tls,
     _budgets,
-    _masked_resources,
-    _masked_columns,
+    masked_resources,
+    masked_columns,
     _listen_addresses,
     _plain_text,
     _issuer_urls,

@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     Tag,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -250,6 +251,7 @@ class User(Strict):
     )
 
 
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/(?:[A-Za-z0-9!#$&^_.+-]+|\*)")
 _PLACE = re.compile(r"(?P<host>[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?")
 
 
@@ -400,7 +402,15 @@ class MaskingRule(Strict):
     columns: list[NonEmpty] = Field(
         default_factory=list, description="Columns, as `[database.]schema.table.column`; `*` stands for one part."
     )
+    fields: list[NonEmpty] = Field(
+        default_factory=list,
+        description="Fields of JSON, CSV and XML answers, as `$.value[*].properties.email` or `..email` for any depth.",
+    )
     detect: list[Detector] = Field(default_factory=list, description="Detectors run over text and json values.")
+    unread: list[NonEmpty] = Field(
+        default_factory=list,
+        description="Media types (`image/*`) whose answers pass although this rule cannot be applied to them.",
+    )
     with_: MaskStyle = Field(MaskStyle.REDACT, alias="with", description="How a value is hidden.")
     except_: list[Name] = Field(
         default_factory=list, alias="except", description="Groups that see the values; recordings never do."
@@ -408,9 +418,19 @@ class MaskingRule(Strict):
 
     @model_validator(mode="after")
     def _something(self) -> MaskingRule:
-        if bool(self.columns) == bool(self.detect):
-            raise ValueError("give either `columns` or `detect`")
+        if sum(map(bool, (self.columns, self.fields, self.detect))) != 1:
+            raise ValueError("give one of `columns`, `fields` and `detect`")
+        if self.unread and self.columns:
+            raise ValueError("`unread` goes with `fields` and `detect`: columns have no media types")
         return self
+
+    @field_validator("unread")
+    @classmethod
+    def _media_types(cls, patterns: list[str]) -> list[str]:
+        for pattern in patterns:
+            if not _MEDIA_TYPE.fullmatch(pattern):
+                raise ValueError(f"{pattern!r} is no media type: write `image/png`, or `image/*` for all of a kind")
+        return patterns
 
 
 class PassSettings(Strict):

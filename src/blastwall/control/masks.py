@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from blastwall.config.model import Configuration, MaskingRule
 from blastwall.masking.configured import ConfiguredMasking, MaskEntry
-from blastwall.model.masks import ColumnRule, DetectRule
+from blastwall.model.masks import ColumnRule, DetectRule, FieldRule
 
 _ANY_KEY = bytes(range(32))
 
@@ -41,5 +41,9 @@ def _entries(rule: MaskingRule) -> Iterator[MaskEntry]:
     exempt = frozenset(rule.except_)
     for column in rule.columns:
         yield MaskEntry(rule.resource, ColumnRule(column, column, rule.with_), exempt)
+    unread = tuple(rule.unread)
+    for path in rule.fields:
+        yield MaskEntry(rule.resource, FieldRule(path, path, rule.with_, unread), exempt)
     if rule.detect:
-        yield MaskEntry(rule.resource, DetectRule("+".join(rule.detect), tuple(rule.detect), rule.with_), exempt)
+        detect = DetectRule("+".join(rule.detect), tuple(rule.detect), rule.with_, unread)
+        yield MaskEntry(rule.resource, detect, exempt)

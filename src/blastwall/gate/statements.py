@@ -491,6 +491,7 @@ class Statements:
             seconds,
             finished.error,
             finished.masked,
+            finished.status,
         )
         self._note([event])
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from blastwall.masking.columns import ProtectedColumns
 from blastwall.masking.statements import StatementRedactor
-from blastwall.model.masks import NO_MASKS, ColumnRule, DetectRule, MaskRules
+from blastwall.model.masks import NO_MASKS, ColumnRule, DetectRule, FieldRule, MaskRules
 from blastwall.model.principal import Principal
 from blastwall.model.resource import Resource
 from blastwall.model.statement import Parameter, RedactedStatement, Statement
@@ -18,7 +18,7 @@ class MaskEntry:
     """One rule of one resource; members of the groups in `exempt` see the values, recordings never do."""
 
     resource: str
-    rule: ColumnRule | DetectRule
+    rule: ColumnRule | FieldRule | DetectRule
     exempt: frozenset[str] = frozenset()
 
 
@@ -51,7 +51,7 @@ class ConfiguredMasking:
         """Take the rules into force.
 
         Raises:
-            ValueError: a rule cannot be applied: an unreadable column, an unknown detector, a key too short.
+            ValueError: a rule cannot be applied: an unreadable column or field, an unknown detector, a key too short.
         """
         self._state = _State(entries, key)
 
@@ -100,12 +100,13 @@ class ConfiguredMasking:
         return self._state.redactors.get(resource.name, _UNMASKED).redact_values(parameters, values)
 
 
-def _rules(rules: Sequence[ColumnRule | DetectRule], key: bytes) -> MaskRules:
+def _rules(rules: Sequence[ColumnRule | FieldRule | DetectRule], key: bytes) -> MaskRules:
     if not rules:
         return NO_MASKS
     columns = tuple(rule for rule in rules if isinstance(rule, ColumnRule))
     detect = tuple(rule for rule in rules if isinstance(rule, DetectRule))
-    return MaskRules(columns, detect, key)
+    fields = tuple(rule for rule in rules if isinstance(rule, FieldRule))
+    return MaskRules(columns, detect, key, fields)
 
 
 _NOTHING: frozenset[object] = frozenset()

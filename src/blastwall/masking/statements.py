@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from blastwall.masking.columns import ProtectedColumns
 from blastwall.masking.detection import SHORTEST, Detection, Vanish, show
+from blastwall.masking.requests import RequestRedactor, escaped_finds, is_form
 from blastwall.masking.styles import REDACTED, Restyle, restyle
 from blastwall.model.masks import MaskRules
 from blastwall.model.statement import Column, Literal, Parameter, RedactedStatement, Statement
@@ -29,12 +30,13 @@ _Span = tuple[int, int, str]
 class StatementRedactor:
     """Redacts statements under the rules of one resource; nobody is exempt from them."""
 
-    __slots__ = ("_detection", "_protected", "_restyles")
+    __slots__ = ("_detection", "_protected", "_requests", "_restyles")
 
     def __init__(self, rules: MaskRules) -> None:
         self._protected = ProtectedColumns(rules)
         self._detection = Detection(rules)
         self._restyles = {rule.style: restyle(rule.style, rules.key) for rule in rules.columns}
+        self._requests = RequestRedactor(rules) if rules.fields else None
 
     def redact(self, statement: Statement) -> RedactedStatement:
         """Return text and parameters as a recording may hold them.
@@ -62,9 +64,19 @@ class StatementRedactor:
         spans = [span for literal in statement.literals if (span := self._literal(text, literal)) is not None]
         if doubt:
             spans += _doubtful(text)
+        elif self._requests is not None:
+            head, gap, body = (_rewrite(text, spans) if spans else text).partition("\n\n")
+            if is_form(body):
+                return self._found(self._requests.head(head) + gap + self._requests.form(body), [])
+            return self._found(self._requests.head(head), []) + gap + self._requests.body(body)
+        return self._found(text, spans)
+
+    def _found(self, text: str, spans: list[_Span]) -> str:
+        """Return a text with these spans rewritten, and what detectors find in it."""
         if self._detection and self._detection.probe.may_match(_utf8(text)):
             spans += [(hit.start, hit.end, show(hit, text)) for hit in self._detection.find(text)]
-        return _rewrite(text, spans) if spans else text
+        found = _rewrite(text, spans) if spans else text
+        return escaped_finds(found, self._detection) if self._detection else found
 
     def _literal(self, text: str, literal: Literal) -> _Span | None:
         if literal.secret:

@@ -184,7 +184,10 @@ class StatementRows(Struct, frozen=True):
 
 
 class StatementFinished(Struct, frozen=True):
-    """The resource's answer ended. `seconds` counts from the ask; `masked` is cells hidden, by rule name."""
+    """The resource's answer ended. `seconds` counts from the ask; `masked` is cells hidden, by rule name.
+
+    `status` is the protocol's own word for what came of it ("403 Forbidden"), empty where it has none.
+    """
 
     at: float
     number: int
@@ -194,6 +197,7 @@ class StatementFinished(Struct, frozen=True):
     seconds: float
     error: str | None
     masked: Mapping[str, int]
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)

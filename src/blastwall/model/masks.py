@@ -26,12 +26,26 @@ class ColumnRule:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldRule:
+    """Mask the values at `path` of what is exchanged as documents: JSON, lines of JSON, CSV, XML.
+
+    `unread` are media types (`image/*`) that pass although no field can be found in them.
+    """
+
+    name: str
+    path: str
+    style: MaskStyle
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DetectRule:
-    """Mask what one of the named detectors finds in text and json values."""
+    """Mask what one of the named detectors finds in text and json values; `unread` as in `FieldRule`."""
 
     name: str
     detectors: tuple[str, ...]
     style: MaskStyle
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +55,10 @@ class MaskRules:
     columns: tuple[ColumnRule, ...] = ()
     detect: tuple[DetectRule, ...] = ()
     key: bytes = field(default=b"", repr=False)
+    fields: tuple[FieldRule, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.columns or self.detect)
+        return bool(self.columns or self.detect or self.fields)
 
 
 NO_MASKS = MaskRules()

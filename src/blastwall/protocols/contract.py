@@ -25,7 +25,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources.abc import Traversable
-from typing import NewType, Protocol
+from typing import Literal, NewType, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -335,7 +335,10 @@ class Rows(Struct, frozen=True):
 
 
 class Finished(Struct, frozen=True):
-    """The resource's answer to statement `number` ended. `masked` counts hidden cells by rule name."""
+    """The resource's answer to statement `number` ended. `masked` counts hidden cells by rule name.
+
+    `status` is how the protocol itself says what came of it ("403 Forbidden"), where it has words for that.
+    """
 
     number: int
     rows: int
@@ -343,6 +346,7 @@ class Finished(Struct, frozen=True):
     bytes: int
     error: str | None = None
     masked: Mapping[str, int] = msgspec.field(default_factory=dict)
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -639,6 +643,10 @@ class ProtocolKind(Protocol):
     @property
     def proves_each(self) -> bool:
         """Whether each request carries a proof, which counts only as long as it lasts; else it opens sessions only."""
+
+    @property
+    def masked_by(self) -> Literal["columns", "fields"]:
+        """What its answers have that a masking rule can name: columns of tables, or fields of documents."""
 
     @property
     def reception(self) -> Callable[[Arrival], Reception] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from importlib.resources.abc import Traversable
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -41,6 +42,10 @@ class HttpKind:
     @property
     def scope(self) -> str:
         return self._flavour.scope
+
+    @property
+    def masked_by(self) -> Literal["columns", "fields"]:
+        return "fields"
 
     @property
     def proves_each(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -50,6 +51,11 @@ class PostgresKind:
     def scope(self) -> str:
         """Tokens for Azure Database for PostgreSQL, in Azure's public cloud."""
         return "https://ossrdbms-aad.database.windows.net/.default"
+
+    @property
+    def masked_by(self) -> Literal["columns", "fields"]:
+        """See `ProtocolKind`."""
+        return "columns"
 
     @property
     def proves_each(self) -> bool:
