@@ -15,6 +15,7 @@ COMMANDS = (
     "demo",
     "login",
     "connect",
+    "identity",
     "token",
     "sessions",
     "approvals",

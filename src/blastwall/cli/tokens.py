@@ -13,7 +13,8 @@ from blastwall.cli.servers import Server
 
 if TYPE_CHECKING:
     from blastwall.cli.remote import Json
-    from blastwall.connecting.proofs import Proofs
+    from blastwall.connecting.managed_identity import Tokens
+    from blastwall.connecting.proofs import Proof, Proofs
     from blastwall.connecting.sources import Asked
 
 _LOGIN = "bwl_"
@@ -88,6 +89,50 @@ def exchange(server: Server, token: str, resource: str) -> Json:
     if not isinstance(answer.get("access_token"), str):
         raise RemoteFailed("this is no Blastwall gateway: its answer holds no pass", status=status)
     return answer
+
+
+def gateway_tokens_for(server: Server, proofs: Proofs) -> Tokens:
+    """Return what gives gateway tokens for what is asked for, each for the token, or login, of that moment."""
+    import asyncio
+
+    from blastwall.connecting.proofs import Proofs
+
+    def of(resource: str) -> Proofs:
+        async def fetch() -> Proof:
+            return await asyncio.to_thread(_gateway_token, server, await proofs.current(), resource)
+
+        return Proofs(fetch)
+
+    return of
+
+
+def _gateway_token(server: Server, token: str, resource: str) -> Proof:
+    """Exchange a token, or a login, for a gateway token (RFC 7523, at the endpoint that Azure's clients know).
+
+    Raises:
+        NoProof: the gateway refuses or cannot be reached.
+    """
+    import time
+
+    from blastwall.cli.recorded_text import visible
+    from blastwall.cli.remote import Remote, RemoteFailed
+    from blastwall.connecting.proofs import NoProof, Proof
+
+    fields = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": token,
+        "resource": resource,
+    }
+    try:
+        status, answer = Remote(server).form("/common/oauth2/token", fields)
+    except RemoteFailed as error:
+        raise NoProof(str(error), passing=error.status is None) from None
+    given, lasts = answer.get("access_token"), str(answer.get("expires_in", ""))
+    if status == 200 and isinstance(given, str) and lasts.isdecimal():
+        return Proof(given, time.time() + int(lasts))
+    said = visible(str(answer.get("error_description") or answer.get("error") or status)).partition(" Trace ID:")[0]
+    raise NoProof(f"the gateway gives no token for {resource}: {said}", passing=status in {429, 503})
 
 
 def passes_for(server: Server, login: Proofs, resource: str) -> Proofs:

@@ -15,7 +15,14 @@ _ASSUMED_SECONDS = 300.0
 
 
 class NoProof(Exception):
-    """No token can be had; the text names the source and what to do, and holds no secret."""
+    """No token can be had; the text names the source and what to do, and holds no secret.
+
+    `passing` is whether there may be one a little later.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,14 @@ class Proofs:
         Raises:
             NoProof: there is none.
         """
+        return (await self.proof()).secret
+
+    async def proof(self) -> Proof:
+        """Return it with its end.
+
+        Raises:
+            NoProof: there is none.
+        """
         async with self._lock:
             now = self._now()
             if self._proof is None or now >= self._renew:
@@ -59,7 +74,7 @@ class Proofs:
                         raise
             if self._proof is None:
                 raise NoProof("there is no token")
-            return self._proof.secret
+            return self._proof
 
     def _take(self, proof: Proof, now: float) -> None:
         """Keep a token. One that is over by our clock is shown, too: the gateway's clock decides."""

@@ -3,5 +3,8 @@
 from __future__ import annotations
 
 from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.http import blob, keyvault, rest
+from blastwall.protocols.http.kind import HttpKind
 
-PROTOCOLS: tuple[ProtocolKind, ...] = ()
+FLAVOURS = (blob.FLAVOUR, keyvault.FLAVOUR, rest.FLAVOUR)
+PROTOCOLS: tuple[ProtocolKind, ...] = tuple(HttpKind(flavour) for flavour in FLAVOURS)

@@ -240,7 +240,7 @@ class Exchange:
     def _proven(self) -> None:
         """It is known whose request it is: read what is judged of it."""
         self._proof = None
-        if self._body.done or self._talk.flavour.wants(self._request) <= 0:
+        if self._body.done or self._talk.flavour.wants(self._request, self._talk.resource) <= 0:
             self._judge()
             return
         if self._body.length > self._most:
@@ -256,7 +256,8 @@ class Exchange:
 
     @property
     def _most(self) -> int:
-        return min(self._talk.flavour.wants(self._request), self._talk.opening.limits.statement)
+        wanted = self._talk.flavour.wants(self._request, self._talk.resource)
+        return min(wanted, self._talk.opening.limits.statement)
 
     def _judge_body(self) -> None:
         raw, headers = b"".join(self._read), self._request.headers

@@ -130,7 +130,7 @@ class Flavour(Protocol):
     def challenge(self, request: Request, resource: Resource, reason: str) -> Response:
         """Answer a request without a proof that holds: 401, in words that the clients of this kind act on."""
 
-    def wants(self, request: Request) -> int:
+    def wants(self, request: Request, resource: Resource) -> int:
         """How many bytes of the body, decoded, are read before the request is judged: a longer one is refused.
 
         0: the body is not read, and streams.

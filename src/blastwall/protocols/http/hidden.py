@@ -20,6 +20,11 @@ _SECRET_NAMES = frozenset(
 """Parameters that carry a credential where they are used at all, among them SAS's signature."""
 
 
+def is_secret(name: str) -> bool:
+    """Whether what stands under a name in lower case is a credential, wherever that name is used."""
+    return name in _SECRET_NAMES
+
+
 def hidden_parts(text: str) -> tuple[Literal, ...]:
     """Return what must be hidden of a request's text: values of parameters that carry credentials, authorisations."""
     if "=" not in text and "\n" not in text:
@@ -29,7 +34,7 @@ def hidden_parts(text: str) -> tuple[Literal, ...]:
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     for found in _PARAMETER.finditer(text):
-        if unquote(found[1]).lower() in _SECRET_NAMES:
+        if is_secret(unquote(found[1]).lower()):
             yield found.span(2)
     for found in _FIELD.finditer(text):
         yield found.span(1)

@@ -8,6 +8,7 @@ import re
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Resource
+from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.http.flavour import Answer
 from blastwall.protocols.http.links import ForeignLink, rewritten_headers
 from blastwall.protocols.http.parts import OVERRIDES
@@ -49,6 +50,11 @@ def passed_on(
         return Answer(rewritten_headers(kept, request, resource))
     except ForeignLink as error:
         return Answer(kept, refused=str(error))
+
+
+def local_url(address: ClientAddress) -> str:
+    """Return the URL by which a client reaches a listener, or the port that `connect` opens."""
+    return f"{'http' if address.plain_text else 'https'}://{address.host}:{address.port}"
 
 
 def claims_challenge(headers: Headers) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -11,13 +12,15 @@ from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Resource
+from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.http.blob.batch import rewritten_batch
 from blastwall.protocols.http.blob.copying import SOURCE, with_source
 from blastwall.protocols.http.blob.judging import OLDEST, judge
 from blastwall.protocols.http.blob.settings import BlobSettings
 from blastwall.protocols.http.flavour import Answer, Judged, Refusal, Response
+from blastwall.protocols.http.normalise import PathRule
 from blastwall.protocols.http.parts import Unclear, parameters
-from blastwall.protocols.http.passing import bearer, passed_on, sent_headers
+from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers
 from blastwall.protocols.http.request import Headers, Request
 from blastwall.protocols.http.shared_key import shared_key
 
@@ -29,6 +32,10 @@ _BATCH = 4 << 20
 _READ_BODIES = {"batch": _BATCH, "acl": _SMALL, "properties": _SMALL, "tags": _SMALL, "query": _SMALL,
                 "userdelegationkey": _SMALL}  # fmt: skip
 """The operations whose body says what is done, by `comp`. What is stored is never read."""
+
+_STRAYS = frozenset(
+    {"AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING"}
+)
 
 _CODES = {
     400: "InvalidInput",
@@ -69,8 +76,27 @@ class BlobFlavour:
         return False
 
     @property
+    def path(self) -> PathRule:
+        return PathRule(slashes=True, parameters=True)
+
+    @property
     def settings(self) -> type[BaseModel]:
         return BlobSettings
+
+    def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
+        """An account's key signs in the account's name."""
+        return "" if token or user else "give `user`: the name of the storage account whose key it is"
+
+    def environment(self, address: ClientAddress) -> Mapping[str, str]:
+        """What the Azure CLI reads; SDKs take a URL in code."""
+        return {"AZURE_STORAGE_SERVICE_ENDPOINT": local_url(address), "AZURE_STORAGE_AUTH_MODE": "login"}
+
+    @property
+    def strays(self) -> frozenset[str]:
+        return _STRAYS
+
+    def command(self, address: ClientAddress) -> Sequence[str]:
+        return ("curl", f"{local_url(address)}/?comp=list")
 
     @property
     def pack(self) -> Traversable | None:
@@ -85,7 +111,7 @@ class BlobFlavour:
         refused = self.refusal(request, resource, Refusal(401, reason))
         return replace(refused, headers=Headers([*refused.headers, *asks]))
 
-    def wants(self, request: Request) -> int:
+    def wants(self, request: Request, resource: Resource) -> int:
         if request.method not in ("PUT", "POST"):
             return 0
         return _READ_BODIES.get(_comp(request), 0)

@@ -66,7 +66,7 @@ class PlainFlavour:
     def challenge(self, request: Request, resource: Resource, reason: str) -> Response:
         return self._told(401, reason, ("WWW-Authenticate", 'Bearer realm="blastwall"'))
 
-    def wants(self, request: Request) -> int:
+    def wants(self, request: Request, resource: Resource) -> int:
         return self._most if "json" in request.headers.get("content-type") else 0
 
     def judge(self, request: Request, resource: Resource) -> Judged:

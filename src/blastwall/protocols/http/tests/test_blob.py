@@ -209,7 +209,7 @@ class TestAnswered:
     ],
 )
 def test_what_is_stored_is_not_read_and_what_says_something_is(line: str, read: int) -> None:
-    assert FLAVOUR.wants(asked(line)) == read
+    assert FLAVOUR.wants(asked(line), BLOBS) == read
 
 
 # ── batches ──────────────────────────────────────────────────────────────────────────────────────────────────────────
