@@ -4,6 +4,7 @@ import shutil
 import ssl
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -44,6 +45,21 @@ def handshake(files: DevelopmentTls, host: str) -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "10.1.2.3"])
 def test_clients_that_verify_fully_accept_it(tmp_path: Path, host: str) -> None:
     handshake(made(tmp_path, "10.1.2.3"), host)
+
+
+def test_it_carries_the_names_by_which_clients_tell_resources_apart(tmp_path: Path) -> None:
+    files = development_tls(tmp_path, ["127.0.0.1"], ["arm.gw.example", "10.9.9.9"])
+    before = files.certificate.read_bytes()
+    handshake(files, "arm.gw.example")
+    handshake(files, "10.9.9.9")
+    assert development_tls(tmp_path, ["127.0.0.1"]).certificate.read_bytes() == before
+    handshake(development_tls(tmp_path, ["127.0.0.1"], ["vault.gw.example"]), "vault.gw.example")
+
+
+def test_workers_that_come_at_once_make_one(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as workers:
+        for files in workers.map(lambda _: development_tls(tmp_path, ["127.0.0.1"], ["arm.gw.example"]), range(16)):
+            handshake(files, "arm.gw.example")
 
 
 def test_other_hosts_are_not_vouched_for(tmp_path: Path) -> None:

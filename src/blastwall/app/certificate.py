@@ -51,7 +51,8 @@ def _files(configuration: Configuration) -> tuple[Path, Path]:
     if configuration.tls is not None:
         return configuration.tls.certificate, configuration.tls.key
     listen = (configuration.listen, configuration.control.listen or configuration.listen)
-    made = development_tls(state_folder(configuration), listen)
+    hosts = [host for resource in configuration.resources for host in resource.hosts]
+    made = development_tls(state_folder(configuration), listen, hosts)
     _log.warning(
         "development_certificate",
         authority=str(made.authority),

@@ -7,8 +7,11 @@ not carry the names that it must.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -36,12 +39,13 @@ class DevelopmentTls:
     key: Path
 
 
-def development_tls(folder: Path, listen: Iterable[str]) -> DevelopmentTls:
+def development_tls(folder: Path, listen: Iterable[str], hosts: Iterable[str] = ()) -> DevelopmentTls:
     """Return the development certificate kept in `folder`; made where there is none that still serves.
 
     Args:
         folder: where it is kept.
         listen: the addresses that the gateway listens on.
+        hosts: further names by which clients call it.
 
     Raises:
         OSError: the folder cannot be read or written.
@@ -49,10 +53,23 @@ def development_tls(folder: Path, listen: Iterable[str]) -> DevelopmentTls:
     files = DevelopmentTls(
         folder / "development-ca.pem", folder / "development-gateway.pem", folder / "development-gateway.key"
     )
-    names = _names(listen)
-    if not _serves(files, names):
-        _make(files, names)
+    names = tuple(dict.fromkeys([*_names(listen), *hosts]))
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(folder):
+        if not _serves(files, names):
+            _make(files, names)
     return files
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes out: at a reload every worker comes here."""
+    opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _names(listen: Iterable[str]) -> tuple[str, ...]:
@@ -82,7 +99,6 @@ def _make(files: DevelopmentTls, names: tuple[str, ...]) -> None:
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _authority(authority_key, now)
     certificate = _certificate(key.public_key(), names, authority, authority_key, now)
-    files.key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_private(
         files.key,
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),

@@ -431,8 +431,8 @@ class Opening:
     `warm` says that connections may be parked and adopted; a protocol that never does may ignore it.
     `full` says why nobody is let in now: the session tells its client so, in its protocol, and ends.
     `secured` says that the client's TLS is up already, with the application protocol `alpn`.
-    `reached(name)` is the name of the resource that clients reach by a host name on this port now, "" where there is
-    none. A resource that is reached by any name is returned for all.
+    `reached(name)` says what clients reach by a host name on this port now: the name of this session's resource, any
+    other text where another session must go on (`Handover`: another resource, or this one configured anew), or "".
     """
 
     session: str
