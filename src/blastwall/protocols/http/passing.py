@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import json
 import re
 
 from blastwall.model.credential import Credential
@@ -65,7 +65,9 @@ def claims_challenge(headers: Headers) -> str:
             continue
         encoded = found[1].replace("-", "+").replace("_", "/").rstrip("=")
         try:
-            return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+            claims = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True).decode()
+            if isinstance(json.loads(claims), dict):
+                return claims
+        except (ValueError, RecursionError):  # no base64, no UTF-8, no JSON
             continue
     return ""
