@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from blastwall.protocols.contract import Ask, Finished, Output, Repeat
 from blastwall.protocols.http.fields import passed_back, verbatim
+from blastwall.protocols.http.sending import status_of
 from blastwall.protocols.http.talk import Known, Talk
 from blastwall.protocols.http.upstream import Upstream
 
@@ -61,5 +62,5 @@ class Express:
             return None
         self.flying = None
         self._upstream.rest()
-        error = None if head.status < 400 else f"{head.status} {head.reason}".strip()
-        return (Finished(number, 0, None, size, error),)
+        status = status_of(head)
+        return (Finished(number, 0, None, size, status if head.status >= 400 else None, status=status),)
