@@ -22,7 +22,10 @@ def resources(configuration: Configuration, kinds: Mapping[str, ProtocolKind]) -
         KeyError: a resource's kind is unknown; the loader refuses such a configuration.
         ValidationError: a resource's settings are not its protocol's; the loader refuses them too.
     """
-    return {settings.name: _resource(settings, kinds[settings.kind]) for settings in configuration.resources}
+    return {
+        settings.name: _resource(settings, kinds[settings.kind], configuration.control.url)
+        for settings in configuration.resources
+    }
 
 
 def check_settings(
@@ -75,7 +78,7 @@ def _scoped(credential: CredentialSource, scope: str) -> CredentialSource:
     return credential.model_copy(update={"entra": entra.model_copy(update={"scope": scope})})
 
 
-def _resource(settings: ResourceSettings, protocol: ProtocolKind) -> Resource:
+def _resource(settings: ResourceSettings, protocol: ProtocolKind, sign_in: str) -> Resource:
     upstream = settings.upstream
     default = [upstream.database] if upstream.database is not None else []
     first, *further = (_address(upstream, host, port, protocol) for host, port in upstream.places)
@@ -91,6 +94,7 @@ def _resource(settings: ResourceSettings, protocol: ProtocolKind) -> Resource:
         target=upstream.target,
         results=_recorded(settings.record),
         plane=protocol.plane,
+        sign_in=sign_in,
     )
 
 

@@ -22,11 +22,15 @@ _OWN = "microsoft.resources"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A resource, scope or collection: its id and type. `collection` is set where the id names no single one."""
+    """A resource, scope or collection: its id and type.
+
+    `collection` is set where the id names no single one, `scope` where it is a subscription or a resource group.
+    """
 
     id: str
     kind: str
     collection: bool = False
+    scope: bool = False
 
 
 def azure_object(identity: str) -> Object:
@@ -56,10 +60,10 @@ def _scopes(segments: list[str], found: list[Place]) -> int:
     """Take the subscription and the resource group that an id starts with; return where they end."""
     if segments[:1] != ["subscriptions"]:
         return 0
-    found.append(_place(segments, 2, SUBSCRIPTION, len(segments) == 1))
+    found.append(_scope(segments, 2, SUBSCRIPTION))
     if segments[2:3] != ["resourcegroups"]:
         return 2
-    found.append(_place(segments, 4, RESOURCE_GROUP, len(segments) == 3))
+    found.append(_scope(segments, 4, RESOURCE_GROUP))
     return 4
 
 
@@ -71,6 +75,11 @@ def _pairs(segments: list[str], position: int, kind: str, found: list[Place]) ->
         found.append(_place(segments, position + 2, kind, len(segments) == position + 1))
         position += 2
     return position
+
+
+def _scope(segments: list[str], end: int, kind: str) -> Place:
+    collection = len(segments) < end
+    return Place("/" + "/".join(segments[:end]), kind, collection, scope=not collection)
 
 
 def _place(segments: list[str], end: int, kind: str, collection: bool) -> Place:

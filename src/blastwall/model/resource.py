@@ -53,7 +53,8 @@ class Resource:
 
     `standbys` are further hosts, tried in their order after `upstream`, of which one fits `target`. `results` says how
     much of results is recorded; None: nothing. `plane` is "control" where it manages resources, else "data": what is
-    managed has a place of its own in Azure's tree, of which `azure` says nothing.
+    managed has a place of its own in Azure's tree, of which `azure` says nothing. `sign_in` is the URL of the control
+    port, where clients get tokens of the gateway's.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Resource:
     target: HostTarget = HostTarget.ANY
     results: RecordedResults | None = None
     plane: str = "data"
+    sign_in: str = ""
 
     @property
     def hosts(self) -> tuple[Address, ...]:

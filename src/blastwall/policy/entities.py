@@ -107,7 +107,9 @@ def _azure_entities(resource: str, identity: str) -> Iterator[Entity]:
             "parents": parents + ([scope] if scope else []),
         }
         if scope:
-            subscription = [_scope_uid(one) for one in chain if one.kind == SUBSCRIPTION and one is not place]
+            subscription = [
+                _scope_uid(one) for one in chain if one.kind == SUBSCRIPTION and one.scope and one is not place
+            ]
             yield {"uid": scope, "attrs": {}, "parents": [uid for uid in subscription if uid]}
 
 
@@ -116,8 +118,7 @@ def _azure_uid(place: Place) -> Uid:
 
 
 def _scope_uid(place: Place) -> Uid | None:
-    scope = None if place.collection else _SCOPES.get(place.kind)
-    return {"type": scope, "id": place.id} if scope else None
+    return {"type": _SCOPES[place.kind], "id": place.id} if place.scope else None
 
 
 def _resource_entities(resource: Resource) -> Iterator[Entity]:

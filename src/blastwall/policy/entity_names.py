@@ -66,7 +66,7 @@ def _azure_object_problem(identity: str, known: Known) -> str:
     if not _AZURE["Object"].fullmatch(identity):
         return f"Object::{_quote(identity)} can never match: an Azure id has no empty segment and no slash at its end"
     if not known.control:
-        return f"Object::{_quote(identity)} is an Azure id, and no resource is at the control plane (`kind: azure-arm`)"
+        return f"Object::{_quote(identity)} is an Azure id, and no resource is at the control plane"
     return ""
 
 

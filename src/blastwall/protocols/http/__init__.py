@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from blastwall.protocols.contract import ProtocolKind
-from blastwall.protocols.http import blob, keyvault, rest
+from blastwall.protocols.http import arm, blob, keyvault, rest
 from blastwall.protocols.http.kind import HttpKind
 
-FLAVOURS = (blob.FLAVOUR, keyvault.FLAVOUR, rest.FLAVOUR)
+FLAVOURS = (arm.FLAVOUR, blob.FLAVOUR, keyvault.FLAVOUR, rest.FLAVOUR)
 PROTOCOLS: tuple[ProtocolKind, ...] = tuple(HttpKind(flavour) for flavour in FLAVOURS)

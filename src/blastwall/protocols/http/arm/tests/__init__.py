@@ -1,0 +1,1 @@
+"""Tests of the judging of requests to Azure Resource Manager, without I/O."""
