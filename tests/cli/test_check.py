@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,21 @@ def test_a_good_configuration(file: Path) -> None:
     assert "hunter2" not in result.output
 
 
+def test_the_names_of_hosts_are_shown(file: Path) -> None:
+    api = """\
+  - name: api
+    kind: http
+    listen: 443
+    hosts: [api.gw.example, api]
+    upstream: {host: api.example}
+    credential: {password: {env: SHOP_PASSWORD}}
+    settings: {auth: bearer}
+policies"""
+    file.write_text(CONFIGURATION.replace("policies", api))
+    result = check(file)
+    assert "api (http) on port 443 as api.gw.example and api → api.example:443, tls verify-full" in result.stdout
+
+
 def test_json(file: Path) -> None:
     found = json.loads(check(file, "--json").stdout)
     assert found["usable"] is True
@@ -125,6 +141,27 @@ def test_dialling_names_what_is_not_reached_and_ends_with_1(file: Path) -> None:
     assert (resource["what"], resource["reached"]) == ("resource shop", False)
     assert resource["detail"] == "shop refused the connection"
     assert "hunter2" not in result.output
+
+
+@pytest.mark.usefixtures("logging_untouched")
+def test_a_resource_at_which_the_gateway_never_logs_in_is_connected_to(file: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        api = f"""\
+  - name: api
+    kind: http
+    listen: 15433
+    upstream: {{host: 127.0.0.1, port: {port}, tls: disable}}
+    credential: {{password: {{env: SHOP_PASSWORD}}}}
+    settings: {{auth: bearer}}
+policies"""
+        file.write_text(CONFIGURATION.replace("policies", api))
+        dialled = {each["what"]: each for each in json.loads(check(file, "--dial", "--json").stdout)["dialled"]}
+    found = dialled["resource api"]
+    assert (found["reached"], found["detail"]) == (
+        True,
+        f"connected to 127.0.0.1:{port}; the credential was read, not tried",
+    )
 
 
 @pytest.mark.usefixtures("logging_untouched")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,12 +12,15 @@ from functools import partial
 from blastwall.app.exposure import exposure
 from blastwall.app.plan import Plan
 from blastwall.config.model import Issuer
+from blastwall.gate.ports import CredentialUnavailable
 from blastwall.identity.keys import KeysUnavailable
 from blastwall.identity.loaders import loader_for
 from blastwall.model.resource import HostTarget, Resource
-from blastwall.protocols.contract import Finding, Limits
+from blastwall.protocols.contract import Finding, Limits, Opening
 from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.companions import Setting, SideConnection
+from blastwall.relay.dialling import DialFailed
+from blastwall.relay.knock import knock
 from blastwall.relay.limits import RelayLimits
 from blastwall.relay.lines import Lines
 from blastwall.relay.metrics import Metrics
@@ -91,7 +95,10 @@ async def _log_in(setting: Setting) -> str:
     The credential is the one for everybody else, or the first: it is the one that side connections use.
     """
     resource = setting.resource
-    connection = SideConnection(resource.databases[0] if resource.databases else "", setting)
+    database = resource.databases[0] if resource.databases else ""
+    if not await _has_side_connections(setting, database):
+        return await _knock(setting)
+    connection = SideConnection(database, setting)
     reply: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     try:
         connection.look_up(_QUESTION, reply.set_result)
@@ -101,6 +108,27 @@ async def _log_in(setting: Setting) -> str:
     if isinstance(answer, Exception):
         raise NotReached(str(answer))
     return f"logged in at {' or '.join(map(str, resource.hosts))}"
+
+
+async def _has_side_connections(setting: Setting, database: str) -> bool:
+    """Whether the gateway ever logs in at this resource by itself."""
+    try:
+        credential = await setting.vault.credential(setting.resource, None)
+    except CredentialUnavailable as error:
+        raise NotReached(str(error)) from None
+    opening = Opening("check", setting.resource, secrets.token_bytes, Limits())
+    return setting.kind.companion(opening, credential, database) is not None
+
+
+async def _knock(setting: Setting) -> str:
+    """Connect to each host: that there is a credential is known, whether it is taken shows at the first request."""
+    resource = setting.resource
+    for host in resource.hosts:
+        try:
+            await knock(host, resource.name, setting.tls, setting.lines, _TIMEOUT_SECONDS)
+        except DialFailed as failure:
+            raise NotReached(f"{host}: {failure}") from None
+    return f"connected to {' and '.join(map(str, resource.hosts))}; the credential was read, not tried"
 
 
 def _setting(plan: Plan, resource: Resource) -> Setting:

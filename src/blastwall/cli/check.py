@@ -124,11 +124,12 @@ def _summary(plan: Plan, states: Sequence[SecretState], warnings: Sequence[str])
 
 def _resource(plan: Plan, name: str) -> Summary:
     resource = plan.resources[name]
-    listen = next(each.listen for each in plan.configuration.resources if each.name == name)
+    settings = next(each for each in plan.configuration.resources if each.name == name)
     return {
         "name": name,
         "kind": resource.kind,
-        "port": listen,
+        "port": settings.listen,
+        "hosts": settings.hosts,
         "upstream": ", ".join(map(str, resource.hosts)),
         "tls": str(resource.upstream.tls),
         "databases": list(resource.databases),
@@ -198,7 +199,9 @@ def _pack(plan: Plan, pack: PackSource) -> str:
 
 
 def _line(resource: Summary) -> str:
-    return "{name} ({kind}) on port {port} → {upstream}, tls {tls}".format_map(resource)
+    hosts = resource["hosts"]
+    named = f" as {' and '.join(map(str, hosts))}" if isinstance(hosts, list) and hosts else ""
+    return f"{{name}} ({{kind}}) on port {{port}}{named} → {{upstream}}, tls {{tls}}".format_map(resource)
 
 
 def _outcome(dialled: Dialled) -> str:
