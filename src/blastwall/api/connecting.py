@@ -21,6 +21,7 @@ class Listener(Answer):
     kind: str = Field(description="Its protocol.")
     port: int = Field(description="The port of its listener.")
     databases: list[str] = Field(description="The databases that you may connect to, the default first.")
+    hosts: list[str] = Field(description="The host names by which alone it is reached; none where any will do.")
 
 
 async def listener(control: InControl, caller: InCaller, resource: ResourceName) -> Listener:
@@ -29,7 +30,13 @@ async def listener(control: InControl, caller: InCaller, resource: ResourceName)
     For agents and users who may connect there; to all others there is no such resource.
     """
     found = await control.connecting.listener(caller, resource)
-    return Listener(resource=found.resource, kind=found.kind, port=found.port, databases=list(found.databases))
+    return Listener(
+        resource=found.resource,
+        kind=found.kind,
+        port=found.port,
+        databases=list(found.databases),
+        hosts=list(found.hosts),
+    )
 
 
 ENDPOINTS = (Endpoint("GET", "/connect/{resource}", listener, Connecting.listener, {NoSuchTarget: 404}),)

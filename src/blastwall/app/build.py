@@ -317,7 +317,7 @@ def control_of(
 def reachable(plan: Plan) -> tuple[Reachable, ...]:
     """Return what gateway tokens can be asked for."""
     return tuple(
-        Reachable(plan.resources[each.name], plan.kinds[each.kind].scope, (), each.listen)
+        Reachable(plan.resources[each.name], plan.kinds[each.kind].scope, tuple(each.hosts), each.listen)
         for each in plan.configuration.resources
     )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from shutil import which
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,11 +16,24 @@ import typer
 from blastwall.cli.completing import names
 from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
 from blastwall.cli.servers import CaOption, Server, ServerOption, find_server
-from blastwall.cli.tokens import AudienceOption, TokenFromOption, TokenPathOption, asked_for, passes_for, source_of
+from blastwall.cli.tokens import (
+    AudienceOption,
+    TokenFromOption,
+    TokenPathOption,
+    asked_for,
+    gateway_tokens_for,
+    passes_for,
+    source_of,
+)
 
 if TYPE_CHECKING:
+    from blastwall.connecting.direct import Run
+    from blastwall.connecting.managed_identity import Tokens
     from blastwall.connecting.proofs import Proofs
+    from blastwall.model.resource import Address
     from blastwall.protocols.contract import ClientAddress, ProtocolKind
+
+_HTTPS = 443
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +49,7 @@ class _Resource:
     kind: str
     port: int
     databases: tuple[str, ...]
+    hosts: tuple[str, ...]
 
 
 def connect(
@@ -63,6 +79,12 @@ def connect(
     keep_tokens: Annotated[
         bool, typer.Option("--keep-tokens", help="Leave the variables that give tokens in COMMAND's environment.")
     ] = False,
+    az: Annotated[
+        bool,
+        typer.Option(
+            "--az", help="Make the Azure CLI ready for a COMMAND that calls it; where COMMAND is az, it always is."
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print how to connect as JSON.")] = False,
 ) -> None:
     """Open a local port to RESOURCE that needs no password, or run a client that uses it.
@@ -71,14 +93,18 @@ def connect(
     fresh token that comes from where this runs: GitHub Actions, Azure Pipelines, a workload or managed identity, the
     Azure CLI, or your `blastwall login`. With `-- COMMAND` the command is run with the right variables, and its exit
     code is this one's; without, the port stays open until Ctrl-C.
+
+    Clients of Azure (`az`, the SDKs, Terraform) also find a managed identity that gives them tokens of the gateway's,
+    so that `blastwall connect arm -- az group list` needs no login; what is under `~/.azure` stays as it is.
     """
     import asyncio
 
     found = find_server(server, ca)
     if not found.secure:
         fail("--server: connect speaks to gateways over https alone", MISUSED)
-    session = _Session(found, resource, host or found.host, database, keep_tokens=keep_tokens, json=json)
     source, proofs = source_of(asked_for(found, audience, token_file), token_from)
+    tokens = gateway_tokens_for(found, proofs)
+    session = _Session(found, resource, host, database, tokens, keep_tokens=keep_tokens, az=az, json=json)
     shown = passes_for(found, proofs, resource) if source == "login" else proofs
     raise typer.Exit(asyncio.run(session.run(proofs, shown, port, tuple(command or ()), unix=unix)))
 
@@ -89,9 +115,11 @@ class _Session:
 
     server: Server
     name: str
-    host: str
+    host: str | None
     database: str | None
+    tokens: Tokens
     keep_tokens: bool
+    az: bool
     json: bool
 
     async def run(self, proofs: Proofs, shown: Proofs, port: int, command: tuple[str, ...], *, unix: bool) -> int:
@@ -104,17 +132,42 @@ class _Session:
 
         resource = await self._look_up(proofs)
         protocol = _protocol(resource.kind)
-        gateway = Address(self.host, resource.port, ca=None if self.server.ca is None else str(self.server.ca))
+        host = self.host or next(iter(resource.hosts), self.server.host)
+        gateway = Address(host, resource.port, ca=None if self.server.ca is None else str(self.server.ca))
         local = LocalPort(protocol, gateway, shown.current, warn)
         try:
             await local.open(port, unix=unix)
         except OSError as error:
             fail(f"the local port cannot be opened: {error.strerror or error}; try another --port", FAILED)
         try:
-            address = self._address(local.host, local.port, resource)
-            return await self._client(protocol, address, command) if command else await self._stay(protocol, address)
+            async with self._way(protocol, gateway) as way:
+                address = self._address(local.host, local.port, resource, way)
+                if command:
+                    return await self._client(protocol, address, command, way)
+                return await self._stay(protocol, address, way)
         finally:
             await local.close()
+
+    @asynccontextmanager
+    async def _way(self, protocol: ProtocolKind, gateway: Address) -> AsyncIterator[Run | None]:
+        """Serve an identity beside clients that can go to the gateway by themselves; None where they cannot."""
+        from blastwall.connecting.direct import direct_way
+        from blastwall.connecting.proofs import NoProof
+
+        if not protocol.proves_each or not protocol.scope:
+            yield None
+            return
+        host = f"[{gateway.host}]" if ":" in gateway.host else gateway.host
+        url = f"https://{host}" if gateway.port == _HTTPS else f"https://{host}:{gateway.port}"
+        async with AsyncExitStack() as stack:
+            opening = direct_way(url, self.name, self.tokens, self.server.ca, warn)
+            try:
+                way = await stack.enter_async_context(opening)
+            except NoProof as error:
+                fail(str(error), FAILED)
+            except OSError as error:
+                fail(f"the identity for clients cannot be served: {error.strerror or error}", FAILED)
+            yield way
 
     async def _look_up(self, proofs: Proofs) -> _Resource:
         """Ask the gateway where the listener is, which also shows that the token is good."""
@@ -132,37 +185,59 @@ class _Session:
             fail(str(error), error.code)
         databases = answer.get("databases")
         names = tuple(map(str, databases)) if isinstance(databases, list) else ()
+        hosts = answer.get("hosts")
+        reached = tuple(map(str, hosts)) if isinstance(hosts, list) else ()
         try:
-            return _Resource(self.name, str(answer["kind"]), int(str(answer["port"])), names)
+            return _Resource(self.name, str(answer["kind"]), int(str(answer["port"])), names, reached)
         except (KeyError, ValueError):
             fail("the gateway's answer cannot be read; is it newer than this command?", FAILED)
 
-    def _address(self, host: str, port: int, resource: _Resource) -> ClientAddress:
+    def _address(self, host: str, port: int, resource: _Resource, way: Run | None) -> ClientAddress:
         from blastwall.protocols.contract import ClientAddress
 
         database = self.database or next(iter(resource.databases), "")
-        return ClientAddress(host, port, database, _user(), "", plain_text=True)
+        direct = None if way is None else way.direct
+        return ClientAddress(host, port, database, _user(), "", plain_text=True, direct=direct)
 
-    async def _client(self, protocol: ProtocolKind, address: ClientAddress, command: tuple[str, ...]) -> int:
+    async def _client(
+        self, protocol: ProtocolKind, address: ClientAddress, command: tuple[str, ...], way: Run | None
+    ) -> int:
+        from blastwall.connecting import azure_cli
         from blastwall.connecting.child import NotStarted, run
 
+        environment = self._environment(protocol, address, way)
         try:
-            return await run(command, self._environment(protocol, address))
+            if way is not None and protocol.plane == "control" and (self.az or azure_cli.is_asked_for(command)):
+                program = command[0] if azure_cli.is_asked_for(command) else which("az") or "az"
+                await azure_cli.make_ready(program, way.direct.url, environment)
+            return await run(command, environment)
+        except azure_cli.NotReady as error:
+            fail(f"the Azure CLI cannot be made ready: {error}", FAILED)
         except NotStarted as error:
             fail(str(error), error.code)
 
-    def _environment(self, protocol: ProtocolKind, address: ClientAddress) -> Mapping[str, str]:
+    def _environment(self, protocol: ProtocolKind, address: ClientAddress, way: Run | None) -> Mapping[str, str]:
         """The command's: ours, without what would lead it elsewhere, and without the rights to tokens."""
         from blastwall.connecting.sources import SECRET_VARIABLES
 
         dropped = protocol.strays | (frozenset() if self.keep_tokens else SECRET_VARIABLES)
         kept = {name: value for name, value in os.environ.items() if name not in dropped}
-        return {**kept, **protocol.environment(address)}
+        return {**kept, **self._variables(protocol, address, way)}
 
-    async def _stay(self, protocol: ProtocolKind, address: ClientAddress) -> int:
+    def _variables(self, protocol: ProtocolKind, address: ClientAddress, way: Run | None) -> Mapping[str, str]:
+        """What is set for clients. No proxy may hear of what stays on this machine."""
+        from blastwall.connecting import azure_cli
+
+        if way is None:
+            return protocol.environment(address)
+        cli = azure_cli.variables(way.folder, os.environ) if protocol.plane == "control" else {}
+        direct = {name: _without_proxy(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
+        return {**direct, **cli, **protocol.environment(address)}
+
+    async def _stay(self, protocol: ProtocolKind, address: ClientAddress, way: Run | None) -> int:
         import asyncio
 
-        self._show(protocol, address)
+        self._show(protocol, address, way)
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -170,10 +245,10 @@ class _Session:
         await ended.wait()
         return 0
 
-    def _show(self, protocol: ProtocolKind, address: ClientAddress) -> None:
+    def _show(self, protocol: ProtocolKind, address: ClientAddress, way: Run | None) -> None:
         from shlex import quote
 
-        variables = protocol.environment(address)
+        variables = self._variables(protocol, address, way)
         if self.json:
             print_json({
                 "resource": self.name, "host": address.host, "port": address.port, "database": address.database,
@@ -183,10 +258,15 @@ class _Session:
         console.print(f"{self.name} is at {address.host} port {address.port}, without a password.", markup=False)
         console.print("  " + " ".join(map(quote, protocol.command(address))), markup=False, style="bold")
         console.print("Or, in a shell:", markup=False)
-        console.print(
-            "  export " + " ".join(f"{name}={quote(value)}" for name, value in variables.items()), markup=False
-        )
+        settings = [f"{name}={quote(value)}" for name, value in variables.items()]
+        for line in [" ".join(settings)] if way is None else settings:
+            console.print(f"  export {line}", markup=False)
         console.print("Ctrl-C ends it.", style="dim")
+
+
+def _without_proxy(names: str) -> str:
+    """Return a list of hosts that no proxy is asked for, with this machine's own address among them."""
+    return ",".join(dict.fromkeys([*filter(None, names.split(",")), "127.0.0.1"]))
 
 
 def _protocol(kind: str) -> ProtocolKind:

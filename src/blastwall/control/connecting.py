@@ -13,12 +13,16 @@ from blastwall.model.resource import Resource
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """How a resource is reached here. `databases` are those that the caller may connect to, the default first."""
+    """How a resource is reached here. `databases` are those that the caller may connect to, the default first.
+
+    `hosts` are the names by which alone it is reached; without any every name does.
+    """
 
     resource: str
     kind: str
     port: int
     databases: tuple[str, ...]
+    hosts: tuple[str, ...] = ()
 
 
 class Connecting(UseCases):
@@ -30,11 +34,13 @@ class Connecting(UseCases):
         grants: Grants,
         resources: Callable[[], Mapping[str, Resource]],
         ports: Callable[[], Mapping[str, int]],
+        hosts: Callable[[], Mapping[str, tuple[str, ...]]] = dict,
     ) -> None:
         self._policy = policy
         self._grants = grants
         self._resources = resources
         self._ports = ports
+        self._hosts = hosts
 
     @use_case(Access.AGENT)
     async def listener(self, caller: Remote, name: str) -> Listener:
@@ -55,4 +61,5 @@ class Connecting(UseCases):
         )
         if not permitted:
             raise NoSuchTarget("there is no such resource, or none that you may connect to")
-        return Listener(resource.name, resource.kind, port, tuple(filter(None, permitted)))
+        hosts = self._hosts().get(name, ())
+        return Listener(resource.name, resource.kind, port, tuple(filter(None, permitted)), hosts)

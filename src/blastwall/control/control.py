@@ -169,7 +169,7 @@ def build_control(
         Devices(identity, DeviceCodeTable(store), configuration=configuration, now=now, monotonic=monotonic),
         public,
         Containing(containment, ContainmentTable(store), PassTable(store), now, changes=feed, telling=telling),
-        Connecting(policy, grants, resources, ports),
+        Connecting(policy, grants, resources, ports, lambda: {each.resource.name: each.hosts for each in reachable()}),
         Sessions(recordings),
         Overview(plan, recordings, ContainmentTable(store), now),
         Playground(plan),

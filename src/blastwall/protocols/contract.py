@@ -606,10 +606,30 @@ class Forwarder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Direct:
+    """How clients that bring Azure's tokens reach a resource at the gateway itself, and where they get such tokens.
+
+    `url` is the resource's at the gateway; `tenant` that of gateway tokens. `endpoint` and `header` are the App
+    Service protocol's, `metadata` stands in place of the metadata service's address (its path is appended), and
+    `instance` is that path appended. `bundle` is a PEM file of every CA that clients may trust, the gateway's among
+    them; None where the system's do.
+    """
+
+    url: str
+    tenant: str
+    endpoint: str
+    header: str = field(repr=False)
+    metadata: str = field(repr=False)
+    instance: str = field(repr=False)
+    bundle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClientAddress:
     """How a client reaches a resource's listener, or the port that `connect` opens. `ca` (PEM) verifies the gateway.
 
-    `host` is a folder where the port is a socket in it. `secret` is empty where none is needed.
+    `host` is a folder where the port is a socket in it. `secret` is empty where none is needed. `direct` is set where
+    clients may go to the gateway by themselves, with tokens of their own.
     """
 
     host: str
@@ -619,6 +639,7 @@ class ClientAddress:
     secret: str = field(repr=False)
     ca: str | None = None
     plain_text: bool = False
+    direct: Direct | None = None
 
 
 class ProtocolKind(Protocol):

@@ -13,6 +13,7 @@ from blastwall.model.effects import Effect
 from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import Arrival, ClientAddress, Opening, Reception
+from blastwall.protocols.http.azure_clients import OTHER_IDENTITIES, environment
 from blastwall.protocols.http.faults import Unreadable
 from blastwall.protocols.http.flavour import Flavour
 from blastwall.protocols.http.forwarding import HttpForwarder
@@ -88,11 +89,14 @@ class HttpKind:
         return (stated(request, self._flavour.judge(request, resource)),)
 
     def environment(self, address: ClientAddress) -> Mapping[str, str]:
-        return self._flavour.environment(address)
+        """Return the flavour's, before which stands what all clients of Azure read where they bring tokens."""
+        direct = address.direct
+        common = {} if direct is None else environment(direct, manages=self.plane == "control")
+        return {**common, **self._flavour.environment(address)}
 
     @property
     def strays(self) -> frozenset[str]:
-        return self._flavour.strays
+        return self._flavour.strays | (OTHER_IDENTITIES if self.scope else frozenset())
 
     def forwarder(self, gateway: Address) -> HttpForwarder:
         return HttpForwarder(gateway)

@@ -57,6 +57,11 @@ def local_url(address: ClientAddress) -> str:
     return f"{'http' if address.plain_text else 'https'}://{address.host}:{address.port}"
 
 
+def service_url(address: ClientAddress) -> str:
+    """Return the URL that clients with tokens of their own use: the gateway's, since they show those over TLS alone."""
+    return local_url(address) if address.direct is None else address.direct.url
+
+
 def claims_challenge(headers: Headers) -> str:
     """Return the claims that the resource wants in a token (continuous access evaluation); empty for none."""
     for challenge in headers.all("www-authenticate"):

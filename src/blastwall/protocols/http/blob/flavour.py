@@ -20,7 +20,7 @@ from blastwall.protocols.http.blob.settings import BlobSettings
 from blastwall.protocols.http.flavour import Answer, Judged, Refusal, Response
 from blastwall.protocols.http.normalise import PathRule
 from blastwall.protocols.http.parts import Unclear, parameters
-from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers
+from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers, service_url
 from blastwall.protocols.http.request import Headers, Request
 from blastwall.protocols.http.shared_key import shared_key
 
@@ -89,7 +89,7 @@ class BlobFlavour:
 
     def environment(self, address: ClientAddress) -> Mapping[str, str]:
         """What the Azure CLI reads; SDKs take a URL in code."""
-        return {"AZURE_STORAGE_SERVICE_ENDPOINT": local_url(address), "AZURE_STORAGE_AUTH_MODE": "login"}
+        return {"AZURE_STORAGE_SERVICE_ENDPOINT": service_url(address), "AZURE_STORAGE_AUTH_MODE": "login"}
 
     @property
     def strays(self) -> frozenset[str]:

@@ -19,7 +19,7 @@ from blastwall.protocols.http.keyvault.judging import judge
 from blastwall.protocols.http.keyvault.settings import KeyVaultSettings, settings_of
 from blastwall.protocols.http.links import ForeignLink, link_edits, rewritten
 from blastwall.protocols.http.normalise import PathRule
-from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers
+from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers, service_url
 from blastwall.protocols.http.request import Headers, Request
 
 SCOPE = "https://vault.azure.net/.default"
@@ -74,7 +74,7 @@ class KeyVaultFlavour:
 
     def environment(self, address: ClientAddress) -> Mapping[str, str]:
         """What the SDKs' examples read; the Azure CLI takes `--id` or `--vault-name` alone."""
-        return {"KEY_VAULT_URL": local_url(address), "VAULT_URL": local_url(address)}
+        return {"KEY_VAULT_URL": service_url(address), "VAULT_URL": service_url(address)}
 
     @property
     def strays(self) -> frozenset[str]:
