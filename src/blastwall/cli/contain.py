@@ -45,7 +45,7 @@ _LIFTABLE = {
 }
 _FINAL = {
     "session": "End one session for good; its agent may begin another.",
-    "pass": "Revoke one pass by its id and end its sessions.",
+    "pass": "Revoke one pass or gateway token by its id and end its sessions.",
 }
 
 

@@ -37,7 +37,7 @@ Token = Callable[[], Awaitable[str]]
 
 
 class Carrier:
-    """Carries one connection from its first byte to its end. `token` is asked once, when the client logs in."""
+    """Carries one connection from its first byte to its end. `token` is asked at each login, or request, of it."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Carrier:
         self._upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._target: Address | None = None
         self._tls: Tls | None = None
+        self._secured = bytearray()
         self._reading: asyncio.Task[None] | None = None
         self._answered = asyncio.Event()
         self._over = asyncio.Event()
@@ -105,8 +106,10 @@ class Carrier:
             return
         await self._write(UPSTREAM, self._tls.outgoing())
         if self._tls.established and not established:
+            self._answered.set()
+            waited, self._secured = bytes(self._secured), bytearray()
             started = self._forwarder.tls_started(UPSTREAM, self._tls.alpn, self._tls.certificate)
-            await self._carry_out(started)
+            await self._carry_out(([Send(UPSTREAM, waited)] if waited else []) + list(started))
         if plain:
             await self._carry_out(self._forwarder.receive(UPSTREAM, plain))
 
@@ -163,10 +166,13 @@ class Carrier:
         await self._write(UPSTREAM, self._tls.outgoing())
 
     async def _send(self, to: Side, data: bytes) -> None:
+        """Send; what the gateway may only hear secured waits for that."""
         if to == CLIENT:
             if self._tls is not None:
                 self._answered.set()
             await self._write(CLIENT, data)
+        elif self._tls is not None and not self._tls.established:
+            self._secured += data
         else:
             await self._write(UPSTREAM, data if self._tls is None else self._tls.encrypt(data))
 
