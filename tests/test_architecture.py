@@ -91,12 +91,44 @@ def test_imports_point_down_and_protocols_stay_pure() -> None:
     assert lint_imports(str(ROOT / ".importlinter")) == 0, "run `lint-imports` for the chain"
 
 
+def names_a_kind(path: Path, words: set[str]) -> Iterator[int]:
+    """Where code asks whether a kind is one of these words, or imports from its folder."""
+    with tokenize.open(path) as source:
+        tree = ast.parse(source.read())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and set((node.module or "").split(".")[2:]) & words:
+            if (node.module or "").startswith("blastwall."):
+                yield node.lineno
+        elif isinstance(node, ast.Compare | ast.Match | ast.Subscript | ast.Call):
+            parts = [*ast.walk(node)]
+            asked = {part.attr for part in parts if isinstance(part, ast.Attribute)}
+            asked |= {part.id for part in parts if isinstance(part, ast.Name)}
+            said = {part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+            if said & words and any(name.lower().endswith("kind") for name in asked):
+                yield node.lineno
+
+
 @pytest.mark.parametrize("path", [*neutral()], ids=lambda path: str(path.relative_to(SOURCE)))
 def test_no_protocols_name_outside_its_folder(path: Path) -> None:
     """A protocol is one folder: a name elsewhere means that the next one must edit that place too."""
-    words = {word for kind, protocol in discover().items() for word in (kind, protocol.command(ADDRESS)[0])} - SPOKEN
-    found = [(line, name) for line, name in names_in_code(path) if any(word in name.lower() for word in words)]
+    words = {word for kind, protocol in discover().items() for word in (kind, protocol.command(ADDRESS)[0])}
+    found = [(line, name) for line, name in names_in_code(path) if any(w in name.lower() for w in words - SPOKEN)]
+    found += [(line, "its kind") for line in names_a_kind(path, words & SPOKEN)]
     assert not found
+
+
+def test_asking_for_a_kind_by_a_name_that_the_gateway_speaks_is_found(tmp_path: Path) -> None:
+    asks = (
+        'x = resource.kind == "http"',
+        'x = "http" in (a.kind, b)',
+        "match x.kind:\n    case 'http':\n        pass",
+        "from blastwall.protocols.http.kind import HttpKind",
+        'x = discovered_kind("http")',
+    )
+    for number, text in enumerate((*asks, 'x = url.scheme == "http"', "from http import HTTPStatus")):
+        path = tmp_path / f"asks{number}.py"
+        path.write_text(text)
+        assert bool([*names_a_kind(path, {"http"})]) is (text in asks), text
 
 
 @pytest.mark.parametrize("path", [*modules(*PURE)], ids=lambda path: str(path.relative_to(SOURCE)))

@@ -38,6 +38,8 @@ def written(text: str, rule: PathRule) -> Request:
         raise Unreadable("a first line other than METHOD URL")
     scheme, mark, after = url.strip().partition("://")
     if not mark:
+        if not url.startswith("/"):
+            raise Unreadable("a target that is neither a URL nor begins with a slash")
         scheme, after = "https", f"resource.example{url.strip()}"
     named = after.partition("/")[0].partition("?")[0]
     authority = normal_authority(named, scheme)

@@ -84,6 +84,9 @@ REQUESTS: dict[str, Ambiguous] = {
         _post(b"Transfer-Encoding: \x0bchunked\r\n", b"0\r\n\r\n"), 400, DESYNC
     ),
     "a form feed after the coding": Ambiguous(_post(b"Transfer-Encoding: chunked\x0c\r\n", b"0\r\n\r\n"), 400, DESYNC),
+    "a tab after the coding": Ambiguous(
+        _post(b"Transfer-Encoding: chunked\t\r\n", b"0\r\n\r\n"), 400, "found by comparing with llhttp"
+    ),
     "a NUL in the coding": Ambiguous(_post(b"Transfer-Encoding: chun\x00ked\r\n", b"0\r\n\r\n"), 400, DESYNC),
     "a CR after the coding": Ambiguous(_post(b"Transfer-Encoding: chunked\r\r\n", b"0\r\n\r\n"), 400, DESYNC),
     "a CR before the name": Ambiguous(_post(b"X: y\r\rTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"), 400, DESYNC),
