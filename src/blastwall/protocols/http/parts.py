@@ -32,23 +32,24 @@ class Unclear(ValueError):
     """A request that cannot be read with certainty; the text says what is odd about it and what to send instead."""
 
 
-def segments(path: str) -> tuple[str, ...]:
+def segments(path: str, *, once: bool = False) -> tuple[str, ...]:
     """Return the decoded segments of a normalised path; `/` has none, a trailing slash gives an empty last one.
 
-    A segment may have a slash in it where `%2F` was sent.
+    A segment may have a slash in it where `%2F` was sent. `once` is whether the server is known to decode no more than
+    once, so that what comes out may look like an escape.
 
     Raises:
         Unclear: an escape is broken or hides a control character, a backslash, another escape or a dot segment.
     """
     if path == "/":
         return ()
-    found = tuple(map(_segment, path[1:].split("/")))
+    found = tuple(_segment(raw, once=once) for raw in path[1:].split("/"))
     if len(found) > MOST_SEGMENTS:
         raise Unclear(f"its path has more than {MOST_SEGMENTS} segments")
     return found
 
 
-def _segment(raw: str) -> str:
+def _segment(raw: str, *, once: bool) -> str:
     if _PLAIN.fullmatch(raw) and raw not in (".", ".."):
         return raw
     if _FOREIGN.search(raw):
@@ -58,7 +59,7 @@ def _segment(raw: str) -> str:
         raise Unclear("its path has a backslash in it, which some servers take for a slash")
     if any(part in (".", "..") for part in name.split("/")):
         raise Unclear("its path hides a dot segment behind an escaped slash")
-    if _ESCAPED.search(name):
+    if not once and _ESCAPED.search(name):
         raise Unclear("its path is escaped twice")
     return name
 

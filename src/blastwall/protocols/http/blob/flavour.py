@@ -33,6 +33,8 @@ _READ_BODIES = {"batch": _BATCH, "acl": _SMALL, "properties": _SMALL, "tags": _S
                 "userdelegationkey": _SMALL}  # fmt: skip
 """The operations whose body says what is done, by `comp`. What is stored is never read."""
 
+_NOT_TAKEN = ("AuthenticationFailed", "InvalidAuthenticationInfo")
+
 _STRAYS = frozenset(
     {"AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING"}
 )
@@ -141,11 +143,8 @@ class BlobFlavour:
             return b""
 
     def answered(self, request: Request, resource: Resource, status: int, headers: Headers) -> Answer:
-        """A 403 that says so means the same as a 401: the service did not take the signature."""
-        refused = status == 403 and headers.get("x-ms-error-code") in (
-            "AuthenticationFailed",
-            "InvalidAuthenticationInfo",
-        )
+        """An error that says so means the same as a 401: the service did not take the signature."""
+        refused = status in (400, 403) and headers.get("x-ms-error-code") in _NOT_TAKEN
         return passed_on(request, resource, status, _plain_sources(headers), refused=refused)
 
     def refusal(self, request: Request | None, resource: Resource, refusal: Refusal) -> Response:

@@ -59,7 +59,7 @@ def place_of(path: str, account: str, *, container: bool) -> Place:
     Raises:
         Unclear: it names another account, or something that Azure would read differently or not at all.
     """
-    names = segments(path)
+    names = segments(path, once=True)
     if account:
         if names[:1] != (account,):
             raise Unclear(f"its path does not begin with the account's name, /{account}")

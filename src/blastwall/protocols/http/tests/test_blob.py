@@ -167,10 +167,11 @@ class TestAnswered:
         answer = FLAVOUR.answered(asked("GET /shop/a"), BLOBS, 401, challenge)
         assert (answer.renew, "shop-files" in answer.refused) == ("", True)
         assert "www-authenticate" not in answer.headers
-        refused = FLAVOUR.answered(
-            asked("GET /shop/a"), BLOBS, 403, Headers([("x-ms-error-code", "AuthenticationFailed")])
-        )
-        assert (refused.renew, "shop-files" in refused.refused) == ("", True)
+
+    @pytest.mark.parametrize(("status", "code"), [(403, "AuthenticationFailed"), (400, "InvalidAuthenticationInfo")])
+    def test_so_is_a_refused_signature(self, status: int, code: str) -> None:
+        answer = FLAVOUR.answered(asked("GET /shop/a"), BLOBS, status, Headers([("x-ms-error-code", code)]))
+        assert (answer.renew, "shop-files" in answer.refused) == ("", True)
 
     def test_what_the_account_forbids_is_the_clients_to_read(self) -> None:
         headers = Headers([("x-ms-error-code", "AuthorizationPermissionMismatch")])
