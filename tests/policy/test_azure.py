@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib.resources import files
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -18,9 +19,9 @@ from blastwall.model.azure import azure_object, places
 from blastwall.model.effects import Action, Object, object_of
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
-from blastwall.model.ruling import Decision
+from blastwall.model.ruling import Approval, Decision
 from blastwall.policy.entities import base_entities, object_entities
-from blastwall.policy.known import Known
+from blastwall.policy.known import APPROVERS, Known, PackSource
 from blastwall.policy.load import PolicyError, load
 from blastwall.policy.policy_set import PolicySet
 from blastwall.policy.schema import schema
@@ -174,3 +175,76 @@ def test_an_object_is_told_again_from_its_names_and_kind(identity: str) -> None:
     assert object_of(thing.names, thing.kind) == thing
     table = Object((identity,), "database")
     assert object_of(table.names, table.kind) == table
+
+
+# ── the default pack ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+MACHINE = azure_object(WEB)
+LOCK = azure_object(f"{SHOP}/providers/microsoft.authorization/locks/l")
+DIAGNOSTICS = azure_object(f"{WEB}/providers/microsoft.insights/diagnosticsettings/d")
+ROLE = azure_object(f"{SHOP}/providers/microsoft.authorization/roleassignments/r")
+STORE = azure_object(f"{SHOP}/providers/microsoft.storage/storageaccounts/x")
+SCRIPT = azure_object(f"{SHOP}/providers/microsoft.resources/deploymentscripts/d")
+DISK = azure_object(f"{SHOP}/providers/microsoft.compute/disks/d")
+FIREWALL = azure_object(f"{SHOP}/providers/microsoft.sql/servers/s/firewallrules/all")
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> PolicySet:
+    path = tmp_path_factory.mktemp("pack") / "p.cedar"
+    path.write_text('@id("all") permit (principal, action, resource in Resource::"arm");')
+    pack = files("blastwall.protocols").joinpath("http", "arm", "pack.cedar").read_text()
+    known = Known(frozenset({"ci"}), {"arm": ARM}, frozenset({"shop-ci"}))
+    return load([path], [PackSource("azure-arm", pack)], known)
+
+
+@pytest.mark.parametrize(
+    ("action", "thing", "operation", "policy"),
+    [
+        (Action.UNCLASSIFIED, MACHINE, "Microsoft.Compute/virtualMachines/new/action", "unclassified"),
+        (Action.REVEAL, STORE, "Microsoft.Storage/storageAccounts/listKeys/action", "reveal"),
+        (Action.REVEAL, STORE, "Microsoft.Resources/deployments/write", "reveal"),
+        (Action.ENTITLE, ROLE, "Microsoft.Authorization/roleAssignments/write", "entitle"),
+        (Action.ENTITLE, ROLE, "Microsoft.Resources/batch/action", "entitle"),
+        (Action.EXECUTE, MACHINE, "Microsoft.Compute/virtualMachines/runCommand/action", "commands"),
+        (Action.EXECUTE, azure_object(f"{WEB}/extensions/e"), "Microsoft.Resources/deployments/write", "commands"),
+        (Action.ADMIN, LOCK, "Microsoft.Authorization/locks/delete", "watchers"),
+        (Action.ADMIN, LOCK, "Microsoft.Resources/batch/action", "watchers"),
+        (Action.ADMIN, DIAGNOSTICS, "Microsoft.Insights/diagnosticSettings/delete", "watchers"),
+    ],
+)
+def test_the_pack_forbids(
+    packed: PolicySet, at_arm: Subject, action: Action, thing: Object, operation: str, policy: str
+) -> None:
+    ruling = packed.rule(at_arm, statement((action, thing), operation=operation))
+    assert (ruling.decision, f"azure-arm-{policy}" in ruling.policies) == (Decision.DENY, True)
+
+
+@pytest.mark.parametrize(
+    ("action", "thing", "operation", "policy"),
+    [
+        (Action.DROP, azure_object(SHOP), "Microsoft.Resources/subscriptions/resourceGroups/delete", "delete"),
+        (Action.DELETE, MACHINE, "Microsoft.Compute/virtualMachines/delete", "delete"),
+        (Action.EXECUTE, SCRIPT, "Microsoft.Resources/deploymentScripts/write", "execute"),
+        (Action.EXPORT, DISK, "Microsoft.Compute/disks/beginGetAccess/action", "export"),
+        (Action.ADMIN, FIREWALL, "Microsoft.Sql/servers/firewallRules/write", "admin"),
+        (Action.ADMIN, LOCK, "Microsoft.Authorization/locks/write", "admin"),
+        (Action.ADMIN, DIAGNOSTICS, "Microsoft.Resources/deployments/write", "admin"),
+    ],
+)
+def test_the_pack_holds(
+    packed: PolicySet, at_arm: Subject, action: Action, thing: Object, operation: str, policy: str
+) -> None:
+    ruling = packed.rule(at_arm, statement((action, thing), operation=operation))
+    assert (ruling.decision, ruling.policies) == (Decision.HOLD, ("all", f"azure-arm-{policy}"))
+    assert ruling.obligations.approvals == (Approval(APPROVERS, 1),)
+
+
+@pytest.mark.parametrize("action", [Action.CONNECT, Action.READ, Action.CREATE, Action.UPDATE])
+def test_the_pack_leaves_the_rest_to_permits(packed: PolicySet, at_arm: Subject, action: Action) -> None:
+    assert packed.rule(at_arm, statement((action, MACHINE))).decision is Decision.ALLOW
+
+
+def test_the_pack_speaks_of_resource_manager_only(packed: PolicySet, at_arm: Subject) -> None:
+    other = replace(at_arm, resource=replace(ARM, kind="azure-other"))
+    assert packed.rule(other, statement((Action.REVEAL, STORE))).decision is Decision.ALLOW
