@@ -138,6 +138,26 @@ def test_a_name_that_can_never_match_stops_the_load(tmp_path: Path, name: str, p
         policies(tmp_path, f'@id("p") forbid (principal, action, resource in {name});')
 
 
+@pytest.mark.parametrize(
+    ("condition", "right"),
+    [
+        (
+            'context.operation == "microsoft.storage/storageAccounts/listKeys/action"',
+            "Microsoft.Storage/storageAccounts",
+        ),
+        ('context.operation like "Microsoft.Storage/*/listkeys/*"', "Microsoft.Storage/\\*/listKeys/"),
+        ('["Microsoft.Web/Sites/read", "Microsoft.web/x"].contains(context.operation)', "Microsoft.Web/"),
+        ('resource.kind == "Microsoft.Compute/virtualMachines"', "microsoft.compute/virtualmachines"),
+        ('resource.kind like "microsoft.compute/virtualMachine*"', "microsoft.compute/virtualmachine"),
+    ],
+)
+def test_a_word_of_azures_in_a_case_that_it_never_has_stops_the_load(
+    tmp_path: Path, condition: str, right: str
+) -> None:
+    with pytest.raises(PolicyError, match=right):
+        policies(tmp_path, f'@id("p") forbid (principal, action, resource) when {{ {condition} }};')
+
+
 def test_an_azure_id_needs_a_resource_that_manages(tmp_path: Path) -> None:
     plain = replace(ARM, plane="data", azure="")
     with pytest.raises(PolicyError, match="no resource is at the control plane"):

@@ -10,6 +10,7 @@ import cedarpy
 from cedarpy import pst
 
 from blastwall.config.wording import did_you_mean
+from blastwall.model.azure_operations import misspelled
 from blastwall.policy.entity_names import name_problem
 from blastwall.policy.known import Known
 from blastwall.policy.rules import Rule
@@ -119,4 +120,29 @@ def _nodes(root: object) -> Iterator[object]:
             yield from _nodes(getattr(root, field.name))
 
 
-_CHECKS: tuple[Callable[[Rule, Known], Iterator[str]], ...] = (_typed, _named, _plane, _words)
+def _azure_words(rule: Rule, _known: Known) -> Iterator[str]:
+    """Find Azure's words in a case that they never have: such a forbid would silently never forbid."""
+    for node in _nodes(rule.tree.clauses):
+        for attribute, text in _written(node):
+            if attribute == "kind" and "/" in text and text != text.lower():
+                yield rule.problem(f"Azure types are written in lower case here: {text.lower()!r}", re.escape(text))
+            right = misspelled(text) if attribute == "operation" and "/" in text else ""
+            if right:
+                yield rule.problem(f"an operation is never spelled {text!r}; write {right!r}", re.escape(text))
+
+
+def _written(node: object) -> list[tuple[str, str]]:
+    """Return (attribute, text) for a comparison of an attribute with texts or a pattern; else nothing."""
+    if isinstance(node, pst.Like) and isinstance(node.base, pst.GetAttr):
+        pattern = "".join(one.value if isinstance(one, pst.Char) else "*" for one in node.pattern)
+        return [(node.base.attr, pattern)]
+    if not isinstance(node, pst.BinaryOp) or node.op not in {"eq", "not_eq", "contains"}:
+        return []
+    for attribute, other in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(attribute, pst.GetAttr):
+            elements = other.elements if isinstance(other, pst.Set) else (other,)
+            return [(attribute.attr, one.value) for one in elements if isinstance(one, pst.StringLit)]
+    return []
+
+
+_CHECKS: tuple[Callable[[Rule, Known], Iterator[str]], ...] = (_typed, _named, _plane, _words, _azure_words)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from blastwall.model.azure import Place, places
+from blastwall.model.azure_operations import spelled
 from blastwall.protocols.http.arm.paths import Unplaced, identity_of, segments_of
-from blastwall.protocols.http.arm.spelling import spelled
 
 VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete", "POST": "action"}
 _OWN = "microsoft.resources/"

@@ -70,6 +70,12 @@ vmSizes vpnConnections vpnGateways vpnSites vulnerabilityAssessments webTests we
 _SPELLED = {word.lower(): word for word in (_PROVIDERS + _WORDS).split()}
 
 
+def misspelled(text: str) -> str:
+    """Return how an operation, or a pattern of one with `*`, is spelled, where `text` is the same but for its case."""
+    right = "/".join([_SPELLED.get(word.lower(), word) for word in text.split("/")])
+    return right if right != text else ""
+
+
 def spelled(operation: str) -> str:
     """Return an operation, given in lower case, as Azure spells it."""
     return "/".join([_SPELLED.get(word, word) for word in operation.split("/")])
