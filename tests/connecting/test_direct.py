@@ -11,7 +11,7 @@ import aiohttp
 import jwt
 import pytest
 
-from blastwall.connecting.azure_cli import NotReady, is_asked_for, make_ready, variables
+from blastwall.connecting.azure_cli import NotReady, make_ready, program_of, variables
 from blastwall.connecting.direct import direct_way, tenant_of
 from blastwall.connecting.managed_identity import Tokens
 from blastwall.connecting.proofs import NoProof, Proof, Proofs
@@ -23,7 +23,8 @@ URL = "https://gw.example:8444"
 AZ = """#!/bin/sh
 echo "$@" >> "$AZURE_CONFIG_DIR.calls"
 mkdir -p "$AZURE_CONFIG_DIR"
-[ -e "$AZURE_CONFIG_DIR/config" ] || printf '[core]\\noutput = json\\n' > "$AZURE_CONFIG_DIR/config"
+config="$AZURE_CONFIG_DIR/config"
+[ -e "$config" ] || printf '[core]\\noutput = json\\n[cloud]\\nname = AzureCloud\\n' > "$config"
 case "$1" in {fails}) echo "ERROR: $1 was refused" >&2; exit 3;; esac
 """
 
@@ -111,7 +112,7 @@ def test_the_users_own_settings_are_not_touched() -> None:
 
 async def test_the_gateway_is_its_cloud_and_its_login(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "AZURE_CONFIG_DIR": str(tmp_path / "azure")}
-    await make_ready(fake(tmp_path), URL, environment)
+    await make_ready([fake(tmp_path)], URL, environment)
     assert (tmp_path / "azure.calls").read_text().splitlines() == [
         f"cloud register --name Blastwall --endpoint-resource-manager {URL}",
         "login --identity --allow-no-subscriptions --output none",
@@ -125,16 +126,13 @@ async def test_the_gateway_is_its_cloud_and_its_login(tmp_path: Path) -> None:
 async def test_what_it_refuses_is_told(tmp_path: Path, step: str) -> None:
     environment = {"PATH": os.environ["PATH"], "AZURE_CONFIG_DIR": str(tmp_path / "azure")}
     with pytest.raises(NotReady, match=rf"`az {step} .*` ended with code 3: ERROR: {step} was refused"):
-        await make_ready(fake(tmp_path, step), URL, environment)
+        await make_ready([fake(tmp_path, step)], URL, environment)
     with pytest.raises(NotReady, match="cannot be run"):
-        await make_ready(str(tmp_path / "none"), URL, environment)
+        await make_ready([str(tmp_path / "none")], URL, environment)
 
 
 def test_which_command_is_the_azure_cli() -> None:
-    assert [is_asked_for(each) for each in (["az", "group"], ["/usr/bin/az"], ["azd"], ["sh", "-c", "az"], [])] == [
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
+    assert program_of(["az", "group"]) == ("az",)
+    assert program_of(["/usr/bin/az"]) == ("/usr/bin/az",)
+    assert program_of(["python3", "-m", "azure.cli", "group", "list"]) == ("python3", "-m", "azure.cli")
+    assert not any(program_of(each) for each in (["azd"], ["sh", "-c", "az"], ["python3", "-m", "azure"], []))

@@ -207,8 +207,8 @@ class _Session:
 
         environment = self._environment(protocol, address, way)
         try:
-            if way is not None and protocol.plane == "control" and (self.az or azure_cli.is_asked_for(command)):
-                program = command[0] if azure_cli.is_asked_for(command) else which("az") or "az"
+            program = azure_cli.program_of(command) or ((which("az") or "az",) if self.az else ())
+            if way is not None and protocol.plane == "control" and program:
                 await azure_cli.make_ready(program, way.direct.url, environment)
             return await run(command, environment)
         except azure_cli.NotReady as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from configparser import ConfigParser
 from pathlib import Path
 
 CLOUD = "Blastwall"
@@ -30,7 +31,7 @@ def variables(folder: Path, environment: Mapping[str, str]) -> Mapping[str, str]
     }
 
 
-async def make_ready(program: str, manager: str, environment: Mapping[str, str]) -> None:
+async def make_ready(program: Sequence[str], manager: str, environment: Mapping[str, str]) -> None:
     """Register the Resource Manager at `manager` as the CLI's cloud, and log in by managed identity.
 
     Raises:
@@ -43,15 +44,19 @@ async def make_ready(program: str, manager: str, environment: Mapping[str, str])
 
 def _choose(folder: Path) -> None:
     """Make it the present cloud, as `az cloud set` does, which would take another second."""
-    path = folder / "config"
-    known = path.read_text(encoding="utf-8") if path.exists() else ""
-    path.write_text(f"{known.rstrip()}\n[cloud]\nname = {CLOUD}\n".lstrip(), encoding="utf-8")
+    path, settings = folder / "config", ConfigParser(interpolation=None)
+    settings.read(path, encoding="utf-8")
+    if not settings.has_section("cloud"):
+        settings.add_section("cloud")
+    settings.set("cloud", "name", CLOUD)
+    with path.open("w", encoding="utf-8") as file:
+        settings.write(file)
 
 
-async def _run(program: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+async def _run(program: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str]) -> None:
     try:
         process = await asyncio.create_subprocess_exec(
-            program,
+            *program,
             *arguments,
             env=dict(environment),
             stdin=asyncio.subprocess.DEVNULL,
@@ -59,7 +64,7 @@ async def _run(program: str, arguments: Sequence[str], environment: Mapping[str,
             stderr=asyncio.subprocess.PIPE,
         )
     except OSError as error:
-        raise NotReady(f"{program} cannot be run: {error.strerror}") from None
+        raise NotReady(f"{program[0]} cannot be run: {error.strerror}") from None
     try:
         async with asyncio.timeout(_SECONDS):
             _, said = await process.communicate()
@@ -74,6 +79,8 @@ async def _run(program: str, arguments: Sequence[str], environment: Mapping[str,
         raise NotReady(f"`az {' '.join(arguments[:2])}` ended with code {process.returncode}: {text[-500:]}")
 
 
-def is_asked_for(command: Sequence[str]) -> bool:
-    """Whether a command is the Azure CLI."""
-    return bool(command) and os.path.basename(command[0]) == "az"  # noqa: PTH119 - a text, which may be no path
+def program_of(command: Sequence[str]) -> tuple[str, ...]:
+    """Return the words by which a command calls the Azure CLI; none where it is another command."""
+    if command and os.path.basename(command[0]) == "az":  # noqa: PTH119 - a text, which may be no path
+        return (command[0],)
+    return tuple(command[:3]) if tuple(command[1:3]) == ("-m", "azure.cli") else ()

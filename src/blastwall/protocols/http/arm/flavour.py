@@ -93,7 +93,9 @@ class ArmFlavour:
         return "" if token else "give `entra`: Resource Manager takes no other credential than an Entra token"
 
     def environment(self, address: ClientAddress) -> Mapping[str, str]:
-        """What Terraform, and the Azure CLI for its own clouds, read."""
+        """What Terraform, and the Azure CLI for its own clouds, read, unless they go to the gateway by themselves."""
+        if address.direct is not None:
+            return {}
         return {
             "ARM_METADATA_HOSTNAME": local_url(address).partition("://")[2],
             "ARM_CLOUD_METADATA_URL": f"{local_url(address)}/metadata/endpoints?api-version=2019-05-01",
