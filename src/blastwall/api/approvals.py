@@ -67,8 +67,10 @@ class Decided(Answer):
 class Preview(Answer):
     """How much the statement would change, by estimate; nothing of it is run to find out."""
 
-    rows: int | None = Field(description="Rows; null where nobody can tell.")
-    how: Literal["statistics", "none"] = Field(description="By the whole table's statistics, or not at all.")
+    rows: int | None = Field(description="Rows, or things where they were counted; null where nobody can tell.")
+    how: Literal["statistics", "counted", "none"] = Field(
+        description="By the whole table's statistics, each seen (things that are not rows), or not at all."
+    )
     note: str = Field(description="What to know of it.")
 
 

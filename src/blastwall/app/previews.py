@@ -61,10 +61,7 @@ class Previews:
     async def _write(self) -> None:
         while self._found:
             found, self._found = self._found, {}
-            previews = {
-                identity: (each.rows, "none" if each.rows is None else "statistics", each.note)
-                for identity, each in found.items()
-            }
+            previews = {identity: (each.rows, _how(each), each.note) for identity, each in found.items()}
             try:
                 await self._table.preview(previews)
             except StateError as error:
@@ -77,3 +74,9 @@ class Previews:
         """Write what is known."""
         if self._writing is not None:
             await self._writing
+
+
+def _how(found: Estimated) -> str:
+    if found.rows is None:
+        return "none"
+    return "counted" if found.counted else "statistics"

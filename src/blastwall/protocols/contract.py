@@ -574,11 +574,13 @@ class Finding:
 class Estimated:
     """How many rows a statement would change, by what the resource knows without running any of it.
 
-    `rows` is None where nobody can tell; `note` says what to know of it.
+    `rows` is None where nobody can tell; `note` says what to know of it. `counted` is set where each was seen: they are
+    things rather than rows, and `note` begins with their name.
     """
 
     rows: int | None
     note: str
+    counted: bool = False
 
 
 AUDIT = "audit"

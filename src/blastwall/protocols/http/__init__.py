@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from blastwall.protocols.contract import ProtocolKind
 from blastwall.protocols.http import arm, blob, keyvault, rest
+from blastwall.protocols.http.arm.kind import ArmKind
 from blastwall.protocols.http.kind import HttpKind
 
-FLAVOURS = (arm.FLAVOUR, blob.FLAVOUR, keyvault.FLAVOUR, rest.FLAVOUR)
-PROTOCOLS: tuple[ProtocolKind, ...] = tuple(HttpKind(flavour) for flavour in FLAVOURS)
+FLAVOURS = (blob.FLAVOUR, keyvault.FLAVOUR, rest.FLAVOUR)
+PROTOCOLS: tuple[ProtocolKind, ...] = (ArmKind(arm.FLAVOUR), *(HttpKind(flavour) for flavour in FLAVOURS))

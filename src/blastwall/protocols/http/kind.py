@@ -12,7 +12,7 @@ from blastwall.model.credential import Credential
 from blastwall.model.effects import Effect
 from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
-from blastwall.protocols.contract import Arrival, ClientAddress, Opening, Reception
+from blastwall.protocols.contract import Arrival, ClientAddress, Companion, Opening, Reception
 from blastwall.protocols.http.azure_clients import OTHER_IDENTITIES, environment
 from blastwall.protocols.http.faults import Unreadable
 from blastwall.protocols.http.flavour import Flavour
@@ -70,8 +70,9 @@ class HttpKind:
     def session(self, opening: Opening) -> HttpSession:
         return HttpSession(opening, self._flavour)
 
-    def companion(self, opening: Opening, credential: Credential, name: str) -> None:
+    def companion(self, opening: Opening, credential: Credential, name: str) -> Companion | None:
         """No session looks anything up."""
+        return None
 
     def estimate(self, database: str, effects: Sequence[Effect]) -> tuple[str, Hashable] | None:
         return None

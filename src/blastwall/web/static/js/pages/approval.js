@@ -53,6 +53,7 @@ function statementCard(one) {
 
 function preview(found) {
   if (!found) return null;
+  if (found.how === "counted") return h("div.impact", h("p.figure", found.rows.toLocaleString()), h("p.how", seen(found.note)));
   const rows = found.rows === null ? "Unknown" : `≤ ${found.rows.toLocaleString()} row${found.rows === 1 ? "" : "s"}`;
   return h("div.impact", h("p.figure", rows), h("p.how", "would be affected: ", found.note ? seen(found.note) : HOW[found.how] ?? found.how));
 }

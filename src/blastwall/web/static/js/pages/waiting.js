@@ -86,6 +86,7 @@ export function quorum(needed) {
 
 function impact(one) {
   if (one.preview?.rows === null || one.preview?.rows === undefined) return null;
+  if (one.preview.how === "counted") return h("span", `${one.preview.rows.toLocaleString()} `, seen(one.preview.note.split(/[:;]/, 1)[0]));
   return h("span", `≤ ${one.preview.rows.toLocaleString()} row${one.preview.rows === 1 ? "" : "s"}`);
 }
 
