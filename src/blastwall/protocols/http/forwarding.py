@@ -8,6 +8,9 @@
 
 The client speaks in plain text, on loopback; the gateway is spoken to over TLS alone, so the proof goes only to a
 gateway whose certificate held. What the gateway answers is passed back as it is.
+
+A web page can have its visitor's browser send requests to loopback, and have a name of its own lead there (DNS
+rebinding): they would get the proof, too. So a request must be for this machine by name, and come from no page.
 """
 
 from __future__ import annotations
@@ -34,10 +37,12 @@ from blastwall.protocols.http.faults import Unreadable
 from blastwall.protocols.http.flavour import Response
 from blastwall.protocols.http.framing import Body, Framing, request_body
 from blastwall.protocols.http.heads import RequestHead, check_start, head_end, read_request
+from blastwall.protocols.http.normalise import host_of_authority, normal_authority
 from blastwall.protocols.http.request import Headers
 from blastwall.protocols.http.writing import host_of, last_chunk, request_head, whole_response
 
 _MOST_WAITING = 4 << 20
+_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 class _State(Enum):
@@ -117,6 +122,7 @@ class HttpForwarder:
                 return False
             self._head = read_request(self._data[:end])
             self._data = self._data[end:]
+            _check_origin(self._head.headers)
             self._body = request_body(self._head.headers)
             self._state, self._number = _State.ASKED, self._number + 1
             outputs.append(Ask(self._number, Login("", b"", "")))
@@ -147,3 +153,16 @@ class HttpForwarder:
             return []
         self._state = _State.ENDED
         return [Close(reason)]
+
+
+def _check_origin(headers: Headers) -> None:
+    """Let a request go on that a program of this machine meant for this port.
+
+    Raises:
+        Unreadable: it is for another host, or a browser says that a page sent it (Fetch Metadata; RFC 6454).
+    """
+    hosts = headers.all("host")
+    if len(hosts) != 1 or host_of_authority(normal_authority(hosts[0], "http")) not in _THIS_MACHINE:
+        raise Unreadable("another Host than this machine", 403)
+    if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
+        raise Unreadable("a web page as its origin, and programs alone are served", 403)

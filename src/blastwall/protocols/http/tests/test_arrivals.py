@@ -89,6 +89,11 @@ class TestReception:
         assert not reception.terminate("again")
 
 
+def here(data: bytes) -> bytes:
+    """Requests as clients of `connect` send them, which know the port on this machine alone."""
+    return data.replace(b"api.gw.example", b"127.0.0.1:5000")
+
+
 class TestForwarder:
     gateway = Address("gw.example", 8443)
 
@@ -98,7 +103,7 @@ class TestForwarder:
     def test_each_request_gets_a_fresh_proof_and_the_gateways_host(self) -> None:
         forwarder = self.forwarder()
         first = with_body("POST /a", b"{}").replace(b"Authorization: Bearer the-agents-token\r\n", b"")
-        outputs = forwarder.receive(CLIENT, first + request("GET /b"))
+        outputs = forwarder.receive(CLIENT, here(first + request("GET /b")))
         assert outputs == [Ask(1, Login("", b"", ""))]
         outputs = forwarder.answer(1, Admit(Credential("", b"one", token=True)))
         assert outputs[:2] == [Dial(UPSTREAM, self.gateway), StartTls(UPSTREAM, ("http/1.1",))]
@@ -114,7 +119,7 @@ class TestForwarder:
 
     @pytest.mark.parametrize("size", [1, 5, 1000])
     def test_chunks_pass_as_they_are(self, size: int) -> None:
-        forwarder, data = self.forwarder(), chunked("PUT /a", b"abcdefghijklmnop")
+        forwarder, data = self.forwarder(), here(chunked("PUT /a", b"abcdefghijklmnop"))
         outputs: list[Output] = []
         for start in range(0, len(data), size):
             for output in forwarder.receive(CLIENT, data[start : start + size]):
@@ -131,7 +136,7 @@ class TestForwarder:
 
     def test_a_client_hears_why_there_is_no_proof_or_no_gateway(self) -> None:
         forwarder = self.forwarder()
-        forwarder.receive(CLIENT, request("GET /a"))
+        forwarder.receive(CLIENT, here(request("GET /a")))
         outputs = forwarder.answer(1, Deny("log in first"))
         assert b"log in first" in sent(outputs, CLIENT)
         assert not sent(outputs, UPSTREAM)
@@ -142,12 +147,35 @@ class TestForwarder:
     def test_an_ambiguous_request_goes_nowhere(self) -> None:
         for case in REQUESTS.values():
             forwarder = self.forwarder()
-            outputs = forwarder.receive(CLIENT, case.sent)
+            outputs = forwarder.receive(CLIENT, here(case.sent))
             for output in outputs:
                 if isinstance(output, Ask):
                     outputs = [*outputs, *forwarder.answer(output.number, Admit(Credential("", b"one")))]
             assert b"smuggled" not in sent(outputs, UPSTREAM)
             assert sent(outputs, UPSTREAM).count(b"Bearer one") <= 1
+
+    @pytest.mark.parametrize("host", ["127.0.0.1:5000", "localhost", "LOCALHOST:1", "[::1]:5000"])
+    def test_this_machine_by_any_of_its_names(self, host: str) -> None:
+        assert self.forwarder().receive(CLIENT, request("GET /a", host=host)) == [Ask(1, Login("", b"", ""))]
+
+    @pytest.mark.parametrize(
+        "host",
+        ["evil.example", "evil.example:5000", "localhost.evil.example", "127.0.0.1.evil.example", "169.254.169.254"],
+    )
+    def test_a_name_that_was_rebound_to_this_machine_gets_no_proof(self, host: str) -> None:
+        outputs = self.forwarder().receive(CLIENT, request("GET /a", host=host))
+        assert sent(outputs, CLIENT).startswith(b"HTTP/1.1 403 ")
+        assert not [output for output in outputs if isinstance(output, Ask)]
+
+    @pytest.mark.parametrize(
+        "field",
+        ["Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site"],
+    )
+    def test_a_web_page_gets_no_proof(self, field: str) -> None:
+        data = here(request("GET /a")).replace(b"\r\n\r\n", f"\r\n{field}\r\n\r\n".encode(), 1)
+        outputs = self.forwarder().receive(CLIENT, data)
+        assert sent(outputs, CLIENT).startswith(b"HTTP/1.1 403 ")
+        assert not [output for output in outputs if isinstance(output, Ask)]
 
 
 class TestKind:
