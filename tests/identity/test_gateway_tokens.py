@@ -374,6 +374,21 @@ async def test_an_old_key_verifies_until_its_last_token_has_ended(
         await use(node, last)
 
 
+async def test_a_successor_signs_once_every_node_knows_it(world: World, issuer: LoopbackIssuer, clock: Clock) -> None:
+    one, two = (world.node(settings={"lifetime": "10m", "rotate": "1h"}) for _ in range(2))
+    first = await given(one, issuer.token())
+    clock.at += 3350
+    before = await given(one, issuer.token())
+    assert parts(before)[0] == parts(first)[0], "its successor was made just now"
+    assert len(await one.tokens.keys()) == 2
+    clock.at += 100
+    after = await given(one, issuer.token())
+    assert parts(after)[0] != parts(first)[0]
+    assert (await given(two, issuer.token())).id
+    assert len(await two.tokens.keys()) == 2, "nodes make one successor together"
+    assert (await use(two, after)).pass_id == after.id
+
+
 async def test_no_token_outlives_its_key_though_lifetimes_grew(
     world: World, issuer: LoopbackIssuer, clock: Clock
 ) -> None:

@@ -26,6 +26,12 @@ def _at_most_a_day(lifetime: timedelta) -> timedelta:
     return lifetime
 
 
+def _an_hour_or_more(age: timedelta) -> timedelta:
+    if age < timedelta(hours=1):
+        raise ValueError("must be at least 1h")
+    return age
+
+
 class GatewayTokenSettings(Strict):
     """Tokens that the gateway signs for its agents (`az`, the Azure SDKs and Terraform want one of this form)."""
 
@@ -33,8 +39,9 @@ class GatewayTokenSettings(Strict):
         timedelta(minutes=15),
         description="How long one works; never longer than the token that it was given for; at most 24h.",
     )
-    rotate: Period = Field(
-        timedelta(days=7), description="A signing key is replaced at this age; its tokens work to their ends."
+    rotate: Annotated[Period, AfterValidator(_an_hour_or_more)] = Field(
+        timedelta(days=7),
+        description="A signing key is replaced at this age, at least 1h; its tokens work to their ends.",
     )
     tenant: Annotated[str, AfterValidator(_guid)] | None = Field(
         None, description="The tenant id (`tid`) in them, a GUID; default: made once and kept in the state."

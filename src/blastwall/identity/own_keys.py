@@ -1,10 +1,12 @@
 """The keys that sign gateway tokens: made here, kept sealed in the state, shared by the nodes that share it.
 
-    made ── signs ──▶ made + rotate ── verifies only ──▶ ends = made + rotate + the longest token's lifetime
+    made ── known to all ── signs ──▶ made + rotate ── verifies only ──▶ ends = made + rotate + a token's lifetime
 
-A key verifies until its last token has ended, and no token outlives its key. A public key is taken from nowhere but the
-private one that opens under the gateway's sealing key, which the state does not hold: a row that somebody else wrote
-opens for nobody, and so verifies nothing.
+A successor is made ahead of time, and signs once every node has read it: no node meets a token whose key it does not
+know, but for the very first one. A key verifies until its last token has ended, and no token outlives its key.
+
+A public key is taken from nowhere but the private one that opens under the gateway's sealing key, which the state does
+not hold: a row that somebody else wrote opens for nobody, and so verifies nothing.
 
 A token's header is one exact text a key. It is compared as a whole, never read: no algorithm, key id, key or address
 of a key in a token's header can mean anything here.
@@ -42,6 +44,11 @@ TYPE = "gateway+jwt"
 _FRESH_SECONDS = 60.0
 _AGAIN_SECONDS = 1.0
 """After so long at the soonest the state is asked again because of a header that is not known."""
+
+_KNOWN_SECONDS = 90.0
+"""A key that is so old is known to every node that reads the state at all."""
+
+_AHEAD_SECONDS = 300.0
 
 _NONCE = 12
 _log = structlog.get_logger("blastwall.identity")
@@ -106,25 +113,31 @@ class OwnKeys:
         """
         async with self._lock:
             await self._refresh(_FRESH_SECONDS)
-            found = self._signer(rotate, lifetime)
-            if found is None:
+            if self._is_due(rotate, lifetime):
                 await self._refresh(0.0)  # another node may have made one meanwhile
-                found = self._signer(rotate, lifetime) or await self._make(rotate, lifetime)
-            return found
+            if self._is_due(rotate, lifetime):
+                await self._make(rotate, lifetime)
+            fresh = self._fresh(rotate, lifetime)
+            known = [key for key in fresh if self._now() >= key.made + _KNOWN_SECONDS]
+            return max(known or fresh, key=lambda key: (key.made, key.id))
 
-    def _signer(self, rotate: float, lifetime: float) -> OwnKey | None:
+    def _fresh(self, rotate: float, lifetime: float) -> list[OwnKey]:
+        """Return the keys that may sign tokens of this lifetime now."""
         now = self._now()
-        fresh = (key for key in self._by_header.values() if now < key.made + rotate and now + lifetime <= key.ends)
-        return max(fresh, key=lambda key: (key.made, key.id), default=None)
+        return [key for key in self._by_header.values() if now < key.made + rotate and now + lifetime <= key.ends]
 
-    async def _make(self, rotate: float, lifetime: float) -> OwnKey:
+    def _is_due(self, rotate: float, lifetime: float) -> bool:
+        """Whether the keys at hand will not sign much longer."""
+        soon = self._now() + min(_AHEAD_SECONDS, rotate / 2)
+        return not any(soon < key.made + rotate for key in self._fresh(rotate, lifetime))
+
+    async def _make(self, rotate: float, lifetime: float) -> None:
         made = int(self._now())
         private = ec.generate_private_key(ec.SECP256R1())
         key = OwnKey(secrets.token_hex(12), made, int(made + rotate + lifetime) + 1, private, private.public_key())
         await self._table.add(StoredKey(key.id, key.made, key.ends, self._sealed(key)))
         self._by_header = {**self._by_header, header_of(key.id): key}
         _log.info("signing_key_made", key=key.id)
-        return key
 
     async def find(self, header: bytes) -> OwnKey | None:
         """Return the key whose tokens have this header segment; None where there is none, or it has ended.
