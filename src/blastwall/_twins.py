@@ -34,6 +34,7 @@ FOLDERS = {
         "values",
     ),
     "masking": ("hidden", "plan", "statements"),
+    "masking/documents": ("tokens",),
     "masking/fast": ("addresses", "cells", "hiding", "hits", "ibans", "numbers", "parts", "scanner", "secrets"),
     "gate": ("journal", "session", "statements"),
     "recording": ("batch", "events", "files", "frames", "log", "recorder", "segments", "summary"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from blastwall.model import events
 from blastwall.model.effects import Action, Effect, Object
-from blastwall.model.events import Event
+from blastwall.model.events import Event, StatementFinished
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Stage
 from blastwall.recording.events import _TYPES, UnreadableEvent, decode, encode, name_of
@@ -70,3 +70,9 @@ def test_effects_and_rulings_are_values_again() -> None:
     ruled = events.StatementRuled(1.0, 1, Ruling(Decision.HOLD))
     assert decode(encode(asked)) == asked
     assert decode(encode(ruled)) == ruled
+
+
+def test_an_event_of_before_there_were_statuses_is_read() -> None:
+    old = encode(StatementFinished(1.0, 1, 2, None, 3, 0.1, None, {}, "200 OK")).replace(b',"status":"200 OK"', b"")
+    assert b"status" not in old
+    assert decode(old) == StatementFinished(1.0, 1, 2, None, 3, 0.1, None, {})

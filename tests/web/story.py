@@ -295,7 +295,7 @@ def sessions() -> list[Thing]:
             resource=("pg-prod", "pg-reports")[number % 2],
             rows=number * 371,
         )
-        for number in range(70)
+        for number in range(69)
     ]
     return [
         session("01JDS0W7Q2C8", live=True, ended=None, end_reason="", began=at(minutes=4), held=1),
@@ -331,4 +331,5 @@ def sessions() -> list[Thing]:
             end_reason="the login was refused",
         ),
         *past,
+        session("01JDRAZURE", resource="arm", database="", application="azsdk-python-mgmt-resource", statements=2),
     ]

@@ -17,6 +17,8 @@ def events(number: str) -> list[Thing]:
                 *_statement(1, 1.0, hostile.ALL, "deny", hostile.MARKUP[1]),
             ]
         )
+    if number == "01JDRAZURE":
+        return _told(_requests())
     said: list[tuple[float, str, Thing]] = [
         (0.0, "opened", {"detail": {"source": "10.20.4.17"}}),
         (
@@ -122,6 +124,26 @@ def _held(number: int, offset: float) -> list[tuple[float, str, Thing]]:
             "finished",
             {"number": number, "rows": 0, "affected": 1284, "seconds": 0.4, "error": None, "masked": {}},
         ),
+    ]
+
+
+def _requests() -> list[tuple[float, str, Thing]]:
+    """Say what an agent asked Azure for: a page of a list, and the keys of an account."""
+    url = "https://arm.gw.example/subscriptions/00000000-0000-0000-0000-000000000001"
+    page = (
+        '{"value":[{"id":"/subscriptions/0001/resourceGroups/shop","tags":{"owner":"a***@example.com","pin":null},'
+        '"properties":{}},{"id":"' + hostile.MARKUP[0].replace('"', "'") + '","id":"twice"}],'
+        '"nextLink":"https://arm.gw.example/page?2"}'
+    )
+    finished: Thing = {"number": 1, "rows": 0, "affected": None, "bytes": 48213, "seconds": 0.184, "error": None}
+    account = f"{url}/resourceGroups/shop/providers/Microsoft.Storage/storageAccounts/shop"
+    keys = f"POST {account}/listKeys?api-version=2023-01-01"
+    return [
+        (0.0, "opened", {"detail": {"source": "10.20.4.17"}}),
+        *_statement(1, 1.0, f"GET {url}/resourcegroups?api-version=2022-09-01", "allow", "")[:2],
+        (1.1, "rows", {"number": 1, "columns": ["body"], "values": [[page + "… [48213 bytes in all]"]]}),
+        (1.2, "finished", {**finished, "status": "200 OK", "masked": {"..owner": 1, "..pin": 1}}),
+        *_statement(2, 4.0, keys, "deny", "agents get access, never secrets"),
     ]
 
 

@@ -183,6 +183,18 @@ def test_a_session_is_found_and_replayed_to_what_was_denied(visit: Visit) -> Non
     expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
+def test_requests_are_told_with_how_they_ended_and_what_was_answered(visit: Visit) -> None:
+    page = visit("#/sessions/01JDRAZURE")
+    request = page.locator("li.entry.statement").first
+    expect(request).to_contain_text("200 OK · 48.2 kB · 2 values masked · 184 ms")
+    answer = request.get_by_role("region", name="Recorded answer")
+    expect(answer).to_contain_text('"owner": "a***@example.com",')
+    expect(answer).to_contain_text('"id": "twice"')
+    expect(answer).to_contain_text('"properties": {}')
+    expect(answer).to_contain_text("[48213 bytes in all]")
+    expect(request.locator(".t-word").first).to_have_text("GET")
+
+
 def test_sessions_are_filtered_paged_and_kept_in_the_address(visit: Visit) -> None:
     page = visit("#/sessions")
     expect(page.get_by_role("row")).to_have_count(51)

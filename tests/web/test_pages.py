@@ -18,6 +18,7 @@ PLACES = (
     "#/sessions/01JDREPLAY",
     "#/sessions/01JDS0W7Q2C8",
     "#/sessions/01JDREVIL",
+    "#/sessions/01JDRAZURE",
     "#/agents",
     "#/agents/shop-ci",
     "#/resources",

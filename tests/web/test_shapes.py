@@ -16,6 +16,7 @@ SHAPES: list[tuple[str, type[BaseModel], list[Thing]]] = [
     ("grants", grants.Grant, [one for one in story.grants() if one["id"] != "gr-evil"]),
     ("sessions", sessions.Session, story.sessions()),
     ("events", Moment, story_events.events("01JDREPLAY")),
+    ("requests", Moment, story_events.events("01JDRAZURE")),
     ("agents", overview.Agent, story_estate.agents()),
     ("resources", overview.Resource, story_estate.resources()),
     ("policies", policies.Policies, [story_estate.policies()]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from blastwall.cli.recorded_rows import table
+from blastwall.cli.recorded_rows import answer
 from blastwall.cli.recorded_text import block, moment, visible
 from blastwall.model.effects import Effect
 from blastwall.model.events import (
@@ -40,7 +40,7 @@ def lines(event: Event) -> list[str]:
         case HoldEnded():
             return [f"#{event.number} hold ended: {visible(_ending(event))}"]
         case StatementRows():
-            return [f"#{event.number} answered with", *table(event.columns, event.rows)]
+            return [f"#{event.number} answered with", *answer(event.columns, event.rows)]
         case StatementFinished():
             return [f"#{event.number} {finished(event)}"]
         case _:
@@ -115,8 +115,8 @@ def ruling(found: Ruling) -> str:
 
 
 def finished(event: StatementFinished) -> str:
-    """What came of a statement."""
-    text = f"{event.rows} rows"
+    """What came of a statement; what the protocol has a word for needs no number of rows."""
+    text = event.status or f"{event.rows} rows"
     text += f", {event.affected} affected" if event.affected is not None else ""
     text += f", {event.bytes} bytes, {event.seconds:.3f} s"
     text += f", masked {masked(event.masked)}" if event.masked else ""

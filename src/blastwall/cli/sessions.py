@@ -296,13 +296,13 @@ def _print_card(card: Card) -> None:
 
 def _print_rows(card: Card) -> None:
     """Print what is recorded of a result, and how much more there was."""
-    from blastwall.cli.recorded_rows import table
+    from blastwall.cli.recorded_rows import answer
     from blastwall.cli.recorded_text import say
 
     if not card.rows:
         return
     rows = [row for each in card.rows for row in each.rows]
-    for line in table(card.rows[0].columns, rows):
+    for line in answer(card.rows[0].columns, rows):
         say(line)
     if card.finished is not None and card.finished.rows > len(rows):
         say(f"  │ … and {card.finished.rows - len(rows):,} rows that are not recorded", "dim")

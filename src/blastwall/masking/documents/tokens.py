@@ -56,6 +56,8 @@ class Tokens:
     def __init__(self, keys: Keys, root: int, scanned: bool, depth: int, longest: int) -> None:
         """Take what is looked for, and the bounds: levels of nesting, and bytes of the longest string that is read."""
         self.keys = keys
+        self.acts = keys.acts
+        self.known = keys.known
         self.root = root
         self.scanned = scanned
         self.most_depth = depth
@@ -70,7 +72,8 @@ class Tokens:
         self.escaped = False
         self.cutting = False
         self.begun = False
-        self.found = array("q", (0,)) * 256
+        self.room = array("q", (0,)) * 256
+        self.found = self.room
         self.count = 0
         self.asked: list[int] = []
 
@@ -156,7 +159,7 @@ class Tokens:
             raise Unreadable(f"its JSON is nested more than {self.most_depth} levels deep")
         state = self.state
         self.depth += 1
-        if not self.hidden and self.keys.acts[state] == 1:
+        if not self.hidden and self.acts[state] == 1:
             self.hidden = self.depth
             self._note(at, at, _HIDDEN_KIND, state)
             self.asked.append(self.count - 1)
@@ -202,7 +205,7 @@ class Tokens:
             return end + 1
         state = self.state
         if not self.hidden:
-            act = self.keys.acts[state]
+            act = self.acts[state]
             if act:
                 self._note(at + 1, end, _CHOSEN_KIND, state)
                 self.asked.append(self.count - 1)
@@ -216,10 +219,10 @@ class Tokens:
 
     def _key(self, buffer: bytes, start: int, end: int) -> None:
         state = self.states[self.depth]
+        self.state = 0
         if state:
-            self.state = self.keys.member(state, buffer[start:end])
-        else:
-            self.state = 0
+            raw, known = buffer[start:end], self.known[state]
+            self.state = known[raw] if raw in known else self.keys.member(state, raw)
         if self.scanned:
             self._note(start, end, _KEY_KIND, 0)
 
@@ -279,7 +282,7 @@ class Tokens:
         if end < 0:
             return -1
         if not self.hidden:
-            if self.keys.acts[self.state] == 1:
+            if self.acts[self.state] == 1:
                 if end - at != 4 or buffer[at:end] != _NOTHING:
                     self._note(at, end, _SCALAR_KIND, self.state)
                     self.asked.append(self.count - 1)
@@ -314,11 +317,18 @@ class Tokens:
 
     def _note(self, start: int, end: int, kind: int, state: int) -> None:
         place = _STRIDE * self.count
-        if place + _STRIDE > len(self.found):
-            self.found.extend(bytes(8 * len(self.found)))
-        found = self.found
-        found[place], found[place + 1], found[place + 2], found[place + 3] = start, end, kind, state
+        if place == len(self.found):
+            self._grow()
+        self.found[place] = start
+        self.found[place + 1] = end
+        self.found[place + 2] = kind
+        self.found[place + 3] = state
         self.count += 1
+
+    def _grow(self) -> None:
+        """Make room for twice as many tokens."""
+        self.room = self.room + self.room
+        self.found = self.room
 
     def cells(self, buffer: bytes) -> Cells:
         """Return a cell for each token; those that detectors do not read are NULL to them."""

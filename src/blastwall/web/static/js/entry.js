@@ -2,7 +2,7 @@
 
 import { external, h, icon, seen, text } from "./dom.js";
 import { effects, facts } from "./parts.js";
-import { binds, source } from "./sql.js";
+import { binds, languageOf, source } from "./sql.js";
 import { absolute, clock, duration } from "./time.js";
 
 const RULED = { allow: "allowed", deny: "denied", hold: "held" };
@@ -13,8 +13,8 @@ export function entry(one, chosen, fine) {
   if (one.kind === "event") return h("li.entry.event", { "data-tone": one.tone }, at, h("div", h("p.said", seen(one.said)), known(one.detail)));
   return h("li.entry.statement", { "data-tone": one.decision ?? "none" }, at, h("div.body",
     h("p.ruling", icon({ deny: "cross", hold: "hand", allow: "check" }[one.decision] ?? "clock"), h("b", RULED[one.decision] ?? "not ruled"), one.stage === "prepare" ? " to prepare" : null,
-      h("span.faint", ` statement ${one.number}`), one.policies.length ? h("span.faint", " by ", seen(one.policies.join(", "))) : null),
-    source(one.text, { label: `Statement ${one.number}` }), binds(one.parameters), one.effects.length ? effects(one.effects) : null, held(one), came(one), one.tables.map(rows)));
+      h("span.faint", ` statement ${one.number}`), languageOf(one.text) === "http" && one.operation ? h("span.faint", " ", seen(one.operation)) : null, one.policies.length ? h("span.faint", " by ", seen(one.policies.join(", "))) : null),
+    source(one.text, { label: `Statement ${one.number}`, language: languageOf(one.text) }), binds(one.parameters), one.effects.length ? effects(one.effects) : null, held(one), came(one), one.tables.map(rows)));
 }
 
 function known(detail) {
@@ -43,13 +43,37 @@ function came(one) {
 function outcome(found) {
   if (found.error) return h("p.came", { "data-tone": "deny" }, "The resource answered: ", seen(found.error));
   const masked = Object.values(found.masked).reduce((sum, count) => sum + count, 0);
-  const parts = [found.affected !== null && found.affected !== undefined ? `${found.affected.toLocaleString()} affected` : `${(found.rows ?? 0).toLocaleString()} row${found.rows === 1 ? "" : "s"}`];
-  if (masked) parts.push(`${masked.toLocaleString()} cells masked`);
+  const parts = found.status ? [found.status, size(found.bytes ?? 0)] : [found.affected !== null && found.affected !== undefined ? `${found.affected.toLocaleString()} affected` : `${(found.rows ?? 0).toLocaleString()} row${found.rows === 1 ? "" : "s"}`];
+  if (masked) parts.push(found.status ? `${masked.toLocaleString()} value${masked === 1 ? "" : "s"} masked` : `${masked.toLocaleString()} cells masked`);
   if (found.seconds !== null && found.seconds !== undefined) parts.push(duration(found.seconds));
-  return h("p.came", parts.join(" · "));
+  return h("p.came", seen(parts.join(" · ")));
+}
+
+const UNITS = [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]];
+
+function size(bytes) {
+  const [unit, much] = UNITS.find(([, least]) => bytes >= least) ?? ["bytes", 1];
+  return `${(bytes / much).toLocaleString(undefined, { maximumFractionDigits: 1 })} ${unit}`;
+}
+
+// JSON with a line for each value, any other text as it is: nothing but white space is added or left out.
+function laidOut(body) {
+  const [, whole, note] = /^([^]*?)(… \[\d+ bytes in all\])?$/.exec(body);
+  if (!/^\s*[[{](?!\d+ bytes)/.test(whole)) return body;
+  let [out, depth, before] = ["", 0, ""];
+  for (const [part] of whole.matchAll(/"(?:[^"\\]|\\.)*"?|[{}[\],:]|[^"{}[\],:\s]+/g)) {
+    const [opened, closes] = [before === "{" || before === "[", part === "}" || part === "]"];
+    if (closes) depth = Math.max(depth - 1, 0);
+    if (closes !== opened || before === ",") out += `\n${"  ".repeat(Math.min(depth, 20))}`;
+    out += part === ":" ? ": " : part;
+    if (part === "{" || part === "[") depth += 1;
+    before = part;
+  }
+  return out + (note ?? "");
 }
 
 function rows(found) {
+  if (found.columns.length === 1 && found.columns[0] === "body" && found.rows.length === 1) return source(laidOut(found.rows[0][0] ?? ""), { label: "Recorded answer", language: "http" });
   return h("div.rows", { tabindex: "0", role: "region", "aria-label": "Recorded rows" }, h("table",
     h("thead", h("tr", found.columns.map((column) => h("th", { scope: "col" }, seen(column))))),
     h("tbody", found.rows.map((row) => h("tr", row.map((cell) => h("td", cell === null ? h("i.faint", "null") : seen(cell))))))));

@@ -12,9 +12,14 @@ const CEDAR_WORDS = new Set("permit forbid when unless principal action resource
 
 const SQL = /(?<comment>--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|(?<string>[eE]'(?:[^'\\]|''|\\[\s\S])*(?:'|$)|'(?:[^']|'')*(?:'|$)|\$(?<tag>[A-Za-z_]*)\$[\s\S]*?(?:\$\k<tag>\$|$))|(?<name>"(?:[^"]|"")*(?:"|$))|(?<bind>\$\d+)|(?<number>\b\d+(?:\.\d+)?\b)|(?<word>[A-Za-z_][\w$]*)/g;
 const CEDAR = /(?<comment>\/\/[^\n]*)|(?<string>"(?:[^"\\]|\\.)*(?:"|$))|(?<name>@\w+)|(?<number>\b\d+\b)|(?<word>[A-Za-z_]\w*)/g;
-const LANGUAGES = { sql: [SQL, SQL_WORDS], cedar: [CEDAR, CEDAR_WORDS] };
+const HTTP = /(?<string>"(?:[^"\\]|\\.)*(?:"|$))|(?<number>(?<![\w.-])-?\d+(?:\.\d+)?(?![\w.-]))|(?<word>\b[A-Za-z]+\b)/g;
+const HTTP_WORDS = new Set("get head post put patch delete options query true false null".split(" "));
+const LANGUAGES = { sql: [SQL, SQL_WORDS], cedar: [CEDAR, CEDAR_WORDS], http: [HTTP, HTTP_WORDS] };
 const MOST_LINES = 400;
 const FEW_LINES = 15;
+
+/** What a statement is written in: a request begins with its method and URL. */
+export const languageOf = (whole) => (/^[A-Z]+ https?:\/\//.test(whole) ? "http" : "sql");
 
 /** Cut a text into `[kind, text]`; joined, the texts are the text. */
 export function tokens(whole, language = "sql") {
@@ -60,7 +65,7 @@ export function source(whole, { label = "Statement", language = "sql" } = {}) {
 /** A statement on one line, for lists: white space folded, cut by the style sheet alone. */
 export function oneLine(whole) {
   const folded = String(whole).replace(/\s+/g, " ").trim().slice(0, 300);
-  return h("code.one", tokens(folded).map(([kind, part]) => (kind ? h(`span.t-${kind}`, seen(part)) : seen(part))));
+  return h("code.one", tokens(folded, languageOf(folded)).map(([kind, part]) => (kind ? h(`span.t-${kind}`, seen(part)) : seen(part))));
 }
 
 /** Bind values by their place; null is told apart from a text that says so. */

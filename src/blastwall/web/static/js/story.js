@@ -24,7 +24,7 @@ export function fold(events) {
 function asked(event, offset, first) {
   return {
     key: `s${event.number}`, kind: "statement", number: event.number, at: event.at, offset, text: event.text ?? "",
-    parameters: event.parameters ?? [], effects: event.effects ?? [], doubt: event.detail?.doubt ?? "", stage: event.detail?.stage ?? "",
+    parameters: event.parameters ?? [], effects: event.effects ?? [], doubt: event.detail?.doubt ?? "", stage: event.detail?.stage ?? "", operation: event.operation ?? "",
     decision: event.decision, policies: event.policies ?? first?.policies ?? [],
     reason: "", held: null, told: "", limited: false, withdrawn: false, injected: [], tables: [], outcome: null,
   };
@@ -54,7 +54,7 @@ const CAME = {
   },
   rows(entry, event) { entry.tables.push({ columns: event.columns ?? [], rows: event.values ?? [] }); },
   finished(entry, event) {
-    entry.outcome = { rows: event.rows, affected: event.affected, seconds: event.seconds, error: event.error, masked: event.masked ?? {} };
+    entry.outcome = { rows: event.rows, affected: event.affected, status: event.status ?? "", bytes: event.bytes, seconds: event.seconds, error: event.error, masked: event.masked ?? {} };
   },
 };
 
