@@ -20,6 +20,8 @@ LED_AWAY = frozenset({"refresh", "alt-svc", "alternates", "public-key-pins", "st
                       "report-to", "reporting-endpoints", "sourcemap"})  # fmt: skip
 """Header fields that send a client elsewhere, or bind it to what the resource's host says: never passed on."""
 
+_LINKED = LINK_HEADERS | LED_AWAY | {"link"}
+
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(.*)", re.DOTALL)
@@ -64,6 +66,8 @@ def rewritten_headers(headers: Headers, request: Request, resource: Resource) ->
     Raises:
         ForeignLink: a redirect or a status link leads elsewhere, or there are two of them.
     """
+    if _LINKED.isdisjoint(headers.names) and not any("://" in value for _, value in headers):
+        return headers
     for name in LINK_HEADERS:
         if len(headers.all(name)) > 1:
             raise ForeignLink(f"the resource answered with two {name} fields")

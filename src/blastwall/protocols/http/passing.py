@@ -20,14 +20,21 @@ OWN_IDENTITY = frozenset({"authorization", "cookie", "cookie2", "x-ms-authorizat
 KEPT_FROM_CLIENTS = frozenset({"www-authenticate", "authentication-info", "set-cookie", "set-cookie2"})
 """Answer fields that ask the client for a credential of the resource's, or give it one."""
 
+_SENT = OWN_IDENTITY | OVERRIDES
+_SENT_WITH_COOKIES = _SENT - {"cookie"}
+_PASSED_WITH_COOKIES = KEPT_FROM_CLIENTS - {"set-cookie"}
+
 _CLAIMS = re.compile(r'\bclaims="([A-Za-z0-9+/=_-]+)"')
 _REFUSED = "the resource refuses the gateway's credential; its owner must look at the credential of {name!r}"
 
 
 def sent_headers(request: Request, *own: tuple[str, str], cookies: bool = False) -> Headers:
     """Return the request's fields with `own` in place of whatever the client could be known by, or override with."""
-    dropped = (OWN_IDENTITY - {"cookie"} if cookies else OWN_IDENTITY) | OVERRIDES
-    return request.headers.without(dropped).having(*own)
+    return _less(request.headers, _SENT_WITH_COOKIES if cookies else _SENT).having(*own)
+
+
+def _less(headers: Headers, names: frozenset[str]) -> Headers:
+    return headers if names.isdisjoint(headers.names) else headers.without(names)
 
 
 def bearer(credential: Credential) -> tuple[str, str]:
@@ -42,7 +49,7 @@ def passed_on(
 
     A 401, or what else says that the credential is `refused`, has it renewed; after that it is the gateway's fault.
     """
-    kept = headers.without(KEPT_FROM_CLIENTS - {"set-cookie"} if cookies else KEPT_FROM_CLIENTS)
+    kept = _less(headers, _PASSED_WITH_COOKIES if cookies else KEPT_FROM_CLIENTS)
     if status == 401 or refused:
         wrong = _REFUSED.format(name=resource.name)
         return Answer(kept, refused=wrong, renew=claims_challenge(headers))

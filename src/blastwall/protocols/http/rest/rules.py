@@ -10,6 +10,7 @@ The first rule that matches counts. Segments are compared without regard to case
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
@@ -66,17 +67,22 @@ class RestRule(BaseModel):
 
     def matches(self, method: str, segments: tuple[str, ...]) -> bool:
         """Whether this rule is about a request with these segments, which are in lower case."""
-        methods, _, path = self.match.partition(" ")
-        if methods != "*" and not {method, _LIKE.get(method, method)} & set(methods.split("|")):
+        methods, pattern, open_end = self.parts
+        if methods and not {method, _LIKE.get(method, method)} & methods:
             return False
-        pattern = tuple(path[1:].lower().split("/"))
-        if pattern[-1] in ("", ANY_REST):
-            pattern, open_end = pattern[:-1], pattern[-1] == ANY_REST
-        else:
-            open_end = False
         if len(segments) < len(pattern) or (len(segments) > len(pattern) and not open_end):
             return False
         return all(_fits(one, segment) for one, segment in zip(pattern, segments, strict=False))
+
+    @cached_property
+    def parts(self) -> tuple[frozenset[str], tuple[str, ...], bool]:
+        """The methods (none: any), the path's segments in lower case, and whether any rest may follow."""
+        methods, _, path = self.match.partition(" ")
+        pattern = tuple(path[1:].lower().split("/"))
+        open_end = pattern[-1] == ANY_REST
+        if open_end or not pattern[-1]:
+            pattern = pattern[:-1]
+        return frozenset() if methods == "*" else frozenset(methods.split("|")), pattern, open_end
 
 
 _LIKE = {"HEAD": "GET"}
