@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import posixpath
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,11 @@ from pydantic import ValidationError
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action
 from blastwall.model.resource import Address, Resource
-from blastwall.protocols.http.flavour import Refusal, statement_text
+from blastwall.protocols.http.blob import FLAVOUR as BLOB
+from blastwall.protocols.http.faults import Unreadable
+from blastwall.protocols.http.flavour import Flavour, Refusal, statement_text
+from blastwall.protocols.http.keyvault import FLAVOUR as VAULT
+from blastwall.protocols.http.normalise import normal_path
 from blastwall.protocols.http.request import Headers
 from blastwall.protocols.http.rest import FLAVOUR
 from blastwall.protocols.http.rest.settings import RestSettings
@@ -335,3 +341,34 @@ def test_judging_never_raises_and_stays_below_the_api(method: str, names: list[s
         assert all(effect.object.path[0] == "paths" for effect in judged.effects)
         assert (Action.UNCLASSIFIED in {effect.action for effect in judged.effects}) == bool(judged.doubt)
         assert not any({".", "..", ""} & set(effect.object.path) for effect in judged.effects)
+
+
+PATHS = st.lists(
+    st.sampled_from(
+        ["a", "A", "/", "/", ".", "..", "%2e", "%2F", "%5C", "%25", "2e", "%41", "%C3%A9", ";", "%20", "*", "//"]
+    ),
+    max_size=10,
+)
+
+
+@given(PATHS.map("".join), st.sampled_from([FLAVOUR, BLOB, VAULT]))
+def test_no_path_that_is_judged_is_another_one_once_it_is_decoded(raw: str, flavour: Flavour) -> None:
+    """What a lenient server makes of the path that is sent (decoded, dot segments resolved) is what was judged."""
+    try:
+        path = normal_path(f"/{raw}", flavour.path)
+    except Unreadable:
+        return
+    judged = flavour.judge(
+        asked(f"GET {path}"), PLAIN if flavour is FLAVOUR else Resource("r", flavour.kind, PLAIN.upstream)
+    )
+    if judged.doubt:
+        return
+    names = judged.effects[0].object.path[1:]
+    read = posixpath.normpath(unquote(path)).lower().split("/")
+    served = tuple(part for part in read if part)
+    if flavour is BLOB:
+        assert tuple(name.lower() for name in names if name) in (served, ("$root", *served))
+    elif flavour is VAULT:
+        assert names[0] in served[0]
+    else:
+        assert names == served
