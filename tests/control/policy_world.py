@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
-from blastwall.model.resource import Address
+from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import ClientAddress, Companion, Forwarder, Opening, ProtocolSession
 
@@ -77,7 +77,7 @@ class Words:
     def socket_name(self, port: int) -> str:
         raise NotImplementedError
 
-    def classify(self, text: str, database: str) -> Sequence[Statement]:
+    def classify(self, text: str, database: str, resource: Resource) -> Sequence[Statement]:
         return [self._statement(part.strip(), database) for part in text.split(";") if part.strip()]
 
     def session(self, opening: Opening) -> ProtocolSession:

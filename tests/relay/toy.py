@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
-from blastwall.model.resource import Address, TlsMode
+from blastwall.model.resource import Address, Resource, TlsMode
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import (
     CLIENT,
@@ -345,7 +345,7 @@ class Toy:
     def socket_name(self, port: int) -> str:
         raise NotImplementedError
 
-    def classify(self, text: str, database: str) -> Sequence[Statement]:
+    def classify(self, text: str, database: str, resource: Resource) -> Sequence[Statement]:
         return ()
 
     def command(self, address: ClientAddress) -> Sequence[str]:

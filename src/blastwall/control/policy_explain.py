@@ -59,7 +59,7 @@ def classified(
     kinds: Mapping[str, ProtocolKind], subject: Subject, text: str, masking: Masking
 ) -> tuple[Statement, ...]:
     """Return the statements of a text as the resource's protocol classifies them offline, masked columns known."""
-    found = kinds[subject.resource.kind].classify(text, subject.database)
+    found = kinds[subject.resource.kind].classify(text, subject.database, subject.resource)
     return tuple(masking.judged(subject.principal, subject.resource, one) for one in found)
 
 

@@ -712,8 +712,8 @@ class ProtocolKind(Protocol):
     def socket_name(self, port: int) -> str:
         """The name of the socket file by which the ordinary clients know a port."""
 
-    def classify(self, text: str, database: str) -> Sequence[Statement]:
-        """Classify a text offline, against an empty catalog: what `policy test` and `policy explain` judge."""
+    def classify(self, text: str, database: str, resource: Resource) -> Sequence[Statement]:
+        """Classify a text for a resource offline, against an empty catalog: what `policy test` and `explain` judge."""
 
     def command(self, address: ClientAddress) -> Sequence[str]:
         """The ordinary client's command line, without the secret."""

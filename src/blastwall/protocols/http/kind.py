@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
-from blastwall.model.effects import Effect
+from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import Arrival, ClientAddress, Companion, Opening, Reception
@@ -80,13 +80,16 @@ class HttpKind:
     def auditor(self, opening: Opening, credential: Credential, database: str) -> None:
         """Nothing speaks for all that answers to HTTP."""
 
-    def classify(self, text: str, database: str) -> Sequence[Statement]:
-        """Classify `METHOD URL`, header fields that decide, and after an empty line the body."""
+    def classify(self, text: str, database: str, resource: Resource) -> Sequence[Statement]:
+        """Classify `METHOD URL`, header fields that decide, and after an empty line the body.
+
+        What would be refused before it is judged is unclassified.
+        """
         try:
             request = written(text, self._flavour.path)
         except Unreadable as fault:
-            raise ValueError(f"no request that would be passed on: it has {fault}") from None
-        resource = Resource("", self.kind, Address(request.authority, self.port))
+            effect = Effect(Action.UNCLASSIFIED, Object((), "resource"))
+            return (Statement(text, (effect,), "", "", doubt=f"no request that would be read: it has {fault}"),)
         return (stated(request, self._flavour.judge(request, resource)),)
 
     def environment(self, address: ClientAddress) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Effect
-from blastwall.model.resource import Address
+from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import ClientAddress, Opening
 from blastwall.protocols.postgres.audit import PostgresAuditor
@@ -91,7 +91,7 @@ class PostgresKind:
     def auditor(self, opening: Opening, credential: Credential, database: str) -> PostgresAuditor:
         return PostgresAuditor(opening, credential, database)
 
-    def classify(self, text: str, database: str) -> Sequence[Statement]:
+    def classify(self, text: str, database: str, resource: Resource) -> Sequence[Statement]:
         catalog = Catalog(database, 0, (), (), ("pg_catalog", "information_schema", "public"), believes=True)
         state = NameState((("public",),), "")
         return tuple(stated(text, one, database, filters=one.filters) for one in classify(text, catalog, state))

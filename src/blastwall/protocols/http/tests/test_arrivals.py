@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from blastwall.model.credential import Credential
-from blastwall.model.resource import Address
+from blastwall.model.effects import Action
+from blastwall.model.resource import Address, Resource
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
@@ -178,18 +179,22 @@ class TestForwarder:
         assert not [output for output in outputs if isinstance(output, Ask)]
 
 
+ANY = Resource("any", "plain", Address("api.example", 443))
+
+
 class TestKind:
     def test_a_text_is_classified_as_the_request_that_it_says(self) -> None:
         kind = HttpKind(PlainFlavour())
-        (statement,) = kind.classify("DELETE https://api.example/a/../b?c=d\nAccept: e\n\nbody", "")
+        (statement,) = kind.classify("DELETE https://api.example/a/../b?c=d\nAccept: e\n\nbody", "", ANY)
         assert (statement.operation, statement.effects[0].object.path) == ("DELETE", ("paths", "/b"))
         assert statement.text.startswith("DELETE https://api.example/b?c=d")
-        (short,) = kind.classify("GET /a", "")
+        (short,) = kind.classify("GET /a", "", ANY)
         assert short.text == "GET https://resource.example/a"
 
     @pytest.mark.parametrize(
         "text", ["", "SELECT 1", "get /a", "GET /../a", "GET https://u@h/a", "GET /a\nX-Original-Url: /b"]
     )
-    def test_what_would_not_be_passed_on_is_not_classified(self, text: str) -> None:
-        with pytest.raises(ValueError, match="no request that would be passed on"):
-            HttpKind(PlainFlavour()).classify(text, "")
+    def test_what_would_not_be_read_is_unclassified(self, text: str) -> None:
+        (statement,) = HttpKind(PlainFlavour()).classify(text, "", ANY)
+        assert [effect.action for effect in statement.effects] == [Action.UNCLASSIFIED]
+        assert statement.doubt.startswith("no request that would be read: it has ")

@@ -19,6 +19,7 @@ from blastwall.protocols.http.blob import FLAVOUR as BLOB
 from blastwall.protocols.http.faults import Unreadable
 from blastwall.protocols.http.flavour import Flavour, Refusal, statement_text
 from blastwall.protocols.http.keyvault import FLAVOUR as VAULT
+from blastwall.protocols.http.kind import HttpKind
 from blastwall.protocols.http.normalise import normal_path
 from blastwall.protocols.http.request import Headers
 from blastwall.protocols.http.rest import FLAVOUR
@@ -147,6 +148,11 @@ def test_rules_come_first(line: str, effects: str, operation: str) -> None:
     judged = FLAVOUR.judge(asked(line), RULED)
     assert (told(judged.effects), judged.operation) == (effects, operation)
     assert judged.reveals == ("reveal" in effects)
+
+
+def test_policies_are_tried_with_the_resources_own_rules() -> None:
+    (statement,) = HttpKind(FLAVOUR).classify("GET /users/7/token", "", RULED)
+    assert (told(statement.effects), statement.operation) == ("reveal paths/users/7/token", "users.token")
 
 
 def test_case_is_kept_where_the_api_keeps_it_and_rules_ignore_it_all_the_same() -> None:
