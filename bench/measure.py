@@ -6,19 +6,41 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from statistics import median
-
-from bench.routes import Route
-from bench.workloads import Workload
+from typing import Generic, Protocol, TypeVar
 
 GATEWAY = "blastwall"
 TWO_WORKERS = "blastwall_2"
 
 
+class BenchmarkFailed(Exception):
+    """A workload did not run to its end; the text holds what its client said."""
+
+
+class Named(Protocol):
+    """One way to what is measured."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Way = TypeVar("Way", bound=Named)
+
+
 @dataclass(frozen=True, slots=True)
-class Result:
+class Workload(Generic[Way]):
+    """One thing to measure; `run(way, seconds)` returns `unit` a second."""
+
+    name: str
+    title: str
+    unit: str
+    run: Callable[[Way, float], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Generic[Way]):
     """One workload's rates, by route, a number a round."""
 
-    workload: Workload
+    workload: Workload[Way]
     rates: dict[str, list[float]]
 
     def rate(self, route: str) -> float:
@@ -40,14 +62,14 @@ class Result:
 
 
 def measure(
-    workloads: Sequence[Workload],
-    routes: Sequence[Route],
+    workloads: Sequence[Workload[Way]],
+    routes: Sequence[Way],
     *,
     rounds: int,
     seconds: float,
     chance: Random,
     say: Callable[[str], None],
-) -> list[Result]:
+) -> list[Result[Way]]:
     """Run every workload over every route once a round, the routes of a workload next to each other."""
     results = [Result(workload, {route.name: [] for route in routes}) for workload in workloads]
     for number in range(1, rounds + 1):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.measure import Result
+from bench.measure import Result, Way
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
@@ -34,46 +34,52 @@ def conditions(*, tls: bool, rounds: int, seconds: float, server: str) -> dict[s
     }
 
 
-def ratios(results: Sequence[Result]) -> dict[str, dict[str, float]]:
+def ratios(results: Sequence[Result[Way]]) -> dict[str, dict[str, float]]:
     """Return each workload's ratios."""
     return {result.workload.name: result.ratios for result in results}
 
 
-def save(results: Sequence[Result], measured: dict[str, object], name: str) -> Path:
+def rates(results: Sequence[Result[Way]]) -> dict[str, object]:
+    """Return each workload's rates, a number a round."""
+    return {result.workload.name: {"unit": f"{result.workload.unit}/s", "rounds": result.rates} for result in results}
+
+
+def save(
+    found: dict[str, dict[str, float]], measured_rates: dict[str, object], measured: dict[str, object], name: str
+) -> Path:
     """Write every number into bench/results/ and return the file."""
-    document = {
-        "conditions": measured,
-        "ratios": ratios(results),
-        "rates": {
-            result.workload.name: {"unit": f"{result.workload.unit}/s", "rounds": result.rates} for result in results
-        },
-    }
+    document = {"conditions": measured, "ratios": found, "rates": measured_rates}
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path
 
 
-def table(results: Sequence[Result], measured: dict[str, object]) -> str:
-    """Return the results as Markdown."""
+def introduction(measured: dict[str, object]) -> str:
+    """Say what a run was measured on, as Markdown."""
     tls = "with TLS on every connection" if measured["tls"] else "without TLS"
-    intro = (
+    text = (
         f"Measured at {measured['at']} on {measured['cores']} cores ({measured['machine']}), {measured['server']}, "
-        f"Python {measured['python']}, {tls}; medians of {measured['rounds']} rounds of {measured['seconds']:g} s. "
-        f"An idle connection takes {measured['idle_connection_kib']} KiB of the gateway's memory."
+        f"Python {measured['python']}, {tls}; medians of {measured['rounds']} rounds of {measured['seconds']:g} s."
     )
+    if "idle_connection_kib" in measured:
+        text += f" An idle connection takes {measured['idle_connection_kib']} KiB of the gateway's memory."
+    return text
+
+
+def table(results: Sequence[Result[Way]], peer: str, title: str) -> str:
+    """Return the results as Markdown, compared with the route `peer`, which is called `title`."""
     lines = [
-        intro,
-        "",
-        "| workload | direct | PgBouncer | Blastwall | to direct | to PgBouncer | two workers | to PgBouncer |",
+        f"| workload | direct | {title} | Blastwall | to direct | to {title} | two workers | to {title} |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for result in results:
-        rates = " | ".join(f"{result.rate(route):,.0f}" for route in ("direct", "pgbouncer", "blastwall"))
+        each = " | ".join(f"{result.rate(route):,.0f}" for route in ("direct", peer, "blastwall"))
         found = result.ratios
-        ratios_ = " | ".join(f"{found[name]:.2f}" for name in ("to_direct", "to_pgbouncer"))
-        two = f"{result.rate('blastwall_2'):,.0f} | {found['2_to_pgbouncer']:.2f}"
-        lines.append(f"| {result.workload.title} | {rates} | {ratios_} | {two} |")
+        ratios_ = " | ".join(f"{found[name]:.2f}" for name in ("to_direct", f"to_{peer}"))
+        two = f"{result.rate('blastwall_2'):,.0f} | {found[f'2_to_{peer}']:.2f}"
+        unit = f", {result.workload.unit}/s" if result.workload.unit == "MiB" else ""
+        lines.append(f"| {result.workload.title}{unit} | {each} | {ratios_} | {two} |")
     return "\n".join(lines)
 
 

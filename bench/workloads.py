@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import psycopg
 
+from bench.measure import BenchmarkFailed, Workload
 from bench.routes import DATABASE, USER, Route
 from blastwall.testing.postgres import PostgresServer
 from blastwall.testing.servers import environment, find_program
@@ -39,21 +38,7 @@ SELECT n, 'Person ' || n, 'person' || n || '@example.org', 'City ' || n % 50 FRO
 """
 
 
-class BenchmarkFailed(Exception):
-    """A workload did not run to its end; the text holds what its client said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """One thing to measure; `run(route, seconds)` returns `unit` a second."""
-
-    name: str
-    title: str
-    unit: str
-    run: Callable[[Route, float], float]
-
-
-def workloads() -> tuple[Workload, ...]:
+def workloads() -> tuple[Workload[Route], ...]:
     """Return all workloads."""
     selects = (
         Workload(

@@ -8,15 +8,15 @@ from random import Random
 
 import pytest
 from bench import report
-from bench.measure import Result, measure
+from bench.measure import Result, Workload, measure
 from bench.routes import Route
-from bench.workloads import Workload, workloads
+from bench.workloads import workloads
 
 WAYS = tuple(Route(name, 1, "secret") for name in ("direct", "pgbouncer", "blastwall", "blastwall_2"))
 CONDITIONS = report.conditions(tls=False, rounds=3, seconds=1, server="PostgreSQL 15") | {"idle_connection_kib": 12}
 
 
-def fake(name: str, rates: dict[str, float]) -> Workload:
+def fake(name: str, rates: dict[str, float]) -> Workload[Route]:
     return Workload(name, name, "rows", lambda route, _seconds: rates[route.name])
 
 
@@ -67,10 +67,10 @@ def test_a_run_is_saved_and_its_table_put_between_the_marks(monkeypatch: pytest.
     results = measure(
         [fake("a", {way.name: 2 for way in WAYS})], WAYS, rounds=3, seconds=1, chance=Random(1), say=quiet
     )
-    saved = report.save(results, CONDITIONS, "run").read_text()
+    saved = report.save(report.ratios(results), report.rates(results), CONDITIONS, "run").read_text()
     assert json.loads(saved)["rates"]["a"]["rounds"]["direct"] == [2, 2, 2]
     assert "secret" not in saved
-    report.publish(report.table(results, CONDITIONS))
+    report.publish(f"{report.introduction(CONDITIONS)}\n\n{report.table(results, 'pgbouncer', 'PgBouncer')}")
     text = page.read_text()
     assert "| a | 2 | 2 | 2 | 1.00 | 1.00 | 2 | 1.00 |" in text
     assert "old" not in text

@@ -17,6 +17,7 @@ import sys
 import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from blastwall.testing.servers import (
@@ -263,17 +264,11 @@ def needs(purpose: str) -> Sequence[Need]:
         "apt install chromium",
     )
     axe = Need("axe-core", find_axe, (("npm", from_npm),), "install Node.js with npm, then run `make servers` again")
-    nginx = Need(
-        "nginx",
-        lambda: find_program("nginx", "nginx-light"),
-        (("Debian", from_debian("nginx-light")),),
-        "apt install nginx-light",
-    )
     return {
         "demo": (any_server, psql),
-        "tests": (server15, newest, psql, pgbench, pgbouncer, suite, regression, chromium, axe, *_azure(), nginx),
+        "tests": (server15, newest, psql, pgbench, pgbouncer, suite, regression, chromium, axe, *_azure(), *_web()),
         "classification": (server15, regression),
-        "bench": (server15, psql, pgbench, pgbouncer, nginx),
+        "bench": (server15, psql, pgbench, pgbouncer, *_web()),
     }[purpose]
 
 
@@ -283,7 +278,14 @@ def _azure() -> Sequence[Need]:
     return (
         Need("Azurite", find_azurite, (("npm", from_npm),), "install Node.js with npm, then run `make servers` again"),
         Need("the Azure CLI", find_az, az, "pip install -r requirements/az.txt, in an environment at .servers/az"),
-        Need("curl", lambda: find_program("curl", "curl"), (("Debian", from_debian("curl")),), "apt install curl"),
+    )
+
+
+def _web() -> Sequence[Need]:
+    """Return what HTTP is compared with, and the clients that load it."""
+    return tuple(
+        Need(name, partial(find_program, name, package), (("Debian", from_debian(package)),), f"apt install {package}")
+        for name, package in (("curl", "curl"), ("nginx", "nginx-light"), ("wrk", "wrk"))
     )
 
 
