@@ -20,7 +20,7 @@ from typing import Self
 
 import yaml
 
-from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.certificates import LOOPBACK, CertificateAuthority
 from blastwall.testing.ports import free_port
 from blastwall.testing.processes import ServerFailed, tail
 
@@ -224,7 +224,7 @@ class Gateway:
             raise ServerFailed(f"the gateway did not end within {seconds:.0f} s:\n{tail(self.log)}") from None
 
     def _complete(self, configuration: Mapping[str, object]) -> dict[str, object]:
-        certificate, key = self._authority.issue().write(self.folder, "gateway")
+        certificate, key = self._authority.issue(*LOOPBACK, *_hosts(configuration)).write(self.folder, "gateway")
         given: dict[str, object] = {
             "state": "sqlite:///state/blastwall.db",
             "recordings": {"to": "state/recordings"},
@@ -245,6 +245,13 @@ class Gateway:
             self._ports[str(resource["name"])] = int(port)
             completed.append({**resource, "listen": port})
         return completed
+
+
+def _hosts(configuration: Mapping[str, object]) -> list[str]:
+    """Return the names by which clients reach resources."""
+    resources = configuration["resources"]
+    listed = resources if isinstance(resources, Sequence) else []
+    return [str(host) for resource in listed for host in resource.get("hosts", ())]
 
 
 def _plain(value: object) -> object:

@@ -7,6 +7,8 @@ import sys
 
 from blastwall.testing.demo.world import APPROVER, FRAUD_DESK, World
 
+_VERSION = "api-version=2021-04-01"
+
 
 def instructions(world: World) -> list[str]:
     """Return the lines that say how to connect as an agent, what to try and how to see what was recorded."""
@@ -29,6 +31,13 @@ def instructions(world: World) -> list[str]:
         "The agent fraud-desk may see e-mail addresses:",
         "",
         f"PGPASSWORD={world.token(FRAUD_DESK)} {client}",
+        "",
+        "The same token opens Azure Resource Manager (a small one, on this machine), for az and the SDKs, or plainly:",
+        "",
+        f'A="-sS --cacert {world.gateway.ca} -H @{world.header_file()}"',
+        f'  curl $A "{world.azure_url}{world.subscription}/resourcegroups?{_VERSION}"',
+        f'  curl $A -X POST "{world.azure_url}{world.storage}/listKeys?{_VERSION}" -d ""      # refused',
+        f'  curl $A -X DELETE "{world.azure_url}{world.subscription}/resourcegroups/web-2019?{_VERSION}"      # waits',
         "",
         f"You are also {APPROVER}, a person who approves, contains and reads recordings. On the web page signing in",
         f"needs no password; its certificate is of the demo's own CA, {world.gateway.ca}:",

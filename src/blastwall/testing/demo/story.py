@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from rich.console import Console
 
-from blastwall.testing.demo.telling import NotAsTold, Teller, shorten
-from blastwall.testing.demo.world import APPROVER, FRAUD_DESK, REPORTING, World
+from blastwall.testing.demo.azure_story import manage_azure
+from blastwall.testing.demo.scene import PATIENCE, Connection, Scene, blastwall, tell_ana, waiting
+from blastwall.testing.demo.telling import Teller, shorten
+from blastwall.testing.demo.world import FRAUD_DESK, REPORTING, World
 from blastwall.testing.servers import ServerMissing, environment, find_program
 
-Connection = psycopg.Connection[tuple[object, ...]]
-Rows = list[tuple[object, ...]]
-
 _ANCHOR_SECONDS = 15.0
-_WAITS_SECONDS = 30.0
 _INSUFFICIENT_PRIVILEGE = "42501"
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What every step plays in."""
-
-    world: World
-    teller: Teller
-    token: str
-
-    def connect(self, token: str | None = None) -> Connection:
-        """Connect with psycopg as an agent does; the token is the password."""
-        return psycopg.connect(self.world.client.conninfo, password=token or self.token, autocommit=True)
-
-    def ask(self, connection: Connection, statement: str) -> Rows:
-        """Send a statement, show it and its rows, and return them."""
-        self.teller.sent("psycopg", statement)
-        cursor = connection.execute(statement.encode())
-        names = [column.name for column in cursor.description or ()]
-        rows = cursor.fetchall()
-        self.teller.rows(names, rows)
-        return rows
-
-    def refusal(self, connection: Connection, statement: str) -> psycopg.Error | None:
-        """Send a statement, show the error that came back, and return it."""
-        self.teller.sent("psycopg", statement)
-        try:
-            connection.execute(statement.encode())
-        except psycopg.Error as error:
-            self.teller.refused(f"{error.sqlstate}  {error}")
-            return error
-        self.teller.said("no error", "red")
-        return None
 
 
 def tell(world: World, console: Console) -> int:
@@ -79,6 +41,7 @@ def tell(world: World, console: Console) -> int:
     approve(scene)
     exempt_group(scene)
     refuse_other_tokens(scene)
+    manage_azure(scene)
     contain(scene)
     session = replay(scene)
     verify(scene)
@@ -209,16 +172,14 @@ def approve(scene: Scene) -> None:
     with scene.connect() as connection, ThreadPoolExecutor(1) as beside:
         connection.add_notice_handler(lambda notice: notices.append(str(notice.message_primary)))
         scene.teller.sent("psycopg", statement)
-        waiting = beside.submit(connection.execute, statement)
-        request = _waiting(scene)
-        scene.teller.check(
-            "nothing is deleted yet", not waiting.done() and _orders(scene) == len(scene.world.shop.orders)
-        )
-        shown = _tell_ana(scene, "show", request)
+        held = beside.submit(connection.execute, statement)
+        request = waiting(scene)
+        scene.teller.check("nothing is deleted yet", not held.done() and _orders(scene) == len(scene.world.shop.orders))
+        shown = tell_ana(scene, "show", request)
         scene.teller.check("she sees the statement and who asks", statement in shown and "shop-report" in shown)
-        said = _tell_ana(scene, "approve", request, "--comment", "order 7 was a test")
+        said = tell_ana(scene, "approve", request, "--comment", "order 7 was a test")
         scene.teller.check("her approval is taken", "approved, 1/1 dba" in said)
-        deleted = waiting.result(60).rowcount
+        deleted = held.result(60).rowcount
         scene.teller.said("\n".join(notices), "yellow")
     scene.teller.check("a notice said at once where people decide", f"#/approvals/{request}" in "".join(notices))
     scene.teller.check("then it ran, and deleted one order", deleted == 1)
@@ -304,7 +265,7 @@ def verify(scene: Scene) -> None:
     scene.teller.step("The recordings are proven untouched")
     _await_anchors(scene)
     scene.teller.sent("shell", "blastwall audit verify")
-    code, said = _blastwall(scene, "audit", "verify", "-c", str(scene.world.gateway.file))
+    code, said = blastwall(scene, "audit", "verify", "-c", str(scene.world.gateway.file))
     scene.teller.said(said)
     scene.teller.check("verified: exit code 0", code == 0)
 
@@ -319,7 +280,7 @@ def tamper(scene: Scene, session: str) -> None:
     scene.teller.sent("shell", f"sed -i s/DROP/SHOW/ {' '.join(path.name for path in changed)}")
     options = ["--recordings", str(copy), "--anchors", str(scene.world.gateway.folder / "anchors")]
     scene.teller.sent("shell", f"blastwall audit verify {' '.join(options)}")
-    code, said = _blastwall(scene, "audit", "verify", *options)
+    code, said = blastwall(scene, "audit", "verify", *options)
     scene.teller.refused(said)
     scene.teller.check("found: exit code 1, and it names the session", bool(changed) and code == 1 and session in said)
 
@@ -334,41 +295,12 @@ def _orders(scene: Scene) -> int:
     return _number(count)
 
 
-def _waiting(scene: Scene) -> str:
-    """Return the id of the request that waits, once there is one."""
-    deadline = time.monotonic() + _WAITS_SECONDS
-    while time.monotonic() < deadline:
-        code, said = _as_ana(scene, "list", "--json")
-        found = json.loads(said) if code == 0 else []
-        if found:
-            return str(found[0]["id"])
-    raise NotAsTold("the request for approval is listed")
-
-
-def _tell_ana(scene: Scene, *arguments: str) -> str:
-    """Run a command as ana and show what it prints."""
-    scene.teller.sent("ana", f"blastwall approvals {shlex.join(arguments)}")
-    _, said = _as_ana(scene, *arguments)
-    scene.teller.said(said)
-    return said
-
-
-def _as_ana(scene: Scene, *arguments: str) -> tuple[int, str]:
-    gateway = scene.world.gateway
-    person = {
-        "BLASTWALL_SERVER": gateway.control_url,
-        "BLASTWALL_CA": str(gateway.ca),
-        "BLASTWALL_TOKEN": scene.world.token(APPROVER, lifetime=600),
-    }
-    return _blastwall(scene, "approvals", *arguments, person=person)
-
-
 def _farewell(scene: Scene, connection: Connection) -> str:
     """Return what the gateway says as it ends a session of which nothing is asked."""
     said: list[str] = []
     connection.add_notice_handler(lambda notice: said.append(str(notice.message_primary)))
     try:
-        for _ in connection.notifies(timeout=_WAITS_SECONDS):
+        for _ in connection.notifies(timeout=PATIENCE):
             pass
     except psycopg.OperationalError as error:
         said.append(str(error))
@@ -383,16 +315,6 @@ def _psql(psql: Path, scene: Scene, statements: str) -> str:
         stderr=subprocess.STDOUT, text=True, check=False, timeout=60,
     )  # fmt: skip
     return done.stdout
-
-
-def _blastwall(scene: Scene, *arguments: str, person: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run the command line, as a person where one is given; return its exit code and what it printed."""
-    variables = {**os.environ, **(person or {})}
-    done = subprocess.run(
-        [sys.executable, "-m", "blastwall", *arguments], cwd=scene.world.folder, env=variables,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    return done.returncode, done.stdout
 
 
 def _await_anchors(scene: Scene) -> None:

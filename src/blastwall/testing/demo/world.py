@@ -14,6 +14,10 @@ from typing import Self
 import psycopg
 import yaml
 
+from blastwall.testing.arm import ArmServer
+from blastwall.testing.arm_estate import SUBSCRIPTION
+from blastwall.testing.azure import AzureServer
+from blastwall.testing.certificates import CertificateAuthority
 from blastwall.testing.demo.data import Shop
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
@@ -22,8 +26,11 @@ from blastwall.testing.postgres import PostgresServer
 from blastwall.testing.processes import ServerFailed
 from blastwall.testing.servers import Installation, find_any_postgres
 
-PORT = 15432
-"""Where the demo's database is reached, where nobody else listens there."""
+PORT, AZURE_PORT = 15432, 15443
+"""Where the demo's database and its Azure are reached, where nobody else listens there."""
+
+GROUPS = ("billing", "shop", "staging", "web-2019")
+STORAGE = "Microsoft.Storage/storageAccounts"
 
 DATABASE = "shop"
 REPORTING = "repo:acme/shop:ref:refs/heads/main"
@@ -54,7 +61,7 @@ class Client:
 
 
 class World:
-    """A real PostgreSQL with the shop in it, a development issuer, and a gateway between agents and the shop."""
+    """A real PostgreSQL with the shop in it, a small Azure, a development issuer, and a gateway before both."""
 
     def __init__(self, installation: Installation | None = None) -> None:
         """Start all of it; `installation` is the PostgreSQL server to use instead of the best one found.
@@ -69,6 +76,11 @@ class World:
             self.server = starting.enter_context(PostgresServer(found, tls=found.tls).run())
             self.shop = Shop.generate()
             self._load_shop()
+            authority = CertificateAuthority("The demo's Azure")
+            self._azure_ca = authority.write(self.folder)
+            self.azure = starting.enter_context(AzureServer(authority))
+            self.arm = starting.enter_context(ArmServer(self.azure, authority))
+            self.storage = self._furnish()
             self.issuer = starting.enter_context(DevIssuer(people={APPROVER: {}}))
             self.gateway = self._start_gateway(starting)
             self._running = starting.pop_all()
@@ -78,9 +90,26 @@ class World:
         """How agents reach the shop."""
         return Client(self.gateway.port(), self.gateway.ca)
 
+    @property
+    def azure_url(self) -> str:
+        """Where agents reach Azure: the gateway's listener, without a slash at the end."""
+        return f"https://localhost:{self.gateway.port('azure')}"
+
+    @property
+    def subscription(self) -> str:
+        """The subscription's path."""
+        return f"/subscriptions/{SUBSCRIPTION}"
+
     def token(self, subject: str = REPORTING, *, audience: str | None = None, lifetime: float = TOKEN_SECONDS) -> str:
         """Have the issuer sign a token, as a pipeline's platform would."""
         return self.issuer.token(subject, audience=audience, lifetime=lifetime)
+
+    def header_file(self) -> Path:
+        """Write a file with the header that shows the agent's token, for curl; return its path."""
+        path = self.folder / "authorization"
+        path.touch(mode=0o600)
+        path.write_text(f"Authorization: Bearer {self.token()}\n")
+        return path
 
     def close(self) -> None:
         """Stop everything and delete what it wrote."""
@@ -100,19 +129,30 @@ class World:
         with psycopg.connect(self.server.dsn(DATABASE)) as connection:
             self.shop.load(connection)
 
-    def _start_gateway(self, starting: ExitStack) -> Gateway:
-        port = free_port() if answers(PORT) else PORT
-        try:
-            return starting.enter_context(self._gateway(port))
-        except ServerFailed:
-            if port != PORT or not answers(PORT):
-                raise
-            return starting.enter_context(self._gateway(free_port()))  # somebody else took it meanwhile
+    def _furnish(self) -> str:
+        """Put into the subscription what the story is about; return the storage account's id."""
+        for group in GROUPS:
+            self.arm.estate.add_group(group)
+        self.arm.estate.add("web-2019", "Microsoft.Compute/virtualMachines", "web1")
+        return self.arm.estate.add("shop", STORAGE, "shopinvoices")
 
-    def _gateway(self, port: int) -> Gateway:
+    def _start_gateway(self, starting: ExitStack) -> Gateway:
+        wanted = (PORT, AZURE_PORT)
+        ports = tuple(free_port() if answers(port) else port for port in wanted)
+        try:
+            return starting.enter_context(self._gateway(*ports))
+        except ServerFailed:
+            if not any(port in wanted and answers(port) for port in ports):
+                raise
+            return starting.enter_context(self._gateway(free_port(), free_port()))  # somebody else took one meanwhile
+
+    def _gateway(self, port: int, azure_port: int) -> Gateway:
         values = {
             "issuer": self.issuer.url,
             "port": port,
+            "azure_port": azure_port,
+            "arm_port": self.arm.port,
+            "arm_ca": self._azure_ca,
             "upstream_port": self.server.port,
             "upstream_tls": "verify-full" if self.server.ca else "disable",
             "upstream_ca": self.server.ca or "null",
@@ -122,6 +162,6 @@ class World:
         return Gateway(
             yaml.safe_load(text),
             policies=policies,
-            environment={"SHOP_DB_PASSWORD": self.server.password},
+            environment={"SHOP_DB_PASSWORD": self.server.password, **self.azure.app_service},
             folder=self.folder / "gateway",
         )
