@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import socket
+import ssl
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from azure.core.credentials import AccessToken
+from tests.e2e.opening import eventually
 
 from blastwall.model.events import Event, StatementAsked, StatementFinished, StatementRuled
 from blastwall.recording.reader import Reader
@@ -131,6 +137,65 @@ class World:
         body, _, status = done.stdout.rpartition("\n")
         return int(status), body
 
+    def sha256(self, url: str) -> tuple[int, str]:
+        """GET with curl, and return the status and the body's digest: it is read as it comes and kept nowhere."""
+        header = self.folder / "header-for-a-stream"
+        header.write_text(f"Authorization: Bearer {self.token()}\n")
+        command = [
+            str(find_program("curl", "curl")), "-sS", "--cacert", str(self.gateway.ca), "-o", "-", "--fail",
+            "--connect-to", f"::127.0.0.1:{self.port}", "-H", f"@{header}", url,
+        ]  # fmt: skip
+        digest = hashlib.sha256()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            while data := process.stdout.read(1 << 20):
+                digest.update(data)
+            return (200 if process.wait(60) == 0 else process.returncode), digest.hexdigest()
+
+    @contextmanager
+    def line(self, host: str) -> Iterator[ssl.SSLSocket]:
+        """Open a connection to the gateway that says what a test writes."""
+        context = ssl.create_default_context(cafile=str(self.gateway.ca))
+        with (
+            socket.create_connection(("127.0.0.1", self.port), timeout=60) as plain,
+            context.wrap_socket(plain, server_hostname=host) as line,
+        ):
+            yield line
+
+    def person(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, object]]:
+        """Call the API as dora, who approves."""
+        request = urllib.request.Request(
+            f"{self.gateway.control_url}/api/v1{path}",
+            None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"Bearer {self.issuer.token('dora', claims={'oid': 'd0'})}"}
+            | ({} if body is None else {"Content-Type": "application/json"}),
+            method=method,
+        )
+        status, text = self.gateway.request(request)
+        return status, json.loads(text)
+
+    def waiting(self) -> dict[str, object]:
+        """The request that waits, once there is one."""
+
+        def listed() -> object:
+            status, page = self.person("GET", "/approvals?state=waiting")
+            assert status == 200, page
+            return page["items"]
+
+        found = eventually(listed, "a request waits")
+        assert isinstance(found, list)
+        assert len(found) == 1
+        one = found[0]
+        assert isinstance(one, dict)
+        return one
+
+    def approve(self) -> dict[str, object]:
+        """Approve what waits, and return it."""
+        request = self.waiting()
+        status, said = self.person("POST", f"/approvals/{request['id']}/approve", {"comment": "good"})
+        assert status == 200, said
+        return request
+
     def recorded(self) -> list[Asked]:
         """Every request in the recordings, with its ruling and how it ended; in no order that tests may count on."""
         reader = Reader(self.gateway.folder / "state" / "recordings")
@@ -146,7 +211,7 @@ def _asked(principal: str, events: list[Event]) -> Iterator[Asked]:
     ended = {event.number: event for event in events if isinstance(event, StatementFinished)}
     for event in events:
         if isinstance(event, StatementAsked):
-            verdict = ruled[event.number].verdict if event.number in ruled else ""
+            verdict = ruled[event.number].ruling.decision.name.lower() if event.number in ruled else ""
             status = ended[event.number].status if event.number in ended else ""
             effects = tuple(f"{effect.action}" for effect in event.effects)
             yield Asked(principal, event.operation, event.text, effects, str(verdict), status)
@@ -175,7 +240,8 @@ def configuration(world_ca: Path, issuer: DevIssuer, arm: int, vault: int, files
             resource("files", "azure-blob", FILES, files, settings={"account": ACCOUNT}),
         ],
         "policies": ["*.cedar"],
-        "hold": {"timeout": "30s"},
+        "control": {"roles": {"approver": ["approvers"]}},
+        "hold": {"timeout": "60s"},
         "record": {"results": "masked"},
     }
 
@@ -215,12 +281,13 @@ def names_resolve() -> Iterator[None]:
     """Let names of the test's own lead to loopback in this process, as DNS would."""
     resolve = socket.getaddrinfo
 
-    def getaddrinfo(host: bytes | str | None, *arguments: object, **named: object) -> object:
+    def getaddrinfo(
+        host: bytes | str | None, port: bytes | str | int | None, family: int = 0, type: int = 0,  # noqa: A002
+        proto: int = 0, flags: int = 0,
+    ) -> object:  # fmt: skip
         name = host.decode() if isinstance(host, bytes) else host
-        return resolve("127.0.0.1" if name and name.endswith(SUFFIX) else host, *arguments, **named)  # type: ignore
+        return resolve("127.0.0.1" if name and name.endswith(SUFFIX) else host, port, family, type, proto, flags)
 
-    socket.getaddrinfo = getaddrinfo  # type: ignore
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", getaddrinfo)
         yield
-    finally:
-        socket.getaddrinfo = resolve
