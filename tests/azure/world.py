@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from blastwall.recording.reader import Reader
 from blastwall.recording.repetitions import whole
 from blastwall.testing.arm import ArmServer
 from blastwall.testing.arm_estate import SUBSCRIPTION
-from blastwall.testing.az import SUFFIX, Az
+from blastwall.testing.az import SUFFIX
 from blastwall.testing.azure import AzureServer
 from blastwall.testing.azurite import ACCOUNT, Azurite
 from blastwall.testing.certificates import CertificateAuthority
@@ -269,11 +269,6 @@ def running(folder: Path, **changes: object) -> Iterator[World]:
             given, policies={"azure.cedar": POLICIES}, environment=azure.app_service, folder=folder / "gateway"
         ) as gateway:
             yield World(gateway, issuer, azure, arm, vault, azurite, folder)
-
-
-def az(world: World, folder: Path, environment: Mapping[str, str] | None = None) -> Az:
-    """Return az in a home of its own in `folder`, which trusts the gateway alone."""
-    return Az(folder, [world.gateway.ca], environment)
 
 
 @contextmanager

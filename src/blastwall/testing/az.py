@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,8 +58,9 @@ class Az:
         Raises:
             ServerMissing: it is not installed.
         """
-        self.program = find_az()
+        folder.mkdir(exist_ok=True)
         self.folder = folder
+        self.program = _program(folder / "bin")
         bundle = folder / "authorities.pem"
         bundle.write_bytes(b"".join(path.read_bytes() for path in authorities))
         names = folder / "names"
@@ -69,6 +71,7 @@ class Az:
         self.environment = {
             **kept,
             "HOME": str(folder),
+            "PATH": f"{self.program.parent}:{os.environ.get('PATH', os.defpath)}",
             "PYTHONPATH": str(names),
             "AZURE_CONFIG_DIR": str(folder / "config"),
             "AZURE_CORE_COLLECT_TELEMETRY": "no",
@@ -81,27 +84,22 @@ class Az:
             **(environment or {}),
         }
 
-    @property
-    def command(self) -> list[str]:
-        """The words that start it."""
-        return [str(self.program), "-m", "azure.cli"]
-
-    def run(self, *arguments: str) -> Done:
-        """Run a command to its end, whatever that is."""
+    def run(self, *arguments: str, through: Sequence[str] = ()) -> Done:
+        """Run a command to its end, whatever that is; `through` are the words of what starts az."""
         done = subprocess.run(
-            [*self.command, *arguments],
+            [*through, "az" if through else self.program, *arguments],
             env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=_PATIENCE, check=False,
         )  # fmt: skip
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def __call__(self, *arguments: str) -> Done:
+    def __call__(self, *arguments: str, through: Sequence[str] = ()) -> Done:
         """Run a command that must succeed.
 
         Raises:
             AssertionError: it did not; the text holds what it said.
         """
-        done = self.run(*arguments)
+        done = self.run(*arguments, through=through)
         if done.code:
             raise AssertionError(f"`az {' '.join(arguments)}` ended with code {done.code}:\n{done.error}")
         return done
@@ -110,3 +108,16 @@ class Az:
         """Make a cloud of that Resource Manager the present one."""
         self("cloud", "register", "-n", name, "--endpoint-resource-manager", resource_manager)
         self("cloud", "set", "-n", name)
+
+
+def _program(folder: Path) -> Path:
+    """Make a program `az` in a folder, as its packages put it on the path.
+
+    Raises:
+        ServerMissing: it is not installed.
+    """
+    folder.mkdir()
+    program = folder / "az"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(str(find_az()))} -m azure.cli "$@"\n')
+    program.chmod(0o755)
+    return program
