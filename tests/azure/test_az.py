@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.azure.world import ARM, FILES, GROUPS, SECRET, VAULT, World, names_resolve, running
+from tests.azure.world import ARM, FILES, GROUPS, SECRET, SECRETS_OPEN, VAULT, World, names_resolve, running
 
 from blastwall.testing.az import Az
 from blastwall.testing.azurite import ACCOUNT
@@ -35,8 +35,7 @@ TEMPLATE = """{
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One in which the pack's word on a vault's secrets is left out: an agent in the group `cleared` reads them."""
-    packs = ["azure-arm", "azure-blob", {"azure-keyvault": {"except": ["azure-keyvault-reveal"]}}]
-    with names_resolve(), running(tmp_path_factory.mktemp("azure"), packs=packs) as world:
+    with names_resolve(), running(tmp_path_factory.mktemp("azure"), packs=SECRETS_OPEN) as world:
         yield world
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.keyvault.secrets import SecretClient
-from tests.azure.world import SECRET, VAULT, World, running
+from tests.azure.world import SECRET, SECRETS_OPEN, VAULT, World, running
 
 from blastwall.testing.az import SUFFIX
 
@@ -16,8 +16,7 @@ from blastwall.testing.az import SUFFIX
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory, world: World) -> Iterator[World]:
     """A world of its own where the pack's word on secrets is left out, and policy lets one agent read them."""
-    packs = ["azure-arm", {"azure-keyvault": {"except": ["azure-keyvault-secrets"]}}]
-    with running(tmp_path_factory.mktemp("opened"), packs=packs) as opened:
+    with running(tmp_path_factory.mktemp("opened"), packs=SECRETS_OPEN) as opened:
         yield opened
 
 
