@@ -95,7 +95,6 @@ def _gateway(origin: Nginx, issuer: DevIssuer, workers: int) -> Gateway:
             "kind": "http",
             "plain_text": not origin.tls,
             "upstream": upstream,
-            "auth": "bearer",
             "credential": {"password": {"env": "BENCH_PASSWORD"}},
         }
 

@@ -61,7 +61,7 @@ class TestCurl:
         error = body["error"]
         assert isinstance(error, dict)
         assert error["code"]
-        assert "blastwall" in str(error["message"]).lower()
+        assert "credentials" in str(error["message"])
         assert len(world.arm.asked) == before
 
     @pytest.mark.parametrize(

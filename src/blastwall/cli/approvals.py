@@ -148,9 +148,10 @@ def _print_outcome(found: Approval, *, json: bool) -> None:
 def _facts(found: Approval) -> list[tuple[str, str]]:
     asking = _of(found, "principal")
     claims = asking.get("claims")
+    database = f", database {found['database']}" if found["database"] else ""
     facts = [
         ("who", f"{asking['kind']} {asking['name']} ({asking['issuer']}: {asking['subject']})"),
-        ("resource", f"{found['resource']}, database {found['database']}"),
+        ("resource", f"{found['resource']}{database}"),
         ("would", ", ".join(f"{_map(each)['action']} {_map(each)['object']}" for each in _list(found, "effects"))),
         ("rows", _preview(found)),
         ("asked by", ", ".join(str(_map(each)["id"]) for each in _list(found, "policies"))),

@@ -36,7 +36,7 @@ DATABASE = "shop"
 REPORTING = "repo:acme/shop:ref:refs/heads/main"
 FRAUD_DESK = "repo:acme/fraud:ref:refs/heads/main"
 APPROVER = "ana"
-"""A person of the group dba, who may also operate the gateway."""
+"""A person of the groups dba and approvers, who may also operate the gateway."""
 
 TOKEN_SECONDS = 12 * 3600
 
