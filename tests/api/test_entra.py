@@ -19,6 +19,7 @@ from blastwall.api.entra import ASSERTION
 from blastwall.containment import Kind
 from blastwall.control.failures import BURST
 from blastwall.gate.ports import Refusal
+from blastwall.identity.logins import LoginKind
 
 V2, V1 = f"/{TENANT}/oauth2/v2.0/token", f"/{TENANT}/oauth2/token"
 MANAGEMENT = "https://management.azure.com/.default"
@@ -239,6 +240,23 @@ async def test_a_contained_issuer_gives_nobody_one(gateway: Gateway) -> None:
     await gateway.containment.contain(Kind.ISSUER, "github", "compromised", "ana")
     status, refused = await ask(gateway)
     assert (status, refused["error"]) == (401, "invalid_client")
+
+
+async def test_a_persons_login_gives_one_that_ends_with_it(gateway: Gateway) -> None:
+    claimant = await gateway.identity.verify(gateway.issuer.token(oid="5f1c", repository_id=None), HERE)
+    login = await gateway.identity.sign_in(LoginKind.CLI, claimant.person, HERE, idle=60, lifetime=600)
+    page = await gateway.identity.sign_in(LoginKind.WEB, claimant.person, HERE, idle=60, lifetime=600)
+    status, answer = await ask(gateway, client_assertion=login.secret)
+    assert status == 200, answer
+    assert claims_of(answer)["idtyp"] == "user"
+    secret = str(answer["access_token"]).encode()
+    assert (await gateway.identity.identify(secret, ARM, HERE)).principal.name == "ana"
+    assert (await ask(gateway, client_assertion=page.secret))[0] == 401, "a page's cookie is for the page"
+    await gateway.identity.sign_out(login.id, "user ana")
+    await gateway.containment._poll()
+    with pytest.raises(Refusal, match="was revoked"):
+        await gateway.identity.identify(secret, ARM, HERE)
+    assert (await ask(gateway, client_assertion=login.secret))[0] == 401
 
 
 async def test_who_gives_it_back_ends_it(gateway: Gateway) -> None:

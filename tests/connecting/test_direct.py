@@ -11,7 +11,7 @@ import aiohttp
 import jwt
 import pytest
 
-from blastwall.connecting.azure_cli import NotReady, make_ready, program_of, variables
+from blastwall.connecting.azure_cli import NAMES, NotReady, make_ready, program_of, variables
 from blastwall.connecting.direct import direct_way, tenant_of
 from blastwall.connecting.managed_identity import Tokens
 from blastwall.connecting.proofs import NoProof, Proof, Proofs
@@ -102,6 +102,7 @@ def fake(folder: Path, fails: str = "nothing") -> str:
 
 def test_the_users_own_settings_are_not_touched() -> None:
     found = variables(Path("/run/x"), {"HOME": "/home/ana"})
+    assert found.keys() == NAMES
     assert found["AZURE_CONFIG_DIR"] == "/run/x/azure"
     assert found["AZURE_EXTENSION_DIR"] == "/home/ana/.azure/cliextensions"
     moved = variables(Path("/run/x"), {"HOME": "/home/ana", "AZURE_CONFIG_DIR": "/etc/az"})

@@ -82,7 +82,8 @@ def connect(
     az: Annotated[
         bool,
         typer.Option(
-            "--az", help="Make the Azure CLI ready for a COMMAND that calls it; where COMMAND is az, it always is."
+            "--az",
+            help="Make the Azure CLI ready, for a COMMAND or shell that calls it; where COMMAND is az, it always is.",
         ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print how to connect as JSON.")] = False,
@@ -202,19 +203,26 @@ class _Session:
     async def _client(
         self, protocol: ProtocolKind, address: ClientAddress, command: tuple[str, ...], way: Run | None
     ) -> int:
-        from blastwall.connecting import azure_cli
         from blastwall.connecting.child import NotStarted, run
 
         environment = self._environment(protocol, address, way)
+        if way is not None and protocol.plane == "control":
+            await self._make_az_ready(way, environment, command)
         try:
-            program = azure_cli.program_of(command) or ((which("az") or "az",) if self.az else ())
-            if way is not None and protocol.plane == "control" and program:
-                await azure_cli.make_ready(program, way.direct.url, environment)
             return await run(command, environment)
-        except azure_cli.NotReady as error:
-            fail(f"the Azure CLI cannot be made ready: {error}", FAILED)
         except NotStarted as error:
             fail(str(error), error.code)
+
+    async def _make_az_ready(self, way: Run, environment: Mapping[str, str], command: tuple[str, ...] = ()) -> None:
+        """Make the Azure CLI ready where the command is it, or was said to call it."""
+        from blastwall.connecting import azure_cli
+
+        program = azure_cli.program_of(command) or ((which("az") or "az",) if self.az else ())
+        try:
+            if program:
+                await azure_cli.make_ready(program, way.direct.url, environment)
+        except azure_cli.NotReady as error:
+            fail(f"the Azure CLI cannot be made ready: {error}", FAILED)
 
     def _environment(self, protocol: ProtocolKind, address: ClientAddress, way: Run | None) -> Mapping[str, str]:
         """The command's: ours, without what would lead it elsewhere, and without the rights to tokens."""
@@ -237,7 +245,15 @@ class _Session:
     async def _stay(self, protocol: ProtocolKind, address: ClientAddress, way: Run | None) -> int:
         import asyncio
 
-        self._show(protocol, address, way)
+        from blastwall.connecting import azure_cli
+
+        variables = dict(self._variables(protocol, address, way))
+        if way is not None and protocol.plane == "control":
+            if self.az:
+                await self._make_az_ready(way, self._environment(protocol, address, way))
+            else:
+                variables = {name: value for name, value in variables.items() if name not in azure_cli.NAMES}
+        self._show(protocol, address, variables)
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -245,10 +261,9 @@ class _Session:
         await ended.wait()
         return 0
 
-    def _show(self, protocol: ProtocolKind, address: ClientAddress, way: Run | None) -> None:
+    def _show(self, protocol: ProtocolKind, address: ClientAddress, variables: Mapping[str, str]) -> None:
         from shlex import quote
 
-        variables = self._variables(protocol, address, way)
         if self.json:
             print_json({
                 "resource": self.name, "host": address.host, "port": address.port, "database": address.database,
@@ -259,7 +274,7 @@ class _Session:
         console.print("  " + " ".join(map(quote, protocol.command(address))), markup=False, style="bold")
         console.print("Or, in a shell:", markup=False)
         settings = [f"{name}={quote(value)}" for name, value in variables.items()]
-        for line in [" ".join(settings)] if way is None else settings:
+        for line in settings if address.direct is not None else [" ".join(settings)]:
             console.print(f"  export {line}", markup=False)
         console.print("Ctrl-C ends it.", style="dim")
 

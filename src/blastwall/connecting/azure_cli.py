@@ -12,6 +12,17 @@ from configparser import ConfigParser
 from pathlib import Path
 
 CLOUD = "Blastwall"
+NAMES = frozenset(
+    {
+        "AZURE_CONFIG_DIR",
+        "AZURE_EXTENSION_DIR",
+        "AZURE_CORE_INSTANCE_DISCOVERY",
+        "AZURE_CORE_LOGIN_EXPERIENCE_V2",
+        "AZURE_CORE_COLLECT_TELEMETRY",
+    }
+)
+"""The variables that it reads in a run."""
+
 _SECONDS = 120.0
 
 
