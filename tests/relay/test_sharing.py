@@ -258,6 +258,27 @@ async def test_going_on_takes_no_further_connection(open_street: OpenStreet) -> 
     assert await (await street.connect()).ask("b.example one select 2") == "= by upstream-secret: select 2"
 
 
+async def test_a_client_that_takes_no_answers_holds_up_the_sessions_that_follow_too(street: Street) -> None:
+    count, size = 400, 100_000
+    client = await street.connect()
+    client.transport.pause_reading()
+    hosts = ["ab"[number % 2] for number in range(count)]
+    client.writer.write("".join(f"{host}.example one bulk {size}\n" for host in hosts).encode())
+
+    async def asked() -> int:
+        await asyncio.sleep(0.5)
+        return sum(len(server.lines) for server in street.servers.values())
+
+    before, now = 0, await asked()
+    while before < now < count:
+        before, now = now, await asked()
+    assert 1 < now < count
+    client.transport.resume_reading()
+    async with asyncio.timeout(60):
+        got = await client.reader.readexactly(count * (size + 1))
+    assert got == (b"x" * size + b"\n") * count
+
+
 async def test_a_client_that_does_not_say_what_it_wants_is_not_waited_for(open_street: OpenStreet) -> None:
     street = await open_street(replace(FAST, handshake=0.2))
     silent, slow = await street.connect(), await street.connect()
@@ -274,6 +295,15 @@ async def test_a_client_that_leaves_before_it_has_said_what_it_wants_leaves_noth
     await client.writer.drain()
     await eventually(lambda: street.relay.connections == 1)
     client.reset()
+    await eventually(lambda: street.relay.connections == 0)
+
+
+async def test_without_a_login_a_connection_does_not_go_from_session_to_session_for_ever(street: Street) -> None:
+    client = await street.connect()
+    client.writer.write(b"".join(b"%s.example forged x\n" % host for host in [b"a", b"b"] * 500))
+    answers = (await client.reader.read()).decode().splitlines()
+    assert set(answers) == {"403 the token does not verify"}
+    assert len(street.sessions()) == len(answers) < 20
     await eventually(lambda: street.relay.connections == 0)
 
 

@@ -435,6 +435,8 @@ def _reply(line: str) -> bytes:
             return b"= cancelled\n"
         case "bulk":
             return b"x" * int(rest) + b"\n"
+        case "by" if " bulk " in rest:
+            return b"x" * int(rest.rpartition(" ")[2]) + b"\n"
         case _:
             return f"= {line}\n".encode()
 

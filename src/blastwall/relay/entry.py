@@ -30,6 +30,11 @@ from blastwall.relay.warm import WarmLimits
 
 _log = structlog.get_logger(__name__)
 _FULL = "the gateway has as many connections as it accepts (limits.connections); try again later"
+_MOST_UNPROVEN = 8
+"""So many sessions in a row may follow each other on one connection without anybody having proven who they are.
+
+Each is recorded, and costs whoever comes without a token no more than a line.
+"""
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -82,6 +87,10 @@ class Guest(Protocol):
     def may_end(self) -> bool:
         """Whether ending it now interrupts nothing."""
 
+    @property
+    def admitted(self) -> bool:
+        """Whether somebody has logged in here."""
+
     def check(self, now: float) -> None:
         """Look at the clocks; `now` is the loop's time."""
 
@@ -110,11 +119,15 @@ class Room(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Visit:
-    """A client that has taken a place. `full` says why it is let in nowhere; `guest` is who sees to it now."""
+    """A client that has taken a place. `full` says why it is let in nowhere; `guest` is who sees to it now.
+
+    `unproven` counts the sessions in a row in which nobody has logged in.
+    """
 
     source: IPAddress
     full: str
     guest: Guest | None = None
+    unproven: int = 0
 
 
 class Entry:
@@ -139,7 +152,7 @@ class Entry:
     def accept(self, peer: str, client: Stream) -> None:
         """Let a client in who has connected from an address, or turn it away."""
         source = _source(peer)
-        entrance = self._room.enter() if source is not None else Entrance.SHUT
+        entrance = self._room.enter() if source is not None and self.servings else Entrance.SHUT
         if entrance is not Entrance.OPEN:
             _log.warning("connection_refused", resource=self.names, source=str(source), reason="too many")
         if source is None or entrance is Entrance.SHUT:
@@ -152,16 +165,23 @@ class Entry:
             self._receive(visit, client)
 
     def _receive(self, visit: _Visit, client: Stream) -> None:
-        """Hear what the client wants; every kind at a shared port routes, so the first one's reception will do."""
-        first = self.servings[0]
-        reception = first.served.kind.reception
-        if reception is None:
-            raise TypeError(f"{first.served.kind.kind} does not route")
-        arrival = Arrival(self._answering, first.served.sizes, first.served.plain_text)
-        hall = Hall(new_session_id(time.time()), reception(arrival), first.around, self._room.gone)
+        """Hear what the client wants."""
+        try:
+            hall = self._hall(self.servings[0])
+        except Exception as fault:  # noqa: BLE001 - a fault turns this client away and nobody else
+            self._turn_away(self.names, visit, client, fault)
+            return
         visit.guest = hall
         self._room.admit(hall)
         hall.begin(client, partial(self._hand_over, visit))
+
+    def _hall(self, first: Serving) -> Hall:
+        """Every resource at a shared port has the same reception, so the first one's will do."""
+        reception = first.served.kind.reception
+        if reception is None:
+            raise TypeError(f"clients of the kind {first.served.kind.kind} say no name to choose by")
+        arrival = Arrival(self._answering, first.served.sizes, first.served.plain_text)
+        return Hall(new_session_id(time.time()), reception(arrival), first.around, self._room.gone)
 
     def _begin(self, serving: Serving, visit: _Visit, client: Stream, data: bytes = b"") -> None:
         served, resource = serving.served, serving.served.resource
@@ -172,20 +192,18 @@ class Entry:
             secrets.token_bytes,
             served.sizes,
             served.plain_text,
-            serving.around.warm.wanted,
-            visit.full,
-            client.secured,
-            client.alpn,
-            partial(self._reached, served),
+            warm=serving.around.warm.wanted,
+            full=visit.full,
+            secured=client.secured,
+            alpn=client.alpn,
+            reached=partial(self._reached, served),
         )
         source, each = visit.source, served.kind.proves_each
         try:
             pump = Pump(session_id, served.kind.session(opening), serving.around)
             gate = self._gate.open(session_id, resource, source, pump.terminate, pump.reconsider, proves_each=each)
         except Exception as fault:  # noqa: BLE001 - a fault turns this client away and nobody else
-            _log.error("connection_refused", resource=resource.name, source=str(source), fault=described(fault))
-            self._room.leave()
-            client.abort()
+            self._turn_away(resource.name, visit, client, fault)
             return
         visit.guest = pump
         pump.begin(client, gate, visit.full, partial(self._hand_over, visit))
@@ -194,21 +212,29 @@ class Entry:
         if data or client.ended:
             pump.feed(data, ended=client.ended)
 
+    def _turn_away(self, name: str, visit: _Visit, client: Stream, fault: Exception) -> None:
+        _log.error("connection_refused", resource=name, source=str(visit.source), fault=described(fault))
+        self._room.leave()
+        client.abort()
+
     # ── another session on the same connection ───────────────────────────────────────────────────────────────────────
 
     def _hand_over(self, visit: _Visit, order: Handover, leave: Callable[[], Stream | None]) -> None:
         """Have another session go on with the client; `leave` ends the one before, which gives its stream."""
-        serving = self._find(order.name)
-        if visit.guest is not None:
-            self._room.pass_on(visit.guest)
+        serving, guest = self._find(order.name), visit.guest
+        if guest is not None:
+            visit.unproven = 0 if guest.admitted else visit.unproven + 1
+            self._room.pass_on(guest)
         client = leave()
-        if serving is None or client is None or client.line is None or client.line.closing:
-            _log.info("handover_failed", resource=self.names, reason="unknown host" if serving is None else "it left")
+        if client is None or client.line is None or client.line.closing:
             self._room.leave()
-            if client is not None:
-                client.abort()
-            return
-        self._begin(serving, visit, client, order.data)
+        elif serving is None or visit.unproven > _MOST_UNPROVEN:
+            reason = "unknown host" if serving is None else "too many sessions without a login"
+            _log.warning("connection_refused", resource=self.names, source=str(visit.source), reason=reason)
+            self._room.leave()
+            client.abort()
+        else:
+            self._begin(serving, visit, client, order.data)
 
     def _find(self, name: str) -> Serving | None:
         """Return what clients reach by a host name."""

@@ -71,6 +71,11 @@ class Hall(Carrier):
         """Nothing is under way here."""
         return True
 
+    @property
+    def admitted(self) -> bool:
+        """Nobody logs in here."""
+        return False
+
     def check(self, now: float) -> None:
         """Look at the clocks; `now` is the loop's time."""
         limit = self._limits.handshake

@@ -107,6 +107,8 @@ class Pump(Carrier):
         self._hand_over = hand_over
         self._streams[CLIENT] = client
         client.owner = self
+        if client.blocked:
+            self._blocked.add(CLIENT)  # it was told to the session before
 
     # ── outputs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -286,6 +288,8 @@ class Pump(Carrier):
         super().connected(stream)
         if self._admitted and stream.side == UPSTREAM:
             self._go_express()
+        if self._blocked and not self._draining:
+            self.settled()  # one that was not connected could not be paused
 
     def lost(self, stream: Stream) -> None:
         """See `stream.Owner`. A session outlives its client only to finish what it must."""
@@ -322,6 +326,11 @@ class Pump(Carrier):
     def name(self) -> str:
         """The session's id."""
         return self._name
+
+    @property
+    def admitted(self) -> bool:
+        """Whether somebody has logged in."""
+        return self._admitted
 
     @property
     def may_end(self) -> bool:

@@ -299,7 +299,12 @@ def _by_port(served: Sequence[Served]) -> dict[_Port, list[Served]]:
         ports.setdefault(_port_of(each), []).append(each)
     for group in ports.values():
         hosts = [host for each in group for host in each.hosts]
-        routed = all(each.kind.reception is not None and each.hosts for each in group)
+        receptions = [each.kind.reception for each in group]
+        routed = (
+            all(each.hosts for each in group)
+            and None not in receptions
+            and receptions.count(receptions[0]) == len(group)
+        )
         alike = len({each.plain_text for each in group}) == 1
         if len(group) > 1 and not (routed and alike and len(hosts) == len(set(hosts))):
             raise ValueError(f"{', '.join(each.resource.name for each in group)} cannot share a port")

@@ -72,6 +72,11 @@ class Stream:
         return self._ended
 
     @property
+    def blocked(self) -> bool:
+        """Whether what is written to this side waits."""
+        return self._blocked
+
+    @property
     def secured(self) -> bool:
         """Whether TLS is up."""
         return self._tls is not None and self._tls.established
