@@ -18,9 +18,14 @@ from tempfile import TemporaryDirectory
 from blastwall.config.load import ConfigurationError, load
 from blastwall.identity.claims import ForeignTenant, flatten, identifying
 from blastwall.masking.plan import ResultColumn, ValueKind, plan
+from blastwall.model.credential import Credential
 from blastwall.model.masks import ColumnRule, DetectRule, MaskRules, MaskStyle
+from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import CLIENT, UPSTREAM, Allow, Answer, Ask
+from blastwall.protocols.http import blob, keyvault, rest
+from blastwall.protocols.http.flavour import statement_text
+from blastwall.protocols.http.request import Headers, Request
 from blastwall.protocols.postgres import messages, startup
 from blastwall.protocols.postgres.copy_rows import BinaryFormat, CsvFormat, TextFormat
 from blastwall.protocols.postgres.errors import decode_fields, encode_error
@@ -147,6 +152,52 @@ def _configuration(data: bytes) -> None:
         load(path)
 
 
+def _data_planes(data: bytes) -> None:
+    """Judge, describe and send a request to each data plane: no token of the client's is in what the resource gets."""
+    head, _, body = data.partition(b"\n\n")
+    line, *lines = head.decode("latin-1").split("\n")
+    method, _, target = line.partition(" ")
+    path, mark, query = target.partition("?")
+    fields = Headers((name, value) for name, _, value in (each.partition(": ") for each in lines))
+    request = Request(method, "gw.example", f"/{path}", query if mark else None, fields, body or None)
+    for flavour in (blob.FLAVOUR, keyvault.FLAVOUR, rest.FLAVOUR):
+        resource = Resource("r", flavour.kind, Address("r.example", 443))
+        judged = flavour.judge(request, resource)
+        text = statement_text(request, judged.fields)
+        assert judged.effects
+        assert all(0 <= one.start < one.end <= len(text) for one in judged.secrets)
+        sent = flavour.body(request, resource, _TOKEN) or b""
+        assert b"\nAuthorization: client-token" not in sent
+        for name, value in flavour.authorise(request, resource, _TOKEN):
+            assert value != "client-token" or name.lower() not in _IDENTITIES
+        flavour.answered(request, resource, 200, fields)
+
+
+_TOKEN = Credential("", b"gateway's", token=True)
+_IDENTITIES = frozenset({"authorization", "cookie", "x-ms-copy-source-authorization"})
+_BATCH = b"""POST ?comp=batch
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: application/http
+
+DELETE /shop/a HTTP/1.1
+Authorization: client-token
+x-ms-date: now
+
+
+--b--
+"""
+_COPY = b"""PUT shop/a?comp=block
+x-ms-copy-source: https://r.example/a/b?snapshot=1
+x-ms-copy-source-authorization: client-token"""
+_REQUESTS = (
+    b"GET shop/2026%2Fa.pdf?snapshot=1&sig=x\nAuthorization: client-token",
+    _COPY,
+    _BATCH,
+    b'PUT secrets/db?api-version=7.6\nContent-Type: application/json\n\n{"value": "x", "tags": {"a": ["b", 1]}}',
+    b"POST v1/orders;x?_method=PUT\nContent-Type: application/x-www-form-urlencoded\nLink: <https://r.example/a>",
+)
 _CALL = FunctionCall(952, (1,), (b"\0\0\x40\1", b"\0\2\0\0"), 1)
 _CATALOG = snapshot().catalog
 _TEXTS = [
@@ -203,6 +254,7 @@ TARGETS: Mapping[str, Target] = {
     "client, before the login": Target(_played("start"), [SPECIMENS.login, SPECIMENS.login + _TALK], ()),
     "client, after the login": Target(_played("client"), [_TALK, extended("SELECT 'x'", b"v")], ()),
     "server": Target(_played("server"), [_SAID], ()),
+    "data planes": Target(_data_planes, _REQUESTS, ()),
     "configuration": Target(_configuration, [path.read_bytes() for path in _ROOT.glob("examples/blastwall.yaml")]
                             or [b"issuers: []\nresources: []\n"], (ConfigurationError,)),
 }  # fmt: skip

@@ -14,7 +14,9 @@ from blastwall.protocols.http.links import ForeignLink, rewritten_headers
 from blastwall.protocols.http.parts import OVERRIDES
 from blastwall.protocols.http.request import Headers, Request
 
-OWN_IDENTITY = frozenset({"authorization", "cookie", "cookie2", "x-ms-authorization-auxiliary"})
+OWN_IDENTITY = frozenset(
+    {"authorization", "cookie", "cookie2", "x-ms-authorization-auxiliary", "x-ms-copy-source-authorization"}
+)
 """Request fields by which the client would be somebody at the resource: none but the gateway's credential is passed."""
 
 KEPT_FROM_CLIENTS = frozenset({"www-authenticate", "authentication-info", "set-cookie", "set-cookie2"})

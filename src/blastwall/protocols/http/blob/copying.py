@@ -42,21 +42,19 @@ def copied_from(request: Request, resource: Resource) -> Place | None:
 def with_source(headers: Headers, request: Request, resource: Resource, credential: Credential) -> Headers:
     """Return the fields with the source as Azure knows it, and with the gateway's token where the client had shown one.
 
-    A token goes with a source of the same account alone.
+    `headers` are what is left of the client's, without its token. A token goes with a source of the same account alone.
     """
     if SOURCE not in headers:
-        return headers.without([SOURCE_AUTHORIZATION])
+        return headers
     try:
         origin, path, query = _read(request)
     except Unclear:
-        return headers.without([SOURCE, SOURCE_AUTHORIZATION])
+        return headers.without([SOURCE])
     if origin not in _origins(request, resource):
-        return headers.without([SOURCE_AUTHORIZATION])
+        return headers
     source = origin_of(resource.upstream) + path + ("" if query is None else f"?{query}")
-    token = [(SOURCE_AUTHORIZATION, bearer(credential)[1])] if credential.token else []
-    return headers.without([SOURCE_AUTHORIZATION]).having(
-        (SOURCE, source), *(token if SOURCE_AUTHORIZATION in headers else ())
-    )
+    shown = credential.token and SOURCE_AUTHORIZATION in request.headers
+    return headers.having((SOURCE, source), *([(SOURCE_AUTHORIZATION, bearer(credential)[1])] if shown else []))
 
 
 def _read(request: Request) -> tuple[str, str, str | None]:

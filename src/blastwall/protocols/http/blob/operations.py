@@ -116,13 +116,15 @@ PARAMETERS = frozenset(
 """The parameters that the service knows. Another one may mean something in a version that is not known here."""
 
 FIELD_PREFIXES = (
-    "x-ms-meta-", "x-ms-blob-", "x-ms-source-", "x-ms-encryption-", "x-ms-if-", "x-ms-lease-", "x-ms-copy-",
+    "x-ms-meta-", "x-ms-blob-", "x-ms-source-", "x-ms-encryption-", "x-ms-if-", "x-ms-lease-",
     "x-ms-range", "x-ms-client-", "x-ms-content-", "x-ms-sequence-", "x-ms-structured-", "x-ms-immutability-",
     "x-ms-deleted-container-", "x-ms-expiry-", "x-ms-proposed-", "x-ms-delete-snapshots", "x-ms-access-tier",
 )  # fmt: skip
 
 FIELDS = frozenset(
     {
+        "x-ms-copy-source", "x-ms-copy-source-authorization", "x-ms-copy-source-tag-option", "x-ms-copy-action",
+        "x-ms-copy-source-blob-properties",
         "x-ms-date", "x-ms-version", "x-ms-return-client-request-id", "x-ms-page-write", "x-ms-tags", "x-ms-legal-hold",
         "x-ms-rehydrate-priority", "x-ms-requires-sync", "x-ms-seal-blob", "x-ms-default-encryption-scope",
         "x-ms-deny-encryption-scope-override", "x-ms-upn", "x-ms-authorization-auxiliary",
