@@ -102,7 +102,10 @@ def cautions(plan: Plan) -> Iterator[str]:
     for resource in configuration.resources:
         yield from _resource_cautions(resource.name, resource.plain_text, plan.resources[resource.name])
     if configuration.hold.key is None and not configuration.state.startswith("sqlite:"):
-        yield "hold.key: none is given; where several nodes share this state, none releases what another decided"
+        yield (
+            "hold.key: none is given; where several nodes share this state, none releases what another decided, nor "
+            "takes the gateway tokens that another gave"
+        )
     if not configuration.recordings.anchors:
         yield "recordings: no anchors are given; whoever controls this machine can rewrite recordings unseen"
 

@@ -171,6 +171,7 @@ class OwnKeys:
         except StateError:
             if not self._by_header:
                 raise
+            self._read_at = max(self._read_at, self._steady() - _FRESH_SECONDS + _AGAIN_SECONDS)  # no storm of attempts
             return
         known = {key.id: key for key in self._by_header.values()}
         keys = (known.get(each.id) or self._opened(each) for each in stored)
