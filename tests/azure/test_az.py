@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import ssl
+import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jwt
 import pytest
+from azure.identity import ManagedIdentityCredential
+from azure.keyvault.secrets import SecretClient
+from azure.storage.blob import BlobServiceClient
 from tests.azure.world import ARM, FILES, GROUPS, SECRET, SECRETS_OPEN, VAULT, World, names_resolve, running
 
 from blastwall.testing.az import Az
@@ -119,6 +127,77 @@ class TestData:
         az("storage", "blob", "download", "-c", "reports", "-n", "2026/report.txt", "-f", str(back), *place)
         assert back.read_text() == "a report"
         assert all(verdict == "allow" for _, verdict in judged(world, "2026/report.txt"))
+
+
+class TestIdentity:
+    """`blastwall identity` beside a client that knows managed identities."""
+
+    @pytest.fixture
+    def endpoint(self, world: World, tmp_path: Path) -> Iterator[dict[str, str]]:
+        """The variables of App Service that lead to it, as a container beside it would have them."""
+        token = tmp_path / "token"
+        token.write_text(world.token())
+        server = ("--server", world.gateway.control_url, "--ca", str(world.gateway.ca), "--token-file", str(token))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "blastwall", "identity", *server, "--json"],
+            stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None
+            said = ""
+            while not said.endswith("\n}\n"):
+                line = process.stdout.readline()
+                assert line
+                said += line
+            yield json.loads(said)["app_service"]
+        finally:
+            process.kill()
+            process.communicate()
+
+    def test_az_logs_in_with_it(self, world: World, endpoint: dict[str, str], tmp_path: Path) -> None:
+        az = Az(tmp_path / "az", [world.gateway.ca], endpoint)
+        az.register(world.url(ARM))
+        az("login", "--identity")
+        names = az("group", "list", "--query", "[].name").json
+        assert {"backup", "data", "shop"} <= set(names if isinstance(names, list) else [])
+        kept = b"".join(path.read_bytes() for path in az.folder.rglob("*") if path.is_file())
+        assert not any(token.encode() in kept for token in (*world.azure.tokens, world.token()))
+
+    def test_the_sdks_find_it_by_themselves(
+        self, world: World, endpoint: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in endpoint.items():
+            monkeypatch.setenv(name, value)
+        ca = str(world.gateway.ca)
+        with (
+            ManagedIdentityCredential() as credential,
+            SecretClient(world.url(VAULT), credential, connection_verify=ca) as secrets,
+            BlobServiceClient(f"{world.url(FILES)}/{ACCOUNT}", credential, connection_verify=ca) as blobs,
+        ):
+            assert [secret.name for secret in secrets.list_properties_of_secrets()] == ["one", "three", "two"]
+            container = blobs.create_container("by-identity")
+            container.upload_blob("a", b"a")
+            assert [blob.name for blob in container.list_blobs()] == ["a"]
+
+    def test_what_it_gives_is_worth_nothing_to_azure(
+        self, world: World, endpoint: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        for name, value in endpoint.items():
+            monkeypatch.setenv(name, value)
+        with ManagedIdentityCredential() as credential:
+            token = credential.get_token("https://management.azure.com/.default").token
+        claims = jwt.decode(token, options={"verify_signature": False})
+        assert "microsoft" not in str(claims["iss"])
+        assert "azure.com" not in str(claims["aud"])
+        asked = urllib.request.Request(
+            f"{world.arm.url}/subscriptions?api-version=2022-12-01", headers={"Authorization": f"Bearer {token}"}
+        )
+        context = ssl.create_default_context(cafile=str(world.folder / "ca.pem"))
+        with pytest.raises(urllib.error.HTTPError, match="401") as caught:
+            urllib.request.urlopen(asked, context=context, timeout=30)
+        caught.value.close()
+        assert world.curl(f"{world.url(ARM)}/subscriptions?api-version=2022-12-01", token=token)[0] == 200
+        assert world.curl(f"{world.url(VAULT)}/secrets?api-version=7.5", token=token)[0] == 401
 
 
 class TestConnect:

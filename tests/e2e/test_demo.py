@@ -46,9 +46,10 @@ def demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.communicate()
 
 
+@pytest.mark.timeout(300)
 def test_the_story_goes_as_it_says() -> None:
     with demo("--script") as process:
-        said, _ = process.communicate(timeout=100)
+        said, _ = process.communicate(timeout=250)
         assert process.returncode == 0, said
         assert "✗" not in said
         assert "promises of the story were kept" in said
