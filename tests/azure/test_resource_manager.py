@@ -206,6 +206,31 @@ class TestHolds:
         assert "data" in [str(group["name"]) for group in world.arm.estate.groups()]
 
 
+class TestAskingAgain:
+    """`hold: {mode: fail}`: no connection is held; the same request passes once people have agreed."""
+
+    @pytest.fixture
+    def failing(self, world: World) -> Iterator[World]:
+        world.gateway.write({**world.gateway.configuration, "hold": {"mode": "fail"}})
+        world.gateway.reload()
+        yield world
+        world.gateway.write(world.gateway.configuration)
+        world.gateway.reload()
+
+    def test_a_refusal_says_where_people_decide_and_then_it_passes(self, failing: World) -> None:
+        path = f"{SUB}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/vm1?{VERSION}"
+        status, body = arm(failing, "DELETE", path)
+        assert status == 403
+        request = failing.waiting()
+        error = body["error"]
+        assert isinstance(error, dict)
+        assert f"#/approvals/{request['id']}" in json.dumps(error)
+        failing.approve()
+        other = path.replace("vm1", "vm2")
+        assert arm(failing, "DELETE", other)[0] == 403
+        assert arm(failing, "DELETE", path)[0] == 202
+
+
 class TestSdk:
     def test_lists_and_long_work(self, client: ResourceManagementClient) -> None:
         names = [group.name for group in client.resource_groups.list()]
