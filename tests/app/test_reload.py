@@ -6,6 +6,7 @@ import pytest
 
 from blastwall.app.reload import NEEDS_RESTART, NeedsRestart, refuse_restarts
 from blastwall.config.control import Control
+from blastwall.config.gateway_tokens import GatewayTokenSettings
 from blastwall.config.load import load
 from blastwall.config.model import Configuration, HoldSettings
 
@@ -24,6 +25,7 @@ def changed(file: Path, text: str) -> tuple[Configuration, Configuration]:
         ("recordings", "recordings: {durability: power}\n"),
         ("listen", "listen: '::1'\n"),
         ("hold.key", "hold: {key: {env: HOLD_KEY}}\n"),
+        ("gateway_tokens.tenant", "gateway_tokens: {tenant: 11111111-2222-3333-4444-555555555555}\n"),
         ("control.port", "control: {port: 9443}\n"),
         ("control.listen", "control: {listen: '::1'}\n"),
     ],
@@ -37,7 +39,11 @@ def test_every_key_that_needs_a_restart_exists(file: Path) -> None:
     for key in NEEDS_RESTART:
         section, _, inner = key.partition(".")
         assert section in Configuration.model_fields
-        fields = {"control": Control.model_fields, "hold": HoldSettings.model_fields}
+        fields = {
+            "control": Control.model_fields,
+            "gateway_tokens": GatewayTokenSettings.model_fields,
+            "hold": HoldSettings.model_fields,
+        }
         assert not inner or inner in fields[section]
 
 
