@@ -38,7 +38,7 @@ def azure_object(identity: str) -> Object:
     return Object((), places(identity)[0].kind, identity)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def places(identity: str) -> tuple[Place, ...]:
     """Return what an id names and all that this is in, innermost first; the tenant comes last."""
     segments = identity.strip("/").split("/") if identity.strip("/") else []

@@ -20,7 +20,7 @@ _LOCKS = """
 microsoft.authorization/locks/*
 """
 _ENTITLE = """
-microsoft.aad/*/write microsoft.authorization/*/write microsoft.authorization/*/delete
+microsoft.servicelinker/*/write microsoft.aad/*/write microsoft.authorization/*/write microsoft.authorization/*/delete
 microsoft.authorization/*/action microsoft.billing/*/write microsoft.billing/*/delete microsoft.billing/*/action
 microsoft.blueprint/blueprintassignments/* microsoft.cache/*/accesspolic*/write microsoft.cache/*/accesspolic*/delete
 microsoft.containerregistry/registries/scopemaps/* microsoft.containerregistry/registries/tokens/write
@@ -38,9 +38,11 @@ microsoft.synapse/*/roleassignments/* */authorizationrules/write */authorization
 */roleassignments/delete */roledefinitions/write */roledefinitions/delete
 """
 _REVEAL = """
-microsoft.apimanagement/service/*/listsecrets/action microsoft.apimanagement/service/gateways/*key*
-microsoft.apimanagement/service/subscriptions/read microsoft.apimanagement/service/tenant/*
-microsoft.appconfiguration/configurationstores/keyvalues/read
+microsoft.servicelinker/*/action */*sas/action */generatessourl/action microsoft.logic/*/runs/*
+microsoft.dbfor*/logfiles/* microsoft.hdinsight/clusters/configurations/*
+microsoft.hdinsight/clusters/getgatewaysettings/action microsoft.apimanagement/service/*/listsecrets/action
+microsoft.apimanagement/service/gateways/*key* microsoft.apimanagement/service/subscriptions/read
+microsoft.apimanagement/service/tenant/* microsoft.appconfiguration/configurationstores/keyvalues/read
 microsoft.automation/automationaccounts/agentregistrationinformation/*
 microsoft.automation/automationaccounts/webhooks/action microsoft.cognitiveservices/*key*/action
 microsoft.cache/redis/write microsoft.compute/sshpublickeys/generatekeypair/action
@@ -66,6 +68,7 @@ microsoft.web/serverfarms/virtualnetworkconnections/gateways/* */listkeys/* */*k
 */list*credential*/read */list*secret*/read */generateuri/action
 """
 _EXECUTE = """
+*machine*/extensions/write *machine*/runcommands/write microsoft.azurestackhci/*/extensions/write
 microsoft.app/containerapps/write microsoft.app/jobs/write microsoft.app/jobs/*/action microsoft.app/*/exec/action
 microsoft.app/containerapps/sourcecontrols/* microsoft.app/sessionpools/write microsoft.app/builders/*
 microsoft.app/*/daprcomponents/write microsoft.automation/automationaccounts/runbooks/*
@@ -123,6 +126,7 @@ microsoft.storage/storagetasks/* microsoft.storage/storageaccounts/storagetaskas
 microsoft.storagesync/* microsoft.storagecache/*/write */export/action */exportdata/action */copy/action
 """
 _ADMIN = """
+microsoft.capacity/* microsoft.billingbenefits/* microsoft.marketplaceordering/* microsoft.saas/*
 microsoft.alertsmanagement/* microsoft.insights/diagnosticsettings/* microsoft.insights/*alert*
 microsoft.insights/actiongroups/* microsoft.insights/datacollection* microsoft.insights/logprofiles/*
 microsoft.insights/scheduledqueryrules/* microsoft.insights/privatelinkscopes/* microsoft.insights/autoscalesettings/*
@@ -190,10 +194,9 @@ microsoft.network/networkwatchers/securitygroupview/action microsoft.network/*/g
 microsoft.network/*/getlearnedroutes/action microsoft.network/*/getadvertisedroutes/action
 microsoft.operationalinsights/workspaces/query/action microsoft.operationalinsights/workspaces/search/action
 microsoft.policyinsights/*/queryresults/action microsoft.policyinsights/*/summarize/action
-microsoft.policyinsights/checkpolicyrestrictions/action microsoft.resourcegraph/*/action
-microsoft.resourcehealth/*/read microsoft.resources/calculatetemplatehash/action
-microsoft.resources/checkresourcename/action microsoft.resources/deployments/exporttemplate/action
-microsoft.resources/deploymentstacks/exporttemplate/action
+microsoft.policyinsights/checkpolicyrestrictions/action microsoft.resourcehealth/*/read
+microsoft.resources/calculatetemplatehash/action microsoft.resources/checkresourcename/action
+microsoft.resources/deployments/exporttemplate/action microsoft.resources/deploymentstacks/exporttemplate/action
 microsoft.resources/subscriptions/resourcegroups/exporttemplate/action
 microsoft.support/*/checknameavailability/action microsoft.capacity/*/read microsoft.capacity/calculate*/action
 microsoft.capacity/validate*/action */checknameavailability/action */check*nameavailability/action */listusages/action

@@ -27,6 +27,7 @@ ENOUGH = 12
 
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 _HOLE = re.compile(r"\{([0-9]{1,2})\}")
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _LONGEST = 4096
 
 
@@ -56,7 +57,7 @@ class TooMuch(ValueError):
 class Budget:
     """How much may still be evaluated for one request: a template is small and what it says may not be."""
 
-    steps: int = 50_000
+    steps: int = 20_000
 
     def spend(self, steps: int = 1) -> None:
         """Count what is done.
@@ -97,9 +98,9 @@ def evaluated(value: Json, scope: Scope) -> Value:
     Raises:
         TooMuch: the budget is used up.
     """
-    scope.budget.spend()
     if isinstance(value, str):
         return _text(value, scope)
+    scope.budget.spend()
     if isinstance(value, list):
         items = [evaluated(each, scope) for each in value]
         return UNKNOWN if any(isinstance(each, Unknown) for each in items) else [_known(each) for each in items]
@@ -140,6 +141,7 @@ def _known(value: Value) -> Json:
 
 
 def _text(text: str, scope: Scope) -> Value:
+    scope.budget.spend(1 + len(text) // 32)
     if not is_expression(text):
         odd = text.lstrip().startswith("[") and not text.startswith("[[")
         if odd or (not text.isascii() and _PRIVATE.search(text)):
@@ -177,6 +179,8 @@ def node_value(node: Node, scope: Scope) -> Value:
     plain = _FUNCTIONS.get(node.function)
     if plain is None or (node.function not in _PASSES_ON and any(map(_derived, known))):
         return UNKNOWN
+    if node.function not in _TAKES_ANY and not all(map(_plain_letters, known)):
+        return UNKNOWN
     try:
         return _bounded(plain(known), any(map(_derived, known)))
     except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError, AttributeError):
@@ -189,6 +193,14 @@ def _bounded(value: Value, derived: bool) -> Value:
             return UNKNOWN
         return Derived(value) if derived else value
     return value
+
+
+def _plain_letters(value: Json) -> bool:
+    if isinstance(value, list):
+        return all(map(_plain_letters, value))
+    if isinstance(value, dict):
+        return all(map(_plain_letters, value.values()))
+    return not isinstance(value, str) or value.isascii() or value.replace(FRESH, "").isascii()
 
 
 def _derived(value: Json) -> bool:
@@ -265,6 +277,8 @@ def _resource_id(arguments: list[Json], scope: Scope) -> Value:
     base = scope.place if places(scope.place)[0].kind in {RESOURCE_GROUP, SUBSCRIPTION} else ""
     if place == 2:
         base = f"/subscriptions/{texts[0]}/resourceGroups/{texts[1]}"
+    elif place == 1 and _GUID.fullmatch(texts[0]):
+        return UNKNOWN
     elif place == 1:
         base = f"{subscription}/resourceGroups/{texts[0]}" if places(scope.place)[0].kind == RESOURCE_GROUP else ""
         base = base or f"/subscriptions/{texts[0]}"
@@ -405,8 +419,8 @@ def _decoded(arguments: list[Json]) -> Value:
 
 def _equal(arguments: list[Json]) -> Value:
     one, other = arguments
-    if type(one) is not type(other):
-        raise TypeError("values of two kinds")
+    if type(one) is not type(other) or not isinstance(one, str | int):
+        raise TypeError("values that only Azure compares")
     return one == other
 
 
@@ -471,6 +485,9 @@ _PASSES_ON = frozenset(
         "newguid",
     }
 )
+_TAKES_ANY = frozenset({"concat", "format", "string", "createarray", "uniquestring", "guid", "newguid"})
+"""Others count, compare or change letters, which beyond ASCII Azure does in its own way: UTF-16, its own case."""
+
 _MAKES_LETTERS = frozenset({"uniquestring", "guid", "newguid"})
 """These give letters that nobody chooses, whatever they are given."""
 

@@ -35,8 +35,11 @@ _MOVES = frozenset(
         "microsoft.resources/subscriptions/resourcegroups/validatemoveresources/action",
     }
 )
-_GRAPH = "microsoft.resourcegraph/"
-_REQUEST = frozenset({"content", "httpmethod", "name", "requestheaderdetails", "url", "headers"})
+_GRAPH = frozenset(
+    f"microsoft.resourcegraph/{name}/action"
+    for name in ("resources", "resourcechanges", "resourcechangedetails", "resourceshistory")
+)
+_REQUEST = frozenset({"content", "httpmethod", "name", "requestheaderdetails", "url"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def effects_of(found: Found, asked: Asked) -> None:
         _deployed(found, asked, checks=_DEPLOYS[operation.key])
     elif operation.key in _MOVES:
         _moved(found, asked)
-    elif operation.key.startswith(_GRAPH):
+    elif operation.key in _GRAPH:
         _queried(found, asked)
     else:
         _usual(found, asked)
@@ -153,9 +156,6 @@ def _queried(found: Found, asked: Asked) -> None:
     """Resource Graph reads all that the gateway's identity may, in the subscriptions that the query names."""
     body = asked.body if isinstance(asked.body, dict) else {}
     subscriptions = body.get("subscriptions")
-    if asked.operation.method in {"PUT", "PATCH", "DELETE"}:
-        _usual(found, asked)
-        return
     if not isinstance(subscriptions, list) or not subscriptions or body.get("managementgroups"):
         found.add((Action.READ,), "/")
         return

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import lru_cache
 
 from blastwall.model.azure import TENANT
 from blastwall.model.effects import Action
-from blastwall.model.resource import Resource
+from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Literal
 from blastwall.protocols.http.arm.documents import Document, Json, Unreadable, read_document
 from blastwall.protocols.http.arm.effects import Found
@@ -15,7 +17,7 @@ from blastwall.protocols.http.arm.inside import BATCH, BATCHES, Asked, batched, 
 from blastwall.protocols.http.arm.operations import VERBS, Operation, operation_of
 from blastwall.protocols.http.arm.paths import Unplaced
 from blastwall.protocols.http.arm.polling import polls
-from blastwall.protocols.http.arm.secrets import holds_secret, in_query
+from blastwall.protocols.http.arm.secrets import holds_secret, in_query, may_be_secret
 from blastwall.protocols.http.flavour import Judged, statement_text
 from blastwall.protocols.http.request import Headers, Request
 
@@ -33,10 +35,27 @@ _VALUES = ("vaults/secrets", "configurationstores/keyvalues", "automationaccount
 """Types whose `value` is a secret, or may be one."""
 
 _NOTHING = Document(None, ())
+_NO_FIELDS = Headers()
+_NOWHERE = Resource("", "", Address("", 0))
 
 
 def judge(request: Request, resource: Resource) -> Judged:
     """Say what a request would do; what cannot be told is `unclassified`. Never raises."""
+    if not request.body and not _tricked(request):
+        judged = _bare(request.method, request.path, "unmanageaction" in (request.query or "").lower())
+        secrets = tuple(_in_query(request))
+        return replace(judged, secrets=secrets) if secrets else judged
+    return _judged(request, resource)
+
+
+@lru_cache(maxsize=4096)
+def _bare(method: str, path: str, unmanages: bool) -> Judged:
+    """Return what a request without a body would do; of its query only what cascades of stacks is asked."""
+    query = "unmanageaction" if unmanages else None
+    return _judged(Request(method, "", path, query, _NO_FIELDS), _NOWHERE)
+
+
+def _judged(request: Request, resource: Resource) -> Judged:
     found = Found()
     operation, doubt = _operation(request)
     document, unread = _document(request, operation)
@@ -118,8 +137,7 @@ def _secret_names(text: str, operation: Operation | None) -> Callable[[str], boo
 
 def _secrets(request: Request, document: Document, unread: str) -> Iterator[Literal]:
     """Yield where the statement's text holds secrets; of a body that was not understood all of it."""
-    head = len(request.method) + 1 + len(request.origin) + len(request.path) + 1
-    yield from in_query(request.query or "", head)
+    yield from _in_query(request)
     text = statement_text(request)
     start = len(request.method) + 1 + len(request.url) + 2
     if unread:
@@ -130,6 +148,11 @@ def _secrets(request: Request, document: Document, unread: str) -> Iterator[Lite
     for scalar in document.scalars:
         if scalar.secret or scalar.parameter in secure:
             yield Literal(start + scalar.start, start + scalar.end, secret=True)
+
+
+def _in_query(request: Request) -> Iterator[Literal]:
+    if request.query and may_be_secret(request.query):
+        yield from in_query(request.query, len(request.method) + 1 + len(request.origin) + len(request.path) + 1)
 
 
 def _secure_parameters(value: Json) -> Iterator[str]:

@@ -13,6 +13,9 @@ from blastwall.model.azure import Place, places
 from blastwall.model.azure_operations import spelled
 from blastwall.protocols.http.arm.paths import Unplaced, identity_of, segments_of
 
+_LONGEST_TYPE = 200
+"""Characters of a type with its provider; matching the catalogue takes the square of it, and Azure's reach 120."""
+
 VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete", "POST": "action"}
 _OWN = "microsoft.resources/"
 _GROUPS = "microsoft.resources/resourcegroups"
@@ -78,6 +81,8 @@ def _direct(chain: tuple[Place, ...]) -> str:
 
 
 def _named(method: str, kind: str, verb: str, target: str) -> Operation:
+    if len(kind) > _LONGEST_TYPE:
+        raise Unplaced("the types in the path are too long")
     key = f"{kind}/{verb}"
     return Operation(spelled(key), key, target, method)
 

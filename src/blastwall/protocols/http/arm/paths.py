@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_MOST_SEGMENTS = 64
+_LONGEST = 2048
+"""Characters of a path: what is remembered of each is bounded by it, and no resource has a longer id."""
+_MOST_SEGMENTS = 40
 _LONGEST_SEGMENT = 1024
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f/\\%?#\u2028\u2029\ud800-\udfff]")
@@ -27,6 +29,8 @@ def segments_of(path: str) -> tuple[str, ...]:
     """
     if not path.startswith("/"):
         raise Unplaced("the path does not start with a slash")
+    if len(path) > _LONGEST:
+        raise Unplaced(f"the path has {len(path)} characters; at most {_LONGEST} are judged")
     parts = path[1:].split("/")
     if parts[-1] == "":
         parts.pop()

@@ -102,7 +102,7 @@ def _properties(body: Json) -> Iterator[tuple[str, Json]]:
         if isinstance(value, dict):
             waiting += value.items()
         elif isinstance(value, list):
-            waiting += (("[]", each) for each in value)
+            waiting += (("[]", each) for each in value if isinstance(each, str | dict | list))
 
 
 def _reference(value: Json, evaluate: Evaluate) -> str | None:

@@ -18,6 +18,7 @@ _NAMES_ONE = re.compile(r"(name|id|ids|type|policy|policies|enabled|version|expi
 """Endings by which a property speaks of a secret and holds none: `secretName`, `keyVaultId`, `tokenExpiration`."""
 
 _IN_QUERY = re.compile(r"(?:^|(?<=[&;]))([^=&;]*)=([^&;]*)")
+_PROBE = re.compile(r"sig|code|token|key|secret|password|sas|credential", re.IGNORECASE)
 _QUERY_HOLDS = re.compile(r"sig|code|token|.*(key|secret|password|sas|credential)", re.IGNORECASE)
 
 
@@ -25,6 +26,11 @@ _QUERY_HOLDS = re.compile(r"sig|code|token|.*(key|secret|password|sas|credential
 def holds_secret(name: str) -> bool:
     """Whether a property of this lower-case name holds a secret."""
     return bool(_HOLDS.search(name)) and not _NAMES_ONE.search(name)
+
+
+def may_be_secret(query: str) -> bool:
+    """Whether a query may hold a secret: a quick look, which most pass."""
+    return _PROBE.search(query) is not None
 
 
 def in_query(query: str, start: int) -> Iterator[Literal]:

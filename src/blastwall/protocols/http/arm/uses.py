@@ -23,7 +23,7 @@ def uses(found: Found, scope: Scope, place: str, value: Json, made: Mapping[str,
         TooMuch: evaluating it takes too long.
     """
     for text in _texts(value):
-        scope.budget.spend()
+        scope.budget.spend(1 + len(text) // 32)
         if "[" not in text or not _MAY_READ.search(text):
             continue
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from resource import RUSAGE_SELF, getrusage
 
 import pytest
 
@@ -14,6 +15,11 @@ STORE = "/subscriptions/s1/resourceGroups/Shop/providers/Microsoft.Storage/stora
 VM = "G/providers/microsoft.compute/virtualmachines/web"
 BOSS = "/subscriptions/s1/resourceGroups/Ids/providers/Microsoft.ManagedIdentity/userAssignedIdentities/boss"
 OTHER = "/subscriptions/s1/resourceGroups/Other/providers/Microsoft.Compute/disks/secret"
+
+
+def spent() -> float:
+    """Return how many seconds of processor time this process has taken."""
+    return getrusage(RUSAGE_SELF).ru_utime
 
 
 def more(path: str, body: Body, method: str = "PATCH") -> set[str]:
@@ -138,6 +144,7 @@ def test_each_request_of_a_batch_is_judged() -> None:
         inner("GET", GROUP, content={"x": 1}),
         inner("PUT", GROUP, content="{}"),
         inner("PUT", GROUP, body={}),
+        inner("GET", GROUP, headers={"X-HTTP-Method-Override": "DELETE"}),
         inner("POST", "/batch", content=batch(inner("GET", GROUP))),
         inner("POST", "/%62atch", content=batch(inner("GET", GROUP))),
         {"url": GROUP},
@@ -269,6 +276,45 @@ def test_a_field_that_makes_another_request_of_it_is_not_classified(name: str) -
 def test_deleting_what_a_stack_manages_drops_its_scope() -> None:
     path = f"{GROUP}/providers/Microsoft.Resources/deploymentStacks/s"
     assert "drop G" in shown(ask("DELETE", path, query="api-version=1&unmanageAction.Resources=delete"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" + "1," * 400_000 + "1]",
+        '{"a":' + "/**/" * 200_000 + "1}",
+        "{x: [" + "1," * 30_000 + "1]}",
+        '{"parameters": [' + '"a",' * 100_000 + '"a"]}',
+        "{" + ",".join(f'"p{number}": {{}}' for number in range(50_000)) + "}",
+    ],
+)
+def test_no_body_keeps_the_gateway_from_its_other_work(body: str) -> None:
+    started = spent()
+    assert ask("PUT", WEB, body).effects
+    assert spent() - started < 5
+
+
+def test_no_template_keeps_the_gateway_from_its_other_work() -> None:
+    each = {
+        "type": "Microsoft.Web/sites",
+        "name": "[concat(" + "'a'," * 100 + "'b')]",
+        "copy": {"name": "c", "count": 800},
+        "properties": {"x": ["[concat('" + "a" * 2_000 + "')]"] * 20},
+    }
+    body = {"properties": {"mode": "Incremental", "template": {"resources": [each] * 15}}}
+    started = spent()
+    judged = ask("PUT", f"{GROUP}/providers/Microsoft.Resources/deployments/d", body)
+    assert spent() - started < 5
+    assert Action.UNCLASSIFIED in {each.action for each in judged.effects}
+
+
+def test_a_path_is_no_longer_than_any_of_azures() -> None:
+    for path in (
+        f"{GROUP}/providers/Microsoft.Web/sites/{'x' * 2_000}",
+        "/a" * 41,
+        f"{GROUP}/providers/{'x' * 300}/y/z",
+    ):
+        assert Action.UNCLASSIFIED in {each.action for each in ask("PUT", path).effects}
 
 
 def test_a_large_body_is_judged_in_no_time_that_anybody_would_notice() -> None:

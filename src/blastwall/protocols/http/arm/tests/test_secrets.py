@@ -98,6 +98,11 @@ def test_of_a_body_that_is_not_understood_nothing_is_shown(body: bytes) -> None:
     assert hidden("PUT", SITE, body) == f"PUT https://arm.gw.example{SITE}?api-version=1\n\n*"
 
 
+def test_where_there_are_too_many_values_to_look_at_each_nothing_is_shown() -> None:
+    body = '{"password": "hunter2", "list": [' + "1," * 30_000 + "1]}"
+    assert hidden("PUT", SITE, body) == f"PUT https://arm.gw.example{SITE}?api-version=1\n\n*"
+
+
 def test_secrets_in_a_batch_are_hidden() -> None:
     one = {"httpMethod": "PUT", "url": SERVER, "content": {"properties": {"administratorLoginPassword": "hunter2"}}}
     assert "hunter2" not in hidden("POST", "/batch", {"requests": [one]})
