@@ -19,6 +19,9 @@ import aiohttp
 import pytest
 import requests
 from aiohttp import web
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, ResponseReceived
 
 from blastwall.recording.reader import Query, Reader
 from blastwall.testing.certificates import CertificateAuthority
@@ -143,8 +146,9 @@ class World:
         status = Path(f"/proc/{self.gateway.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
-    def raw(self) -> ssl.SSLSocket:
+    def raw(self, *protocols: str) -> ssl.SSLSocket:
         context = ssl.create_default_context(cafile=str(self.gateway.ca))
+        context.set_alpn_protocols(protocols)
         plain = socket.create_connection(("localhost", self.gateway.port("api")), timeout=30)
         return context.wrap_socket(plain, server_hostname="localhost")
 
@@ -275,6 +279,23 @@ def test_a_smuggled_request_is_not_seen_by_the_api(world: World) -> None:
             assert said.startswith(b"HTTP/1.1 400 ")
             assert said.count(b"HTTP/1.1 ") == 1
     assert len(world.api.asked) == before
+
+
+def test_a_client_that_speaks_http_2_alone_is_served(world: World) -> None:
+    frames, answers = H2Connection(H2Configuration(header_encoding="utf-8")), dict[int, str]()
+    with world.raw("h2") as client:
+        frames.initiate_connection()
+        for number, path in ((1, "/things"), (3, "/vault"), (5, "/big?mib=4")):
+            named = [(":method", "GET"), (":path", path), (":authority", "localhost"), (":scheme", "https")]
+            frames.send_headers(number, [*named, ("authorization", f"Bearer {world.token()}")], end_stream=True)
+        while len(answers) < 3:
+            client.sendall(frames.data_to_send())
+            for event in frames.receive_data(client.recv(MIB)):
+                if isinstance(event, ResponseReceived):
+                    answers[event.stream_id or 0] = next(str(value) for name, value in event.headers or [])
+                elif isinstance(event, DataReceived):
+                    frames.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id or 0)
+    assert answers == {1: "200", 3: "403", 5: "200"}
 
 
 def test_a_client_is_not_led_elsewhere(world: World) -> None:

@@ -122,10 +122,11 @@ class Answering:
         """An answer without a body; to HEAD its length is told, unless reading it would change it."""
         shown = without_body(headers, reading.rules)
         length = 0 if self._body.told else -1
-        told = head.headers.get("content-length") if method == "HEAD" and not reading else ""
+        changes = bool(reading.rules or reading.edits)
+        told = head.headers.get("content-length") if method == "HEAD" and not changes else ""
         if told:
             length = int(told)
-        as_it_is = same and not reading and head.minor == 1 and verbatim(head.headers, headers)
+        as_it_is = same and not changes and head.minor == 1 and verbatim(head.headers, headers)
         self._send_head(head, shown, Framing.NONE, length, head.raw if as_it_is else b"")
 
     def _begin(self, head: ResponseHead, headers: Headers, reading: Reading, *, same: bool) -> None:

@@ -39,6 +39,17 @@ def read_arrived(head: bytes, rule: PathRule, *, secure: bool) -> Arrived:
     """
     method, target, headers = read_request(head)
     check_request(headers)
+    return arrived(method, target, headers, request_body(headers), head, rule, secure=secure)
+
+
+def arrived(  # noqa: PLR0917 - one place for each
+    method: str, target: str, headers: Headers, body: Body, raw: bytes, rule: PathRule, *, secure: bool
+) -> Arrived:
+    """Normalise a request whose fields were checked; `raw` is what its head came as, empty in HTTP/2.
+
+    Raises:
+        Unreadable: see `read_arrived`.
+    """
     if method in ("CONNECT", "TRACE", "TRACK"):
         raise Unreadable(f"the method {method}, which is not passed on", 501)
     scheme = "https" if secure else "http"
@@ -47,7 +58,6 @@ def read_arrived(head: bytes, rule: PathRule, *, secure: bool) -> Arrived:
         raise Unreadable("no Host field, or more than one")
     authority = normal_authority(hosts[0], scheme)
     path, query = split_target(target, authority, scheme)
-    body = request_body(headers)
     path = normal_path(path, rule)
     fields = passed_on(headers)
     if body.framing is Framing.LENGTH:
@@ -55,7 +65,7 @@ def read_arrived(head: bytes, rule: PathRule, *, secure: bool) -> Arrived:
     request = Request(method, authority, path, query, fields, None, secure)
     options = connection_options(headers)
     upgrade = "upgrade" in options and headers.get("upgrade").lower() == "websocket" and body.done
-    return Arrived(request, body, _proof(headers), _expects(headers), "close" in options, upgrade, head)
+    return Arrived(request, body, _proof(headers), _expects(headers), "close" in options, upgrade, raw)
 
 
 def _proof(headers: Headers) -> bytes | None:

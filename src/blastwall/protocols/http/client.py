@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from blastwall.protocols.contract import CLIENT, Close, Handover, Send
+from blastwall.protocols.contract import CLIENT, Answer, Close, Handover, Send
 from blastwall.protocols.http.answering import Reply
 from blastwall.protocols.http.arriving import Arrived, read_arrived
 from blastwall.protocols.http.exchange import Exchange
@@ -62,6 +62,16 @@ class ClientLine:
     def idle(self) -> bool:
         """Whether nothing is under way."""
         return self._exchange is None and not self.backlog
+
+    def answer(self, number: int, answer: Answer) -> None:
+        """Bring the gate's answer to what is under way."""
+        if self._exchange is not None:
+            self._exchange.answer(number, answer)
+
+    def interrupt(self, reason: str) -> None:
+        """Stop what is under way."""
+        if self._exchange is not None:
+            self._exchange.stop(503, reason)
 
     def resume(self, exchange: Exchange, raw: bytes) -> None:
         """Take over an exchange that was begun without this; `raw` is its request."""

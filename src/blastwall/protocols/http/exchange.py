@@ -105,6 +105,16 @@ class Exchange:
         return self._asked
 
     @property
+    def proving(self) -> bool:
+        """Whether its proof is being looked at."""
+        return self._step is _Step.PROVING and self._asked != 0
+
+    @property
+    def upstream(self) -> Upstream:
+        """Where its request goes."""
+        return self._upstream
+
+    @property
     def takes(self) -> bool:
         """Whether what the client sends can be taken now."""
         if self._step is _Step.PASSING and self._sending is not None:

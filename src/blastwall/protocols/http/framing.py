@@ -110,6 +110,27 @@ class Body:
         self._carry = b""
 
     @classmethod
+    def frames(cls, length: int | None) -> Body:
+        """Return the reader of a body that comes in frames of its own (HTTP/2), by `take`; None: of no told length."""
+        return cls(Framing.CHUNKED, 0) if length is None else cls(Framing.LENGTH, length)
+
+    def take(self, data: bytes, *, last: bool) -> list[bytes]:
+        """Take a frame's bytes; return the pieces as `feed` does.
+
+        Raises:
+            Unreadable: it is not as long as was told.
+        """
+        self.read += len(data)
+        other = self.read > self.length or (last and self.read < self.length)
+        if self.framing is Framing.LENGTH and other:
+            raise Unreadable("a body of another length than its Content-Length")
+        self.done = last
+        if not data:
+            return []
+        chunked = self.framed and self.framing is Framing.CHUNKED
+        return [b"%x\r\n%b\r\n" % (len(data), data)] if chunked else [data]
+
+    @classmethod
     def opaque(cls) -> Body:
         """Return the reader of what follows a change of protocol: all there is until the connection ends."""
         return cls(Framing.CLOSE, 0)

@@ -62,13 +62,14 @@ class Headers:
 
     def without(self, names: Iterable[str]) -> Headers:
         """Return these without the fields of those lower-case names."""
-        left = frozenset(names)
-        return Headers((name, value) for name, value in self._fields if name.lower() not in left)
+        left = names if isinstance(names, frozenset) else frozenset(names)
+        kept = [field for field in self._fields if field[0].lower() not in left]
+        return self if len(kept) == len(self._fields) else Headers(kept)
 
     def having(self, *fields: tuple[str, str]) -> Headers:
         """Return these with `fields` in place of those of the same names."""
-        kept = self.without(name.lower() for name, _ in fields)
-        return Headers((*kept, *fields))
+        left = {name.lower() for name, _ in fields}
+        return Headers([*(field for field in self._fields if field[0].lower() not in left), *fields])
 
 
 @dataclass(frozen=True, slots=True)

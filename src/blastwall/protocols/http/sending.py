@@ -157,9 +157,7 @@ class Sending:
 
     def _send(self) -> None:
         self._state = _State.SENT
-        self._upstream.send(self.head, self)
-        if self._sent:
-            self._upstream.pass_on([self._sent])
+        self._upstream.send(self.head + self._sent if self._sent else self.head, self)
         self._body.framed = True
 
     def _framing(self) -> tuple[Framing, int]:

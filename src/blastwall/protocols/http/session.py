@@ -16,13 +16,18 @@ from blastwall.protocols.contract import CLIENT, UPSTREAM, Answer, Ask, Close, O
 from blastwall.protocols.http.answering import Reply
 from blastwall.protocols.http.arriving import Arrived
 from blastwall.protocols.http.client import ClientLine
+from blastwall.protocols.http.client_h2 import Http2Line
 from blastwall.protocols.http.exchange import Exchange
 from blastwall.protocols.http.express import Express
 from blastwall.protocols.http.flavour import Flavour, Refusal
-from blastwall.protocols.http.reception import ALPN, TLS_HANDSHAKE
+from blastwall.protocols.http.reception import TLS_HANDSHAKE
 from blastwall.protocols.http.talk import Talk
 from blastwall.protocols.http.upstream import Upstream
 from blastwall.protocols.http.writing import whole_response
+
+HTTP2 = "h2"
+ALPN = ("http/1.1", HTTP2)
+"""In this order: where a client speaks both, HTTP/1.1 passes faster here, and may go on as another session."""
 
 
 class _Phase(Enum):
@@ -40,28 +45,54 @@ class HttpSession:
         self._phase = _Phase.TALKING if opening.secured else _Phase.OPEN
         resource = opening.resource
         self._upstream = Upstream(UPSTREAM, resource.hosts, resource.name, self._talk.out)
+        self._upstreams = {UPSTREAM: self._upstream}
         self._line = ClientLine(self._talk, self, opening.reached)
+        self._many: Http2Line | None = None
+        if opening.alpn == HTTP2:
+            self._speak_http2()
         self._express = Express(self._talk, self._upstream, opening.reached)
 
     def open(self, reply: Reply, arrived: Arrived) -> Exchange:
         """See `client.Opens`."""
-        return Exchange(self._talk, reply, self._upstream, arrived)
+        return Exchange(self._talk, reply, self._free_upstream(), arrived)
+
+    def _free_upstream(self) -> Upstream:
+        """Return the connection to the resource that nobody uses now, or a further one."""
+        if self._many is None:
+            return self._upstream
+        used = {exchange.upstream.side for exchange in self._many.exchanges}
+        free = [side for side in self._upstreams if side not in used]
+        if free:
+            return self._upstreams[free[0]]
+        resource, side = self._talk.resource, Side(UPSTREAM + len(self._upstreams))
+        made = self._upstreams[side] = Upstream(side, resource.hosts, resource.name, self._talk.out)
+        return made
+
+    @property
+    def _front(self) -> ClientLine | Http2Line:
+        return self._line if self._many is None else self._many
+
+    def _speak_http2(self) -> None:
+        self._many = Http2Line(self._talk, self, self._talk.opening.reached)
+        self._many.start()
 
     # ── contract ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def backlog(self, side: Side) -> int:
-        return self._line.backlog if side == CLIENT else 0
+        if side == CLIENT:
+            return self._front.backlog
+        return 0 if self._many is None else self._many.unsent(side)
 
     @property
     def idle(self) -> bool:
-        return self._line.idle and self._express.flying is None
+        return self._front.idle and self._express.flying is None
 
     def receive(self, side: Side, data: bytes) -> Sequence[Output]:
         self._land()
         if self._phase is _Phase.TALKING and side == CLIENT:
-            self._line.receive(data)
-        elif self._phase is _Phase.TALKING:
-            self._upstream.receive(data)
+            self._front.receive(data)
+        elif self._phase is _Phase.TALKING and side in self._upstreams:
+            self._upstreams[side].receive(data)
         elif self._phase is _Phase.OPEN and side == CLIENT and data:
             self._start(data)
         elif self._phase is _Phase.SECURING:
@@ -84,7 +115,7 @@ class HttpSession:
         self._line.close("the client does not speak TLS")
 
     def repeated(self, data: bytes) -> Sequence[Ask] | None:
-        ready = self._phase is _Phase.TALKING and self._express.flying is None and self._line.idle
+        ready = self._phase is _Phase.TALKING and self._express.flying is None and self._front.idle
         return self._express.ask(data) if ready else None
 
     def granted(self) -> bytes | None:
@@ -107,15 +138,15 @@ class HttpSession:
             return []
         self._land()
         if side == CLIENT:
-            self._line.leave("the client left")
-        else:
-            self._upstream.ended()
+            self._front.leave("the client left")
+        elif side in self._upstreams:
+            self._upstreams[side].ended()
         return self._outputs()
 
     def dial_failed(self, side: Side, reason: str) -> Sequence[Output]:
         self._land()
-        if self._phase is _Phase.TALKING and side == UPSTREAM:
-            self._upstream.dial_failed(reason)
+        if self._phase is _Phase.TALKING and side in self._upstreams:
+            self._upstreams[side].dial_failed(reason)
         return self._outputs()
 
     def adopted(self, side: Side, state: object) -> Sequence[Output]:
@@ -125,13 +156,14 @@ class HttpSession:
         if side == CLIENT and self._phase is _Phase.SECURING:
             self._phase = _Phase.TALKING
             self._talk.secure = True
+            if alpn == HTTP2:
+                self._speak_http2()
         return self._outputs()
 
     def answer(self, number: int, answer: Answer) -> Sequence[Output]:
         self._land()
-        exchange = self._line.exchange
-        if self._phase is _Phase.TALKING and exchange is not None:
-            exchange.answer(number, answer)
+        if self._phase is _Phase.TALKING:
+            self._front.answer(number, answer)
         return self._outputs()
 
     def looked_up(self, number: int, reply: object) -> Sequence[Output]:
@@ -139,9 +171,8 @@ class HttpSession:
 
     def interrupted(self, reason: str = "") -> Sequence[Output]:
         self._land()
-        exchange = self._line.exchange
-        if self._phase is _Phase.TALKING and exchange is not None:
-            exchange.stop(503, reason or "the request was cancelled")
+        if self._phase is _Phase.TALKING:
+            self._front.interrupt(reason or "the request was cancelled")
         return self._outputs()
 
     def reconsider(self) -> Sequence[Output]:
@@ -152,14 +183,14 @@ class HttpSession:
         if self._phase is _Phase.CLOSED:
             return []
         self._land()
-        self._line.terminate(reason)
+        self._front.terminate(reason)
         return self._outputs()
 
     def _outputs(self) -> Sequence[Output]:
         """Go on with what waited, and return what is to be done."""
         if self._phase is _Phase.TALKING:
-            self._line.go_on()
-        if self._line.closed:
+            self._front.go_on()
+        if self._front.closed or self._line.closed:
             self._phase = _Phase.CLOSED
         return self._talk.taken()
 

@@ -184,7 +184,7 @@ class TestTls:
     def test_the_first_byte_says_it(self) -> None:
         talk = play()
         talk.client(b"\x16\x03\x01\x02\x00")
-        assert talk.events == [StartTls(CLIENT, ("http/1.1",), b"\x16\x03\x01\x02\x00")]
+        assert talk.events == [StartTls(CLIENT, ("http/1.1", "h2"), b"\x16\x03\x01\x02\x00")]
         talk.client(request("GET /a"))
         assert statements(talk) == ["GET https://api.gw.example/a"]
 
