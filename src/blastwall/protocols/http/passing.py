@@ -22,6 +22,8 @@ OWN_IDENTITY = frozenset(
 KEPT_FROM_CLIENTS = frozenset({"www-authenticate", "authentication-info", "set-cookie", "set-cookie2"})
 """Answer fields that ask the client for a credential of the resource's, or give it one."""
 
+_OF_BODIES = ("content-type", "content-length", "content-md5", "content-digest", "repr-digest")
+
 _SENT = OWN_IDENTITY | OVERRIDES
 _SENT_WITH_COOKIES = _SENT - {"cookie"}
 _PASSED_WITH_COOKIES = KEPT_FROM_CLIENTS - {"set-cookie"}
@@ -59,6 +61,17 @@ def passed_on(
         return Answer(rewritten_headers(kept, request, resource))
     except ForeignLink as error:
         return Answer(kept, refused=str(error))
+
+
+def body_fields(request: Request) -> tuple[tuple[str, str], ...]:
+    """Return what a request's fields say of its body, for its text: the type, and of one that is not read all there is.
+
+    An approval stands for the text, so another body at least has the same type and length, and the same digest if the
+    client gives one that the resource checks.
+    """
+    names = ("content-type",) if request.body is not None else _OF_BODIES
+    found = ((name, request.headers.get(name)) for name in names if name in request.headers)
+    return tuple((name, value.partition(";")[0].strip() if name == "content-type" else value) for name, value in found)
 
 
 def local_url(address: ClientAddress) -> str:

@@ -17,6 +17,7 @@ from blastwall.protocols.http.blob.settings import settings_of
 from blastwall.protocols.http.flavour import Judged, statement_text
 from blastwall.protocols.http.hidden import hidden_parts
 from blastwall.protocols.http.parts import Unclear, check_fields, parameters
+from blastwall.protocols.http.passing import body_fields
 from blastwall.protocols.http.request import Headers, Request
 
 OLDEST = "2017-11-09"
@@ -26,7 +27,7 @@ _VERSION = re.compile(r"\d{4}-\d\d-\d\d")
 _UNSAID = frozenset(
     {
         "x-ms-date", "x-ms-version", "x-ms-client-request-id", "x-ms-return-client-request-id", "x-ms-encryption-key",
-        "x-ms-source-encryption-key", "x-ms-content-crc64", SOURCE_AUTHORIZATION,
+        "x-ms-source-encryption-key", SOURCE_AUTHORIZATION,
     }
 )  # fmt: skip
 """Fields that are no part of what is asked for: they differ each time, or are secret."""
@@ -69,13 +70,12 @@ def judge(request: Request, resource: Resource) -> Judged:
 
 
 def deciding_fields(request: Request) -> tuple[tuple[str, str], ...]:
-    """Return the fields that are part of a change's text, in the order of their names."""
+    """Return the fields that are part of a change's text: Azure's in the order of their names, then the body's."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return ()
     said = ((name.lower(), value) for name, value in request.headers)
-    return tuple(
-        sorted(one for one in said if one[0] in _CONDITIONS or (one[0].startswith("x-ms-") and one[0] not in _UNSAID))
-    )
+    azure = (one for one in said if one[0] in _CONDITIONS or (one[0].startswith("x-ms-") and one[0] not in _UNSAID))
+    return (*sorted(azure), *body_fields(request))
 
 
 def _judged(request: Request, resource: Resource, *, within: bool = False) -> _Found:

@@ -10,6 +10,7 @@ from blastwall.protocols.http.flavour import Judged, statement_text
 from blastwall.protocols.http.hidden import hidden_parts, is_secret
 from blastwall.protocols.http.json_spans import spans_of
 from blastwall.protocols.http.parts import Unclear, check_fields, decoded, segments
+from blastwall.protocols.http.passing import body_fields
 from blastwall.protocols.http.request import Request
 from blastwall.protocols.http.rest.settings import RestSettings
 
@@ -25,18 +26,21 @@ _METHODS: Mapping[str, Action] = {
 _OVERRIDES = frozenset({"_method", "_httpmethod", "x-http-method-override", "x-http-method", "$method"})
 """Parameters that some frameworks take for the method (Rails, Laravel, Symfony, Spring, WCF)."""
 
+_READ_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
+
 FORM = "application/x-www-form-urlencoded"
 
 
 def judge(request: Request, settings: RestSettings) -> Judged:
     """Say what a request would do; what is unclear is unclassified, with the reason."""
-    secrets = _hidden(request)
+    fields = () if request.method in _READ_ONLY else body_fields(request)
+    secrets = _hidden(request, fields)
     try:
         names = _names(request)
         _check_overrides(request)
     except Unclear as unclear:
         effect = Effect(Action.UNCLASSIFIED, Object(("paths",), "api"))
-        return Judged((effect,), request.method, f"{unclear}", secrets=secrets)
+        return Judged((effect,), request.method, f"{unclear}", fields, secrets)
     about = _object(names, settings)
     folded = tuple(name.lower() for name in names)
     for rule in settings.rules:
@@ -48,7 +52,7 @@ def judge(request: Request, settings: RestSettings) -> Judged:
         actions, operation = (settings.methods.get(request.method, default),), request.method
     effects = tuple(Effect(action, about) for action in dict.fromkeys(actions))
     doubt = "its method is not one that the gateway knows" if Action.UNCLASSIFIED in actions else ""
-    return Judged(effects, operation, doubt, secrets=secrets, reveals=Action.REVEAL in actions)
+    return Judged(effects, operation, doubt, fields, secrets, Action.REVEAL in actions)
 
 
 def _names(request: Request) -> tuple[str, ...]:
@@ -100,9 +104,9 @@ def _names_in(text: str | None) -> frozenset[str]:
     return frozenset(decoded(piece.partition("=")[0].replace("+", " ")).strip().lower() for piece in pieces)
 
 
-def _hidden(request: Request) -> tuple[Literal, ...]:
+def _hidden(request: Request, fields: tuple[tuple[str, str], ...]) -> tuple[Literal, ...]:
     """Return what must be hidden of the text: credentials in the query, in a form, in a JSON body."""
-    text = statement_text(request)
+    text = statement_text(request, fields)
     if not request.body or "json" not in request.headers.get("content-type").lower():
         return hidden_parts(text)
     head, blank, _ = text.partition("\n\n")

@@ -77,12 +77,16 @@ class TestText:
             "x-ms-client-request-id": "1",
             "Accept": "*/*",
         }
+        fields |= {"Content-Length": "5", "Content-Type": "text/plain; charset=utf-8", "Content-MD5": "Q2hlY2s="}
         request = asked("PUT /shop/a", fields)
         assert statement_text(request, FLAVOUR.judge(request, BLOBS).fields).splitlines() == [
             "PUT https://shop.gw.example/shop/a",
             "if-none-match: *",
             "x-ms-blob-type: BlockBlob",
             f"x-ms-copy-source: {GATEWAY}/old/b",
+            "content-type: text/plain",
+            "content-length: 5",
+            "content-md5: Q2hlY2s=",
         ]
 
     def test_reads_say_no_more_than_their_url(self) -> None:

@@ -183,6 +183,14 @@ class TestBodies:
             == "create paths/a"
         )
 
+    def test_one_that_is_not_read_is_described_by_its_fields(self) -> None:
+        fields = {"Content-Type": "multipart/form-data; boundary=1", "Content-Length": "7", "X-Other": "a"}
+        request = asked("POST /a", fields)
+        text = statement_text(request, FLAVOUR.judge(request, PLAIN).fields)
+        assert text == "POST https://shop.gw.example/a\ncontent-type: multipart/form-data\ncontent-length: 7"
+        assert FLAVOUR.judge(asked("GET /a", fields), PLAIN).fields == ()
+        assert FLAVOUR.judge(asked("POST /a", fields, b"x"), PLAIN).fields == (("content-type", "multipart/form-data"),)
+
     @pytest.mark.parametrize(
         ("fields", "body"),
         [
