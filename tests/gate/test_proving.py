@@ -103,6 +103,26 @@ async def test_where_a_proof_opens_sessions_only_its_end_ends_nothing() -> None:
     assert world.vault.asked == 1
 
 
+@pytest.mark.parametrize("outlived", [True, False])
+async def test_what_waits_outlives_a_token_of_the_gateways_and_no_pass(*, outlived: bool) -> None:
+    world = World()
+    talk = await proven(world, replace(a_pass("p1", 30), outlived=outlived))
+    talk.ask(2, a_statement("hold this"))
+    await settle()
+    assert (talk.gate.deadline is None) is outlived
+    world.now += 31
+    world.approvals.say(2, Verdict(approved=True, by=("ana",)))
+    await settle()
+    assert isinstance(talk.of(2)[-1], Allow) is outlived
+    assert isinstance(talk.ask(3, a_statement("select 1"))[0], Unproven)
+
+
+async def test_where_a_token_of_the_gateways_opens_sessions_its_end_ends_them() -> None:
+    world = World()
+    world.identity.identified = replace(a_pass("p1", 30), outlived=True)
+    assert (await world.logged_in()).gate.deadline == 1030.0
+
+
 async def test_a_pass_that_ends_ends_the_session_unless_another_was_shown() -> None:
     world = World()
     talk = await proven(world, a_pass("p1", 30))

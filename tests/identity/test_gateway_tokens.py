@@ -120,7 +120,8 @@ async def test_a_gateway_token_is_its_agent(node: OidcIdentity, issuer: Loopback
     found = await use(node, issued := await given(node, token))
     assert found.principal == by_token.principal
     assert (found.proof, found.pass_id) == ("gateway_token", issued.id)
-    assert found.lasts == issued.lifetime == 600
+    assert found.lasts == found.good_for == issued.lifetime == 600
+    assert found.outlived
     assert found.issued == by_token.issued
     assert issued.secret not in repr(issued)
 

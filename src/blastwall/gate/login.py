@@ -89,7 +89,7 @@ async def log_in(shared: Shared, facts: Facts, journal: Journal, slot: SlotHolde
     user, application = wording.harmless(login.user), wording.harmless(login.application)
     await journal.written([LoginAsked(opened, user, wording.harmless(login.target), application)])
     identified = await _identify(shared, facts, login.proof)
-    deadline, over = _deadline(identified, began, shared.steady())
+    deadline, over = _deadline(facts, identified, began, shared.steady())
     proof_ends = _end_of(identified, shared.steady())
     subject = Subject(identified.principal, facts.resource, login.target, facts.source, facts.resource.plane)
     check_containment(shared, subject, identified)
@@ -121,7 +121,7 @@ async def prove(shared: Shared, facts: Facts, admitted: Admitted, proof: bytes) 
     if not same(identified.principal, subject.principal):
         return None
     now = shared.steady()
-    deadline, over = _deadline(identified, admitted.began, now)
+    deadline, over = _deadline(facts, identified, admitted.began, now)
     check_containment(shared, subject, identified)
     credential = await _credential(shared, subject)
     proven = replace(
@@ -214,10 +214,10 @@ async def _credential(shared: Shared, subject: Subject) -> Credential:
         raise Refused(str(error), wording.NO_CREDENTIAL, subject.principal.name) from None
 
 
-def _deadline(identified: Identified, began: float, now: float) -> tuple[float | None, str]:
+def _deadline(facts: Facts, identified: Identified, began: float, now: float) -> tuple[float | None, str]:
     """Return when the session must end, and what the client hears then. All by the steady clock."""
     ends = []
-    if identified.lasts is not None:
+    if identified.lasts is not None and not (facts.proves_each and identified.outlived):
         ends.append((now + identified.lasts, wording.PASS_OVER))
     if identified.session_max is not None:
         ends.append((began + identified.session_max, wording.SESSION_OVER))

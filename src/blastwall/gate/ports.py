@@ -52,6 +52,7 @@ class Identified:
     `lasts` is in how many seconds the session must end with its proof (a pass's end; None for a token, which opens
     sessions and ends none); `session_max` is in seconds, `max_sessions` how many the agent may have open at once; None
     where it has no limit.
+    With `outlived`, what runs or waits when the proof ends may go on where each request proves itself.
     `proof` says what was shown, for the record: "token", "pass" or "gateway_token"; `pass_id` is the public handle of
     the latter two (never the secret), by which they can be revoked. `issued` is when the proof was made, in epoch
     seconds: a token's `iat`, when its pass was given, or the age of what its gateway token was given for.
@@ -65,6 +66,7 @@ class Identified:
     max_sessions: int | None = None
     issued: float = 0.0
     good_for: float | None = None
+    outlived: bool = False
 
 
 class Identity(Protocol):

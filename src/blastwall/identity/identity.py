@@ -325,6 +325,7 @@ class OidcIdentity:
             entry.max_sessions,
             issued=token.proven,
             good_for=lasts,
+            outlived=True,
         )
 
     def _entry_of(self, issuer_name: str, trust: str, claims: Flat) -> Entry | None:
