@@ -8,6 +8,7 @@ import io
 import json
 import tracemalloc
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from html import escape
 from itertools import pairwise
 from xml.etree import ElementTree as ET
@@ -16,9 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blastwall.masking.detection import Detection
 from blastwall.masking.documents import Document, Unreadable, jsons
 from blastwall.masking.documents.jsons import JsonDocument
-from blastwall.masking.documents.looked import Edit, Reading
+from blastwall.masking.documents.looked import _TIME, Edit, Reading
 from blastwall.masking.documents.tables import Table
 from blastwall.masking.documents.texts import Text
 from blastwall.masking.documents.xml import XmlDocument
@@ -261,6 +263,20 @@ def test_json_comes_out_the_same_however_it_arrives(
     assert masked(JsonDocument, text, rules, list(range(len(text)))) == whole
     json.loads(whole[0])
     assert masked(JsonDocument, text, fields("..never"), cuts)[0] == text
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    digits=st.text(alphabet="0123456789", min_size=30, max_size=30),
+    fraction=st.integers(0, 9),
+    zone=st.sampled_from(["", "Z", "+", "-"]),
+)
+def test_times_are_passed_over_since_no_detector_finds_anything_in_one(digits: str, fraction: int, zone: str) -> None:
+    year, month, day, hour, minute, second, rest = (digits[a:b] for a, b in pairwise((0, 4, 6, 8, 10, 12, 14, 30)))
+    end = f"{zone}{rest[9:11]}:{rest[11:13]}" if zone in ("+", "-") else zone
+    time = f"{year}-{month}-{day}T{hour}:{minute}:{second}" + (f".{rest[:fraction]}" if fraction else "") + end
+    assert _TIME.fullmatch(time.encode())
+    assert Detection(DETECT).find(time) == []
 
 
 # ── CSV ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -558,3 +574,36 @@ def test_what_is_documented_to_pass() -> None:
     coded = base64.b64encode(f"a card {CARD}".encode()).decode()
     assert coded in shown(JsonDocument, json.dumps({"a": coded}), DETECT)
     assert shown(JsonDocument, json.dumps([CARD[:8], CARD[8:]]), DETECT) == json.dumps([CARD[:8], CARD[8:]])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_text_takes_long(form: str) -> None:
+    """Whatever repeats itself without an end: a minute at the least, were any expression not linear."""
+    for unit in (
+        "a",
+        " ",
+        '"',
+        '""',
+        'a"',
+        "<",
+        "<a ",
+        "<a b='",
+        "&",
+        "-",
+        "<!--",
+        "<!-- -",
+        "%",
+        "1",
+        "1 ",
+        "@",
+        "a@",
+        "\\",
+        "'",
+        "[",
+        "{",
+        ",",
+        ";a=",
+        "\n",
+    ):
+        with suppress(Unreadable):
+            masked(FORMS[form], unit * (20_000 // len(unit)), fields("..a", detect=True))

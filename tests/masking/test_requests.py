@@ -63,3 +63,10 @@ def test_what_is_escaped_in_a_url_is_found() -> None:
 
 def test_a_request_in_doubt_shows_nothing_that_is_quoted() -> None:
     assert "bob" not in redacted('POST https://gw.example/\n\n{"name": "bob"}', doubt="an unknown path")
+
+
+def test_no_request_takes_long() -> None:
+    for unit in ("a", "%", "%3", "a%20", "=", "&", "a=", "&=", "?", "+", ";", "/", "{", "<"):
+        for start in ("GET https://gw.example/?", "POST https://gw.example/\n\n", "POST https://gw.example/\n\na="):
+            redacted(start + unit * (20_000 // len(unit)))
+            redacted(start + unit * (20_000 // len(unit)), fields=False)

@@ -124,6 +124,11 @@ class Paths:
             found = self._elements[state] = self._state(frozenset(self._moves(state, None)))
         return found
 
+    def names(self, state: int) -> frozenset[str]:
+        """Return the names, folded, of the members that lead anywhere else than to where any element does."""
+        found = (self._paths[path][place] for path, place in self._places[state] if place < len(self._paths[path]))
+        return frozenset(step.name for step in found if step.name is not None)
+
     def reached(self, state: int) -> tuple[int, ...]:
         """Return the numbers of the paths that lead exactly here, in their order."""
         return self._reached[state]

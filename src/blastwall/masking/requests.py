@@ -19,11 +19,10 @@ from blastwall.masking.paths import TooEntangled
 from blastwall.masking.styles import REDACTED
 from blastwall.model.masks import MaskRules
 
-_ESCAPED = re.compile(r"https?://[^\s\"'<>]+|[^\s\"'<>?&=]+=[^\s\"'<>]*%[0-9A-Fa-f]{2}[^\s\"'<>]*")
-_PARAMETER = re.compile(r"(?P<name>[^=&?#\s]+)=(?P<value>[^&#\s]*)")
-_FORM = re.compile(r"[^=&\s{}\[\]<>\"]+=[^&\s]*(?:&[^=&\s]+=[^&\s]*)*\s*")
-_PIECE = re.compile(r"[^/?&=;#\s\"'<>,]*%[0-9A-Fa-f]{2}[^/?&=;#\s\"'<>,]*")
-_GAP = "\n\n"
+_REQUEST = re.compile(r"[A-Z]+ https?://")
+_PAIR = re.compile(r"[^&?#\s]+")
+_FORM = re.compile(r"[^=&\s{}\[\]<>\"]++=[^&\s]*+(?:&[^=&\s]++=[^&\s]*+)*+\s*")
+_PIECE = re.compile(r"[^/?&=;#,\s\"'<>]+")
 
 
 class RequestRedactor:
@@ -45,7 +44,7 @@ class RequestRedactor:
 
     def form(self, text: str) -> str:
         """Return a query or a form with the parameters hidden that a rule names."""
-        return _PARAMETER.sub(self._parameter, text)
+        return _PAIR.sub(self._parameter, text)
 
     def body(self, text: str) -> str:
         """Return a request's body with its fields hidden, and what detectors find."""
@@ -62,15 +61,18 @@ class RequestRedactor:
             return f"[{len(data)} bytes]"
 
     def _parameter(self, found: re.Match[str]) -> str:
+        name, _, value = found[0].partition("=")
+        if not value:
+            return found[0]
         looked = self._reading.looked
         try:
-            state = looked.keys.learn(looked.paths.member(looked.paths.root, unquote_plus(found["name"])))
+            state = looked.keys.learn(looked.paths.member(looked.paths.root, unquote_plus(name)))
         except TooEntangled:
-            return f"{found['name']}={REDACTED}"
-        if looked.keys.acts[state] != HIDE or not found["value"]:
+            return f"{name}={REDACTED}"
+        if looked.keys.acts[state] != HIDE:
             return found[0]
-        shown = self._reading.hidden(state, unquote_plus(found["value"]))
-        return f"{found['name']}={REDACTED if shown is None else quote(shown, safe='@*[]:')}"
+        shown = self._reading.hidden(state, unquote_plus(value))
+        return f"{name}={REDACTED if shown is None else quote(shown, safe='@*[]:')}"
 
 
 def is_form(body: str) -> bool:
@@ -79,11 +81,12 @@ def is_form(body: str) -> bool:
 
 
 def escaped_finds(text: str, detection: Detection) -> str:
-    """Hide the pieces of URLs and forms in which a detector finds something once they are unescaped."""
-    if "%" not in text:
+    """Hide the pieces of a request's URL or form in which a detector finds something once they are unescaped."""
+    if "%" not in text or not _REQUEST.match(text):
         return text
 
     def piece(found: re.Match[str]) -> str:
-        return REDACTED if detection.whole(unquote(found[0])) is not None else found[0]
+        plain = unquote(found[0]) if "%" in found[0] else ""
+        return REDACTED if plain and detection.whole(plain) is not None else found[0]
 
-    return _ESCAPED.sub(lambda found: _PIECE.sub(piece, found[0]), text)
+    return _PIECE.sub(piece, text)

@@ -17,10 +17,12 @@ from decimal import Decimal
 
 from blastwall.masking import jsontext
 from blastwall.masking.documents import Unreadable
-from blastwall.masking.documents.looked import Reading
+from blastwall.masking.documents.looked import How, Reading
 from blastwall.masking.documents.tokens import CHOSEN, CUT, ESCAPED, HIDDEN, NUMBER, SCALAR, Tokens
 from blastwall.masking.fast.cells import NULL, Cells
+from blastwall.masking.fast.hiding import plain_address
 from blastwall.masking.paths import TooEntangled
+from blastwall.model.masks import MaskStyle
 
 MOST_DEPTH = 512
 LONGEST_STRING = 4 << 20
@@ -31,6 +33,7 @@ _INNER = re.compile(
     rb'(?:\\"|\\u0022|\{|\[|\\u00[75][bB])'
 )
 """What a string that is JSON with members begins with, as it is written."""
+_SHORT, _REMEMBERED = 256, 4096
 _EXPONENT = re.compile(r"[eE]")
 _MOST_EXPONENT = 32
 
@@ -43,6 +46,7 @@ class JsonDocument:
         self._reading = reading
         self._level = level
         self._rest = b""
+        self._known: dict[tuple[MaskStyle, bytes], bytes] = {}
         looked = reading.looked
         state = looked.paths.root if root is None else root
         self._tokens = Tokens(looked.keys, state, bool(reading.detection), MOST_DEPTH, LONGEST_STRING)
@@ -69,7 +73,7 @@ class JsonDocument:
         for cell in tokens.asked:
             self._decide(cells, cell)
         for cell in self._reading.scan(cells) if self._reading.detection else ():
-            self._show(cells, cell, self._reading.detected(_text(cells, cell, tokens)))
+            self._show(cells, cell, self._reading.detected(_text(cells.value(cell))))
         return tokens.written(cells, settled)
 
     def _decide(self, cells: Cells, cell: int) -> None:
@@ -79,7 +83,7 @@ class JsonDocument:
         if kind == ESCAPED:
             self._look_within(cells, cell, start, end, state)
         elif kind == CHOSEN:
-            self._choose(cells, cell, state)
+            self._choose(cells, cell, state, cells.buffer[start:end])
         elif kind == NUMBER:
             self._number(cells, cell, cells.buffer[start:end].decode())
         elif kind == SCALAR:
@@ -95,15 +99,32 @@ class JsonDocument:
         """Show a text between quotes."""
         cells.show(cell, None if shown is None else _quoted(shown))
 
-    def _choose(self, cells: Cells, cell: int, state: int) -> None:
+    def _choose(self, cells: Cells, cell: int, state: int, raw: bytes) -> None:
         """Hide or edit a string to which a path leads."""
-        value, reading = _text(cells, cell, self._tokens), self._reading
-        if reading.looked.rule(state) is not None:
-            self._show(cells, cell, reading.hidden(state, value))
-            return
-        shown = reading.detected(reading.edited(state, value))
-        if shown != value:
-            self._show(cells, cell, shown)
+        reading = self._reading
+        how = reading.counted(state)
+        if how is None:
+            value = _text(raw)
+            shown = reading.detected(reading.edited(state, value))
+            if shown != value:
+                self._show(cells, cell, shown)
+        elif how.style in (MaskStyle.REDACT, MaskStyle.NULL):
+            cells.show(cell, how.redacted if how.style is MaskStyle.REDACT else None)
+        else:
+            cells.show(cell, self._styled(how, raw))
+
+    def _styled(self, how: How, raw: bytes) -> bytes:
+        """Return what is shown of a string; of short ones, as long as they are few, it is asked once."""
+        if how.style is MaskStyle.PARTIAL:
+            at = plain_address(raw, 0, len(raw))
+            if at:
+                return raw[:1] + b"***" + raw[at:]
+        shown = self._known.get((how.style, raw))
+        if shown is None:
+            shown = _quoted(how.show(_text(raw)))
+            if len(raw) <= _SHORT and len(self._known) < _REMEMBERED:
+                self._known[how.style, raw] = shown
+        return shown
 
     def _number(self, cells: Cells, cell: int, value: str) -> None:
         rule = self._reading.detection.whole(_plain(value), number=True)
@@ -115,7 +136,7 @@ class JsonDocument:
         """Mask a string that is JSON itself; one that only looks like it is hidden, if a path may lead into it."""
         if _INNER.match(cells.buffer, start, end) is None:
             return
-        value, reading = _text(cells, cell, self._tokens), self._reading
+        value, reading = _text(cells.buffer[start:end]), self._reading
         masked = self._within(value, state)
         if masked is None and not state:
             return
@@ -139,11 +160,10 @@ class JsonDocument:
         return masked.decode("utf-8", "surrogatepass")
 
 
-def _text(cells: Cells, cell: int, tokens: Tokens) -> str:
-    """Return the value of a string token; bytes that are not UTF-8 become surrogates."""
-    start, end = tokens.found[4 * cell : 4 * cell + 2]
-    raw = cells.buffer[start:end].decode("utf-8", "surrogateescape")
-    return jsontext.unquote(f'"{raw}"')
+def _text(raw: bytes) -> str:
+    """Return the value of a string as it is written; bytes that are not UTF-8 become surrogates."""
+    text = raw.decode("utf-8", "surrogateescape")
+    return text if b"\\" not in raw else jsontext.unquote(f'"{text}"')
 
 
 def _quoted(text: str) -> bytes:

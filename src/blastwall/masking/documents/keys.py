@@ -6,6 +6,7 @@ from blastwall.masking import jsontext
 from blastwall.masking.paths import Paths
 
 NOTHING, HIDE, EDIT = 0, 1, 2
+MOST_SIZE = 63
 _MOST = 4096
 
 
@@ -13,6 +14,8 @@ class Keys:
     """What a value's path asks for, by its state, and the way from one state to the next.
 
     `acts` says what is done with a value: nothing, hide it, or edit it. The first `rules` paths are those of rules.
+    `sizes` says for each state how long the names are that matter there (at `MOST_SIZE` all that are longer, too): a
+    key of ASCII without escapes that has another length leads to where elements do.
     """
 
     def __init__(self, paths: Paths, rules: int) -> None:
@@ -21,6 +24,7 @@ class Keys:
         self.acts = bytearray()
         self.known: list[dict[bytes, int]] = []
         self.elements: list[int] = []
+        self.sizes: list[bytes] = []
         self.learn(paths.row)
 
     def learn(self, state: int) -> int:
@@ -30,6 +34,8 @@ class Keys:
             self.acts.append(HIDE if reached and reached[0] < self.rules else EDIT if reached else NOTHING)
             self.known.append({})
             self.elements.append(-1)
+            sizes = {min(len(name), MOST_SIZE) for name in self.paths.names(len(self.acts) - 1)}
+            self.sizes.append(bytes(size in sizes for size in range(MOST_SIZE + 1)))
         return state
 
     def member(self, state: int, raw: bytes) -> int:

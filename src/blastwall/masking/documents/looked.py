@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from blastwall.masking.columns import STRICTNESS
 from blastwall.masking.detection import SHORTEST, Detection, Vanish
@@ -19,7 +21,20 @@ from blastwall.model.masks import MaskRules, MaskStyle
 Edit = Callable[[str], str]
 """Gives what the client gets in a text's place; a ValueError means that the document may not be passed on."""
 
+_TIME = re.compile(
+    rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+"""A time as most documents have many of them (RFC 3339): no detector finds anything in one."""
 _KEYED = (MaskStyle.HASH, MaskStyle.TOKEN)
+
+
+class How(NamedTuple):
+    """How a value is hidden: the rule's name, its style, what shows a text, and what all texts show under `redact`."""
+
+    name: str
+    style: MaskStyle
+    show: Restyle
+    redacted: bytes
 
 
 class Looked:
@@ -35,14 +50,25 @@ class Looked:
         self.detection = Detection(rules)
         self.paths = Paths((*(rule.path for rule in rules.fields), *edits))
         self.keys = Keys(self.paths, len(rules.fields))
-        self.restyles: Mapping[MaskStyle, Restyle] = {
-            rule.style: restyle(rule.style, rules.key) for rule in rules.fields
-        }
+        self._key = rules.key
+        self._hows: dict[int, How | None] = {}
+        for rule in rules.fields:
+            restyle(rule.style, rules.key)
 
-    def rule(self, state: int) -> int | None:
-        """Return the number of the strictest rule whose path leads to `state`, the first of equals."""
-        reached = [number for number in self.paths.reached(state) if number < len(self.fields)]
-        return max(reached, key=lambda number: STRICTNESS[self.fields[number].style], default=None)
+    def how(self, state: int) -> How | None:
+        """Return how what a rule's path leads to is hidden: by the strictest, the first of equals; None for no rule."""
+        try:
+            return self._hows[state]
+        except KeyError:
+            found = self._hows[state] = self._how(state)
+            return found
+
+    def _how(self, state: int) -> How | None:
+        reached = [self.fields[number] for number in self.paths.reached(state) if number < len(self.fields)]
+        field = max(reached, key=lambda rule: STRICTNESS[rule.style], default=None)
+        if field is None:
+            return None
+        return How(field.name, field.style, restyle(field.style, self._key), REDACTED.encode())
 
     def edit(self, state: int) -> int | None:
         """Return the number of the first edit whose path leads to `state`."""
@@ -81,15 +107,20 @@ class Reading:
 
     def hidden(self, state: int, value: str) -> str | None:
         """Return what is shown of a text to which a rule's path leads; None where that is nothing."""
-        field = self.looked.fields[self.looked.rule(state) or 0]
-        self.count(field.name)
-        return None if field.style is MaskStyle.NULL else self.looked.restyles[field.style](value)
+        how = self.counted(state)
+        return None if how is None or how.style is MaskStyle.NULL else how.show(value)
 
     def hidden_number(self, state: int, value: str) -> str | None:
         """Return what is shown of a number or the like: its hash or token, else nothing: no text fits in its place."""
-        field = self.looked.fields[self.looked.rule(state) or 0]
-        self.count(field.name)
-        return self.looked.restyles[field.style](value) if field.style in _KEYED else None
+        how = self.counted(state)
+        return how.show(value) if how is not None and how.style in _KEYED else None
+
+    def counted(self, state: int) -> How | None:
+        """Return how a value is hidden to which a rule's path leads, and count it."""
+        how = self.looked.how(state)
+        if how is not None:
+            self.count(how.name)
+        return how
 
     def edited(self, state: int, value: str) -> str:
         """Return a text as the edit has it whose path leads to `state`.
@@ -130,9 +161,10 @@ class Reading:
         for rule, number in zip(self.detection.rules, counts, strict=True):
             self.count(rule, number)
         probe = self.detection.probe.may_match
-        if not doubtful or not probe(b"\0\0".join([cells.value(cell) for cell in doubtful])):
+        found = [(cell, value) for cell in doubtful if not _TIME.fullmatch(value := cells.value(cell))]
+        if not found or not probe(b"\0\0".join([value for _, value in found])):
             return []
-        return [cell for cell in doubtful if probe(cells.value(cell))]
+        return [cell for cell, value in found if probe(value)]
 
 
 def _utf8(text: str) -> bytes:

@@ -20,7 +20,7 @@ _LONGEST = 1 << 20
 _MOST_FIELDS = 4096
 _PARTING = b",;\t|"
 _BOM = b"\xef\xbb\xbf"
-_LINE = re.compile(rb'(?:[^"\r\n]+|"[^"]*")*(?:\r\n|\n|\r(?=[^\n]))')
+_LINE = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*+(?:\r\n|\n|\r(?=[^\n]))')
 _NAMELESS = -1
 
 
@@ -136,11 +136,11 @@ def _end(places: array[int], cell: int) -> int:
 def _field(parting: bytes) -> re.Pattern[bytes]:
     """Return what matches a field and what ends it, which is empty at the end of what is there."""
     sign = re.escape(parting)
-    return re.compile(rb'("[^"]*(?:""[^"]*)*"(?!")|(?!")[^' + sign + rb"\r\n]*)(" + sign + rb"|\r\n|\n|\r|\Z|)")
+    return re.compile(rb'("[^"]*+(?:""[^"]*+)*+"(?!")|(?!")[^' + sign + rb"\r\n]*)(" + sign + rb"|\r\n|\n|\r|\Z|)")
 
 
 def _parting_of(line: bytes) -> bytes:
-    plain = re.sub(rb'"(?:[^"]|"")*"', b"", line)
+    plain = re.sub(rb'"[^"]*+"', b"", line)
     best = max(_PARTING, key=plain.count)
     return bytes((best,))
 

@@ -10,7 +10,7 @@ cdef int _KEY_KIND, _TEXT_KIND, _ESCAPED_KIND, _NUMBER_KIND, _CHOSEN_KIND, _SCAL
 cdef int _HIDDEN_KIND, _DROPPED_KIND, _CUT_KIND
 cdef int _QUOTE, _BACKSLASH, _COMMA, _COLON_SIGN, _MINUS, _PLUS, _POINT, _ZERO
 cdef int _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY, _LOWER_E, _LOWER_U
-cdef int _STRIDE, _LONG_NUMBER, _LONGEST_NUMBER
+cdef int _MOST_SIZE, _STRIDE, _LONG_NUMBER, _LONGEST_NUMBER
 cdef int _SPACE, _PLAIN, _DIGIT, _HEX, _ESCAPE, _OF_NUMBER
 cdef bytes _CLASS, _NOTHING, _REDACTED
 cdef tuple _WORDS
@@ -18,7 +18,7 @@ cdef tuple _WORDS
 cdef class Tokens:
     cdef public object keys
     cdef public bytearray acts
-    cdef public list known
+    cdef public list known, sizes, elements
     cdef public Py_ssize_t root, most_depth, longest, depth, state, hidden, resumed, count
     cdef public bint scanned, escaped, cutting, begun
     cdef public int expected
@@ -51,8 +51,13 @@ cdef class Tokens:
     @cython.locals(end=Py_ssize_t, escaped=bint, state=Py_ssize_t, act=int)
     cdef Py_ssize_t _string(self, bytes buffer, Py_ssize_t at, Py_ssize_t stop) except? -1
 
-    @cython.locals(state=Py_ssize_t, raw=bytes, known=dict)
-    cdef int _key(self, bytes buffer, Py_ssize_t start, Py_ssize_t end) except -1
+    @cython.locals(state=Py_ssize_t, found=Py_ssize_t, raw=bytes, known=dict)
+    cdef int _key(self, bytes buffer, Py_ssize_t start, Py_ssize_t end, bint escaped) except -1
+
+    @cython.locals(
+        data="const unsigned char *", sizes=bytes, table="const unsigned char *", place=Py_ssize_t
+    )
+    cdef bint _matters(self, bytes buffer, Py_ssize_t start, Py_ssize_t end, Py_ssize_t state) except -1
 
     @cython.locals(data="const unsigned char *", classes="const unsigned char *", end=Py_ssize_t)
     cdef Py_ssize_t _string_end(self, bytes buffer, Py_ssize_t at, Py_ssize_t stop) except? -1

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 
 from blastwall.masking.documents import Unreadable
-from blastwall.masking.documents.keys import Keys
+from blastwall.masking.documents.keys import MOST_SIZE, Keys
 from blastwall.masking.fast.cells import KEPT, NULL, Cells
 from blastwall.masking.fast.numbers import digits_end
 from blastwall.wire import memory
@@ -21,6 +21,7 @@ scalar and the beginning of an array or object to which a path leads; more of th
 
 _VALUE, _FIRST_VALUE, _KEY, _FIRST_KEY, _COLON, _AFTER, _DOCUMENT = range(7)
 _KEPT, _NULL = KEPT, NULL
+_MOST_SIZE = MOST_SIZE
 _KEY_KIND, _TEXT_KIND, _ESCAPED_KIND, _NUMBER_KIND, _CHOSEN_KIND, _SCALAR_KIND = range(6)
 _HIDDEN_KIND, _DROPPED_KIND, _CUT_KIND = 6, 7, 8
 _QUOTE, _BACKSLASH, _COMMA, _COLON_SIGN, _MINUS, _PLUS, _POINT, _ZERO = 0x22, 0x5C, 0x2C, 0x3A, 0x2D, 0x2B, 0x2E, 0x30
@@ -58,6 +59,8 @@ class Tokens:
         self.keys = keys
         self.acts = keys.acts
         self.known = keys.known
+        self.sizes = keys.sizes
+        self.elements = keys.elements
         self.root = root
         self.scanned = scanned
         self.most_depth = depth
@@ -200,7 +203,7 @@ class Tokens:
         escaped, self.escaped = self.escaped, False
         if self.expected in (_KEY, _FIRST_KEY):
             if not self.hidden:
-                self._key(buffer, at + 1, end)
+                self._key(buffer, at + 1, end, escaped)
             self.expected = _COLON
             return end + 1
         state = self.state
@@ -217,14 +220,28 @@ class Tokens:
         self._ended()
         return end + 1
 
-    def _key(self, buffer: bytes, start: int, end: int) -> None:
+    def _key(self, buffer: bytes, start: int, end: int, escaped: bool) -> None:
         state = self.states[self.depth]
         self.state = 0
-        if state:
+        if state and not escaped and not self._matters(buffer, start, end, state):
+            found = self.elements[state]
+            self.state = found if found >= 0 else self.keys.element(state)
+        elif state:
             raw, known = buffer[start:end], self.known[state]
             self.state = known[raw] if raw in known else self.keys.member(state, raw)
         if self.scanned:
             self._note(start, end, _KEY_KIND, 0)
+
+    def _matters(self, buffer: bytes, start: int, end: int, state: int) -> bool:
+        """Whether a key could be a name that leads elsewhere than any other: by its length, if it is ASCII."""
+        data, sizes = buffer, self.sizes[state]
+        table = sizes
+        if table[min(end - start, _MOST_SIZE)]:
+            return True
+        place = start
+        while place < end and data[place] < 0x80:
+            place += 1
+        return place < end
 
     def _string_end(self, buffer: bytes, at: int, stop: int) -> int:
         """Return where the closing quote is, or -1 less the place from which to go on where there is none yet."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from blastwall.masking.documents.looked import Reading
 from blastwall.model.masks import MaskRules
 from blastwall.protocols.http.bodies.charsets import is_utf8
 from blastwall.protocols.http.bodies.codings import READ
@@ -26,6 +27,15 @@ _OF_THE_BYTES = frozenset(
     }
 )  # fmt: skip
 _OF_THE_TEXT = frozenset({"etag"})
+_OF_THE_PROTOCOL = frozenset(
+    {
+        "content-type", "location", "content-location", "azure-asyncoperation", "operation-location", "link", "date",
+        "last-modified", "expires", "age", "vary", "cache-control", "retry-after", "allow", "accept-ranges", "server",
+        "x-ms-request-id", "x-ms-client-request-id", "x-ms-correlation-request-id", "x-ms-routing-request-id",
+        "content-length", "content-range",
+    }
+)  # fmt: skip
+_METADATA = "x-ms-meta-"
 _CHARSET = re.compile(r"(;\s*charset\s*=\s*)(?:\"[^\"]*\"|[^\s;,]*)", re.IGNORECASE)
 _RANGE = re.compile(r"bytes 0-([0-9]{1,19})/([0-9]{1,19})")
 _CODING = re.compile(r"\s*([A-Za-z0-9-]+)\s*(?:;\s*([^,]*?))?\s*")
@@ -63,17 +73,35 @@ def is_part(headers: Headers) -> bool:
 
 
 def without_body(headers: Headers, rules: MaskRules) -> Headers:
-    """Return the fields of an answer to HEAD, or with the status 304: digests of what is hidden are left out."""
-    return headers.without(_OF_THE_BYTES | _OF_THE_TEXT) if rules else headers
+    """Return the fields of an answer to HEAD, or with the status 304, under these rules: see `changed`."""
+    return _masked(headers.without(_OF_THE_BYTES | _OF_THE_TEXT), rules) if rules else headers
 
 
 def changed(headers: Headers, rules: MaskRules) -> Headers:
     """Return an answer's fields without what was true of its body's bytes: length, coding, digests.
 
-    Where rules are in force, also without its entity tag: it is a digest of the hidden values at many resources.
+    Where rules are in force, also without its entity tag, which is a digest of the hidden values at many resources, and
+    with what detectors find in its fields hidden; what metadata (`x-ms-meta-owner`) has the name of a field is hidden.
     """
     kept = headers.without(_OF_THE_CODING | _OF_THE_BYTES | (_OF_THE_TEXT if rules else frozenset()))
-    return Headers((name, _in_utf8(value) if name.lower() == "content-type" else value) for name, value in kept)
+    sent = Headers((name, _in_utf8(value) if name.lower() == "content-type" else value) for name, value in kept)
+    return _masked(sent, rules) if rules else sent
+
+
+def _masked(headers: Headers, rules: MaskRules) -> Headers:
+    reading = Reading(rules, {}, {})
+    return Headers((name, _field(reading, name.lower(), value)) for name, value in headers)
+
+
+def _field(reading: Reading, name: str, value: str) -> str:
+    """Return what is shown of one field; those by which answers are read and followed stay."""
+    if name in _OF_THE_PROTOCOL:
+        return value
+    looked = reading.looked
+    state = looked.paths.member(looked.paths.root, name.removeprefix(_METADATA))
+    if looked.how(state) is not None:
+        return reading.hidden(state, value) or ""
+    return reading.detected(value) or ""
 
 
 def _in_utf8(content_type: str) -> str:
