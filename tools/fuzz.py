@@ -11,9 +11,11 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from h2.connection import H2Connection
 
 from blastwall.config.load import ConfigurationError, load
 from blastwall.identity.claims import ForeignTenant, flatten, identifying
@@ -24,8 +26,15 @@ from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import CLIENT, UPSTREAM, Allow, Answer, Ask
 from blastwall.protocols.http import blob, keyvault, rest
+from blastwall.protocols.http.arriving import read_arrived
 from blastwall.protocols.http.flavour import statement_text
+from blastwall.protocols.http.framing import Body, Framing
+from blastwall.protocols.http.heads import read_request, read_response, write_fields
+from blastwall.protocols.http.normalise import STRICT
 from blastwall.protocols.http.request import Headers, Request
+from blastwall.protocols.http.session import HttpSession
+from blastwall.protocols.http.tests import test_express as http
+from blastwall.protocols.http.tests.plain import PlainFlavour
 from blastwall.protocols.postgres import messages, startup
 from blastwall.protocols.postgres.copy_rows import BinaryFormat, CsvFormat, TextFormat
 from blastwall.protocols.postgres.errors import decode_fields, encode_error
@@ -226,6 +235,56 @@ _SAID = b"".join(
         messages.frame(b"G", b"\0\0\1\0\0") + messages.frame(b"t", b"\0\1\0\0\0\x17") + messages.frame(b"s", b""),
     ]
 )
+
+
+def _heads(data: bytes) -> None:
+    for read in (read_request, read_response):
+        try:
+            head = read(data)
+        except Malformed:
+            continue
+        write_fields(head.headers)
+    read_arrived(data, STRICT, secure=True)
+
+
+def _chunks(data: bytes) -> None:
+    body, position = Body(Framing.CHUNKED, 0), 0
+    while position < len(data) and not body.done:
+        _, taken = body.feed(data[position : position + 7])
+        position += taken
+
+
+def _http_client(data: bytes) -> None:
+    talk = http.play(http.Listed(http.ANSWERS))
+    for piece in (http.AGAIN, data[: len(data) // 2], data[len(data) // 2 :]):
+        if talk.closed is None:
+            talk.client(piece)
+
+
+def _http_server(data: bytes) -> None:
+    talk = http.play(http.Listed([data, *http.ANSWERS]))
+    for _ in range(3):
+        if talk.closed is None:
+            talk.client(http.AGAIN)
+
+
+def _h2_talk() -> bytes:
+    frames = H2Connection()
+    frames.initiate_connection()
+    named = [(":method", "POST"), (":path", "/a"), (":authority", "api"), (":scheme", "https")]
+    frames.send_headers(1, [*named, ("authorization", "Bearer t"), ("content-type", "application/json")])
+    frames.send_data(1, b"{}", end_stream=True)
+    return frames.data_to_send()
+
+
+_H2_TALK = _h2_talk()
+
+
+def _http_2(data: bytes) -> None:
+    session = HttpSession(replace(http.opening(), secured=True, alpn="h2"), PlainFlavour())
+    Playbook(session, http.stands, http.Listed(), lambda _lookup: None).client(data)
+
+
 TARGETS: Mapping[str, Target] = {
     "parse": Target(messages.decode_parse, [messages.encode_parse(Parse("s", "SELECT 1", (23,)))[5:]]),
     "bind": Target(messages.decode_bind, [messages.encode_bind(Bind("p", "s", (1,), (b"abc", None), (0,)))[5:]]),
@@ -254,6 +313,11 @@ TARGETS: Mapping[str, Target] = {
     "client, before the login": Target(_played("start"), [SPECIMENS.login, SPECIMENS.login + _TALK], ()),
     "client, after the login": Target(_played("client"), [_TALK, extended("SELECT 'x'", b"v")], ()),
     "server": Target(_played("server"), [_SAID], ()),
+    "http heads": Target(_heads, [http.AGAIN, *http.ANSWERS]),
+    "http chunks": Target(_chunks, [b"5\r\nabcde\r\n0\r\nX: y\r\n\r\n", b"A\r\n0123456789\r\n"]),
+    "http client": Target(_http_client, [http.AGAIN, *http.ASKED], ()),
+    "http server": Target(_http_server, http.ANSWERS, ()),
+    "http 2": Target(_http_2, [_H2_TALK], ()),
     "data planes": Target(_data_planes, _REQUESTS, ()),
     "configuration": Target(_configuration, [path.read_bytes() for path in _ROOT.glob("examples/blastwall.yaml")]
                             or [b"issuers: []\nresources: []\n"], (ConfigurationError,)),

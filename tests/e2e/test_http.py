@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class Api:
 
     def __init__(self, authority: CertificateAuthority, folder: Path) -> None:
         self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.whole: list[tuple[str, str, dict[str, str]]] = []
+        """Those whose bodies came to their end."""
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(*authority.issue("localhost").write(folder, "api"))
         self._loop = asyncio.new_event_loop()
@@ -81,13 +84,15 @@ class Api:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         told = {name.lower(): value for name, value in request.headers.items()}
-        self.asked.append((request.method, request.path_qs, told))
+        asked = (request.method, request.path_qs, told)
+        self.asked.append(asked)
         if request.path == "/big":
             return await self._big(request)
         digest, size = hashlib.sha256(), 0
         async for piece in request.content.iter_chunked(MIB):
             digest.update(piece)
             size += len(piece)
+        self.whole.append(asked)
         answer = {"method": request.method, "path": request.path_qs, "size": size, "digest": digest.hexdigest()}
         response = web.json_response(answer)
         if request.path == "/close":
@@ -279,6 +284,24 @@ def test_a_smuggled_request_is_not_seen_by_the_api(world: World) -> None:
             assert said.startswith(b"HTTP/1.1 400 ")
             assert said.count(b"HTTP/1.1 ") == 1
     assert len(world.api.asked) == before
+
+
+def test_what_hostile_clients_break_off_reaches_the_api_as_nothing_whole(world: World) -> None:
+    head = f"Host: localhost\r\nAuthorization: Bearer {world.token()}\r\n".encode()
+    with world.raw() as client:  # less than it said
+        client.sendall(b"PUT /files/short HTTP/1.1\r\n" + head + b"Content-Length: 1000\r\n\r\nabc")
+    with world.raw() as client:  # a head without an end
+        client.sendall(b"GET /endless HTTP/1.1\r\n" + head)
+        with suppress(OSError):
+            for _ in range(100):
+                client.sendall(b"X: " + b"y" * 1000 + b"\r\n")
+        assert client.recv(MIB)[:12] in (b"HTTP/1.1 431", b"")
+    with world.raw() as client:  # chunks that lie
+        client.sendall(b"PUT /files/lies HTTP/1.1\r\n" + head + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcdefg\r\n")
+        assert client.recv(MIB).startswith(b"HTTP/1.1 400")
+    code, _ = world.curl(f"{world.url}/things")
+    assert code == 200
+    assert not [path for _, path, _ in world.api.whole if path.startswith(("/files/short", "/files/lies", "/endless"))]
 
 
 def test_a_client_that_speaks_http_2_alone_is_served(world: World) -> None:
