@@ -11,6 +11,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.resource.resources import ResourceManagementClient
 from tests.azure.world import ARM, GROUPS, World
+from tests.e2e.opening import eventually
 
 from blastwall.testing.arm_estate import SUBSCRIPTION
 
@@ -182,15 +183,26 @@ class TestCurl:
         assert status == 502 or "evil.example" not in body
 
 
+def counted(world: World, identity: str) -> dict[str, object]:
+    preview = world.person("GET", f"/approvals/{identity}")[1]["preview"]
+    assert isinstance(preview, dict)
+    return preview if preview["how"] == "counted" else {}
+
+
 class TestHolds:
     def test_a_groups_deletion_waits_and_then_runs_to_its_end(
         self, world: World, client: ResourceManagementClient
     ) -> None:
+        for number in range(3):
+            world.arm.estate.add("web", "Microsoft.Web/sites", f"site{number}")
         with ThreadPoolExecutor(1) as beside:
             poller = beside.submit(client.resource_groups.begin_delete, "web")
             request = world.waiting()
             assert not poller.done()
             assert "resourcegroups" in json.dumps(request).lower()
+            note = "resources in the group: 3 Microsoft.Web/sites; no lock in it stands in the way"
+            preview = eventually(lambda: counted(world, str(request["id"])), "what lies in the group is told")
+            assert preview == {"rows": 3, "how": "counted", "note": note}
             world.approve()
             poller.result(60).result(60)
         assert not client.resource_groups.check_existence("web")
@@ -218,7 +230,8 @@ class TestAskingAgain:
         world.gateway.reload()
 
     def test_a_refusal_says_where_people_decide_and_then_it_passes(self, failing: World) -> None:
-        path = f"{SUB}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/vm1?{VERSION}"
+        failing.arm.estate.add("shop", "Microsoft.Compute/virtualMachines", "spare")
+        path = f"{SUB}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/spare?{VERSION}"
         status, body = arm(failing, "DELETE", path)
         assert status == 403
         request = failing.waiting()
@@ -226,7 +239,7 @@ class TestAskingAgain:
         assert isinstance(error, dict)
         assert f"#/approvals/{request['id']}" in json.dumps(error)
         failing.approve()
-        other = path.replace("vm1", "vm2")
+        other = path.replace("spare", "vm2")
         assert arm(failing, "DELETE", other)[0] == 403
         assert arm(failing, "DELETE", path)[0] == 202
 
