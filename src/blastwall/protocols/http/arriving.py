@@ -24,7 +24,7 @@ class Arrived:
 
     request: Request
     body: Body
-    proof: bytes | None
+    proof: bytes | None = field(repr=False)
     expects: bool
     last: bool
     upgrade: bool

@@ -20,7 +20,7 @@ from blastwall.protocols.http.heads import check_start, head_end
 from blastwall.protocols.http.normalise import host_of_authority
 from blastwall.protocols.http.request import Headers
 from blastwall.protocols.http.talk import Talk
-from blastwall.protocols.http.writing import CONTINUE, response_head, switching_head, whole_response
+from blastwall.protocols.http.writing import CONTINUE, few, response_head, switching_head, whole_response
 
 
 class Opens(Protocol):
@@ -208,7 +208,7 @@ class ClientLine:
 
     def pass_on(self, pieces: list[bytes]) -> None:
         """See `Reply`."""
-        for piece in pieces:
+        for piece in few(pieces):
             self._send(piece)
 
     def finish(self) -> None:

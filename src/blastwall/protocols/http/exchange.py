@@ -305,7 +305,7 @@ class Exchange:
         arrived, statement, standing = self._arrived, self._statement, allow.standing
         if standing is None or statement is None or allow.mask or allow.record is not None or not self._repeats:
             return
-        if arrived.body.framing is Framing.NONE and not arrived.last and not arrived.upgrade:
+        if arrived.raw and arrived.body.framing is Framing.NONE and not arrived.last and not arrived.upgrade:
             host = host_of_authority(arrived.request.authority)
             self._talk.learn(Known(arrived, host, statement, standing, head))
 

@@ -23,6 +23,7 @@ from blastwall.protocols.http.fields import connection_options
 from blastwall.protocols.http.framing import Body, Framing, response_body
 from blastwall.protocols.http.heads import ResponseHead, head_end, read_response
 from blastwall.protocols.http.request import Headers
+from blastwall.protocols.http.writing import few
 
 _MOST_INFORMATIONAL = 16
 
@@ -138,7 +139,7 @@ class Upstream:
     def pass_on(self, pieces: list[bytes]) -> None:
         """Send what belongs to the request's body."""
         if self._state is not _State.CLOSED:
-            self._out.extend(Send(self.side, piece) for piece in pieces)
+            self._out.extend(Send(self.side, piece) for piece in few(pieces))
 
     def hang_up(self) -> None:
         """End the connection; whoever waited for an answer is not told."""

@@ -12,6 +12,7 @@ from blastwall.protocols.http.request import Headers
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n"
+_FEW = 6
 
 _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 _FRAMING_FIELDS = frozenset({"content-length", "transfer-encoding", "connection", "trailer", "keep-alive"})
@@ -83,6 +84,11 @@ def whole_response(response: Response, method: str, *, close: bool) -> bytes:
         response.status, phrase(response.status), response.headers, Framing.LENGTH, length, close=close
     )
     return head if method == "HEAD" or length < 0 else head + response.body
+
+
+def few(pieces: list[bytes]) -> list[bytes]:
+    """Return pieces as at most a few: a body in thousands of tiny chunks is not worth as many writes."""
+    return pieces if len(pieces) <= _FEW else [b"".join(pieces)]
 
 
 def chunk(data: bytes) -> bytes:

@@ -31,11 +31,14 @@ from blastwall.protocols.contract import (
     Proof,
     Refused,
     Renewal,
+    Send,
     StartTls,
     Stranger,
     Unproven,
     Withdraw,
 )
+from blastwall.protocols.http.arriving import read_arrived
+from blastwall.protocols.http.normalise import STRICT
 from blastwall.protocols.http.session import HttpSession
 from blastwall.protocols.http.tests.plain import PlainFlavour
 from blastwall.protocols.http.tests.server import TinyServer
@@ -303,6 +306,19 @@ class TestBodies:
         talk.client(sent[:-2] + b"X-Copy-Source: https://elsewhere\r\n\r\n")
         assert status(talk) == [200]
         assert b"elsewhere" not in talk.to_server
+
+    def test_tiny_chunks_do_not_become_as_many_writes(self) -> None:
+        talk = play()
+        talk.client(request("GET /a"))
+        head, _, rest = request("PUT /a", "Transfer-Encoding: chunked").partition(b"\r\n\r\n")
+        outputs = [*talk.session.receive(CLIENT, head + b"\r\n\r\n" + rest + b"1\r\na\r\n" * 10_000)]
+        (ask,) = [output for output in outputs if isinstance(output, Ask)]
+        sends = [output for output in talk.session.answer(ask.number, Allow()) if isinstance(output, Send)]
+        assert sum(len(send.span) for send in sends) > 60_000
+        assert len(sends) < 10
+
+    def test_what_is_shown_of_a_request_holds_no_proof(self) -> None:
+        assert "the-agents-token" not in repr(read_arrived(request("GET /a"), STRICT, secure=True))
 
     def test_an_answer_before_the_body_is_whole_is_passed_on(self) -> None:
         talk = play()
