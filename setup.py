@@ -13,7 +13,13 @@ from setuptools import Extension, setup
 
 _TWINS = Path(__file__).parent / "src" / "blastwall" / "_twins.py"
 FOLDERS = runpy.run_path(str(_TWINS))["FOLDERS"]
-TIGHT = ("masking/fast", "masking/documents", "protocols/postgres/runs", "protocols/postgres/copy_runs")
+TIGHT = (
+    "masking/fast",
+    "masking/documents",
+    "recording/quick",
+    "protocols/postgres/runs",
+    "protocols/postgres/copy_runs",
+)
 """What loops over bytes: worth the compiler's time."""
 DIRECTIVES = {"annotation_typing": False, "nonecheck": True, "binding": True, "language_level": 3}
 

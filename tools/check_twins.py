@@ -1,13 +1,16 @@
 """Check that the types of the compiled twins name every attribute and method of their sources; `--write` writes them.
 
 A class that a `.pxd` file declares keeps its attributes in fields, and calls its methods without looking them up. What
-is of a class that is declared in the same folder has its type, so that calls between those are direct, too. Whatever
-Cython cannot declare (keyword-only parameters, closures, coroutines, properties) stays as it is, and works as well.
+is annotated with a class that is declared in any of them has its type, so that calls between those are direct, too:
+attributes, parameters, results, and locals that have an annotation. `Whole`, `Real` and `Flag` (`wire.native`) are C's
+own. Whatever Cython cannot declare (keyword-only parameters, closures, coroutines, properties) stays as it is, and
+works as well.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -17,7 +20,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "blastwall"
 TYPED = {
     "gate/journal": ("Journal",),
     "gate/session": ("SessionGate",),
-    "gate/statements": ("Statements",),
+    "gate/statements": ("Answered", "Statements"),
+    "protocols/again": ("Again",),
+    "protocols/standing": ("Standing",),
     "protocols/postgres/bound": ("Bound",),
     "protocols/postgres/conversation": ("Waiting", "Conversation"),
     "protocols/postgres/lane": ("Exchange", "Lane"),
@@ -33,14 +38,19 @@ TYPED = {
     "recording/recorder": ("Record", "Recorder"),
     "recording/segments": ("OpenSegment",),
     "relay/express": ("Express",),
-    "relay/lines": ("Lines", "Line"),
-    "relay/stream": ("Stream",),
+    "relay/lines": ("Receiver", "Lines", "Line"),
+    "relay/metrics": ("ResourceMetrics",),
+    "relay/stream": ("Shortcut", "Stream"),
     "relay/tls": ("Tls",),
     "wire/inbox": ("Inbox",),
 }
+BASES = ("Receiver", "Shortcut", "Standing")
+"""Typed classes that others inherit from."""
 BY_HAND = "\n# By hand:"
 """What follows this in a file is kept."""
 HEAD = "# Written by `make docs` (tools/check_twins.py) from the source of the same name.\n"
+NATIVE = {"Whole": "long long", "Real": "double", "Flag": "bint"}
+_RAISES = {"long long": " except? -1", "double": " except? -1", "bint": " except -1"}
 _DEFERRED = (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.GeneratorExp, ast.Yield, ast.YieldFrom, ast.Await)
 """What a function that is declared may not contain."""
 
@@ -66,22 +76,21 @@ def _handed_on(folder: str) -> frozenset[str]:
 def types(module: str, classes: tuple[str, ...]) -> str:
     """Return the declarations of a module's classes."""
     folder = module.rpartition("/")[0]
-    places = {name: at for at, names in TYPED.items() if at.rpartition("/")[0] == folder for name in names}
     tree = ast.parse((SOURCE / f"{module}.py").read_text())
     found = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    seen = _imported(tree, folder) | dict.fromkeys(classes, module)
-    known = {name: at for name, at in places.items() if seen.get(name) == at}
+    seen = {**_imported(tree), **dict.fromkeys(classes, module)}
+    known = {name: at for name, at in seen.items() if name in TYPED.get(at, ())}
     declared = "".join(declaration(found[name], known, _handed_on(folder)) for name in classes)
-    used = sorted((at, name) for name, at in known.items() if at != module and f" {name} " in declared)
+    used = sorted((at, name) for name, at in known.items() if at != module and re.search(rf"\b{name}[ ):,]", declared))
     brought = "".join(f"from blastwall.{at.replace('/', '.')} cimport {name}\n" for at, name in used)
     return HEAD + "cimport cython\n" + brought + declared
 
 
-def _imported(tree: ast.Module, folder: str) -> Places:
-    """The names that a module imports from its own folder."""
-    package = f"blastwall.{folder.replace('/', '.')}."
+def _imported(tree: ast.Module) -> Places:
+    """The names that a module imports from others of the product."""
+    package = "blastwall."
     return {
-        alias.name: f"{folder}/{node.module.removeprefix(package)}"
+        alias.name: node.module.removeprefix(package).replace(".", "/")
         for node in tree.body
         if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith(package)
         for alias in node.names
@@ -98,11 +107,12 @@ def declaration(node: ast.ClassDef, known: Places, handed_on: frozenset[str]) ->
         for attribute, kind in _set_in(one, known):
             if attribute not in names and attributes.get(attribute, "object") == "object":
                 attributes[attribute] = kind
+    bases = [base.id for base in node.bases if isinstance(base, ast.Name) and base.id in known]
     lines = [
-        "\n@cython.final",
-        f"cdef class {node.name}:",
+        "" if bases or node.name in BASES else "\n@cython.final",  # Cython lets no final class override a method
+        f"cdef class {node.name}({', '.join(bases)}):" if bases else f"cdef class {node.name}:",
         *(f"    cdef public {kind} {attribute}" for attribute, kind in attributes.items()),
-        *(line for one in methods if one.name not in handed_on and (line := _method(one)) is not None),
+        *(line for one in methods if one.name not in handed_on and (line := _method(one, known)) is not None),
     ]
     return "\n".join(lines if len(lines) > 2 else [*lines, "    pass"]) + "\n"
 
@@ -140,15 +150,15 @@ def _kind(node: ast.AST, alone: bool, value: ast.expr | None, parameters: Places
 def _type(annotation: ast.expr | None, known: Places) -> str:
     """What an annotation says, as far as it is declared: `Name` or `Name | None`."""
     match annotation:
-        case ast.Name(id=name) if name in known:
-            return name
+        case ast.Name(id=name) if name in known or name in NATIVE:
+            return NATIVE.get(name, name)
         case ast.BinOp(left=ast.Name(id=name), op=ast.BitOr(), right=ast.Constant(value=None)) if name in known:
             return name
         case _:
             return "object"
 
 
-def _method(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:
+def _method(function: ast.FunctionDef | ast.AsyncFunctionDef, known: Places) -> str | None:
     """A method's declaration; None where it cannot have one."""
     given = function.args
     if isinstance(function, ast.AsyncFunctionDef) or function.decorator_list or function.name.startswith("__"):
@@ -160,8 +170,29 @@ def _method(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:
     if any(isinstance(node, _DEFERRED) for one in function.body for node in ast.walk(one)):
         return None
     first = len(given.args) - len(given.defaults)
-    told = [one.arg if place < first else f"{one.arg}=*" for place, one in enumerate(given.args)]
-    return f"    cpdef object {function.name}({', '.join(told)})"
+    told = ", ".join(
+        _parameter(one, known) + ("" if place < first else "=*") for place, one in enumerate(given.args) if place
+    )
+    result = _type(function.returns, known)
+    declared = f"    cpdef {result} {function.name}({', '.join(filter(None, ('self', told)))}){_RAISES.get(result, '')}"
+    typed = _locals(function, known)
+    return f"    @cython.locals({typed})\n{declared}" if typed else declared
+
+
+def _parameter(one: ast.arg, known: Places) -> str:
+    kind = _type(one.annotation, known)
+    return one.arg if kind == "object" else f"{kind} {one.arg}"
+
+
+def _locals(function: ast.FunctionDef, known: Places) -> str:
+    """The locals whose annotation is of use."""
+    typed = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            kind = _type(node.annotation, known)
+            if kind != "object":
+                typed[node.target.id] = kind
+    return ", ".join(f'{name}="{kind}"' if " " in kind else f"{name}={kind}" for name, kind in typed.items())
 
 
 def main(arguments: list[str]) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 FOLDERS = {
+    "protocols": ("again", "standing"),
     "wire": ("inbox", "reader"),
     "protocols/postgres": (
         "bound",
@@ -37,7 +38,7 @@ FOLDERS = {
     "masking/documents": ("tokens",),
     "masking/fast": ("addresses", "cells", "hiding", "hits", "ibans", "numbers", "parts", "scanner", "secrets"),
     "gate": ("journal", "session", "statements"),
-    "recording": ("batch", "events", "files", "frames", "log", "recorder", "segments", "summary"),
+    "recording": ("batch", "events", "files", "frames", "log", "quick", "recorder", "segments", "summary"),
     "relay": ("carrier", "express", "lines", "metrics", "pump", "stream", "tls"),
     "budgets": ("budgets",),
     "containment": ("containment",),

@@ -22,7 +22,7 @@ from blastwall.gate.ports import (
 )
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
-from blastwall.model.events import Event
+from blastwall.model.events import Event, StatementFinished, StatementRepeated
 from blastwall.model.grant import OpenGrant
 from blastwall.model.masks import NO_MASKS, MaskRules
 from blastwall.model.principal import Principal, PrincipalKind
@@ -164,6 +164,9 @@ class FakeMasking:
             raise self.error
         return RedactedStatement(statement.text.replace("hunter2", "***"), ())
 
+    def shows(self, resource: Resource, statement: Statement) -> bool:
+        return False
+
     def redact_values(
         self, resource: Resource, parameters: tuple[Parameter, ...], values: tuple[str | bytes | None, ...]
     ) -> tuple[str | None, ...]:
@@ -263,6 +266,30 @@ class FakeRecord:
         else:
             durable(None)
 
+    def repeated(
+        self,
+        at: float,
+        number: int,
+        first: int,
+        values: tuple[str | None, ...],
+        text: str | None,
+        durable: Callable[[RecordingFailed | None], None] | None,
+    ) -> None:
+        self.write([StatementRepeated(at, number, first, values, text)], durable or (lambda _failure: None))
+
+    def finished(
+        self,
+        at: float,
+        number: int,
+        rows: int,
+        affected: int,
+        size: int,
+        seconds: float,
+        failed: Callable[[RecordingFailed | None], None],
+    ) -> None:
+        event = StatementFinished(at, number, rows, affected if affected >= 0 else None, size, seconds, None, {})
+        self.write([event], lambda failure: None if failure is None else failed(failure))
+
     def close(self) -> None:
         self.closed += 1
 
@@ -284,7 +311,7 @@ class FakeRecorder:
             raise RecordingFailed("the disk is full")
         return self.records.setdefault(session, FakeRecord(self))
 
-    def flush(self) -> None:
+    def write_awaited(self) -> None:
         """Nothing waits for it."""
 
     def settle(self) -> None:
@@ -314,10 +341,16 @@ class FakeMeter:
     def ruled(self, decision: Decision) -> None:
         self.counts[decision] += 1
 
+    def repeated(self, count: int) -> None:
+        self.counts[Decision.ALLOW] += count
+
     def held(self, change: int) -> None:
         self.counts["held"] += change
 
     def finished(self, seconds: float, masked: Mapping[str, int]) -> None:
+        self.counts["finished"] += 1
+
+    def ended(self, seconds: float) -> None:
         self.counts["finished"] += 1
 
     def limited(self, limit: str) -> None:

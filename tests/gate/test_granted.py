@@ -24,7 +24,8 @@ from blastwall.model.events import StatementRuled
 from blastwall.model.grant import OpenGrant
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Stage, Statement
-from blastwall.protocols.contract import Admit, Allow, Answer, Ask, AskWhole, Deny, Finished, Held, Repeat, Standing
+from blastwall.protocols.contract import Admit, Allow, Answer, Ask, AskWhole, Deny, Finished, Held, Repeat
+from blastwall.protocols.standing import Standing
 
 REFUSED = Ruling(Decision.DENY, "needs a grant", version="v1", grantable=("delete",))
 OVER = "the grant that this session rested on has ended; ask for another one"

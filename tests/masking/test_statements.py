@@ -166,3 +166,15 @@ def test_any_spans_can_be_redacted_and_secrets_go_whole(text: str, spans: list[t
     if not doubt:
         kept = "".join(char for at, char in enumerate(text) if at not in hidden)
         assert shown.text.replace("'[secret]'", "") == kept
+
+
+def test_what_is_like_a_statement_is_shown_only_where_nothing_of_its_kind_is_hidden() -> None:
+    columns = StatementRedactor(MaskRules((ColumnRule("emails", "public.customers.email", MaskStyle.HASH),), (), KEY))
+    plain = statement("SELECT 1 WHERE name = 'x'", ("'x'", NAME, False), values=(Parameter("v", NAME, secret=False),))
+    assert columns.shows(plain)
+    assert not redactor().shows(plain), "a detector looks at every text"
+    assert not columns.shows(statement("SELECT 'x'", doubt="unsure"))
+    assert not columns.shows(statement("SELECT 'x'", ("'x'", EMAIL, False)))
+    assert not columns.shows(statement("SELECT 'x'", ("'x'", None, True)))
+    assert not columns.shows(statement("SELECT $1", values=(Parameter("v", EMAIL, secret=False),)))
+    assert not columns.shows(statement("SELECT $1", values=(Parameter("v", None, secret=True),)))

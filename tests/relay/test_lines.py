@@ -12,10 +12,10 @@ from contextlib import closing
 import pytest
 from tests.relay.toy import eventually
 
-from blastwall.relay.lines import HIGH, Line, Lines
+from blastwall.relay.lines import HIGH, Line, Lines, Receiver
 
 
-class Heard:
+class Heard(Receiver):
     """A receiver that remembers. `then` is called with what comes."""
 
     def __init__(self, line: Line, then: Callable[[bytes], None] | None = None) -> None:

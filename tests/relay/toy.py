@@ -17,6 +17,7 @@ from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.resource import Address, Resource, TlsMode
 from blastwall.model.statement import Statement
+from blastwall.protocols.again import Again
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
@@ -48,10 +49,10 @@ from blastwall.protocols.contract import (
     Repeat,
     Send,
     Side,
-    Standing,
     StartTls,
     Withdraw,
 )
+from blastwall.protocols.standing import Standing
 
 
 class ToySession:
@@ -70,6 +71,7 @@ class ToySession:
         self._statement = b""
         self.reconsidered = 0
         self._standing: dict[bytes, Standing] = {}
+        self._again: Again | None = None
         self.short = 0
         """How often a line was repeated the short way."""
 
@@ -80,7 +82,7 @@ class ToySession:
     def idle(self) -> bool:
         return self._waiting is None and self._running is None
 
-    def repeated(self, data: bytes) -> Sequence[Ask] | None:
+    def repeated(self, data: bytes) -> Again | None:
         standing = self._standing.get(data)
         if standing is None or self._state != "ready" or not self.idle or self._buffer:
             return None
@@ -88,7 +90,8 @@ class ToySession:
             raise RuntimeError("a bug")
         self.short += 1
         self._statement = data[:-1]
-        return [self._ask(Repeat(standing))]
+        self._again = Again(self._ask(Repeat(standing)).number, standing)
+        return self._again
 
     def granted(self) -> bytes | None:
         if self._waiting is None or self._buffer:
@@ -96,12 +99,14 @@ class ToySession:
         self._running, self._waiting = self._waiting, None
         return self._statement + b"\n"
 
-    def answered(self, data: bytes) -> Sequence[Output] | None:
+    def answered(self, data: bytes) -> Again | None:
         if self._running is None or self._buffer or data.find(b"\n") != len(data) - 1:
             return None
-        finished = Finished(self._running, 1, None, len(data))
+        if self._again is None or self._again.number != self._running:
+            return None
         self._running = None
-        return [finished]
+        self._again.rows, self._again.size = 1, len(data)
+        return self._again
 
     def receive(self, side: Side, data: bytes) -> Sequence[Output]:
         if side != CLIENT:

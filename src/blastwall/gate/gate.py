@@ -158,7 +158,7 @@ class Gate:
 
     def settle(self) -> None:
         """Record now what was asked in this turn of the loop, and answer it."""
-        self._recorder.flush()
+        self._recorder.write_awaited()
 
     def policy_changed(self) -> None:
         """Have every session ask again for what was allowed and not yet executed."""

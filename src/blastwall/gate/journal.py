@@ -10,10 +10,15 @@ import structlog
 from blastwall.gate.faults import described
 from blastwall.gate.ports import RecordingFailed, ResourceMeter, SessionRecord
 from blastwall.model.events import Event
+from blastwall.wire.native import Real, Whole
 
 _log = structlog.get_logger(__name__)
 
 Durable = Callable[[RecordingFailed | None], None]
+
+
+def _failed_before() -> RecordingFailed:
+    return RecordingFailed("the recording of this session failed before")
 
 
 class Unrecorded:
@@ -30,6 +35,25 @@ class Unrecorded:
     def part(self) -> int:
         """See `ports.SessionRecord`."""
         return 0
+
+    def repeated(  # noqa: PLR0917 - as the port says
+        self,
+        at: float,
+        number: int,
+        first: int,
+        values: tuple[str | None, ...],
+        text: str | None,
+        durable: Durable | None,
+    ) -> None:
+        """See `ports.SessionRecord`."""
+        if durable is not None:
+            durable(self._failure)
+
+    def finished(  # noqa: PLR0917 - as the port says
+        self, at: float, number: int, rows: int, affected: int, size: int, seconds: float, failed: Durable
+    ) -> None:
+        """See `ports.SessionRecord`."""
+        failed(self._failure)
 
     def close(self) -> None:
         """See `ports.SessionRecord`."""
@@ -53,17 +77,50 @@ class Journal:
     def write(self, events: Sequence[Event], durable: Durable) -> None:
         """Append events; `durable` is called once they are durable, or with the failure. Never raises."""
         if self.failed:
-            durable(RecordingFailed("the recording of this session failed before"))
+            durable(_failed_before())
             return
         try:
             self._record.write(events, durable)
-        except RecordingFailed as failure:
-            self.fail(failure)
-            durable(failure)
         except Exception as fault:  # noqa: BLE001 - what cannot be recorded, for whatever reason, must not happen
-            unwritten = RecordingFailed(f"a fault of the gateway's own: {described(fault)}")
-            self.fail(unwritten)
-            durable(unwritten)
+            self._unwritten(fault, durable)
+
+    def repeated(  # noqa: PLR0917 - as the port says
+        self,
+        at: Real,
+        number: Whole,
+        first: Whole,
+        values: tuple[str | None, ...],
+        text: str | None,
+        durable: Durable | None,
+    ) -> None:
+        """Append a `StatementRepeated`; see `ports.SessionRecord`. Never raises."""
+        if not self.failed:
+            try:
+                self._record.repeated(at, number, first, values, text, durable)
+            except Exception as fault:  # noqa: BLE001 - what cannot be recorded, for whatever reason, must not happen
+                self._unwritten(fault, durable)
+        elif durable is not None:
+            durable(_failed_before())
+
+    def finished(  # noqa: PLR0917 - as the port says
+        self, at: Real, number: Whole, rows: Whole, affected: Whole, size: Whole, seconds: Real, failed: Durable
+    ) -> None:
+        """Append the `StatementFinished` of a plain answer; see `ports.SessionRecord`. Never raises."""
+        if self.failed:
+            failed(_failed_before())
+            return
+        try:
+            self._record.finished(at, number, rows, affected, size, seconds, failed)
+        except Exception as fault:  # noqa: BLE001 - as above
+            self._unwritten(fault, failed)
+
+    def _unwritten(self, fault: Exception, durable: Durable | None) -> None:
+        """What was to be written is not, for a fault of the gateway's own."""
+        failure = RecordingFailed(f"a fault of the gateway's own: {described(fault)}")
+        failure = fault if isinstance(fault, RecordingFailed) else failure
+        self.fail(failure)
+        if durable is not None:
+            durable(failure)
 
     async def written(self, events: Sequence[Event]) -> None:
         """Append events and wait until they are durable.

@@ -232,6 +232,12 @@ class Masking(Protocol):
     ) -> tuple[str | None, ...]:
         """Redact other values of the same parameters, as `redact` does."""
 
+    def shows(self, resource: Resource, statement: Statement) -> bool:
+        """Whether `redact` leaves text and values as they are, in whatever differs from this one in those only.
+
+        Values that are no text are not meant.
+        """
+
 
 # ── containment ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -310,6 +316,35 @@ class SessionRecord(Protocol):
         `durable` gets the error and every later write fails too.
         """
 
+    def repeated(  # noqa: PLR0917 - one for each field
+        self,
+        at: float,
+        number: int,
+        first: int,
+        values: tuple[str | None, ...],
+        text: str | None,
+        durable: Callable[[RecordingFailed | None], None] | None,
+    ) -> None:
+        """Append a `StatementRepeated`; `Recorder.write_awaited` has it written.
+
+        With `durable` None another follows at once, whose `durable` tells for both.
+        """
+
+    def finished(  # noqa: PLR0917 - one for each field
+        self,
+        at: float,
+        number: int,
+        rows: int,
+        affected: int,
+        size: int,
+        seconds: float,
+        failed: Callable[[RecordingFailed | None], None],
+    ) -> None:
+        """Append the `StatementFinished` of a plain answer, soon; `affected` is below 0 where there is none.
+
+        Nobody waits for it, so `failed` is called with an error only.
+        """
+
     @property
     def part(self) -> int:
         """The part of the recording that is written now; what a part refers to must be in it."""
@@ -328,8 +363,8 @@ class Recorder(Protocol):
             RecordingFailed: the place cannot be written.
         """
 
-    def flush(self) -> None:
-        """Write now what was taken since the last time. It is done by itself at the end of the loop's turn."""
+    def write_awaited(self) -> None:
+        """Write now what was taken since the last time, if anybody waits for it."""
 
 
 # ── telling people ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -360,11 +395,17 @@ class ResourceMeter(Protocol):
     def ruled(self, decision: Decision) -> None:
         """A statement was ruled on; a held one counts once as held, and once more as what it was ruled afterwards."""
 
+    def repeated(self, count: int) -> None:
+        """So many statements were allowed by answers that stand."""
+
     def held(self, change: int) -> None:
         """`change` more (or, negative, fewer) statements wait for approval."""
 
     def finished(self, seconds: float, masked: Mapping[str, int]) -> None:
         """A statement's answer ended; `masked` counts hidden cells by rule."""
+
+    def ended(self, seconds: float) -> None:
+        """A statement's answer ended, with nothing hidden in it."""
 
     def limited(self, limit: str) -> None:
         """A statement went over a row limit: "rows" or "affected"."""

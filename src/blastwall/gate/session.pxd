@@ -2,6 +2,7 @@
 cimport cython
 from blastwall.gate.journal cimport Journal
 from blastwall.gate.statements cimport Statements
+from blastwall.protocols.again cimport Again
 
 @cython.final
 cdef class SessionGate:
@@ -22,7 +23,9 @@ cdef class SessionGate:
     cdef public object _closed
     cpdef object keep(self, end)
     cpdef object ask(self, ask, reply)
-    cpdef object again(self, asks, granted, reply)
+    cpdef object carry_again(self, granted, reply)
+    cpdef bint again(self, Again again) except -1
+    cpdef object answered(self, Again again)
     cpdef object _refuse_stranger(self, number, statement, reply)
     cpdef object _ask_login(self, number, login, reply)
     cpdef object _ask_further(self, number, question, reply)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -31,6 +31,7 @@ from blastwall.gate.statements import Reply, Statements, asked_event
 from blastwall.model.events import LoginRefused, SessionClosed, StatementInjected, StatementRefused
 from blastwall.model.statement import Statement
 from blastwall.protocols import contract
+from blastwall.protocols.again import Again
 from blastwall.protocols.contract import (
     Admit,
     Answer,
@@ -48,6 +49,7 @@ from blastwall.protocols.contract import (
     Streamed,
     Withdraw,
 )
+from blastwall.wire.native import Flag
 
 _log = structlog.get_logger(__name__)
 _STRIDE = 60.0
@@ -145,9 +147,19 @@ class SessionGate:
         else:
             self._refuse_stranger(ask.number, question, reply)
 
-    def again(self, asks: Sequence[Ask], granted: Callable[[], bool], reply: Callable[[int, Answer], None]) -> bool:
+    def carry_again(self, granted: Callable[[], bool], reply: Callable[[int, Answer], None]) -> None:
+        """See `Statements.carry_again`; once somebody is logged in."""
+        if self._statements is not None:
+            self._statements.carry_again(granted, reply)
+
+    def again(self, again: Again) -> Flag:
         """See `Statements.again`."""
-        return self._statements is not None and not self._closed and self._statements.again(asks, granted, reply)
+        return self._statements is not None and not self._closed and self._statements.again(again)
+
+    def answered(self, again: Again) -> None:
+        """See `Statements.answered`."""
+        if self._statements is not None and not self._closed:
+            self._statements.answered(again)
 
     def _refuse_stranger(self, number: int, statement: Statement, reply: Reply) -> None:
         try:

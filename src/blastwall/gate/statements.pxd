@@ -1,6 +1,17 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
 from blastwall.gate.journal cimport Journal
+from blastwall.protocols.again cimport Again
+from blastwall.protocols.standing cimport Standing
+
+cdef class Answered(Standing):
+    cdef public long long first
+    cdef public object statement
+    cdef public long long generation
+    cdef public long long part
+    cdef public bint shown
+    cdef public bint runs
+    cdef public object allow
 
 @cython.final
 cdef class Statements:
@@ -19,13 +30,26 @@ cdef class Statements:
     cdef public object _holds
     cdef public object _footing
     cdef public object _refreshing
+    cdef public Again _again
+    cdef public object _granted_again
+    cdef public object _reply_again
+    cdef public object _recorded
+    cdef public object _note_failed
     cpdef object ask(self, number, statement, reply)
     cpdef object _answer_asked(self, question, asked, redacted)
     cpdef object _judge(self, question, asked, redacted)
     cpdef object _refuse(self, question, asked, answer)
     cpdef object repeat(self, number, repeat, reply)
-    cpdef object again(self, asks, granted, reply)
-    cpdef object _repeated(self, asks, now)
+    cpdef object _repeated(self, number, repeat, now)
+    cpdef bint _stands(self, Answered standing) except -1
+    cpdef bint _may_repeat(self) except -1
+    cpdef object carry_again(self, granted, reply)
+    @cython.locals(now=double)
+    cpdef bint again(self, Again again) except -1
+    @cython.locals(main=Answered, parse=Answered)
+    cpdef bint _record_again(self, Again again, double now) except -1
+    cpdef object _redacted(self, Again again, like)
+    cpdef object _tell_again(self, number, Standing standing, failure)
     cpdef object _run(self, number, asked_at)
     cpdef object _waits(self, statement)
     cpdef object _throttled(self, statement)
@@ -36,6 +60,10 @@ cdef class Statements:
     cpdef object _release(self, waiting, outcome, unable)
     cpdef object _withdrawal(self, number, outcome)
     cpdef object finished(self, finished)
+    @cython.locals(now=double)
+    cpdef object answered(self, Again again)
+    @cython.locals(began=double, seconds=double)
+    cpdef object _end(self, long long number, double now, long long rows, long long affected, long long size)
     cpdef object streamed(self, streamed)
     cpdef object _spend(self, number, rows, affected, masked, size)
     cpdef object exceeded(self, exceeded)

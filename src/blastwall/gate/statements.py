@@ -9,9 +9,10 @@ running     its Allow          Finished or Refused
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
 import structlog
 
@@ -42,10 +43,10 @@ from blastwall.model.events import (
 from blastwall.model.masks import MaskRules, ResultRecord
 from blastwall.model.ruling import NONE, Decision, Ruling
 from blastwall.model.statement import RedactedStatement, Stage, Statement
+from blastwall.protocols.again import Again
 from blastwall.protocols.contract import (
     Allow,
     Answer,
-    Ask,
     AskWhole,
     Deny,
     Exceeded,
@@ -54,10 +55,11 @@ from blastwall.protocols.contract import (
     Refused,
     Repeat,
     Rows,
-    Standing,
     Streamed,
     Unproven,
 )
+from blastwall.protocols.standing import Standing
+from blastwall.wire.native import Flag, Real, Whole
 
 Reply = Callable[[int, Answer], None]
 
@@ -85,16 +87,21 @@ class _Waiting:
 class Answered(Standing):
     """An answer that stands, and what it depended on besides principal, resource and containment.
 
-    `first` is the number of the statement whose record its repetitions refer to, in `part` of the recording.
+    `first` is the number of the statement whose record its repetitions refer to, in `part` of the recording. `shown`
+    says that its like are recorded as they are.
     """
 
-    __slots__ = ("allow", "first", "generation", "part", "statement")
+    __slots__ = ("allow", "first", "generation", "part", "runs", "shown", "statement")
 
-    def __init__(self, first: int, statement: Statement, generation: int, part: int, mask: MaskRules) -> None:
-        self.first = first
+    def __init__(  # noqa: PLR0917 - one for each
+        self, first: int, statement: Statement, generation: int, part: int, mask: MaskRules, shown: bool
+    ) -> None:
+        self.first: Whole = first
         self.statement = statement
-        self.generation = generation
-        self.part = part
+        self.generation: Whole = generation
+        self.part: Whole = part
+        self.shown: Flag = shown
+        self.runs: Flag = statement.stage is Stage.EXECUTE
         self.allow = Allow(mask, standing=self)
 
 
@@ -126,6 +133,11 @@ class Statements:
         self._holds: dict[int, asyncio.Task[None]] = {}
         self._footing = footing
         self._refreshing: dict[int, tuple[asyncio.Task[None], StatementAsked]] = {}
+        self._again: Again | None = None
+        self._granted_again: Callable[[], bool] = _not_at_once
+        self._reply_again: Reply = _unheard
+        self._recorded = self._settle_again
+        self._note_failed = self._noted
 
     def limit(self, deadline: float | None, over: str) -> None:
         """Nothing is allowed from `deadline` on, by the steady clock; `over` is heard then."""
@@ -215,72 +227,115 @@ class Statements:
 
     def repeat(self, number: int, repeat: Repeat, reply: Reply) -> None:
         """Answer a statement whose answer may stand; where it does not, have it asked as a whole."""
-        if not self.again((Ask(number, repeat),), _not_at_once, reply):
-            reply(number, AskWhole())
-
-    def again(self, asks: Sequence[Ask], granted: Callable[[], bool], reply: Reply) -> bool:
-        """Record what is repeated together, of which one statement at most is to run, where all the answers stand.
-
-        Once that is durable `granted` is called, which sends it; where it returns False, or recording failed, `reply`
-        brings each its answer. False: nothing was recorded, so it must be asked for as a whole.
-        """
         now = self._shared.clock()
         try:
-            events = self._repeated(asks, now)
+            event = self._repeated(number, repeat, now)
+        except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
+            _log.error("statement_failed", session=self._facts.session, number=number, fault=described(fault))
+            event = None
+        if event is None or not isinstance(repeat.standing, Answered):
+            reply(number, AskWhole())
+            return
+        self._waiting[number] = now
+        self._meter.repeated(1)
+        self._journal.write([event], partial(self._settle, number, reply, repeat.standing.allow))
+
+    def _repeated(self, number: int, repeat: Repeat, now: float) -> StatementRepeated | None:
+        """What is recorded of it; None where the answer does not stand, or it must wait."""
+        standing = repeat.standing
+        if not isinstance(standing, Answered) or not self._stands(standing) or not self._may_repeat():
+            return None
+        masking, resource, statement = self._shared.masking, self._facts.resource, standing.statement
+        values = masking.redact_values(resource, statement.parameters, repeat.values) if repeat.values else ()
+        text = None if repeat.like is None else masking.redact(resource, repeat.like).text
+        return None if self._waits(statement) else StatementRepeated(now, number, standing.first, values, text)
+
+    def _stands(self, standing: Answered) -> Flag:
+        """Whether all is as it was. A part of the recording refers to itself only."""
+        return standing.generation == self._shared.generation and standing.part == self._journal.part
+
+    def _may_repeat(self) -> Flag:
+        """Whether anything that was allowed may be sent again now."""
+        return self._cut() is None and (self._footing is None or self._footing.stands)
+
+    def carry_again(self, granted: Callable[[], bool], reply: Reply) -> None:
+        """Have `granted` send what `again` has recorded, once that is durable.
+
+        Where it returns False, or recording failed, `reply` brings each number its answer.
+        """
+        self._granted_again, self._reply_again = granted, reply
+
+    def again(self, again: Again) -> Flag:
+        """Record what is repeated, where all the answers stand; the caller settles the recorder in this turn.
+
+        False: nothing was recorded, so it must be asked for as a whole.
+        """
+        now: Real = self._shared.clock()
+        try:
+            if self._again is not None or not self._record_again(again, now):
+                return False
         except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
             _log.error("statement_failed", session=self._facts.session, fault=described(fault))
-            events = None
-        if events is None:
             return False
-        for event in events:
-            self._waiting[event.number] = now
-            self._meter.ruled(Decision.ALLOW)
-        self._journal.write(events, partial(self._settle_again, asks, granted, reply))
         return True
 
-    def _repeated(self, asks: Sequence[Ask], now: float) -> list[StatementRepeated] | None:
-        """What is recorded of them; None where the answer to any of them does not stand, or it must wait.
+    def _record_again(self, again: Again, now: Real) -> Flag:
+        """Look at all that `repeat` looks at, and record; False where it must be asked for as a whole.
 
-        A part of the recording refers to itself only.
+        What is here runs for nearly every statement of a busy session.
         """
-        if self._cut() is not None or (self._footing is not None and not self._footing.stands):
-            return None
-        generation, part = self._shared.generation, self._journal.part
-        masking, resource = self._shared.masking, self._facts.resource
-        events = []
-        executed = None
-        for ask in asks:
-            repeat = ask.question
-            standing = repeat.standing if isinstance(repeat, Repeat) else None
-            if not isinstance(standing, Answered) or not isinstance(repeat, Repeat):
-                return None
-            if standing.generation != generation or standing.part != part:
-                return None
-            statement = standing.statement
-            values = masking.redact_values(resource, statement.parameters, repeat.values) if repeat.values else ()
-            text = None if repeat.like is None else masking.redact(resource, repeat.like).text
-            if statement.stage is Stage.EXECUTE:
-                executed = statement
-            events.append(StatementRepeated(now, ask.number, standing.first, values, text))
-        return None if executed is not None and self._waits(executed) else events
+        if not isinstance(again.standing, Answered) or not self._may_repeat():
+            return False
+        main: Answered = again.standing
+        parse: Answered | None = again.parsing if isinstance(again.parsing, Answered) else None
+        if not self._stands(main) or (again.parse and (parse is None or not self._stands(parse))):
+            return False
+        if main.shown and not again.opaque:
+            values, text = cast("tuple[str | None, ...]", again.values), again.text
+        else:
+            values, text = self._redacted(again, main.statement)
+        if main.runs and self._purse.ask() is not None:
+            return False
+        self._again = again
+        self._waiting[again.number] = now
+        if parse is not None:
+            self._waiting[again.parse] = now
+            self._journal.repeated(now, again.parse, parse.first, (), None, None)
+        self._meter.repeated(1 if parse is None else 2)
+        self._journal.repeated(now, again.number, main.first, values, text, self._recorded)
+        return True
 
-    def _settle_again(
-        self, asks: Sequence[Ask], granted: Callable[[], bool], reply: Reply, failure: RecordingFailed | None
-    ) -> None:
+    def _redacted(self, again: Again, like: Statement) -> tuple[tuple[str | None, ...], str | None]:
+        """The values and the text of what is repeated, as a recording may hold them."""
+        masking, resource = self._shared.masking, self._facts.resource
+        values = masking.redact_values(resource, like.parameters, again.values) if again.values else ()
+        return values, masking.redact(resource, again.like()).text if again.like is not None else None
+
+    def _settle_again(self, failure: RecordingFailed | None) -> None:
+        """What was repeated is recorded, or cannot be."""
+        again: Again | None = self._again
+        self._again = None
+        if again is None:
+            return
         if failure is not None:
             self._journal.fail(failure)
-        waited = []
-        for ask in asks:
-            asked_at = self._waiting.pop(ask.number, None)
-            if asked_at is not None:
-                waited.append(ask)
-                if failure is None:
-                    self._run(ask.number, asked_at)
-        if failure is None and len(waited) == len(asks) and granted():
+        asked_at = self._waiting.pop(again.number, None)
+        parse_at = self._waiting.pop(again.parse, None) if again.parse else asked_at
+        whole = asked_at is not None and parse_at is not None
+        if failure is None and asked_at is not None:
+            self._run(again.number, asked_at)
+        if failure is None and again.parse and parse_at is not None:
+            self._run(again.parse, parse_at)
+        if failure is None and whole and self._granted_again():
             return
-        for ask in waited:
-            standing = ask.question.standing if failure is None and isinstance(ask.question, Repeat) else None
-            reply(ask.number, standing.allow if isinstance(standing, Answered) else Deny(wording.CANNOT_RECORD))
+        if again.parse and parse_at is not None:
+            self._tell_again(again.parse, again.parsing, failure)
+        if asked_at is not None:
+            self._tell_again(again.number, again.standing, failure)
+
+    def _tell_again(self, number: int, standing: Standing | None, failure: RecordingFailed | None) -> None:
+        allowed = standing.allow if failure is None and isinstance(standing, Answered) else None
+        self._reply_again(number, allowed or Deny(wording.CANNOT_RECORD))
 
     def _run(self, number: int, asked_at: float) -> None:
         """An allowed statement is timed from its ask on."""
@@ -332,7 +387,8 @@ class Statements:
             upstream = None if self._footing is None else self._footing.changed
             if stands and record is None and upstream is None:
                 generation, part = self._shared.generation, self._journal.part
-                answer = Answered(question.number, question.statement, generation, part, mask).allow
+                shown = self._shared.masking.shows(self._facts.resource, question.statement)
+                answer = Answered(question.number, question.statement, generation, part, mask, shown).allow
             else:
                 answer = Allow(mask, ruling.obligations, record=record, upstream=upstream)
         else:
@@ -495,6 +551,21 @@ class Statements:
         )
         self._note([event])
 
+    def answered(self, again: Again) -> None:
+        """What was repeated has its plain answer: see `finished`, twice where a preparation came with it."""
+        now: Real = self._shared.clock()
+        if again.parse:
+            self._end(again.parse, now, 0, -1, 0)
+        self._end(again.number, now, again.rows, again.affected, again.size)
+
+    def _end(self, number: Whole, now: Real, rows: Whole, affected: Whole, size: Whole) -> None:
+        self._spend(number, rows, max(0, affected), 0, size)
+        began: Real = self._running.pop(number, now)
+        seconds: Real = now - began if now > began else 0.0
+        self._granted.ran(number)
+        self._meter.ended(seconds)
+        self._journal.finished(now, number, rows, affected, size, seconds, self._note_failed)
+
     def streamed(self, streamed: Streamed) -> None:
         """A part of the answer was sent."""
         self._spend(streamed.number, streamed.rows, 0, streamed.masked, streamed.bytes)
@@ -558,6 +629,10 @@ def asked_event(number: int, statement: Statement, redacted: RedactedStatement, 
 def _not_at_once() -> bool:
     """Let `reply` bring the answers."""
     return False
+
+
+def _unheard(_number: int, _answer: Answer) -> None:
+    raise RuntimeError("nobody carries what is repeated")
 
 
 def _ignore(failure: RecordingFailed | None) -> None:

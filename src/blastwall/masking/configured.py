@@ -99,6 +99,10 @@ class ConfiguredMasking:
             return ()
         return self._state.redactors.get(resource.name, _UNMASKED).redact_values(parameters, values)
 
+    def shows(self, resource: Resource, statement: Statement) -> bool:
+        """Return whether statements like this one are recorded as they are, but for values that are no text."""
+        return self._state.redactors.get(resource.name, _UNMASKED).shows(statement)
+
 
 def _rules(rules: Sequence[ColumnRule | FieldRule | DetectRule], key: bytes) -> MaskRules:
     if not rules:

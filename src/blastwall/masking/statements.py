@@ -59,6 +59,16 @@ class StatementRedactor:
             ]
         )
 
+    def shows(self, statement: Statement) -> bool:
+        """Return whether nothing is hidden of it, or of any other that differs in literals and values only.
+
+        Values that are no text are hidden by what they are, whatever is said here.
+        """
+        if self._detection or statement.doubt:
+            return False
+        found = [(one.column, one.secret) for one in (*statement.parameters, *statement.literals)]
+        return not any(secret or (column is not None and self._show(column)) for column, secret in found)
+
     def _text(self, statement: Statement, doubt: bool) -> str:
         text = statement.text
         spans = [span for literal in statement.literals if (span := self._literal(text, literal)) is not None]

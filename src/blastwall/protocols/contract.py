@@ -25,7 +25,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources.abc import Traversable
-from typing import Literal, NewType, Protocol
+from typing import TYPE_CHECKING, Literal, NewType, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -37,6 +37,10 @@ from blastwall.model.masks import NO_MASKS, MaskRules, ResultRecord
 from blastwall.model.resource import Address, Resource
 from blastwall.model.ruling import NONE, Obligations
 from blastwall.model.statement import Statement
+from blastwall.protocols.standing import Standing
+
+if TYPE_CHECKING:
+    from blastwall.protocols.again import Again
 
 Side = NewType("Side", int)
 """One end of a session: the client, or an upstream connection that the session dialled."""
@@ -78,12 +82,6 @@ class Renewal:
     """
 
     claims: str = field(default="", repr=False)
-
-
-class Standing:
-    """An answer that stands: made by the gate, opaque to a session, shown again in a `Repeat`."""
-
-    __slots__ = ()
 
 
 class Repeat(Struct, frozen=True):
@@ -484,11 +482,11 @@ class ProtocolSession(Protocol):
 
     def receive(self, side: Side, data: bytes) -> Sequence[Output]: ...
 
-    def repeated(self, data: bytes) -> Sequence[Ask] | None:
+    def repeated(self, data: bytes) -> Again | None:
         """Take the client's bytes where they are, whole, one exchange whose answers stand; return what it asks.
 
-        Each is a `Repeat`, and one of them at most is to run. Where all are allowed, `granted` is called; where one is
-        not, or something else came between, `answer` is, for each. None: nothing was taken, the bytes go to `receive`.
+        Where it is allowed, `granted` is called; where it is not, or something else came between, `answer` is, for
+        each of its numbers. None: nothing was taken, the bytes go to `receive`.
         """
 
     def granted(self) -> bytes | None:
@@ -497,11 +495,11 @@ class ProtocolSession(Protocol):
         None: something came between, so each must be told by `answer`.
         """
 
-    def answered(self, data: bytes) -> Sequence[Output] | None:
-        """Take the resource's bytes where they are, whole, the plain answer to what was granted.
+    def answered(self, data: bytes) -> Again | None:
+        """Take the resource's bytes where they are, whole, the plain answer to what was granted; return what it gave.
 
-        They pass to the client as they are, and then what is returned is carried out. None: nothing was taken, the
-        bytes go to `receive`.
+        Nothing is hidden in it: the bytes pass to the client as they are. None: nothing was taken, they go to
+        `receive`.
         """
 
     def receive_eof(self, side: Side) -> Sequence[Output]: ...

@@ -4,34 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from blastwall.model.events import Event
+from blastwall.model.events import Event, StatementFinished, StatementRepeated
+from blastwall.recording import frames, quick
 from blastwall.recording.events import encode
-from blastwall.recording.frames import build
+from blastwall.recording.frames import HASH, PAYLOAD, build
 from blastwall.recording.segments import OpenSegment
 from blastwall.recording.summary import Portion
+from blastwall.wire import memory
+from blastwall.wire.native import Flag, Real, Whole
+
+_LATEST = 1e12
+"""Times beyond it, or below 0, are left to the ordinary encoder."""
 
 
 class Stream:
-    """A session's place in the log: the number and previous hash of its next record, the segments it is in."""
+    """A session's place in the log: the number and previous hash of its next record, the segments it is in.
+
+    What is `quick` in the batch that waits is counted here until it is written.
+    """
 
     def __init__(self, ordinal: int, session: str, head: bytes) -> None:
-        self.ordinal = ordinal
+        self.ordinal: Whole = ordinal
         self.session = session
-        self.number = 0
+        self.number: Whole = 0
         self.head = head
         self.segments: set[int] = set()
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing quick waits."""
+        self.quick: Flag = False
+        self.began: Real = 0.0
+        self.ended: Real = 0.0
+        self.statements: Whole = 0
+        self.rows: Whole = 0
+        self.sent: Whole = 0
 
 
 class Batch:
     """Records of any sessions, chained already, that wait to be written to one segment."""
 
-    __slots__ = ("_before", "_noted", "_parts", "events", "segment")
+    __slots__ = ("_before", "_noted", "_parts", "_room", "events", "segment")
 
     def __init__(self, segment: OpenSegment) -> None:
         self.segment = segment
-        self.events = 0
+        self.events: Whole = 0
         self._parts: list[bytes] = []
         self._noted: list[tuple[Stream, int, Sequence[Event]]] = []
+        self._room = _ROOM
         self._before: dict[Stream, tuple[int, bytes]] = {}
 
     def add(self, stream: Stream, events: Sequence[Event]) -> None:
@@ -53,6 +73,49 @@ class Batch:
         self.events += len(parts)
         stream.number, stream.head = number, head
 
+    def repeated(  # noqa: PLR0917 - one for each field
+        self, stream: Stream, at: Real, number: Whole, first: Whole, values: tuple[str | None, ...], text: str | None
+    ) -> None:
+        """Add a `StatementRepeated`.
+
+        Raises:
+            ValueError: it is too large for a record; it is not added.
+        """
+        if self.segment.cipher is None and 0.0 <= at < _LATEST:
+            end: Whole = quick.put_repeated(self._room, PAYLOAD, at, number, first, values, text)
+            if end:
+                self._take(stream, at, end)
+                stream.statements += 1
+                return
+        self.add(stream, (StatementRepeated(at, number, first, values, text),))
+
+    def finished(  # noqa: PLR0917 - one for each field
+        self, stream: Stream, at: Real, number: Whole, rows: Whole, affected: Whole, size: Whole, seconds: Real
+    ) -> None:
+        """Add a `StatementFinished` that hid nothing; `affected` is below 0 where there is none."""
+        if self.segment.cipher is None and 0.0 <= at < _LATEST and 0.0 <= seconds < _LATEST:
+            end: Whole = quick.put_finished(self._room, PAYLOAD, at, number, rows, affected, size, seconds)
+            self._take(stream, at, end)
+            stream.rows += rows
+            stream.sent += size
+        else:
+            changed = affected if affected >= 0 else None
+            self.add(stream, (StatementFinished(at, number, rows, changed, size, seconds, None, {}),))
+
+    def _take(self, stream: Stream, at: Real, end: Whole) -> None:
+        """Add the record whose payload is in the room."""
+        if not stream.quick:
+            stream.quick, stream.began = True, at
+            self._noted.append((stream, stream.number, ()))
+            if stream not in self._before:
+                self._before[stream] = (stream.number, stream.head)
+        stream.ended = at
+        stream.head = frames.sealed(self._room, end, stream.ordinal, stream.number, stream.head)
+        stream.number += 1
+        self._parts.append(memory.taken(self._room, HASH, end))
+        self._parts.append(stream.head)
+        self.events += 1
+
     def write(self) -> None:
         """Write everything.
 
@@ -71,6 +134,7 @@ class Batch:
         """Nothing of it will be written: put every stream back."""
         for stream, (number, head) in self._before.items():
             stream.number, stream.head = number, head
+            stream.clear()
 
     def _note(self, stream: Stream, first: int, events: Sequence[Event]) -> None:
         """Count them; a portion's last record and head are those of the whole batch, for it is written whole."""
@@ -80,4 +144,11 @@ class Batch:
             portion = Portion(stream=stream.ordinal, session=stream.session, first=first)
             segment.portions[stream.ordinal] = portion
             stream.segments.add(segment.number)
+        if stream.quick and not events:
+            portion.repeat(stream.began, stream.ended, stream.statements, stream.rows, stream.sent)
+            stream.clear()
         segment.note(portion, stream.number - 1, stream.head, events)
+
+
+_ROOM = bytearray(PAYLOAD + quick.ROOM)
+"""Where a record is put together. One at a time is: all recording is done on one loop."""

@@ -23,11 +23,15 @@ from zlib import crc32
 import msgspec
 from zstandard import ZstdError
 
+from blastwall.wire import memory
+
 _FIELDS = Struct(">IQQ")
 _CHECK = Struct(">I")
 _pack, _pack_check = _FIELDS.pack, _CHECK.pack
 HEADER = _FIELDS.size + _CHECK.size
 HASH = 32
+PAYLOAD = HASH + HEADER
+_HASH, _PAYLOAD = HASH, PAYLOAD
 NOT_JSON = (msgspec.DecodeError, ValueError, RecursionError)
 """What msgspec raises for a payload that somebody changed: bad UTF-8 is a ValueError of Python's own."""
 
@@ -100,6 +104,27 @@ def build(
     body = header + (payload if cipher is None else cipher.encrypt(payload, header))
     digest = sha256(previous + body).digest()
     return body + digest, digest
+
+
+def sealed(room: bytearray, end: int, stream: int, number: int, previous: bytes) -> bytes:
+    """Put a record's header and the hash before it in front of its payload, which is in `room` from `PAYLOAD` to `end`.
+
+    Returns the record's hash; the record without it is what `room` then has from `HASH` to `end`.
+    """
+    memory.copy(room, 0, previous, 0, _HASH)
+    _put_number(room, _HASH, 4, end - _PAYLOAD)
+    _put_number(room, _HASH + 4, 8, stream)
+    _put_number(room, _HASH + 12, 8, number)
+    _put_number(room, _PAYLOAD - 4, 4, crc32(memory.taken(room, _HASH, _PAYLOAD - 4)))
+    return sha256(memory.taken(room, 0, end)).digest()
+
+
+def _put_number(room: bytearray, at: int, size: int, number: int) -> None:
+    """Write a number in so many bytes, the highest first."""
+    while size:
+        size -= 1
+        room[at + size] = number & 255
+        number >>= 8
 
 
 def parse(data: bytes | memoryview, base: int = 0) -> Iterator[Record | Broken]:

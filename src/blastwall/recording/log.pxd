@@ -1,6 +1,7 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
 from blastwall.recording.batch cimport Batch
+from blastwall.recording.batch cimport Stream
 from blastwall.recording.segments cimport OpenSegment
 
 @cython.final
@@ -18,13 +19,16 @@ cdef class NodeLog:
     cdef public object _owed
     cdef public object _covered
     cdef public object ended
-    cpdef object add(self, stream, events)
-    cpdef object write(self)
+    cpdef object add(self, Stream stream, events)
+    @cython.locals(batch=Batch)
+    cpdef object repeated(self, Stream stream, double at, long long number, long long first, values, text)
+    @cython.locals(batch=Batch)
+    cpdef object finished(self, Stream stream, double at, long long number, long long rows, long long affected, long long size, double seconds)
+    cpdef Batch write(self)
     cpdef object take_back(self)
     cpdef object pay(self)
     cpdef object roll(self)
     cpdef object seal(self, sealed)
     cpdef object remove(self, sealed, why, portions)
     cpdef object _extent(self)
-    cpdef object _room(self)
-    cpdef object _begin(self)
+    cpdef OpenSegment _begin(self)

@@ -28,6 +28,7 @@ from blastwall.recording.keys import Signed, SigningKey
 from blastwall.recording.layout import Folder
 from blastwall.recording.segments import OpenSegment
 from blastwall.recording.summary import Portion
+from blastwall.wire.native import Real, Whole
 
 
 @dataclass(slots=True)
@@ -90,6 +91,32 @@ class NodeLog:
             batch = Batch(self._room())
         batch.add(stream, events)
         self._batch = batch
+
+    def repeated(  # noqa: PLR0917 - one for each field
+        self, stream: Stream, at: Real, number: Whole, first: Whole, values: tuple[str | None, ...], text: str | None
+    ) -> None:
+        """Take a `StatementRepeated`; see `add`."""
+        batch: Batch | None = self._batch
+        if batch is None:
+            batch = Batch(self._room())
+        batch.repeated(stream, at, number, first, values, text)
+        self._batch = batch
+
+    def finished(  # noqa: PLR0917 - one for each field
+        self, stream: Stream, at: Real, number: Whole, rows: Whole, affected: Whole, size: Whole, seconds: Real
+    ) -> None:
+        """Take the `StatementFinished` of a plain answer; see `add`."""
+        batch: Batch | None = self._batch
+        if batch is None:
+            batch = Batch(self._room())
+        batch.finished(stream, at, number, rows, affected, size, seconds)
+        self._batch = batch
+
+    @property
+    def part(self) -> int:
+        """The number of the segment that the next record comes into; 0 where it begins one."""
+        live = self.live
+        return 0 if live is None or (self._batch is None and live.file.size >= self._limit) else live.number
 
     def write(self) -> Batch | None:
         """Write everything that was added since the last call, in one write; None where that was nothing.

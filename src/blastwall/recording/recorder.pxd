@@ -2,6 +2,7 @@
 cimport cython
 from blastwall.recording.batch cimport Stream
 from blastwall.recording.log cimport NodeLog
+from blastwall.recording.segments cimport OpenSegment
 
 @cython.final
 cdef class Record:
@@ -10,6 +11,8 @@ cdef class Record:
     cdef public object failed
     cdef public object closed
     cpdef object write(self, events, durable)
+    cpdef object repeated(self, double at, long long number, long long first, values, text, durable)
+    cpdef object finished(self, double at, long long number, long long rows, long long affected, long long size, double seconds, failed)
 
 @cython.final
 cdef class Recorder:
@@ -38,12 +41,22 @@ cdef class Recorder:
     cdef public object _durability
     cdef public object _at_once
     cdef public object _called
-    cpdef object append(self, record, events, durable)
+    cdef public bint _wanted
+    cdef public bint _noted
+    cpdef object append(self, Record record, events, durable)
+    cpdef NodeLog ready(self, Record record)
+    cpdef object fail(self, Record record, error)
+    cpdef object took(self, OpenSegment before)
+    cpdef object wait(self, Record record, durable)
+    cpdef object expect(self, Record record, durable)
+    cpdef object note(self, Record record, failed)
+    cpdef object _arm(self)
+    cpdef object write_awaited(self)
     cpdef object flush(self)
-    cpdef object _end_sessions(self, log)
+    cpdef object _end_sessions(self, NodeLog log)
     cpdef object _open_for(self, segment)
-    cpdef object _fail(self, record, reason)
+    cpdef object _fail(self, Record record, reason)
     cpdef object _fail_all(self, waiting, error)
-    cpdef object _leave(self, segment, error)
+    cpdef object _leave(self, OpenSegment segment, error)
     cpdef object _spawn(self, work)
     cpdef object _unlock(self)

@@ -28,6 +28,7 @@ from blastwall.recording.log import NodeLog
 from blastwall.recording.recovery import portions_of, recover
 from blastwall.recording.retention import Steadiness, due, longest_open, patience
 from blastwall.recording.segments import OpenSegment, compress, publish
+from blastwall.wire.native import Flag, Real, Whole
 
 _log = structlog.get_logger(__name__)
 _PATIENCE = 5.0
@@ -46,7 +47,11 @@ class Counters:
     segments_removed: int = 0
 
 
-_Waiting = tuple["Record", Callable[[RecordingFailed | None], None]]
+_NOTED_WITHIN = 0.02
+"""Seconds after which notes are written that nobody waits for, where nothing else was written meanwhile."""
+
+_Waiting = tuple["Record", Callable[[RecordingFailed | None], None], bool]
+"""The last says whether it waits; if not, it hears of a failure only."""
 
 
 class Record:
@@ -70,10 +75,65 @@ class Record:
             return
         self.recorder.append(self, events, durable)
 
+    def repeated(  # noqa: PLR0917 - one for each field
+        self,
+        at: Real,
+        number: Whole,
+        first: Whole,
+        values: tuple[str | None, ...],
+        text: str | None,
+        durable: Callable[[RecordingFailed | None], None] | None,
+    ) -> None:
+        """Append a `StatementRepeated`, which `write_awaited` writes; without `durable` the next one's tells."""
+        recorder, log = self.recorder, self._log()
+        if log is not None:
+            before = log.live
+            try:
+                log.repeated(self.stream, at, number, first, values, text)
+            except (OSError, ValueError, TypeError) as error:
+                recorder.fail(self, error)
+                log = None
+            else:
+                recorder.took(before)
+        if durable is not None and (log is None or self.failed is not None):
+            durable(self.failed)
+        elif durable is not None:
+            recorder.expect(self, durable)
+
+    def finished(  # noqa: PLR0917 - one for each field
+        self,
+        at: Real,
+        number: Whole,
+        rows: Whole,
+        affected: Whole,
+        size: Whole,
+        seconds: Real,
+        failed: Callable[[RecordingFailed | None], None],
+    ) -> None:
+        """Append the `StatementFinished` of a plain answer, within `_NOTED_WITHIN`; only a failure is told."""
+        recorder, log = self.recorder, self._log()
+        if log is not None:
+            before = log.live
+            try:
+                log.finished(self.stream, at, number, rows, affected, size, seconds)
+            except (OSError, ValueError, TypeError) as error:
+                recorder.fail(self, error)
+            else:
+                recorder.took(before)
+                recorder.note(self, failed)
+        if self.failed is not None:
+            failed(self.failed)
+
+    def _log(self) -> NodeLog | None:
+        """Where to write, None where this must not; `failed` says why."""
+        if self.failed is None and self.closed:
+            self.failed = RecordingFailed("the recording of this session is closed")
+        return self.recorder.ready(self) if self.failed is None else None
+
     @property
     def part(self) -> int:
-        """The number of the segment that is written now; 0 where none is open."""
-        return self.recorder.segment
+        """The number of the segment that the next record comes into; 0 where it begins one."""
+        return self.recorder.part
 
     def close(self, why: str = "") -> None:
         """Put the session's head into the node's chain, with the reason where it did not end itself."""
@@ -126,12 +186,19 @@ class Recorder:
         self._durability: Durability = AfterWrite()
         self._at_once = True
         self._called = False
+        self._wanted: Flag = False
+        self._noted: Flag = False
 
     @property
     def segment(self) -> int:
         """The number of the open segment; 0 where none is."""
         live = self._log.live if self._log is not None else None
         return live.number if live is not None else 0
+
+    @property
+    def part(self) -> int:
+        """See `Record.part`."""
+        return self._log.part if self._log is not None else 0
 
     async def start(self) -> None:
         """Take the folder, recover what an earlier gateway left, and begin to make checkpoints.
@@ -216,24 +283,69 @@ class Recorder:
         self, record: Record, events: Sequence[Event], durable: Callable[[RecordingFailed | None], None]
     ) -> None:
         """Take events for `record`, whose `write` checked that it may; the end of the loop's turn writes them."""
-        loop, log = self._loop, self._log
-        if log is None or loop is None:
-            self._fail(record, "the gateway has stopped recording")
+        log = self.ready(record)
+        if log is None:
             durable(record.failed)
             return
         before = log.live
         try:
             log.add(record.stream, events)
         except (OSError, ValueError, TypeError) as error:
-            self._fail(record, _cannot(self._folder, error) if isinstance(error, OSError) else str(error))
+            self.fail(record, error)
             durable(record.failed)
             return
-        if not self._called:
-            self._called = True
-            loop.call_soon(self._flush_soon)
-        self._waiting.append((record, durable))
-        if before is not None and log.live is not before:
+        self.took(before)
+        self.wait(record, durable)
+
+    def ready(self, record: Record) -> NodeLog | None:
+        """Return what is written to; None, and the record has failed, where nothing is."""
+        if self._log is None or self._loop is None:
+            self._fail(record, "the gateway has stopped recording")
+            return None
+        return self._log
+
+    def fail(self, record: Record, error: Exception) -> None:
+        """What was to be appended to `record` cannot be."""
+        self._fail(record, _cannot(self._folder, error) if isinstance(error, OSError) else str(error))
+
+    def took(self, before: OpenSegment | None) -> None:
+        """Something was taken; `before` it, this segment was open."""
+        log = self._log
+        if before is not None and log is not None and log.live is not before:
             self._spawn(self._seal_ended())
+
+    def wait(self, record: Record, durable: Callable[[RecordingFailed | None], None]) -> None:
+        """Somebody waits for what was taken: write it by the end of the loop's turn."""
+        self._wanted = True
+        self._waiting.append((record, durable, True))
+        if not self._called and self._loop is not None:
+            self._called = True
+            self._loop.call_soon(self._flush_soon)
+
+    def expect(self, record: Record, durable: Callable[[RecordingFailed | None], None]) -> None:
+        """Somebody waits for what was taken, and calls `write_awaited` in this turn of the loop."""
+        self._wanted = True
+        self._waiting.append((record, durable, True))
+        self._arm()
+
+    def note(self, record: Record, failed: Callable[[RecordingFailed | None], None]) -> None:
+        """Nobody waits for what was taken: it is written with what comes next, or a little later."""
+        self._waiting.append((record, failed, False))
+        self._arm()
+
+    def _arm(self) -> None:
+        if not self._noted and self._loop is not None:
+            self._noted = True
+            self._loop.call_later(_NOTED_WITHIN, self._flush_noted)
+
+    def _flush_noted(self) -> None:
+        self._noted = False
+        self.flush()
+
+    def write_awaited(self) -> None:
+        """Write now what was taken, where anybody waits for it."""
+        if self._wanted:
+            self.flush()
 
     def _flush_soon(self) -> None:
         """The end of the loop's turn, where nobody has flushed before."""
@@ -246,6 +358,7 @@ class Recorder:
         if log is None or not self._waiting:
             return
         waiting, self._waiting = self._waiting, deque()
+        self._wanted = False
         try:
             batch = log.write()
         except OSError as error:
@@ -271,8 +384,9 @@ class Recorder:
         """Call back whoever waited; a fault of one of them keeps the answer from no other."""
         try:
             while waiting:
-                record, durable = waiting.popleft()
-                durable(record.failed)
+                record, durable, waits = waiting.popleft()
+                if waits or record.failed is not None:
+                    durable(record.failed)
         finally:
             if waiting and self._loop is not None:
                 self._loop.call_soon(self._tell, waiting)
@@ -374,7 +488,7 @@ class Recorder:
         record.failed = record.failed or RecordingFailed(reason)
 
     def _fail_all(self, waiting: Iterable[_Waiting], error: OSError) -> None:
-        for record, _ in waiting:
+        for record, _, _ in waiting:
             self._fail(record, _cannot(self._folder, error))
 
     def _leave(self, segment: OpenSegment, error: OSError) -> None:
@@ -382,6 +496,7 @@ class Recorder:
         if self._log is None or self._log.live is not segment:
             return
         waiting, self._waiting = self._waiting, deque()
+        self._wanted = False
         self._fail_all(waiting, error)
         self._log.take_back()
         self._log.roll()

@@ -92,6 +92,15 @@ class Portion(msgspec.Struct, omit_defaults=True):
         else:
             self._add_rare(event)
 
+    def repeat(self, began: float, ended: float, statements: int, rows: int, sent: int) -> None:
+        """Count statements that were repeated, and answers that hid nothing and did not fail."""
+        if not self.started:
+            self.started = began
+        self.ended = ended
+        self.statements += statements
+        self.rows += rows
+        self.sent += sent
+
     def _add_rare(self, event: Event) -> None:
         match event:
             case StatementAsked():

@@ -1,21 +1,24 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.gate.session cimport SessionGate
+from blastwall.protocols.again cimport Again
+from blastwall.relay.stream cimport Shortcut
 from blastwall.relay.stream cimport Stream
 
-@cython.final
-cdef class Express:
+cdef class Express(Shortcut):
     cdef public object _pump
     cdef public object _session
-    cdef public object _gate
+    cdef public SessionGate _gate
     cdef public object _meter
     cdef public object _timed
     cdef public Stream _client
     cdef public Stream _upstream
     cdef public object _time
-    cdef public object _send
     cdef public object _reply
-    cdef public object heard
-    cpdef object take(self, side, data)
-    cpdef object _repeat(self, data)
-    cpdef object _answer(self, data)
+    cdef public double heard
+    cpdef bint take(self, side, data) except -1
+    @cython.locals(again=Again)
+    cpdef bint _repeat(self, data) except -1
+    @cython.locals(again=Again)
+    cpdef bint _answer(self, data) except -1
     cpdef object leave(self)

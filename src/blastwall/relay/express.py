@@ -12,11 +12,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from blastwall.gate import SessionGate
 from blastwall.gate.ports import ResourceMeter
-from blastwall.protocols.contract import CLIENT, Answer, AskWhole, Finished, Output, ProtocolSession, Side
+from blastwall.gate.session import SessionGate
+from blastwall.protocols.again import Again
+from blastwall.protocols.contract import CLIENT, Answer, AskWhole, Output, ProtocolSession, Side
 from blastwall.relay.stopwatch import Stopwatch
-from blastwall.relay.stream import Stream
+from blastwall.relay.stream import Shortcut, Stream
+from blastwall.wire.native import Flag, Real
 
 
 class Carries(Protocol):
@@ -36,7 +38,7 @@ class Carries(Protocol):
         """Bring the gate's answer to the session, the ordinary way."""
 
 
-class Express:
+class Express(Shortcut):
     """Serves one session's two streams. `heard` is when something came last, in the loop's time."""
 
     def __init__(  # noqa: PLR0917 - one place for each
@@ -57,12 +59,12 @@ class Express:
         self._client = client
         self._upstream = upstream
         self._time = asyncio.get_running_loop().time
-        self._send = self._granted
         self._reply = pump.reply
-        self.heard = 0.0
+        self.heard: Real = 0.0
+        gate.carry_again(self._granted, pump.reply)
         client.express = upstream.express = self
 
-    def take(self, side: Side, data: bytes) -> bool:
+    def take(self, side: Side, data: bytes) -> Flag:
         """Take what came from a side; False where the pump must."""
         if self._pump.busy:
             return False
@@ -72,18 +74,19 @@ class Express:
             self._pump.fail(fault)
             return True
 
-    def _repeat(self, data: bytes) -> bool:
-        asks = self._session.repeated(data)
-        if asks is None:
+    def _repeat(self, data: bytes) -> Flag:
+        again: Again | None = self._session.repeated(data)
+        if again is None:
             return False
         self.heard = self._time()
         self._meter.received(True, len(data))
         if self._timed is not None:
-            for ask in asks:
+            for ask in again.asks():
                 self._timed.ask(ask)
-        if not self._gate.again(asks, self._send, self._reply):
-            for ask in asks:
-                self._reply(ask.number, AskWhole())
+        if not self._gate.again(again):
+            if again.parse:
+                self._reply(again.parse, AskWhole())
+            self._reply(again.number, AskWhole())
         return True
 
     def _granted(self) -> bool:
@@ -96,20 +99,20 @@ class Express:
         self._upstream.send(data)
         return True
 
-    def _answer(self, data: bytes) -> bool:
-        outputs = self._session.answered(data)
-        if outputs is None:
+    def _answer(self, data: bytes) -> Flag:
+        again: Again | None = self._session.answered(data)
+        if again is None:
             return False
         self.heard = self._time()
         self._meter.received(False, len(data))
         self._client.send(data)
-        for position, output in enumerate(outputs):
-            if type(output) is not Finished:
-                self._pump.carry_all(outputs[position:])
-                break
-            if self._timed is not None:
-                self._timed.end(output.number, self.heard)
-            self._gate.finished(output)
+        if self._timed is not None:
+            if again.parse:
+                self._timed.end(again.parse, self.heard)
+            self._timed.end(again.number, self.heard)
+        self._gate.answered(again)
+        if again.more:
+            self._pump.carry_all(again.more)
         return True
 
     def leave(self) -> None:

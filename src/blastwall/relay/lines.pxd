@@ -1,39 +1,53 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
 
+cdef class Receiver:
+    cpdef object data_received(self, data)
+    cpdef object eof_received(self)
+    cpdef object connection_lost(self)
+    cpdef object pause_writing(self)
+    cpdef object resume_writing(self)
+
 @cython.final
 cdef class Lines:
     cdef public object _settle
     cdef public object _loop
     cdef public object _epoll
     cdef public object _by_number
-    cdef public object buffer
-    cdef public object view
-    cpdef object watch(self, line, before, mask)
-    cpdef object _watch_alone(self, line, before, mask)
+    cdef public long long _number
+    cdef public object room
+    cpdef object watch(self, Line line, long long before, long long mask)
+    cpdef object _watch_alone(self, Line line, before, mask)
     cpdef object _begin(self)
     cpdef object _end(self)
 
 @cython.final
 cdef class Line:
     cdef public object socket
-    cdef public object number
+    cdef public long long number
     cdef public object loop
     cdef public Lines _lines
-    cdef public object _receiver
-    cdef public object _mask
-    cdef public object _reading
-    cdef public object _ended
-    cdef public object _closing
-    cdef public object _lost
+    cdef public Receiver _receiver
+    cdef public long long _mask
+    cdef public bint _reading
+    cdef public bint _ended
+    cdef public bint _closing
+    cdef public bint _lost
     cdef public object _waiting
-    cdef public object _size
-    cdef public object _full
-    cpdef object serve(self, ready)
+    cdef public long long _size
+    cdef public long long _sent
+    cdef public bint _full
+    cpdef object serve(self, long long ready)
     cpdef object _read(self)
     cpdef object pause_reading(self)
     cpdef object resume_reading(self)
     cpdef object _watch(self)
+    @cython.locals(sent="long long")
+    cpdef object write(self, data)
     cpdef object _wait(self, rest)
+    @cython.locals(sent="long long")
     cpdef object _send_waiting(self)
     cpdef object close(self)
+
+# By hand: the system's own calls.
+from blastwall.relay cimport calls

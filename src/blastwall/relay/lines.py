@@ -12,22 +12,23 @@ import select
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+
+from blastwall.relay import calls
+from blastwall.wire.native import Flag, Whole
 
 _READ = 256 * 1024
 """Bytes that are read at once. A line that has more is read again after the others."""
 _ROUNDS = 4
 """So often the ready ones are served before the loop sees to its other work."""
-_MOST = 256
-"""Lines that are served in one round."""
 _IN, _OUT = 1, 4
 """EPOLLIN and EPOLLOUT (linux/include/uapi/linux/eventpoll.h)."""
 
 
-class Receiver(Protocol):
-    """Whoever a line reports to."""
+class Receiver:
+    """Whoever a line reports to; of itself it hears nothing."""
 
-    def data_received(self, data: bytes) -> None: ...
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
 
     def eof_received(self) -> None:
         """The peer sends nothing more. Called once."""
@@ -59,10 +60,10 @@ class Lines:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._epoll: select.epoll | None = None
         self._by_number: dict[int, Line] = {}
-        self.buffer = bytearray(_READ)
-        self.view = memoryview(self.buffer)
+        self._number: Whole = -1
+        self.room = bytearray(_READ)
 
-    def watch(self, line: Line, before: int, mask: int) -> None:
+    def watch(self, line: Line, before: Whole, mask: Whole) -> None:
         """Have `line` served when it is ready for any of `mask`; before it was `before`."""
         number = line.number
         if not before:
@@ -103,12 +104,13 @@ class Lines:
             self._loop = asyncio.get_running_loop()
             if hasattr(select, "epoll"):
                 self._epoll = select.epoll()
-                self._loop.add_reader(self._epoll.fileno(), self._serve)
+                self._number = self._epoll.fileno()
+                self._loop.add_reader(self._number, self._serve)
 
     def _end(self) -> None:
         """Nothing is watched any more."""
         if self._epoll is not None and self._loop is not None:
-            self._loop.remove_reader(self._epoll.fileno())
+            self._loop.remove_reader(self._number)
             self._epoll.close()
         self._epoll = self._loop = None
 
@@ -119,12 +121,12 @@ class Lines:
             epoll = self._epoll
             if epoll is None:
                 return
-            ready = epoll.poll(0, _MOST)
+            ready = calls.ready(epoll, self._number)
             if not ready:
                 return
             lines = self._by_number
             for number, mask in ready:
-                line = lines.get(number)
+                line: Line | None = lines.get(number)
                 if line is not None:
                     line.serve(mask)
             if settle is not None:
@@ -139,18 +141,20 @@ class Line:
 
     def __init__(self, lines: Lines, sock: socket.socket) -> None:
         self.socket = sock
-        self.number = sock.fileno()
+        self.number: Whole = sock.fileno()
         self.loop = asyncio.get_running_loop()
         self._lines = lines
         self._receiver: Receiver | None = None
-        self._mask = 0
-        self._reading = False
-        self._ended = False
-        self._closing = False
-        self._lost = False
-        self._waiting: deque[memoryview] = deque()
-        self._size = 0
-        self._full = False
+        self._mask: Whole = 0
+        self._reading: Flag = False
+        self._ended: Flag = False
+        self._closing: Flag = False
+        self._lost: Flag = False
+        self._waiting: deque[bytes] = deque()
+        self._size: Whole = 0
+        self._sent: Whole = 0
+        """How much of the first that waits is sent."""
+        self._full: Flag = False
 
     def start(self, receiver: Receiver) -> None:
         """Read, and report."""
@@ -162,7 +166,7 @@ class Line:
         """Whether it is closed, or will be once what waits is sent."""
         return self._closing
 
-    def serve(self, ready: int) -> None:
+    def serve(self, ready: Whole) -> None:
         """Do what the socket is ready for."""
         if ready & _OUT:
             self._send_waiting()
@@ -174,19 +178,16 @@ class Line:
     # ── from the peer ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _read(self) -> None:
-        lines = self._lines
         try:
-            count = self.socket.recv_into(lines.buffer)
-        except (BlockingIOError, InterruptedError):
-            return
+            data = calls.received(self.socket, self.number, self._lines.room)
         except OSError:
             self.abort()
             return
         receiver = self._receiver
-        if receiver is None:
+        if receiver is None or data is None:
             return
-        if count:
-            receiver.data_received(bytes(lines.view[:count]))
+        if data:
+            receiver.data_received(data)
         else:
             self._ended = True
             self.pause_reading()
@@ -215,22 +216,21 @@ class Line:
         """Send now, and what cannot be sent now as soon as it can."""
         if self._closing:
             return
-        if self._waiting:
-            self._wait(memoryview(data))
+        if self._size:
+            self._wait(data)
             return
         try:
-            sent = self.socket.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
+            sent: Whole = calls.sent(self.socket, self.number, data, 0)
         except OSError:
             self.abort()
             return
         if sent < len(data):
-            self._wait(memoryview(data)[sent:])
+            self._sent = sent
+            self._wait(data)
 
-    def _wait(self, rest: memoryview) -> None:
+    def _wait(self, rest: bytes) -> None:
         self._waiting.append(rest)
-        self._size += len(rest)
+        self._size += len(rest) - (self._sent if len(self._waiting) == 1 else 0)
         self._watch()
         if self._size > HIGH and not self._full and self._receiver is not None:
             self._full = True
@@ -241,14 +241,13 @@ class Line:
         try:
             while waiting:
                 rest = waiting[0]
-                sent = self.socket.send(rest)
+                sent: Whole = calls.sent(self.socket, self.number, rest, self._sent)
                 self._size -= sent
-                if sent < len(rest):
-                    waiting[0] = rest[sent:]
-                else:
-                    waiting.popleft()
-        except (BlockingIOError, InterruptedError):
-            pass
+                self._sent += sent
+                if self._sent < len(rest):
+                    break
+                waiting.popleft()
+                self._sent = 0
         except OSError:
             self.abort()
             return

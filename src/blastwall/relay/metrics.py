@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from blastwall.model.ruling import Decision
+from blastwall.wire.native import Flag, Real, Whole
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Upper bounds of the buckets of statements' durations."""
@@ -30,17 +31,20 @@ class ResourceMetrics:
         "logins",
         "masked",
         "recording_failures",
+        "repetitions",
         "rulings",
         "seconds",
         "sessions",
         "sessions_total",
+        "swift",
         "throttled_by",
         "warm",
     )
 
     def __init__(self) -> None:
         self.sessions = self.sessions_total = self.holds = 0
-        self.bytes_from_client = self.bytes_from_resource = 0
+        self.bytes_from_client: Whole = 0
+        self.bytes_from_resource: Whole = 0
         self.recording_failures = self.dial_failures = 0
         self.warm = self.adoptions = 0
         self.logins: Counter[str] = Counter()
@@ -49,7 +53,9 @@ class ResourceMetrics:
         self.limits: Counter[str] = Counter()
         self.throttled_by: Counter[str] = Counter()
         self.durations = [0] * (len(_SECONDS) + 1)
-        self.seconds = 0.0
+        self.seconds: Real = 0.0
+        self.repetitions: Whole = 0
+        self.swift: Whole = 0
 
     def opened(self) -> None:
         self.sessions += 1
@@ -64,6 +70,14 @@ class ResourceMetrics:
     def ruled(self, decision: Decision) -> None:
         self.rulings[decision] += 1
 
+    def repeated(self, count: Whole) -> None:
+        self.repetitions += count
+
+    def ruled_all(self) -> Counter[Decision]:
+        """Statements by ruling; what was repeated was allowed."""
+        repeated = Counter({Decision.ALLOW: self.repetitions}) if self.repetitions else Counter[Decision]()
+        return self.rulings + repeated
+
     def held(self, change: int) -> None:
         self.holds += change
 
@@ -72,6 +86,13 @@ class ResourceMetrics:
         self.seconds += seconds
         if masked:
             self.masked.update(masked)
+
+    def ended(self, seconds: Real) -> None:
+        if seconds < _SECONDS[0]:
+            self.swift += 1
+        else:
+            self.durations[bisect_left(_SECONDS, seconds)] += 1
+        self.seconds += seconds
 
     def limited(self, limit: str) -> None:
         self.limits[limit] += 1
@@ -82,7 +103,7 @@ class ResourceMetrics:
     def recording_failed(self) -> None:
         self.recording_failures += 1
 
-    def received(self, from_client: bool, count: int) -> None:
+    def received(self, from_client: Flag, count: Whole) -> None:
         if from_client:
             self.bytes_from_client += count
         else:
@@ -138,7 +159,8 @@ class Metrics(Collector):
         )
         for resource, numbers in tuple(self._resources.items()):
             total, buckets = 0, list[tuple[str, float]]()
-            for bound, count in zip((*map(str, _SECONDS), "+Inf"), numbers.durations, strict=True):
+            counts = (numbers.durations[0] + numbers.swift, *numbers.durations[1:])
+            for bound, count in zip((*map(str, _SECONDS), "+Inf"), counts, strict=True):
                 total += count
                 buckets.append((bound, total))
             family.add_metric((resource,), buckets, numbers.seconds)
@@ -159,7 +181,7 @@ def _each(values: Mapping[Decision, int] | Mapping[str, int]) -> Iterable[tuple[
 _COUNTERS: tuple[tuple[str, str, tuple[str, ...], _Read], ...] = (
     ("blastwall_sessions_opened", "Client connections accepted.", (), lambda of: _one(of.sessions_total)),
     ("blastwall_logins", "Logins by outcome.", ("outcome",), lambda of: _each(of.logins)),
-    ("blastwall_statements", "Statements by ruling.", ("ruling",), lambda of: _each(of.rulings)),
+    ("blastwall_statements", "Statements by ruling.", ("ruling",), lambda of: _each(of.ruled_all())),
     ("blastwall_masked_cells", "Cells hidden, by rule.", ("rule",), lambda of: _each(of.masked)),
     ("blastwall_limited_statements", "Statements over a row limit.", ("limit",), lambda of: _each(of.limits)),
     ("blastwall_throttled", "Refusals by quotas, and budgets spent.", ("what",), lambda of: _each(of.throttled_by)),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from blastwall.protocols.contract import Side
-from blastwall.relay.lines import HIGH, Line
+from blastwall.relay.lines import HIGH, Line, Receiver
 from blastwall.relay.sockets import peer_left, tune
 from blastwall.relay.tls import Tls, TlsFailed
+from blastwall.wire.native import Flag
 
 
 class Owner(Protocol):
@@ -32,28 +33,29 @@ class Owner(Protocol):
         """The connection is gone. Called once, last."""
 
 
-class Express(Protocol):
-    """A shorter way for what comes, where there is one."""
+class Shortcut:
+    """A shorter way for what comes, where there is one; of itself it takes nothing."""
 
-    def take(self, side: Side, data: bytes, /) -> bool:
+    def take(self, side: Side, data: bytes) -> Flag:
         """Take what came; False where the owner must."""
+        return False
 
 
-class Stream:
+class Stream(Receiver):
     """A connection to one side. `owner` may be changed in `connected`, before anything arrives."""
 
     def __init__(self, side: Side, owner: Owner) -> None:
         self.side = side
         self.owner = owner
-        self.express: Express | None = None
+        self.express: Shortcut | None = None
         self._line: Line | None = None
         self._tls: Tls | None = None
         self._spans: list[bytes] = []
-        self._blocked = False
-        self._held_up = False
-        self._ended = False
-        self._closed = False
-        self.paused = False
+        self._blocked: Flag = False
+        self._held_up: Flag = False
+        self._ended: Flag = False
+        self._closed: Flag = False
+        self.paused: Flag = False
         """Whether reading is stopped."""
 
     @property

@@ -100,13 +100,12 @@ class Tls:
         Raises:
             TlsFailed: the connection cannot be written any more.
         """
-        write = self._object.write
         try:
-            written = write(data)
+            written = self._object.write(data)
             if written < len(data):
                 rest = memoryview(data)
                 while written < len(data):
-                    written += write(rest[written:])
+                    written += self._object.write(rest[written:])
         except ssl.SSLError as error:
             raise TlsFailed(_told(self._peer, error)) from error
         return self._outgoing.read()

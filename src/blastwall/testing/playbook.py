@@ -25,6 +25,7 @@ from blastwall.protocols.contract import (
     Ask,
     Close,
     Dial,
+    Finished,
     Hangup,
     Isolate,
     Lookup,
@@ -73,9 +74,10 @@ class Playbook:
             self._run(self._from_client(chunk))
 
     def _from_client(self, chunk: bytes) -> Sequence[Output]:
-        asks = self.session.repeated(chunk) if self.short else None
-        if asks is None:
+        again = self.session.repeated(chunk) if self.short else None
+        if again is None:
             return self.session.receive(CLIENT, chunk)
+        asks = again.asks()
         self.events += asks
         self.asked += asks
         answers = [self.rule(ask) for ask in asks]
@@ -89,7 +91,13 @@ class Playbook:
 
     def _from_server(self, side: Side, chunk: bytes) -> Sequence[Output]:
         answered = self.session.answered(chunk) if self.short and side == UPSTREAM else None
-        return self.session.receive(side, chunk) if answered is None else [Send(CLIENT, chunk), *answered]
+        if answered is None:
+            return self.session.receive(side, chunk)
+        outputs: list[Output] = [Send(CLIENT, chunk)]
+        if answered.parse:
+            outputs.append(Finished(answered.parse, 0, None, 0))
+        affected = answered.affected if answered.affected >= 0 else None
+        return [*outputs, Finished(answered.number, answered.rows, affected, answered.size), *answered.more]
 
     def from_server(self, data: bytes, side: Side = UPSTREAM) -> None:
         """Feed bytes of the resource's that answer nothing."""

@@ -8,6 +8,10 @@ cdef extern from *:
         memcpy(target + at, source + start, (size_t)size);
     }
 
+    static CYTHON_INLINE PyObject *bw_taken(const unsigned char *source, Py_ssize_t start, Py_ssize_t stop) {
+        return PyBytes_FromStringAndSize((const char *)source + start, stop - start);
+    }
+
     static CYTHON_INLINE Py_ssize_t bw_find(const unsigned char *source, int byte, Py_ssize_t start, Py_ssize_t stop) {
         const unsigned char *found =
             start < stop ? (const unsigned char *)memchr(source + start, byte, (size_t)(stop - start)) : NULL;
@@ -17,4 +21,5 @@ cdef extern from *:
     void copy "bw_copy"(
         unsigned char *target, Py_ssize_t at, const unsigned char *source, Py_ssize_t start, Py_ssize_t size
     ) noexcept
+    bytes taken "bw_taken"(const unsigned char *source, Py_ssize_t start, Py_ssize_t stop)
     Py_ssize_t find "bw_find"(const unsigned char *source, int byte, Py_ssize_t start, Py_ssize_t stop) noexcept

@@ -8,6 +8,11 @@ def copy(target: bytearray, at: int, source: bytes | bytearray, start: int, size
     target[at : at + size] = source[start : start + size]
 
 
+def taken(source: bytearray, start: int, stop: int) -> bytes:
+    """Return the bytes from `start` to before `stop`; the buffer must have them."""
+    return bytes(source[start:stop])
+
+
 def find(source: bytes, byte: int, start: int, stop: int) -> int:
     """Return where `byte` first stands from `start` to before `stop`, -1 where it does not."""
     return source.find(byte, start, stop)

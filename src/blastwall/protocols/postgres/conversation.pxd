@@ -2,6 +2,7 @@
 cimport cython
 from blastwall.protocols.postgres.naming cimport Names
 from blastwall.protocols.postgres.pipeline cimport Pipeline
+from blastwall.protocols.postgres.pipeline cimport Running
 
 @cython.final
 cdef class Waiting:
@@ -44,8 +45,8 @@ cdef class Conversation:
     cpdef object reconsider(self)
     cpdef object withdrawn(self)
     cpdef object send(self, message, own, running, outputs)
-    cpdef object refuse_allowed(self, running, reason, outputs)
+    cpdef object refuse_allowed(self, Running running, reason, outputs)
     cpdef object refuse_unasked(self, code, message, outputs)
     cpdef object refresh(self, outputs)
-    cpdef object _allowed(self, waiting, one, answer, outputs)
-    cpdef object _means_otherwise(self, waiting)
+    cpdef object _allowed(self, Waiting waiting, Running one, answer, outputs)
+    cpdef object _means_otherwise(self, Waiting waiting)

@@ -1,5 +1,6 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.protocols.again cimport Again
 from blastwall.protocols.postgres.bound cimport Bound
 from blastwall.protocols.postgres.conversation cimport Conversation
 from blastwall.protocols.postgres.conversation cimport Waiting
@@ -27,50 +28,57 @@ cdef class Lane:
     cdef public object _state
     cdef public object _bare
     cdef public object _facts
-    cdef public object open
+    cdef public bint open
     cdef public Waiting _asked
     cdef public object _data
     cdef public object _steps
-    cdef public object _at
+    cdef public long long _at
     cdef public Known _known
+    cdef public Again _again
     cdef public Running _main
     cdef public Running _parse
     cdef public object _prepared
     cdef public Bound _bound
     cdef public object _seen
     cdef public object _tag
-    cdef public object _planned
+    cdef public bint _planned
     cdef public object _plan
-    cpdef object _begin(self, data, steps, known)
-    cpdef object _holds(self, known)
+    cpdef object _begin(self, data, steps, Known known)
+    cpdef bint _holds(self, Known known) except -1
     cpdef object _note_state(self)
-    cpdef object client(self, data)
-    cpdef object _like(self, data)
-    cpdef object _extended(self, data, kind)
-    cpdef object _run(self, known)
+    @cython.locals(kind="long long")
+    cpdef Again client(self, data)
+    cpdef Again _like(self, data)
+    @cython.locals(position="long long", parsed=Known, bound=Bound, known=Known)
+    cpdef Again _extended(self, data, long long kind)
+    cpdef Running _run(self, Known known)
+    cpdef Again _ask(self, running, Again again, bint extended)
     cpdef object give_up(self)
     cpdef object granted(self)
     cpdef object _go(self)
-    cpdef object answered(self, data)
-    cpdef object _passes(self, found, data)
+    cpdef Again answered(self, data)
+    cpdef bint _passes(self, found, data) except -1
     cpdef object _gives_rows(self)
     cpdef object _pass_rows(self, buffer, position, end)
     cpdef object streamed(self, stride=*)
     cpdef object _step(self, kind, body)
     cpdef object _plan_bound(self)
     cpdef object _finish(self, buffer, start, position, outputs)
-    cpdef object _settle(self, main, status, outputs)
+    cpdef object _settle(self, Running main, status, outputs)
     cpdef object leave(self)
     cpdef object _push(self, entry)
-    cpdef object _push_extended(self, main)
-    cpdef object _portal(self, main)
-    cpdef object _replay(self, main)
+    cpdef object _push_extended(self, Running main)
+    cpdef object _portal(self, Running main)
+    cpdef object _replay(self, Running main)
     cpdef object _leave_at(self, buffer, start, position, outputs)
 
 # By hand: the walk over an answer's messages.
+cdef bytes _MOVES
+
 @cython.locals(
     buffer="const unsigned char *", size=Py_ssize_t, position=Py_ssize_t, at=Py_ssize_t, rows=Py_ssize_t,
     passed=Py_ssize_t, last=Py_ssize_t, start=Py_ssize_t, stop=Py_ssize_t, tag=Py_ssize_t, tag_end=Py_ssize_t,
-    length=Py_ssize_t, end=Py_ssize_t, kind=Py_ssize_t, step=Py_ssize_t, status=Py_ssize_t, plain=bint,
+    length=Py_ssize_t, end=Py_ssize_t, kind=Py_ssize_t, moves=Py_ssize_t,
+    table="const unsigned char *", step=Py_ssize_t, status=Py_ssize_t, plain=bint,
 )
 cpdef object plain_answer(bytes data, bytes steps)

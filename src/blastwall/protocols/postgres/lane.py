@@ -15,23 +15,22 @@ that it cannot read with certainty is not its business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from blastwall.masking.plan import MaskPlan
 from blastwall.model.statement import Stage
+from blastwall.protocols.again import Again
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
     Allow,
     Answer,
-    Ask,
     AskWhole,
     Deny,
     Finished,
     Output,
     Refused,
-    Repeat,
     Send,
 )
 from blastwall.protocols.postgres.bound import Bound, read_bind
@@ -52,6 +51,7 @@ from blastwall.protocols.postgres.runs import run_of_rows, uint32
 from blastwall.protocols.postgres.values import recorded_value
 from blastwall.sql.postgres import NameState, facts
 from blastwall.wire.inbox import HEADER
+from blastwall.wire.native import Flag, Whole
 from blastwall.wire.reader import Malformed
 
 _D, _P, _B, _E, _S, _Q = ord("D"), ord("P"), ord("B"), ord("E"), ord("S"), ord("Q")
@@ -69,14 +69,15 @@ _AFTER = {
     _S << 8 | _READY: 1,
 }
 """What the server may say to each step, and how many steps that ends. After a Query, Sync stands for its end."""
+_MOVES = bytes([_AFTER.get(step << 8 | kind, 254) + 1 & 255 for step in range(128) for kind in range(128)])
+"""The same in a table: one more than the steps, 255 where the server may not say that."""
 _DESCRIBE_UNNAMED = b"D\0\0\0\6P\0"
 _EXECUTE_UNNAMED = b"E\0\0\0\x09\0\0\0\0\0"
 _SYNC = b"S\0\0\0\4"
 _ENDING = _EXECUTE_UNNAMED + _SYNC
 _DESCRIBED_ENDING = _DESCRIBE_UNNAMED + _ENDING
-_STEPS = {(True, True): b"PBDES", (True, False): b"PBES", (False, True): b"BDES", (False, False): b"BES"}
+_DESCRIBED_STEPS, _BOUND_STEPS = b"BDES", b"BES"
 _STATUSES = (b"I", b"T")
-_EXTENDED = (_B, _P)
 _LONGEST = 0x7FFFFFFF
 """A length field is signed."""
 _LONGEST_READ = 64 * 1024
@@ -84,7 +85,6 @@ _LONGEST_READ = 64 * 1024
 _GIVES_ROWS = (_E, _Q)
 _DESCRIPTIONS = (_DESCRIBED, _NO_DATA)
 _READY_SIZE = 6
-_NOTHING: Mapping[str, int] = {}
 
 
 class Exchange:
@@ -120,34 +120,34 @@ class Lane:
         self._state: NameState | None = None
         self._bare: NameState | None = None
         self._facts: tuple[object, ...] = ()
-        self.open = False
+        self.open: Flag = False
         self._asked: Waiting | None = None
         self._begin(b"", b"", None)
 
     def _begin(self, data: bytes, steps: bytes, known: Known | None) -> None:
         self._data = data
         self._steps = steps
-        self._at = 0
+        self._at: Whole = 0
         self._known = known
+        self._again: Again | None = None
         self._main: Running | None = None
         self._parse: Running | None = None
         self._prepared: Prepared | None = None
         self._bound: Bound | None = None
         self._seen: list[tuple[int, bytes]] = []
         self._tag = b""
-        self._planned = False
+        self._planned: Flag = False
         self._plan: MaskPlan | None = None
 
-    def _holds(self, known: Known) -> bool:
+    def _holds(self, known: Known) -> Flag:
         """Whether the session is in the state in which the statement was classified and asked."""
         shared = self._shared
         self._note_state()
-        snapshot, names, inside = known.moment
         return (
-            snapshot is shared.snapshot
-            and inside is (shared.status != b"I")
-            and (names is self._facts or names == self._facts)
-            and not (known.classified.transaction == "commit" and self._responses.catalog_changed)
+            known.snapshot is shared.snapshot
+            and known.inside == (shared.status != b"I")
+            and (known.facts is self._facts or known.facts == self._facts)
+            and not (known.commits and self._responses.catalog_changed)
         )
 
     def _note_state(self) -> None:
@@ -158,7 +158,7 @@ class Lane:
 
     # ── the client's half ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def client(self, data: bytes) -> list[Ask] | None:
+    def client(self, data: bytes) -> Again | None:
         """Take what the client sent; None where it must go the ordinary way."""
         shared = self._shared
         if (
@@ -172,24 +172,24 @@ class Lane:
             or self._responses.carry
         ):
             return None
-        kind = data[0]
+        kind: Whole = data[0]
         if kind == _Q:
             return self._query(data)
-        if kind in _EXTENDED:
+        if kind == _B or kind == _P:  # noqa: SIM109, PLR1714 - the twin compares numbers
             return self._extended(data, kind)
         return None
 
-    def _query(self, data: bytes) -> list[Ask] | None:
-        known = self._learned.queries.get(data)
+    def _query(self, data: bytes) -> Again | None:
+        known: Known | None = self._learned.queries.get(data)
         if known is None:
             return self._like(data)
         if not self._holds(known):
             return None
         self._begin(data, b"QS", known)
         main = self._main = self._run(known)
-        return self._ask((main,), [Ask(main.number, Repeat(known.standing))], extended=False)
+        return self._ask((main,), Again(main.number, known.standing), False)
 
-    def _like(self, data: bytes) -> list[Ask] | None:
+    def _like(self, data: bytes) -> Again | None:
         """Take a simple Query whose text differs from a known one in literals that nobody looked at."""
         shared = self._shared
         if uint32(data, 1) != len(data) - 1 or data.find(b"\0", HEADER) != len(data) - 1:
@@ -209,31 +209,34 @@ class Lane:
         self._begin(data, b"QS", known)
         main = self._main = self._run(known)
         main.classified = one
-        repeat = Repeat(known.standing, like=shared.statement(text, one, Stage.EXECUTE))
-        return self._ask((main,), [Ask(main.number, repeat)], extended=False)
+        again = Again(main.number, known.standing)
+        again.text, again.like = text, partial(shared.statement, text, one, Stage.EXECUTE)
+        return self._ask((main,), again, False)
 
-    def _extended(self, data: bytes, kind: int) -> list[Ask] | None:
-        position = 0
+    def _extended(self, data: bytes, kind: Whole) -> Again | None:
+        position: Whole = 0
         message = b""
-        parsed = None
+        parsed: Known | None = None
         if kind == _P:
             position = 1 + int.from_bytes(data[1:HEADER], "big")
             message = data[:position]
             parsed = self._learned.parses.get(message)
             if parsed is None or not self._holds(parsed):
                 return None
-        bound = read_bind(data, position)
+        bound: Bound | None = read_bind(data, position)
         if bound is None or (parsed is not None and bound.statement):
             return None
         tail = data[bound.end :]
         described = tail == _DESCRIBED_ENDING
         if not described and tail != _ENDING:
             return None
-        prepared = None
-        known = self._learned.binds.get(message)
+        prepared: Prepared | None = None
+        known: Known | None = None
         if parsed is None:
             prepared = self._shared.names.prepared(bound.statement)
             known = prepared.known if prepared is not None else None
+        else:
+            known = self._learned.binds.get(message)
         if known is None or not self._holds(known):
             return None
         unknown = prepared is None or prepared.fields is None
@@ -243,31 +246,36 @@ class Lane:
             return None
         return self._bind(data, Exchange(message, parsed, known, prepared, bound, described))
 
-    def _bind(self, data: bytes, one: Exchange) -> list[Ask]:
+    def _bind(self, data: bytes, one: Exchange) -> Again:
         known, parsed, prepared = one.known, one.parsed, one.prepared
         values = _recorded(one.bound, known.types if prepared is None else prepared.types)
-        self._begin(data, _STEPS[parsed is not None, one.described], known)
-        asks: list[Ask] = []
-        running: tuple[Running, ...] = ()
-        if parsed is not None:
+        if parsed is None:
+            self._begin(data, _DESCRIBED_STEPS if one.described else _BOUND_STEPS, known)
+            main = self._main = self._run(known)
+            again = Again(main.number, known.standing, values)
+            running: tuple[Running, ...] = (main,)
+        else:
+            self._begin(data, b"P" + (_DESCRIBED_STEPS if one.described else _BOUND_STEPS), known)
             parse = self._parse = self._run(parsed)
-            asks.append(Ask(parse.number, Repeat(parsed.standing)))
             prepared = Prepared("", _text_of(one.message), known.classified, known.types, self._bare)
             prepared.catalog, prepared.known, prepared.message = self._shared.snapshot.catalog, known, one.message
-            running = (parse,)
-        main = self._main = self._run(known)
-        asks.append(Ask(main.number, Repeat(known.standing, values)))
+            main = self._main = self._run(known)
+            again = Again(main.number, known.standing, values)
+            again.parse, again.parsing = parse.number, parsed.standing
+            running = (parse, main)
+        again.opaque = any([isinstance(value, bytes) for value in values])  # noqa: C419 - faster than a generator
         self._prepared, self._bound = prepared, one.bound
-        return self._ask((*running, main), asks, extended=True)
+        return self._ask(running, again, True)
 
     def _run(self, known: Known) -> Running:
         running = Running(self._shared.next_number(), known.classified)
         running.rules, running.guarded = known.rules, known.guarded
         return running
 
-    def _ask(self, running: tuple[Running, ...], asks: list[Ask], *, extended: bool) -> list[Ask]:
+    def _ask(self, running: tuple[Running, ...], again: Again, extended: Flag) -> Again:
         self._asked = self._shared.waiting = Waiting(running, _never, extended)
-        return asks
+        self._again = again
+        return again
 
     @property
     def asking(self) -> bool:
@@ -307,7 +315,7 @@ class Lane:
 
     def granted(self) -> bytes | None:
         """All is allowed that was asked here: return what is sent; None where something came between."""
-        if not self.asking or len(self._requests):
+        if self._asked is None or self._asked is not self._shared.waiting or len(self._requests):
             return None
         self._go()
         return self._data
@@ -369,15 +377,15 @@ class Lane:
         outputs += self.streamed(STRIDE)
         return outputs
 
-    def answered(self, data: bytes) -> list[Output] | None:
+    def answered(self, data: bytes) -> Again | None:
         """Take an answer that is whole in one read, plain, and passes as it is; None, and nothing taken, for any other.
 
         It follows the same table as `server`.
         """
-        responses, main = self._responses, self._main
-        if not self.open or self._at or self._seen or responses.carry or responses.passing or main is None:
+        responses, main, again = self._responses, self._main, self._again
+        if not self.open or self._at or self._seen or responses.carry or responses.passing:
             return None
-        if len(self._requests):
+        if main is None or again is None or len(self._requests):
             return None
         found = plain_answer(data, self._steps)
         if found is None or not self._passes(found, data):
@@ -388,27 +396,29 @@ class Lane:
             return None
         self.open = False
         main.rows, main.bytes, main.done = found[0], found[1], True
-        outputs: list[Output] = []
+        again.rows, again.size = found[0], found[1]
+        again.affected = -1 if affected is None else affected
         if self._parse is not None and self._prepared is not None:
             self._shared.names.parsed(self._prepared)
-            outputs.append(Finished(self._parse.number, 0, None, 0))
-        outputs.append(Finished(main.number, found[0], affected, found[1], None, _NOTHING))
+        outputs: list[Output] = []
         self._settle(main, data[-1:], outputs)
-        return outputs
+        again.more = outputs
+        return again
 
-    def _passes(self, found: tuple[int, ...], data: bytes) -> bool:
+    def _passes(self, found: tuple[int, ...], data: bytes) -> Flag:
         """Whether the rows of such an answer pass as they are, as far as it is known."""
         rows, _, start, end, _, _ = found
         known, main = self._known, self._main
         if known is None or main is None:
             return False
         if start:
-            if known.described != data[start:end] or known.plan is not None:
+            if known.plan is not None or known.described != data[start:end]:
                 return False
             main.width, main.planned, main.plan = len(known.fields), True, None
             return True
-        planned = self._planned or not rows or (self._steps[0] != _Q and self._plan_bound())
-        return planned and self._plan is None
+        if not self._planned and rows and (self._steps[0] == _Q or not self._plan_bound()):
+            return False
+        return self._plan is None
 
     @staticmethod
     def _pass(buffer: bytes, start: int, end: int, outputs: list[Output]) -> None:
@@ -596,6 +606,7 @@ def plain_answer(data: bytes, steps: bytes) -> tuple[int, int, int, int, int, in
     size, position, at, rows, passed = len(data), 0, 0, 0, 0
     last = len(steps) - 1
     start = stop = tag = tag_end = 0
+    table = _MOVES
     while size - position >= HEADER:
         kind = buffer[position]
         length = buffer[position + 1] << 24 | buffer[position + 2] << 16
@@ -610,8 +621,8 @@ def plain_answer(data: bytes, steps: bytes) -> tuple[int, int, int, int, int, in
             rows += 1
             passed += length + 1
         else:
-            moves = _AFTER.get(step << 8 | kind)
-            if moves is None or (at == last) != (kind == 90):
+            moves = 255 if kind > 127 else table[step << 7 | kind]
+            if moves == 255 or (at == last) != (kind == 90):
                 return None
             if kind == 90:  # ReadyForQuery
                 status = buffer[end - 1]
@@ -623,7 +634,7 @@ def plain_answer(data: bytes, steps: bytes) -> tuple[int, int, int, int, int, in
                 start, stop = position + HEADER if kind == 84 else size, end if kind == 84 else size
             elif kind == 67:  # CommandComplete
                 tag, tag_end = position + HEADER, end
-            at += moves
+            at += moves - 1
         position = end
     return None
 

@@ -1,5 +1,7 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.protocols.postgres.pipeline cimport Known
+from blastwall.protocols.postgres.pipeline cimport Running
 
 @cython.final
 cdef class Learned:
@@ -7,7 +9,7 @@ cdef class Learned:
     cdef public object parses
     cdef public object binds
     cdef public object shapes
-    cpdef object parse(self, message, prepared, running)
-    cpdef object bind(self, prepared, running)
+    cpdef object parse(self, message, prepared, Running running)
+    cpdef object bind(self, prepared, Running running)
     cpdef object forget(self)
-    cpdef object like(self, one)
+    cpdef Known like(self, one)

@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from blastwall.model.effects import Action
+from blastwall.model.statement import Literal
 from blastwall.protocols.postgres.pipeline import Known, Prepared, Running
 from blastwall.sql.postgres import Classified, goes_by_names
 
@@ -77,7 +78,17 @@ class Learned:
         for read in _SHARED:
             if read(first) is not read(one):
                 return None
-        return known
+        return known if _alike(first.literals, one.literals) else None
+
+
+def _alike(some: tuple[Literal, ...], others: tuple[Literal, ...]) -> bool:
+    """Whether literals are recorded in the same way: the gate knows that of the first text only."""
+    if len(some) != len(others):
+        return False
+    for one, other in zip(some, others, strict=True):
+        if one.column != other.column or one.secret != other.secret:
+            return False
+    return True
 
 
 def _known(running: Running) -> Known | None:

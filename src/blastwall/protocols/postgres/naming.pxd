@@ -1,5 +1,6 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.protocols.postgres.pipeline cimport Running
 
 @cython.final
 cdef class Names:
@@ -16,6 +17,6 @@ cdef class Names:
     cpdef object sent_bind(self, portal)
     cpdef object failed_bind(self, portal)
     cpdef object closed(self, named_)
-    cpdef object completed(self, running)
-    cpdef object answered(self, running)
+    cpdef object completed(self, Running running)
+    cpdef object answered(self, Running running)
     cpdef object follow_search_path(self, path)

@@ -1,13 +1,17 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.protocols.standing cimport Standing
 
 @cython.final
 cdef class Known:
-    cdef public object standing
+    cdef public Standing standing
     cdef public object classified
     cdef public object rules
     cdef public object guarded
-    cdef public object moment
+    cdef public bint commits
+    cdef public object snapshot
+    cdef public object facts
+    cdef public bint inside
     cdef public object types
     cdef public object described
     cdef public object fields
@@ -33,7 +37,7 @@ cdef class Running:
     cdef public object done
     cdef public object limit_rows
     cdef public object limit_affected
-    cdef public object standing
+    cdef public Standing standing
 
 @cython.final
 cdef class Pipeline:

@@ -15,13 +15,14 @@ from typing import NamedTuple
 
 from blastwall.masking.plan import MaskPlan
 from blastwall.model.masks import NO_MASKS, MaskRules
-from blastwall.protocols.contract import Standing
 from blastwall.protocols.postgres.catalog import Snapshot
 from blastwall.protocols.postgres.copy_rows import CopyMask
 from blastwall.protocols.postgres.kept import Kept
 from blastwall.protocols.postgres.messages import Field
 from blastwall.protocols.postgres.portions import Store
+from blastwall.protocols.standing import Standing
 from blastwall.sql.postgres import Catalog, Classified, NameState
+from blastwall.wire.native import Flag
 
 
 class Moment(NamedTuple):
@@ -35,14 +36,29 @@ class Moment(NamedTuple):
 class Known:
     """A statement whose answer stands, the moment that it was asked in, and how its result was described."""
 
-    __slots__ = ("classified", "described", "fields", "guarded", "moment", "plan", "rules", "standing", "types")
+    __slots__ = (
+        "classified",
+        "commits",
+        "described",
+        "facts",
+        "fields",
+        "guarded",
+        "inside",
+        "plan",
+        "rules",
+        "snapshot",
+        "standing",
+        "types",
+    )
 
     def __init__(self, standing: Standing, running: Running, moment: Moment) -> None:
         self.standing = standing
         self.classified: Classified = running.classified
         self.rules: MaskRules = running.rules
         self.guarded = running.guarded
-        self.moment = moment
+        self.commits: Flag = running.classified.transaction == "commit"
+        self.snapshot, self.facts = moment.snapshot, moment.facts
+        self.inside: Flag = moment.inside
         self.types: tuple[int, ...] = ()
         self.described: bytes | None = None
         self.fields: tuple[Field, ...] = ()

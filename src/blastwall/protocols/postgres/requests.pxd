@@ -2,12 +2,13 @@
 cimport cython
 from blastwall.protocols.postgres.conversation cimport Conversation
 from blastwall.protocols.postgres.learned cimport Learned
+from blastwall.wire.inbox cimport Inbox
 
 @cython.final
 cdef class Requests:
     cdef public Learned _learned
     cdef public Conversation _shared
-    cdef public object _inbox
+    cdef public Inbox _inbox
     cdef public object ended
     cdef public object goodbye
     cdef public object _blocked

@@ -1,6 +1,7 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
 from blastwall.protocols.postgres.conversation cimport Conversation
+from blastwall.protocols.postgres.pipeline cimport Running
 from blastwall.protocols.postgres.rows cimport Rows
 
 @cython.final
@@ -27,7 +28,7 @@ cdef class Responses:
     cpdef object _message(self, kind, buffer, position, end)
     cpdef object _pop(self)
     cpdef object _described(self, entry, fields)
-    cpdef object _counted(self, running, body, tag, affected)
+    cpdef object _counted(self, Running running, body, tag, affected)
     cpdef object _read_catalog(self, after)
     cpdef object explain_cancel(self, reason)
     cpdef object _explained(self, entry, fields)

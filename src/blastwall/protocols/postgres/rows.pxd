@@ -9,12 +9,12 @@ cdef class Rows:
     cdef public Running running
     cdef public object _unknown
     cpdef object pass_run(self, kind, buffer, position)
-    cpdef object mask_run(self, running, plan, buffer, position)
-    cpdef object mask_copy(self, running, mask, buffer, position)
+    cpdef object mask_run(self, Running running, plan, buffer, position)
+    cpdef object mask_copy(self, Running running, mask, buffer, position)
     cpdef object _count_run(self, rows, size)
     cpdef object masked(self, kind, body)
     cpdef object streamed(self)
     cpdef object forget_unknown(self)
     cpdef object _want(self, tables)
-    cpdef object _receiver(self, kind)
-    cpdef object _describe_portal(self, portal, running)
+    cpdef Running _receiver(self, kind)
+    cpdef object _describe_portal(self, portal, Running running)

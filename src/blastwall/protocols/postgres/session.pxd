@@ -1,5 +1,6 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.protocols.again cimport Again
 from blastwall.protocols.postgres.conversation cimport Conversation
 from blastwall.protocols.postgres.lane cimport Lane
 from blastwall.protocols.postgres.requests cimport Requests
@@ -29,9 +30,10 @@ cdef class PostgresSession:
     cdef public object _last
     cdef public object _tried
     cpdef object receive(self, side, data)
-    cpdef object repeated(self, data)
+    @cython.locals(again=Again)
+    cpdef Again repeated(self, data)
     cpdef object granted(self)
-    cpdef object answered(self, data)
+    cpdef Again answered(self, data)
     cpdef object receive_eof(self, side)
     cpdef object dial_failed(self, side, reason)
     cpdef object tls_started(self, side, alpn, certificate)
@@ -39,7 +41,7 @@ cdef class PostgresSession:
     cpdef object looked_up(self, number, reply)
     cpdef object _go_on(self)
     cpdef object interrupted(self, reason=*)
-    cpdef object _interrupt(self, talk, requests, responses, reason)
+    cpdef object _interrupt(self, Conversation talk, Requests requests, Responses responses, reason)
     cpdef object reconsider(self)
     cpdef object adopted(self, side, state)
     cpdef object terminate(self, reason)

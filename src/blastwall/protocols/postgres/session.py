@@ -19,6 +19,7 @@ from enum import Enum, auto
 from itertools import count
 
 from blastwall.masking.plan import DetectorFailed
+from blastwall.protocols.again import Again
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
@@ -139,18 +140,18 @@ class PostgresSession:
         except DetectorFailed as error:
             return self._fatal(errors.SYSTEM_ERROR, f"the result is closed, since it cannot be masked: {error}")
 
-    def repeated(self, data: bytes) -> Sequence[Ask] | None:
-        if self._phase is not _Phase.TALKING or self._lane is None:
+    def repeated(self, data: bytes) -> Again | None:
+        if self._lane is None or self._phase is not _Phase.TALKING:
             return None
-        asks = self._lane.client(data)
-        self._tried = data if asks is None else None
-        return asks
+        again: Again | None = self._lane.client(data)
+        self._tried = data if again is None else None
+        return again
 
     def granted(self) -> bytes | None:
-        return self._lane.granted() if self._phase is _Phase.TALKING and self._lane is not None else None
+        return self._lane.granted() if self._lane is not None and self._phase is _Phase.TALKING else None
 
-    def answered(self, data: bytes) -> Sequence[Output] | None:
-        return self._lane.answered(data) if self._phase is _Phase.TALKING and self._lane is not None else None
+    def answered(self, data: bytes) -> Again | None:
+        return self._lane.answered(data) if self._lane is not None and self._phase is _Phase.TALKING else None
 
     def receive_eof(self, side: Side) -> Sequence[Output]:
         if side in self._cancels:
@@ -277,7 +278,7 @@ class PostgresSession:
         if self._requests is not None and self._lane is not None:
             tried, self._tried = self._tried, None
             taken = self._lane.client(data) if tried is not data else None
-            return [*taken] if taken is not None else self._lane.leave() + self._requests.receive(data)
+            return [*taken.asks()] if taken is not None else self._lane.leave() + self._requests.receive(data)
         if self._phase is not _Phase.STARTING:
             self._early += data
             if len(self._early) > self._opening.limits.startup:

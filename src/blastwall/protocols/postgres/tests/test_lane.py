@@ -19,7 +19,6 @@ from blastwall.protocols.contract import (
     Finished,
     Login,
     Repeat,
-    Standing,
 )
 from blastwall.protocols.postgres.messages import (
     SYNC,
@@ -40,6 +39,7 @@ from blastwall.protocols.postgres.messages import (
 from blastwall.protocols.postgres.session import PostgresSession
 from blastwall.protocols.postgres.tests.server import FIELDS, TinyServer
 from blastwall.protocols.postgres.tests.specimens import SPECIMENS, extended, opening, query
+from blastwall.protocols.standing import Standing
 from blastwall.testing.playbook import Playbook
 
 MASKS = MaskRules(columns=(ColumnRule("emails", "public.customers.email", MaskStyle.REDACT),), key=b"k" * 32)

@@ -1,0 +1,62 @@
+"""What passes between session, gate and relay for an exchange whose answers stand: asked, granted, answered.
+
+One object goes all the way, so that nothing else has to be made for a statement that is only one of many like it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from blastwall.model.statement import Statement
+from blastwall.protocols.contract import Ask, Output, Repeat
+from blastwall.protocols.standing import Standing
+from blastwall.wire.native import Flag, Whole
+
+
+class Again:
+    """Statement `number`, which runs, is asked for again by `standing`, with `values`, or with another text.
+
+    `opaque` says that some of the values are no text. Where literals differ that neither classification nor policy
+    reads, `text` is the new one and `like` makes the statement that it is. A preparation may come with it: `parse` is
+    its number, 0 where there is none, and `parsing` what it stands by.
+
+    Once it is answered, `rows`, `affected` (below 0 where there is none) and `size`, bytes of rows, are what
+    `Finished` would say, and `more` is what there is to carry out besides.
+    """
+
+    __slots__ = (
+        "affected",
+        "like",
+        "more",
+        "number",
+        "opaque",
+        "parse",
+        "parsing",
+        "rows",
+        "size",
+        "standing",
+        "text",
+        "values",
+    )
+
+    def __init__(self, number: Whole, standing: Standing, values: tuple[str | bytes | None, ...] = ()) -> None:
+        self.number: Whole = number
+        self.standing = standing
+        self.values = values
+        self.opaque: Flag = False
+        self.text: str | None = None
+        self.like: Callable[[], Statement] | None = None
+        self.parse: Whole = 0
+        self.parsing: Standing | None = None
+        self.rows: Whole = 0
+        self.affected: Whole = -1
+        self.size: Whole = 0
+        self.more: Sequence[Output] = ()
+
+    def asks(self) -> list[Ask]:
+        """The same, as the ordinary way asks it."""
+        like = self.like() if self.like is not None else None
+        asks = [Ask(self.number, Repeat(self.standing, self.values, like))]
+        if self.parsing is not None:
+            asks.insert(0, Ask(self.parse, Repeat(self.parsing)))
+        return asks

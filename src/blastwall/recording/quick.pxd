@@ -1,0 +1,28 @@
+cimport cython
+
+from blastwall.wire cimport memory
+
+cdef Py_ssize_t _LONGEST, _MOST
+cdef bytes _REPEATED, _FINISHED, _NUMBER, _FIRST, _PARAMETERS, _TEXT, _ROWS, _AFFECTED, _BYTES, _SECONDS, _END, _NULL
+
+@cython.locals(left=Py_ssize_t, n=Py_ssize_t, encoded=bytes)
+cpdef Py_ssize_t put_repeated(
+    bytearray room, Py_ssize_t at, double when, long long number, long long first, tuple values, str text
+) except -1
+
+cpdef Py_ssize_t put_finished(
+    bytearray room, Py_ssize_t at, double when, long long number, long long rows, long long affected, long long size,
+    double seconds
+) except -1
+
+@cython.locals(size=Py_ssize_t)
+cdef Py_ssize_t _put(bytearray room, Py_ssize_t at, bytes text) except -1
+
+@cython.locals(data="unsigned char *", digits=Py_ssize_t, rest="long long", end=Py_ssize_t)
+cdef Py_ssize_t _put_number(bytearray room, Py_ssize_t at, long long number) except -1
+
+@cython.locals(micros="long long", place=Py_ssize_t)
+cdef Py_ssize_t _put_seconds(bytearray room, Py_ssize_t at, double seconds) except -1
+
+@cython.locals(size=Py_ssize_t, n=Py_ssize_t, byte="unsigned char", data="const unsigned char *")
+cdef Py_ssize_t _put_string(bytearray room, Py_ssize_t at, bytes text, Py_ssize_t left) except -1

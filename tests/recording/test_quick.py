@@ -1,0 +1,162 @@
+"""Records of repeated statements, written by hand: the same events in the same layout, or left to the encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from blastwall.gate.ports import RecordingFailed
+from blastwall.model.events import StatementAsked, StatementFinished, StatementRepeated
+from blastwall.recording.events import decode
+from blastwall.recording.files import AppendFile
+from blastwall.recording.frames import HASH, PAYLOAD, Record, build, parse, sealed, seed
+from blastwall.recording.keys import load_public_key
+from blastwall.recording.quick import ROOM, put_finished, put_repeated
+from blastwall.recording.reader import Reader
+from blastwall.recording.repetitions import whole
+from blastwall.recording.verify import verify
+
+from .conftest import Outcome, Place, asked, opening, settled, write
+
+TIMES = st.integers(0, 4_000_000_000_000_000).map(lambda micros: micros / 1e6)
+COUNTS = st.integers(0, 2**63 - 1)
+PLAIN = st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\'))
+VALUES = st.lists(st.none() | PLAIN | st.text(st.characters(exclude_categories=())), max_size=70).map(tuple)
+
+
+def room() -> bytearray:
+    return bytearray(PAYLOAD + ROOM)
+
+
+def near(one: float, other: float) -> bool:
+    return abs(one - other) <= 1e-6
+
+
+@given(TIMES, COUNTS, COUNTS, VALUES, st.none() | st.text())
+@example(1.0, 1, 1, ("\ud800",), None)
+@example(1.0, 1, 1, ("x" * 3072,), None)
+@example(1.0, 1, 1, ("x" * 3072,), "y")
+@example(1.0, 1, 1, (None,) * 64, "")
+@example(1.0, 1, 1, ('"',), "\x7f")
+def test_a_repeated_statement_reads_back_as_it_was(
+    at: float, number: int, first: int, values: tuple[str | None, ...], text: str | None
+) -> None:
+    place = room()
+    end = put_repeated(place, PAYLOAD, at, number, first, values, text)
+    texts = [value for value in (*values, text) if value is not None]
+    plain = all(value.isascii() and value.isprintable() and not set(value) & {'"', "\\"} for value in texts)
+    if plain and len(values) <= 64 and sum(map(len, texts)) < 2000:
+        assert end > 0, "what is plain and short is written"
+    if not plain:
+        assert end == 0, "what JSON escapes is left to the encoder"
+    if end:
+        event = decode(bytes(place[PAYLOAD:end]))
+        assert isinstance(event, StatementRepeated)
+        assert near(event.at, at)
+        assert (event.number, event.first, event.parameters, event.text) == (number, first, values, text)
+    assert len(place) == PAYLOAD + ROOM, "nothing is written beyond the room"
+
+
+@given(TIMES, COUNTS, COUNTS, st.integers(-1, 2**63 - 1), COUNTS, TIMES)
+def test_an_end_reads_back_as_it_was(
+    at: float, number: int, rows: int, affected: int, size: int, seconds: float
+) -> None:
+    place = room()
+    end = put_finished(place, PAYLOAD, at, number, rows, affected, size, seconds)
+    event = decode(bytes(place[PAYLOAD:end]))
+    assert isinstance(event, StatementFinished)
+    assert near(event.at, at)
+    assert near(event.seconds, seconds)
+    changed = affected if affected >= 0 else None
+    assert (event.number, event.rows, event.affected, event.bytes) == (number, rows, changed, size)
+    assert (event.error, event.masked) == (None, {})
+
+
+@given(st.binary(max_size=300), COUNTS, COUNTS)
+def test_it_is_laid_out_as_any_other_record(payload: bytes, stream: int, number: int) -> None:
+    place, previous = room(), seed(3)
+    end = PAYLOAD + len(payload)
+    place[PAYLOAD:end] = payload
+    digest = sealed(place, end, stream, number, previous)
+    data, expected = build(stream, number, previous, payload)
+    assert (bytes(place[HASH:end]) + digest, digest) == (data, expected)
+    (record,) = parse(data)
+    assert isinstance(record, Record)
+    assert record.follows(previous)
+
+
+async def test_what_is_repeated_is_recorded_counted_and_proven(place: Place) -> None:
+    recorder, outcome = place.recorder(), Outcome()
+    await recorder.start()
+    record = recorder.open("s")
+    write(record, [*opening(1.0, "s"), *asked(2.0, 1, "select 1")])
+    for number, value in ((2, "5"), (3, 'a "quoted" one'), (4, "é"), (5, None)):
+        record.repeated(3.0, number, 1, (value,), None, outcome)
+        recorder.write_awaited()
+        record.finished(4.0, number, 2, number, 10, 0.5, outcome)
+    assert outcome.calls == [None] * 4, "whoever asked hears of it, and an end has nobody who waits"
+    record.close()
+    await recorder.stop()
+    assert verify(place.recordings, [load_public_key(place.public)], [place.anchors]).good
+    reader = Reader(place.recordings)
+    found = [one.event for one in reader.replay(reader.session("s")) if one.event is not None]
+    told = [event for event in whole(found) if isinstance(event, StatementAsked)]
+    assert [event.parameters for event in told[1:]] == [("5",), ('a "quoted" one',), ("é",), (None,)]
+    summary = reader.session("s")
+    assert (summary.statements, summary.rows, summary.sent) == (5, 10, 168)
+
+
+async def test_an_end_is_written_soon_though_nothing_follows(place: Place) -> None:
+    recorder = place.recorder()
+    await recorder.start()
+    record = recorder.open("s")
+    write(record, opening(1.0, "s"))
+    raw = place.node / "segment-00000001.log"
+    size = raw.stat().st_size
+    record.finished(4.0, 1, 1, -1, 10, 0.5, Outcome())
+    recorder.write_awaited()
+    assert raw.stat().st_size == size, "nobody waits for it"
+    await settled(lambda: raw.stat().st_size > size)
+    await recorder.stop()
+
+
+async def test_an_end_that_cannot_be_written_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder, outcome = place.recorder(), Outcome()
+    await recorder.start()
+    record = recorder.open("s")
+    write(record, opening(1.0, "s"))
+
+    def full(_file: AppendFile, _data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AppendFile, "append", full)
+        record.finished(4.0, 1, 1, -1, 10, 0.5, outcome)
+        recorder.flush()
+    assert isinstance(outcome.calls[0], RecordingFailed)
+    record.repeated(5.0, 2, 1, (), None, outcome)
+    assert isinstance(outcome.calls[1], RecordingFailed), "and nothing is recorded after what is missing"
+    record.close()
+    await recorder.stop()
+
+
+async def test_what_refers_to_a_segment_is_not_written_to_the_next(place: Place) -> None:
+    recorder = place.recorder(segment_size=200)
+    await recorder.start()
+    record = recorder.open("s")
+    write(record, opening(1.0, "s"))
+    assert record.part == 0, "the segment has its size: the next record begins another"
+    write(record, asked(2.0, 1, "select 1"))
+    assert (place.node / "segment-00000002.log").exists()
+    await recorder.stop()
+
+
+def test_a_recording_of_before_is_read(tmp_path: Path) -> None:
+    """The ordinary encoder's bytes and these are one format: nothing tells them apart but the number of decimals."""
+    line = b'{"event":"statement_repeated","at":1.5,"number":2,"first":1,"parameters":["5"],"text":null}'
+    place = room()
+    end = put_repeated(place, PAYLOAD, 1.5, 2, 1, ("5",), None)
+    assert decode(bytes(place[PAYLOAD:end])) == decode(line)
