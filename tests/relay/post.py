@@ -13,6 +13,7 @@ from tests.relay.toy import Toy
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.statement import Statement
+from blastwall.protocols.again import Again
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
@@ -65,13 +66,13 @@ class PostSession:
     def idle(self) -> bool:
         return not self._waiting and not self._running
 
-    def repeated(self, data: bytes) -> Sequence[Ask] | None:
+    def repeated(self, data: bytes) -> Again | None:
         return None
 
     def granted(self) -> bytes | None:
         return None
 
-    def answered(self, data: bytes) -> Sequence[Output] | None:
+    def answered(self, data: bytes) -> Again | None:
         return None
 
     def receive(self, side: Side, data: bytes) -> Sequence[Output]:

@@ -9,7 +9,6 @@ cdef class Journal:
     cdef public object failed
     cpdef object write(self, events, durable)
     cpdef object repeated(self, double at, long long number, long long first, values, text, durable)
-    cpdef object finished(self, double at, long long number, long long rows, long long affected, long long size, double seconds, failed)
     cpdef object _unwritten(self, fault, durable)
     cpdef object fail(self, failure)
     cpdef object close(self)

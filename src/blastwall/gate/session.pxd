@@ -32,7 +32,6 @@ cdef class SessionGate:
     cpdef object _work_out(self, number, work, reply)
     cpdef object _watch(self, admitted)
     cpdef object withdraw(self, withdraw)
-    cpdef object finished(self, finished)
     cpdef object refused(self, refused)
     cpdef object streamed(self, streamed)
     cpdef object exceeded(self, exceeded)

@@ -59,7 +59,6 @@ cdef class Statements:
     cpdef object _held(self, question, asked, redacted, ruling)
     cpdef object _release(self, waiting, outcome, unable)
     cpdef object _withdrawal(self, number, outcome)
-    cpdef object finished(self, finished)
     @cython.locals(now=double)
     cpdef object answered(self, Again again)
     @cython.locals(began=double, seconds=double)

@@ -553,6 +553,9 @@ class Statements:
 
     def answered(self, again: Again) -> None:
         """What was repeated has its plain answer: see `finished`, twice where a preparation came with it."""
+        if again.finished is not None:
+            self.finished(again.finished)
+            return
         now: Real = self._shared.clock()
         if again.parse:
             self._end(again.parse, now, 0, -1, 0)

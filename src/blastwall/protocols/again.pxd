@@ -15,5 +15,6 @@ cdef class Again:
     cdef public long long rows
     cdef public long long affected
     cdef public long long size
+    cdef public object finished
     cdef public object more
     cpdef object asks(self)

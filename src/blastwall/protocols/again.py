@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from blastwall.model.statement import Statement
-from blastwall.protocols.contract import Ask, Output, Repeat
+from blastwall.protocols.contract import Ask, Finished, Output, Repeat
 from blastwall.protocols.standing import Standing
 from blastwall.wire.native import Flag, Whole
 
@@ -21,11 +21,13 @@ class Again:
     its number, 0 where there is none, and `parsing` what it stands by.
 
     Once it is answered, `rows`, `affected` (below 0 where there is none) and `size`, bytes of rows, are what
-    `Finished` would say, and `more` is what there is to carry out besides.
+    `Finished` would say, and `more` is what there is to carry out besides. Where more is to be said of its end than
+    these numbers (an error, a status), `finished` says it.
     """
 
     __slots__ = (
         "affected",
+        "finished",
         "like",
         "more",
         "number",
@@ -51,6 +53,7 @@ class Again:
         self.rows: Whole = 0
         self.affected: Whole = -1
         self.size: Whole = 0
+        self.finished: Finished | None = None
         self.more: Sequence[Output] = ()
 
     def asks(self) -> list[Ask]:

@@ -97,7 +97,8 @@ class Playbook:
         if answered.parse:
             outputs.append(Finished(answered.parse, 0, None, 0))
         affected = answered.affected if answered.affected >= 0 else None
-        return [*outputs, Finished(answered.number, answered.rows, affected, answered.size), *answered.more]
+        finished = answered.finished or Finished(answered.number, answered.rows, affected, answered.size)
+        return [*outputs, finished, *answered.more]
 
     def from_server(self, data: bytes, side: Side = UPSTREAM) -> None:
         """Feed bytes of the resource's that answer nothing."""

@@ -7,9 +7,10 @@ ordinary way from where it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from blastwall.protocols.contract import Ask, Finished, Output, Repeat
+from blastwall.protocols.again import Again
+from blastwall.protocols.contract import Finished
 from blastwall.protocols.http.fields import passed_back, verbatim
 from blastwall.protocols.http.sending import status_of
 from blastwall.protocols.http.talk import Known, Talk
@@ -17,24 +18,24 @@ from blastwall.protocols.http.upstream import Upstream
 
 
 class Express:
-    """One session's. `flying` is what is under way, with its number; `sent` whether the resource has it."""
+    """One session's. `flying` is what is under way, with what passes of it; `sent` whether the resource has it."""
 
     def __init__(self, talk: Talk, upstream: Upstream, reached: Callable[[str], str]) -> None:
         self._talk = talk
         self._upstream = upstream
         self._reached = reached
-        self.flying: tuple[Known, int] | None = None
+        self.flying: tuple[Known, Again] | None = None
         self.sent = False
 
-    def ask(self, data: bytes) -> Sequence[Ask] | None:
+    def ask(self, data: bytes) -> Again | None:
         """See `ProtocolSession.repeated`."""
         talk = self._talk
         known = talk.known.get(data)
         if known is None or not self._upstream.resting or self._reached(known.host) != talk.resource.name:
             return None
-        number = talk.number()
-        self.flying, self.sent = (known, number), False
-        return (Ask(number, Repeat(known.standing)),)
+        again = Again(talk.number(), known.standing)
+        self.flying, self.sent = (known, again), False
+        return again
 
     def send(self) -> bytes | None:
         """See `ProtocolSession.granted`."""
@@ -44,11 +45,11 @@ class Express:
         self._upstream.launch()
         return self.flying[0].head
 
-    def answer(self, data: bytes) -> Sequence[Output] | None:
+    def answer(self, data: bytes) -> Again | None:
         """See `ProtocolSession.answered`."""
         if self.flying is None or not self.sent:
             return None
-        known, number = self.flying
+        known, again = self.flying
         request, talk = known.arrived.request, self._talk
         plain = self._upstream.plain_answer(request.method, data)
         if plain is None:
@@ -63,4 +64,6 @@ class Express:
         self.flying = None
         self._upstream.rest()
         status = status_of(head)
-        return (Finished(number, 0, None, size, status if head.status >= 400 else None, status=status),)
+        error = status if head.status >= 400 else None
+        again.finished = Finished(again.number, 0, None, size, error, status=status)
+        return again

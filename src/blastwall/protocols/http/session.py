@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from blastwall.protocols.contract import CLIENT, UPSTREAM, Answer, Ask, Close, Opening, Output, Send, Side, StartTls
+from blastwall.protocols.again import Again
+from blastwall.protocols.contract import CLIENT, UPSTREAM, Answer, Close, Opening, Output, Send, Side, StartTls
 from blastwall.protocols.http.answering import Reply
 from blastwall.protocols.http.arriving import Arrived
 from blastwall.protocols.http.client import ClientLine
@@ -114,23 +115,24 @@ class HttpSession:
         self._talk.out.append(Send(CLIENT, whole_response(response, "GET", close=True)))
         self._line.close("the client does not speak TLS")
 
-    def repeated(self, data: bytes) -> Sequence[Ask] | None:
+    def repeated(self, data: bytes) -> Again | None:
         ready = self._phase is _Phase.TALKING and self._express.flying is None and self._front.idle
         return self._express.ask(data) if ready else None
 
     def granted(self) -> bytes | None:
         return self._express.send() if self._phase is _Phase.TALKING else None
 
-    def answered(self, data: bytes) -> Sequence[Output] | None:
+    def answered(self, data: bytes) -> Again | None:
         return self._express.answer(data) if self._phase is _Phase.TALKING else None
 
     def _land(self) -> None:
         """Have what was asked for the short way go on the ordinary one."""
         if self._express.flying is None:
             return
-        known, number = self._express.flying
+        known, again = self._express.flying
         self._express.flying = None
-        exchange = Exchange.revived(self._talk, self._line, self._upstream, known, number, sent=self._express.sent)
+        number, sent = again.number, self._express.sent
+        exchange = Exchange.revived(self._talk, self._line, self._upstream, known, number, sent=sent)
         self._line.resume(exchange, known.arrived.raw)
 
     def receive_eof(self, side: Side) -> Sequence[Output]:

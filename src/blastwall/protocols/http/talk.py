@@ -9,9 +9,10 @@ from itertools import count
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Resource
 from blastwall.model.statement import Statement
-from blastwall.protocols.contract import Opening, Output, Standing
+from blastwall.protocols.contract import Opening, Output
 from blastwall.protocols.http.arriving import Arrived
 from blastwall.protocols.http.flavour import Flavour
+from blastwall.protocols.standing import Standing
 
 _MOST_STANDING = 128
 _MOST_KNOWN = 32

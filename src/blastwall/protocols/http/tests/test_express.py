@@ -24,13 +24,13 @@ from blastwall.protocols.contract import (
     Proof,
     Repeat,
     Side,
-    Standing,
     Unproven,
 )
 from blastwall.protocols.http.session import HttpSession
 from blastwall.protocols.http.tests.plain import PlainFlavour
 from blastwall.protocols.http.tests.server import TinyServer
 from blastwall.protocols.http.tests.specimens import SPECIMENS, opening, request, with_body
+from blastwall.protocols.standing import Standing
 from blastwall.testing.playbook import Playbook
 
 STANDING = Standing()
