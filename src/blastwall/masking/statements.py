@@ -66,7 +66,8 @@ class StatementRedactor:
         """
         if self._detection or statement.doubt:
             return False
-        found = [(one.column, one.secret) for one in (*statement.parameters, *statement.literals)]
+        found = [(one.column, one.secret) for one in statement.parameters]
+        found += [(one.column, one.secret) for one in statement.literals]
         return not any(secret or (column is not None and self._show(column)) for column, secret in found)
 
     def _text(self, statement: Statement, doubt: bool) -> str:
