@@ -6,10 +6,12 @@ exception, or an input that takes longer than `_SLOW` seconds. Findings are writ
 
 from __future__ import annotations
 
+import gzip
 import random
 import sys
 import time
 import traceback
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,14 +21,16 @@ from h2.connection import H2Connection
 
 from blastwall.config.load import ConfigurationError, load
 from blastwall.identity.claims import ForeignTenant, flatten, identifying
+from blastwall.masking.documents import Unreadable
 from blastwall.masking.plan import ResultColumn, ValueKind, plan
 from blastwall.model.credential import Credential
-from blastwall.model.masks import ColumnRule, DetectRule, MaskRules, MaskStyle
+from blastwall.model.masks import ColumnRule, DetectRule, FieldRule, MaskRules, MaskStyle
 from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import CLIENT, UPSTREAM, Allow, Answer, Ask
 from blastwall.protocols.http import blob, keyvault, rest
 from blastwall.protocols.http.arriving import read_arrived
+from blastwall.protocols.http.bodies.filter import body_filter
 from blastwall.protocols.http.flavour import statement_text
 from blastwall.protocols.http.framing import Body, Framing
 from blastwall.protocols.http.heads import read_request, read_response, write_fields
@@ -285,6 +289,48 @@ def _http_2(data: bytes) -> None:
     Playbook(session, http.stands, http.Listed(), lambda _lookup: None).client(data)
 
 
+def _documents(data: bytes) -> None:
+    """Read what says to be each kind of document: whatever comes, it is masked the same in one piece and in many."""
+    rules = MaskRules(
+        detect=(DetectRule("card", ("card", "email"), MaskStyle.REDACT),),
+        fields=(
+            FieldRule("..a", "..a", MaskStyle.PARTIAL, ("text/*",)),
+            FieldRule("$.b", "$.b", MaskStyle.NULL, ("text/*",)),
+        ),
+        key=b"k" * 32,
+    )
+    kinds = (
+        "application/json",
+        "text/csv",
+        "application/xml",
+        "text/plain",
+        "text/event-stream",
+        "application/x-ndjson",
+    )
+    for kind in kinds:
+        for coding in ("", "gzip", "deflate", "br", "zstd") if kind == kinds[0] else ("",):
+            headers = Headers((("Content-Type", kind), ("Content-Encoding", coding)))
+            assert _sent(headers, rules, data, 1 << 20) == _sent(headers, rules, data, 3)
+
+
+def _sent(headers: Headers, rules: MaskRules, data: bytes, step: int) -> bytes | None:
+    found = body_filter(headers, rules, {}, None)
+    assert found is not None
+    try:
+        return b"".join(found.feed(data[at : at + step]) for at in range(0, len(data), step)) + found.finish()
+    except Unreadable:
+        return None
+
+
+_DOCUMENTS = (
+    b'{"a": "x@example.com", "b": [1, {"a": 4111111111111111}], "c": "{\\"a\\": \\"\\u0034\\"}"}[true, null, -1.5e3]',
+    b'id,a,b\r\n1,"x ""y"" z",4111111111111111\r\n2,,\r\n',
+    b'<?xml version="1.0"?><r><a t="&#52;">x<!-- c --><![CDATA[4111 1111]]> 1111 1111</a><b/></r>',
+    b"a line\n4111 1111\n1111 1111\n-----BEGIN PRIVATE KEY-----\nQUJD\n-----END PRIVATE KEY-----\n",
+    b"data: 1\n\ndata: x@example.com\n\n",
+    zlib.compress(b'{"a": "x@example.com"}'),
+    gzip.compress(b'{"a": "x@example.com"}'),
+)
 TARGETS: Mapping[str, Target] = {
     "parse": Target(messages.decode_parse, [messages.encode_parse(Parse("s", "SELECT 1", (23,)))[5:]]),
     "bind": Target(messages.decode_bind, [messages.encode_bind(Bind("p", "s", (1,), (b"abc", None), (0,)))[5:]]),
@@ -319,6 +365,7 @@ TARGETS: Mapping[str, Target] = {
     "http server": Target(_http_server, http.ANSWERS, ()),
     "http 2": Target(_http_2, [_H2_TALK], ()),
     "data planes": Target(_data_planes, _REQUESTS, ()),
+    "documents": Target(_documents, _DOCUMENTS, ()),
     "configuration": Target(_configuration, [path.read_bytes() for path in _ROOT.glob("examples/blastwall.yaml")]
                             or [b"issuers: []\nresources: []\n"], (ConfigurationError,)),
 }  # fmt: skip

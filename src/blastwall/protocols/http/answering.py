@@ -168,7 +168,8 @@ class Answering:
             pieces = [piece for piece in found if piece]
         if self._head is not None:
             self._waiting += pieces
-            if sum(map(len, self._waiting)) <= _WITH_LENGTH:
+            streams = self._filter is not None and self._filter.streams
+            if not streams and sum(map(len, self._waiting)) <= _WITH_LENGTH:
                 return
             pieces = self._start(self._head, whole=False)
         self._send(pieces)

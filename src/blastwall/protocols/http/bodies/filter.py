@@ -20,7 +20,7 @@ from blastwall.model.masks import NO_MASKS, MaskRules, ResultRecord
 from blastwall.protocols.http.bodies.codings import Coding, codings
 from blastwall.protocols.http.bodies.heads import changed, is_part
 from blastwall.protocols.http.bodies.kept import Kept
-from blastwall.protocols.http.bodies.media import Media, media_of
+from blastwall.protocols.http.bodies.media import Form, Media, media_of
 from blastwall.protocols.http.bodies.reading import Unread, document_of
 from blastwall.protocols.http.request import Headers
 
@@ -41,6 +41,9 @@ class BodyFilter:
         self.masked: Mapping[str, int] = body.masked
         self._coding = None if document is None else body.codings()
         self._document = document
+        self.streams = body.media.form in (Form.EVENTS, Form.LINES)
+        """Whether its parts are waited for one by one: what is settled must not wait for more."""
+
         self._rules = body.rules
         self._kept = kept
 

@@ -48,11 +48,11 @@ class Sniffed:
     def feed(self, data: bytes) -> bytes:
         """See `Document`."""
         if self._document is None:
-            self._head += data
-            if len(self._head.lstrip(_SPACE)) < _ENOUGH and len(self._head) < _MOST_SPACE:
+            self._head = data = self._head + data
+            enough = min(len(data) - len(data.lstrip(_SPACE)) + _ENOUGH, _MOST_SPACE)
+            if len(data) < enough:
                 return b""
-            data = self._head
-            self._document = self._decide(data)
+            self._document = self._decide(data[:enough])
         return self._document.feed(data)
 
     def finish(self) -> bytes:

@@ -337,3 +337,18 @@ def test_what_cannot_be_read_for_a_recording_is_told_by_its_size() -> None:
     assert sent(PNG, plain) == PNG
     assert plain is not None
     assert plain.recorded == f"[{len(PNG)} bytes of application/zip]"
+
+
+def test_what_a_body_is_does_not_depend_on_how_it_arrives() -> None:
+    late = b"text " * 60 + b"\x01 and a control character"
+    whole, parted = opened("text/plain", DETECT), opened("text/plain", DETECT)
+    assert sent(late, whole) == sent(late, parted, range(len(late))) == late
+
+
+@pytest.mark.parametrize(
+    ("kind", "streams"), [("text/event-stream", True), ("application/x-ndjson", True), ("application/json", False)]
+)
+def test_streams_are_known_as_such(kind: str, streams: bool) -> None:
+    found = opened(kind, DETECT)
+    assert found is not None
+    assert found.streams is streams
