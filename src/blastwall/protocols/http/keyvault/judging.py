@@ -54,5 +54,5 @@ def _hidden(request: Request, operation: str) -> tuple[Literal, ...]:
     head, blank, _ = text.partition("\n\n")
     spans: Iterator[tuple[int, int]] = iter(())
     if blank and not operation.endswith(_SHOWN):
-        spans = spans_of(text, len(head) + len(blank), _SECRET_MEMBERS.__contains__)
+        spans = spans_of(text, len(head) + len(blank), _SECRET_MEMBERS)
     return (*hidden_parts(head), *(Literal(start, end, secret=True) for start, end in spans))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.statement import Literal
 from blastwall.protocols.http.flavour import Judged, statement_text
-from blastwall.protocols.http.hidden import hidden_parts, is_secret
+from blastwall.protocols.http.hidden import SECRET_NAMES, hidden_parts
 from blastwall.protocols.http.json_spans import spans_of
 from blastwall.protocols.http.parts import Unclear, check_fields, decoded, segments
 from blastwall.protocols.http.passing import body_fields
@@ -110,5 +110,5 @@ def _hidden(request: Request, fields: tuple[tuple[str, str], ...]) -> tuple[Lite
     if not request.body or "json" not in request.headers.get("content-type").lower():
         return hidden_parts(text)
     head, blank, _ = text.partition("\n\n")
-    spans: Iterator[tuple[int, int]] = spans_of(text, len(head) + len(blank), is_secret) if blank else iter(())
+    spans: Iterator[tuple[int, int]] = spans_of(text, len(head) + len(blank), SECRET_NAMES) if blank else iter(())
     return (*hidden_parts(head), *(Literal(start, end, secret=True) for start, end in spans))

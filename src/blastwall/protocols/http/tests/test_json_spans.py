@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blastwall.protocols.http.hidden import hidden_parts
 from blastwall.protocols.http.json_spans import spans_of
 
 
 def hidden(text: str, *names: str, start: int = 0) -> list[str]:
-    return [text[begin:end] for begin, end in spans_of(text, start, lambda name: name in names)]
+    return [text[begin:end] for begin, end in spans_of(text, start, frozenset(names))]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,23 @@ def test_values_under_a_name(text: str, found: list[str]) -> None:
 )
 def test_what_is_no_json_is_hidden_whole(text: str) -> None:
     assert hidden(f"PUT /x\n\n{text}", "value", start=8) == [text]
+
+
+def test_more_than_anybody_would_read_is_hidden_whole() -> None:
+    many = '{"a": "shown", "value": [' + ",".join(["1"] * 300) + "]}"
+    assert hidden(many, "value") == [many]
+    text = "GET /a?b=shown&" + "&".join(["sig=hush"] * 300)
+    (one,) = hidden_parts(text)
+    assert text[: one.start] == "GET /a?b=shown&sig="
+    assert one.end == len(text)
+
+
+def test_what_overlaps_is_one_part_and_no_authorisation_is_left_before_many() -> None:
+    text = "POST /\n\nAuthorization: Bearer a?sig=b&c=d\nx: y"
+    assert [text[one.start : one.end] for one in hidden_parts(text)] == ["Bearer a?sig=b&c=d"]
+    many = "POST /\n\nAuthorization: hush\n" + "&".join(["?sig=hush"] * 300)
+    assert "hush" not in many[: hidden_parts(many)[0].start]
+    assert hidden_parts(many)[0].end == len(many)
 
 
 JSON = st.recursive(
