@@ -68,6 +68,8 @@ def _judged(request: Request, resource: Resource) -> Judged:
             batched(found, document.value, hosts)
     except (Unplaced, TooMuch) as fault:
         found.unclear(str(fault), place)
+    except RecursionError:
+        found.unclear("the template is nested too deeply to be evaluated", place)
     for why in filter(None, (doubt, unread, _tricked(request))):
         found.unclear(why, place)
     if not found.effects:

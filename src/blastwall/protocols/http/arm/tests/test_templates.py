@@ -473,5 +473,8 @@ def test_more_than_anybody_writes_is_refused_and_quickly() -> None:
         f"v{number}": f"[concat(variables('v{number + 1}'), variables('v{number + 1}'))]" for number in range(30)
     }
     assert unclear(deploy(template(store("[variables('v0')]"), variables={**doubling, "v30": "x"})))
+    around = "concat(" * 40 + "variables('v{}')" + ")" * 40
+    steep = {f"v{number}": f"[{around.format(number + 1)}]" for number in range(23)}
+    assert unclear(deploy(template(store("[variables('v0')]"), variables={**steep, "v23": "x"})))
     circle = {"a": "[variables('b')]", "b": "[variables('a')]"}
     assert unclear(deploy(template(store("[variables('a')]"), variables=circle)))
