@@ -28,7 +28,7 @@ from blastwall.model.masks import ColumnRule, DetectRule, FieldRule, MaskRules, 
 from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import CLIENT, UPSTREAM, Allow, Answer, Ask
-from blastwall.protocols.http import blob, keyvault, rest
+from blastwall.protocols.http import arm, blob, keyvault, rest
 from blastwall.protocols.http.arriving import read_arrived
 from blastwall.protocols.http.bodies.filter import body_filter
 from blastwall.protocols.http.flavour import statement_text
@@ -165,15 +165,15 @@ def _configuration(data: bytes) -> None:
         load(path)
 
 
-def _data_planes(data: bytes) -> None:
-    """Judge, describe and send a request to each data plane: no token of the client's is in what the resource gets."""
+def _requests(data: bytes) -> None:
+    """Judge, describe and send a request to each kind: no token of the client's is in what the resource gets."""
     head, _, body = data.partition(b"\n\n")
     line, *lines = head.decode("latin-1").split("\n")
     method, _, target = line.partition(" ")
     path, mark, query = target.partition("?")
     fields = Headers((name, value) for name, _, value in (each.partition(": ") for each in lines))
     request = Request(method, "gw.example", f"/{path}", query if mark else None, fields, body or None)
-    for flavour in (blob.FLAVOUR, keyvault.FLAVOUR, rest.FLAVOUR):
+    for flavour in (arm.FLAVOUR, blob.FLAVOUR, keyvault.FLAVOUR, rest.FLAVOUR):
         resource = Resource("r", flavour.kind, Address("r.example", 443))
         judged = flavour.judge(request, resource)
         text = statement_text(request, judged.fields)
@@ -204,7 +204,25 @@ x-ms-date: now
 _COPY = b"""PUT shop/a?comp=block
 x-ms-copy-source: https://r.example/a/b?snapshot=1
 x-ms-copy-source-authorization: client-token"""
+_DEPLOYMENT = b"""PUT subscriptions/s/resourceGroups/g/providers/Microsoft.Resources/deployments/d?api-version=1
+Content-Type: application/json
+
+{"properties": {"mode": "Incremental", "parameters": {"p": {"value": "x"}}, template:{ // a file
+  "parameters": {"p": {"type": "secureString"}}, "variables": {"v": "[concat('a', parameters('p'))]"},
+  "resources": [{"type": "Microsoft.Web/sites", "name": "[format('{0}{1}', variables('v'), copyIndex())]",
+    "copy": {"name": "c", "count": 3}, "resources": [{"type": "config", "name": "web", "properties": {}}]},
+    {"type": "Microsoft.Resources/deployments", "name": "n", "resourceGroup": "o", "properties": {"mode": "Complete",
+      "template": {"resources": {"s": {"type": "Microsoft.Sql/servers", "name": "[uniqueString('a')]"}}}}}],
+  "outputs": {"o": {"value": "[listKeys(resourceId('Microsoft.Storage/storageAccounts', 'x'), '1').keys[0]]"}}}}}"""
+_ARM_BATCH = b"""POST batch?api-version=2020-06-01
+Content-Type: application/json
+
+{"requests": [{"httpMethod": "PUT", "url": "https://management.azure.com/subscriptions/s/resourceGroups/g?x=1",
+  "content": {"identity": {"userAssignedIdentities": {"/subscriptions/s/resourceGroups/g": {}}}}}]}"""
 _REQUESTS = (
+    _DEPLOYMENT,
+    _ARM_BATCH,
+    b"POST subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/x/listKeys?sig=a",
     b"GET shop/2026%2Fa.pdf?snapshot=1&sig=x\nAuthorization: client-token",
     _COPY,
     _BATCH,
@@ -364,7 +382,7 @@ TARGETS: Mapping[str, Target] = {
     "http client": Target(_http_client, [http.AGAIN, *http.ASKED], ()),
     "http server": Target(_http_server, http.ANSWERS, ()),
     "http 2": Target(_http_2, [_H2_TALK], ()),
-    "data planes": Target(_data_planes, _REQUESTS, ()),
+    "requests": Target(_requests, _REQUESTS, ()),
     "documents": Target(_documents, _DOCUMENTS, ()),
     "configuration": Target(_configuration, [path.read_bytes() for path in _ROOT.glob("examples/blastwall.yaml")]
                             or [b"issuers: []\nresources: []\n"], (ConfigurationError,)),
