@@ -279,6 +279,16 @@ def test_times_are_passed_over_since_no_detector_finds_anything_in_one(digits: s
     assert Detection(DETECT).find(time) == []
 
 
+def test_names_that_a_resource_makes_up_fill_no_memory() -> None:
+    reading = Reading(fields("..email", detect=True), {}, {})
+    tracemalloc.start()
+    for number in range(300):
+        document = JsonDocument(reading)
+        document.feed(json.dumps({f"é{number}" + "x" * 20_000: 1}, ensure_ascii=False).encode())
+    assert tracemalloc.get_traced_memory()[0] < 2 << 20
+    tracemalloc.stop()
+
+
 # ── CSV ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -20,7 +20,8 @@ _STEP = re.compile(
 )
 _MOST_STEPS = 32
 _MOST_STATES = 4096
-_MOST_NAMES = 1024
+_MOST_NAMES, _LONGEST_NAME = 1024, 256
+"""So many names of each state are remembered, of so many characters."""
 
 DEAD = 0
 """The state from which no path can be reached any more."""
@@ -109,7 +110,7 @@ class Paths:
         found = known.get(name)
         if found is None:
             found = self._state(frozenset(self._moves(state, name.casefold())))
-            if len(known) < _MOST_NAMES:
+            if len(known) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
                 known[name] = found
         return found
 

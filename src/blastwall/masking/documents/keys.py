@@ -7,7 +7,8 @@ from blastwall.masking.paths import Paths
 
 NOTHING, HIDE, EDIT = 0, 1, 2
 MOST_SIZE = 63
-_MOST = 4096
+_MOST, _REMEMBERED = 4096, 256
+"""So many keys of each state are remembered, of so many bytes."""
 
 
 class Keys:
@@ -49,7 +50,7 @@ class Keys:
         if found is None:
             name = jsontext.unquote('"' + raw.decode("utf-8", "replace") + '"')
             found = self.learn(self.paths.member(state, name))
-            if len(known) < _MOST:
+            if len(known) < _MOST and len(raw) <= _REMEMBERED:
                 known[raw] = found
         return found
 

@@ -16,7 +16,7 @@ from blastwall.masking.documents.looked import Reading
 from blastwall.masking.paths import DEAD, TooEntangled
 
 _MOST_DEPTH = 512
-_LONGEST = 4 << 20
+_LONGEST = 1 << 20
 _NAME = r"[^\s<>/=&'\"!?;\x00-\x20]+"
 _TOKEN = re.compile(
     r"(?P<text>[^<]+)"
