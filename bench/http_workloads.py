@@ -86,7 +86,8 @@ def _bodies(part: str, file: str, route: HttpRoute, seconds: float) -> float:
     while fetched == 0 or time.perf_counter() - began < seconds:
         for code, size, took in _fetch(route, url, "/dev/null", times):
             if code != "200":
-                raise BenchmarkFailed(f"a transfer through {route.name} was answered with {code}")
+                again = _saved(route, url)[:1000].decode(errors="replace")
+                raise BenchmarkFailed(f"a transfer through {route.name} was answered with {code}; then:\n{again}")
             received += int(size)
             fetched += float(took)
     return received / fetched / _MIB
@@ -94,14 +95,18 @@ def _bodies(part: str, file: str, route: HttpRoute, seconds: float) -> float:
 
 def _look(route: HttpRoute, url: str) -> None:
     """See to it that what is masked, and only that, comes back masked."""
-    with NamedTemporaryFile() as file:
-        _fetch(route, url, file.name, 1)
-        body = file.read()
+    body = _saved(route, url)
     addressed = b"person1@example.org" in body
     if b"Person 1" not in body:
         raise BenchmarkFailed(f"the file through {route.name} did not come back:\n{body[:1000].decode()}")
     if addressed == route.name.startswith("blastwall"):
         raise BenchmarkFailed(f"the file through {route.name} came back with other content than it should")
+
+
+def _saved(route: HttpRoute, url: str) -> bytes:
+    with NamedTemporaryFile() as file:
+        _fetch(route, url, file.name, 1)
+        return file.read()
 
 
 def _fetch(route: HttpRoute, url: str, target: str, times: int) -> list[list[str]]:
