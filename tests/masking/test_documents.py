@@ -319,8 +319,16 @@ def test_detectors_read_each_field_and_the_names(parting: str) -> None:
     ]
 
 
-def test_fields_without_a_name_are_hidden() -> None:
-    assert shown(Table, "a,b\n1,2,3\n", fields("$.a")) == "a,b\n[redacted],2,[redacted]\n"
+@pytest.mark.parametrize("text", ["# a comment\nemail,id\na@b.co,1\n", "sep=;\nid;email\n1;a@b.co\n", "email\nx,y\n"])
+def test_a_first_line_that_has_no_names_is_no_way_around_a_rule(text: str) -> None:
+    for step in (1, len(text)):
+        document = Table(Reading(fields("$.email"), {}, {}))
+        out = b""
+        with pytest.raises(Unreadable):
+            for at in range(0, len(text), step):
+                out += document.feed(text[at : at + step].encode())
+        assert b"a@b.co" not in out
+    assert shown(Table, "a,b\n1,2,a@b.co\n", DETECT) == "a,b\n1,2,[redacted:email]\n"
 
 
 @pytest.mark.parametrize("text", ['a,b\n"x"y,1\n', 'a,b\n"x', 'a,b\n1,"'])

@@ -1,7 +1,8 @@
 """CSV (RFC 4180), with the names in its first line as the names of fields, masked field by field.
 
 Commas, semicolons, tabs or bars part the fields: what the first line has most of. Where readers would disagree, it is
-not read: a quote that closes before its field's end. Fields beyond those that have a name are hidden.
+not read: a quote that closes before its field's end, and where fields are named a line of more fields than the first,
+which is then no line of names. Whole lines are settled.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _MOST_FIELDS = 4096
 _PARTING = b",;\t|"
 _BOM = b"\xef\xbb\xbf"
 _LINE = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*+(?:\r\n|\n|\r(?=[^\n]))')
-_NAMELESS = -1
+_SEPARATOR = re.compile(rb"[sS][eE][pP]=")
 
 
 class Table:
@@ -54,6 +55,8 @@ class Table:
             return b""
         end = len(buffer) if line is None else line.end()
         lead = len(_BOM) if buffer.startswith(_BOM) else 0
+        if _SEPARATOR.match(buffer, lead):
+            raise Unreadable("its CSV begins with a line for spreadsheets, not with the names of its fields")
         self._field = field = _field(_parting_of(buffer[lead:end]))
         self._name(buffer[lead:end], field)
         return self._masked(buffer, lead, field, final)
@@ -76,6 +79,7 @@ class Table:
     def _masked(self, buffer: bytes, start: int, field: re.Pattern[bytes], final: bool) -> bytes:
         """Mask whole fields: those after which there is what ends them."""
         at, stop, places, states = start, len(buffer), array("q"), list[int]()
+        settled, whole, column = start, 0, self._column
         while at < stop:
             found = field.match(buffer, at)
             if found is None:
@@ -87,33 +91,41 @@ class Table:
                 break
             places.extend((found.start(1), found.end(1) - found.start(1)))
             states.append(self._state())
-            self._column = self._column + 1 if end and end not in b"\r\n" else 0
+            ends = not end or end in b"\r\n"
+            self._column = 0 if ends else self._column + 1
             at = found.end()
+            if ends:
+                settled, whole = at, len(states)
         if final and at < stop:
             raise Unreadable("its CSV ends within quotes")
-        if stop - at > _LONGEST:
-            raise Unreadable("a field of its CSV is too long")
-        self._rest = buffer[at:]
-        return self._shown(buffer, places, states, at)[start:]
+        if stop - settled > _LONGEST:
+            raise Unreadable("a line of its CSV is too long")
+        self._rest = buffer[settled:]
+        self._column = 0 if whole else column
+        return self._shown(buffer, places[: 2 * whole], states[:whole], settled)[start:]
 
     def _state(self) -> int:
         """Return the state of the next field: below 0 the column is one of the first line."""
         if self._column < 0:
             return DEAD
-        return self._states[self._column] if self._column < len(self._states) else _NAMELESS
+        if self._column < len(self._states):
+            return self._states[self._column]
+        if self._reading.looked.fields:
+            raise Unreadable("a line of its CSV has more fields than there are names in the first")
+        return DEAD
 
     def _shown(self, buffer: bytes, places: array[int], states: list[int], stop: int) -> bytes:
         reading, cells = self._reading, Cells(buffer, places, 1)
         acts = reading.looked.keys.acts
         decided: dict[int, int] = {}
         for cell, state in enumerate(states):
-            chosen = state == _NAMELESS or acts[state] == HIDE
+            chosen = acts[state] == HIDE
             doubled = buffer.find(b'""', places[2 * cell], _end(places, cell)) >= 0
             value = cells.value(cell) if chosen or doubled else b""
             if value:
                 decided[cell] = len(value)
                 text = _text(value)
-                shown = self._decide(state, text) if chosen else reading.detected(text)
+                shown = reading.hidden(state, text) if chosen else reading.detected(text)
                 if shown != text:
                     cells.show(cell, _quoted(shown))
         for cell in decided:
@@ -123,10 +135,6 @@ class Table:
         for cell, size in decided.items():
             cells.places[2 * cell + 1] = size
         return spliced(cells, stop, b"")
-
-    def _decide(self, state: int, value: str) -> str | None:
-        """Return what is shown of a field that a rule names, or that has no name."""
-        return self._reading.unread() if state == _NAMELESS else self._reading.hidden(state, value)
 
 
 def _end(places: array[int], cell: int) -> int:
