@@ -12,6 +12,7 @@ import select
 import socket
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 
 from blastwall.relay import calls
 from blastwall.wire.native import Flag, Whole
@@ -20,6 +21,9 @@ _READ = 256 * 1024
 """Bytes that are read at once. A line that has more is read again after the others."""
 _ROUNDS = 4
 """So often the ready ones are served before the loop sees to its other work."""
+_TURN = 0.01
+"""Seconds after which no further round begins: masking what was read can take long, and the loop's other work (among it
+reading who is contained) needs several turns."""
 _IN, _OUT = 1, 4
 """EPOLLIN and EPOLLOUT (linux/include/uapi/linux/eventpoll.h)."""
 
@@ -116,7 +120,7 @@ class Lines:
 
     def _serve(self) -> None:
         """Serve whoever is ready, and whoever became ready meanwhile, for a few rounds."""
-        settle = self._settle
+        settle, until = self._settle, monotonic() + _TURN
         for _ in range(_ROUNDS):
             epoll = self._epoll
             if epoll is None:
@@ -131,6 +135,8 @@ class Lines:
                     line.serve(mask)
             if settle is not None:
                 settle()
+            if monotonic() > until:
+                return
 
 
 class Line:
