@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -152,6 +153,18 @@ async def test_without_the_unguessable_value_nothing_is_given(machine: Machine) 
     for headers in ({}, {"X-IDENTITY-HEADER": "guess"}, {"X-IDENTITY-HEADER": ""}, {"Metadata": "true"}):
         status, answer = await machine.get(served.endpoint, headers)
         assert (status, answer["error"]) == (401, "unauthorized_client")
+    assert machine.asked == []
+
+
+async def test_a_value_that_is_no_text_is_only_a_wrong_one(machine: Machine) -> None:
+    served = await machine.serve()
+    asked = f"GET {APP_SERVICE}?resource={RESOURCE} HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nConnection: close\r\n"
+    for value in (b"\xff\xfe", served.header.encode() + b"\xff", "ü".encode()):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(asked.encode() + b"X-IDENTITY-HEADER: " + value + b"\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        assert answer.split()[1] in {b"400", b"401"}, answer
     assert machine.asked == []
 
 

@@ -16,9 +16,10 @@ from tests.identity.conftest import HERE, PG, an_agent, an_issuer
 from tests.identity.issuer import Clock, LoopbackIssuer, base64url, rsa_key
 
 from blastwall.config.gateway_tokens import GatewayTokenSettings
-from blastwall.config.model import Agent, Issuer, PassSettings
+from blastwall.config.model import Agent, Issuer, PassSettings, User
 from blastwall.gate.ports import Identified, IPAddress, Refusal
 from blastwall.identity import IssuedToken, Minting, OidcIdentity, OwnKeys, Targets, Unavailable
+from blastwall.identity.logins import LoginKind
 from blastwall.identity.own_keys import PREFIX, header_of
 from blastwall.model.resource import Address, Resource
 from blastwall.store import Store
@@ -52,6 +53,7 @@ class World:
         self,
         *,
         agents: list[Agent] | None = None,
+        users: list[User] | None = None,
         issuers: list[Issuer] | None = None,
         settings: dict[str, object] | None = None,
     ) -> OidcIdentity:
@@ -61,7 +63,7 @@ class World:
             OidcIdentity(
                 issuers or [an_issuer(self.issuer.url)],
                 [an_agent()] if agents is None else agents,
-                [],
+                users or [],
                 PassSettings(),
                 store=PassTable(self.store),
                 now=self.clock.wall,
@@ -455,6 +457,31 @@ async def test_a_client_in_a_loop_fills_no_state(
         await given(node, token)
     await node.give_back(first.secret.encode())
     await given(node, token)
+
+
+async def test_a_persons_clients_in_a_loop_fill_none_either(
+    world: World, issuer: LoopbackIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each exchange of a login stands under a name of its own in the state; they count together all the same."""
+    monkeypatch.setattr("blastwall.identity.gateway_tokens.MOST_WORKING", 2)
+    node = world.node(users=[User(name="ana", issuer="github", match={"oid": "5f1c"})])
+    person = (await node.verify(issuer.token(oid="5f1c", repository_id=None), HERE)).person
+    login, other = [await node.sign_in(LoginKind.CLI, person, HERE, idle=600, lifetime=600) for _ in range(2)]
+    for _ in range(2):
+        await node.issue_token_for_login(login.secret.encode(), FOR_ARM, HERE, URL)
+    with pytest.raises(Refusal, match="work already"):
+        await node.issue_token_for_login(login.secret.encode(), FOR_ARM, HERE, URL)
+    await node.issue_token_for_login(other.secret.encode(), FOR_ARM, HERE, URL)
+
+
+async def test_it_is_no_pass_that_bars_another(node: OidcIdentity, issuer: LoopbackIssuer) -> None:
+    """A token for a resource by its name (what `connect` asks for first) leaves the one pass to it to be had."""
+    token = issuer.token()
+    await given(node, token, Targets((), (PG.name,)))
+    claimant = await node.verify(token, HERE)
+    await node.issue(claimant, PG.name)
+    with pytest.raises(Refusal, match="exchanged"):
+        await node.issue(claimant, PG.name)
 
 
 @pytest.mark.parametrize("agents", [[], [an_agent(match={"repository_id": "124"})], [an_agent(name="other-ci")]])

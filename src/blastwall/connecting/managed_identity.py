@@ -185,7 +185,7 @@ class ManagedIdentity:
     async def _app_service(self, request: web.Request) -> str:
         """https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference."""
         shown = request.headers.get("X-IDENTITY-HEADER", "")
-        if not hmac.compare_digest(shown.encode(), self.header.encode()):
+        if not hmac.compare_digest(shown.encode(errors="surrogateescape"), self.header.encode()):
             raise _Refused(401, "unauthorized_client", "X-IDENTITY-HEADER is missing or another one's")
         return _resource(request.query.get("resource"))
 

@@ -55,7 +55,7 @@ from blastwall.store.passes import (
 )
 
 MOST_WORKING = 500
-"""So many gateway tokens of one token may work at a time."""
+"""So many gateway tokens of one token, or of one login, may work at a time."""
 
 _SKEW = 30.0
 _REMEMBERED = 10_000
@@ -188,7 +188,7 @@ class GatewayTokens:
         except AlreadyExchanged:
             raise _elsewhere(wanted.entry) from None
         except TooManyTokens:
-            raise _too_many(wanted.entry) from None
+            raise _too_many(wanted) from None
         except SignedOut:
             raise LoginEnded(f"login {wanted.login} has ended", "the login has ended; sign in again") from None
         except ProofSpoiled:
@@ -202,7 +202,7 @@ class GatewayTokens:
             id=stamp.id,
             digest=hashlib.sha256(b"gateway token\0" + stamp.id.encode()).hexdigest(),
             token=wanted.token,
-            resource=str(targets)[:_LONGEST_TARGET],
+            resource=f"gateway token for {targets}"[:_LONGEST_TARGET],  # no resource's name: it is no pass to one
             kind=wanted.entry.kind.value,
             principal=wanted.entry.name,
             issuer=wanted.issuer,
@@ -289,11 +289,12 @@ def _elsewhere(entry: Entry) -> Refusal:
     )
 
 
-def _too_many(entry: Entry) -> Refusal:
+def _too_many(wanted: _Wanted) -> Refusal:
+    what, fresh = ("token", "request a fresh token") if wanted.login is None else ("login", "sign in again")
     return Refusal(
-        f"token of {entry.kind} {entry.name}: {MOST_WORKING} gateway tokens of it work already",
-        f"{MOST_WORKING} gateway tokens that were given for this token work already; use one of them, give some back, "
-        "or request a fresh token",
+        f"{what} of {wanted.entry.kind} {wanted.entry.name}: {MOST_WORKING} gateway tokens of it work already",
+        f"{MOST_WORKING} gateway tokens that were given for this {what} work already; use one of them, give some back, "
+        f"or {fresh}",
     )
 
 

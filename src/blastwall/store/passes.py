@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import RowMapping, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -107,17 +107,18 @@ class PassTable(Table):
     async def note_token(self, new: StoredPass, shown: Shown, *, most: int) -> None:
         """Note a gateway token, under the rules of `issue`, by which it is revoked; nobody asks for it at its use.
 
-        Of one token at most `most` work at a time: a client in a loop must not fill the state.
+        Of one token, or of one login, at most `most` work at a time: a client in a loop must not fill the state.
 
         Raises:
             AlreadyExchanged: the token was exchanged from another address.
             TooManyTokens: so many work already.
             ProofSpoiled, SignedOut, StateError: as `issue`.
         """
+        given = passes.c.token == new.token if shown.login is None else _given_for(shown.login)
         working = (
             select(func.count())
             .select_from(passes)
-            .where(passes.c.token == new.token, passes.c.revoked.is_(None), passes.c.ends > new.issued)
+            .where(given, passes.c.revoked.is_(None), passes.c.ends > new.issued)
         )
         async with self.store.write() as connection:
             await self._admit(connection, new, shown)
@@ -156,7 +157,7 @@ class PassTable(Table):
         """Revoke the passes that were given for a login, and tell every node; return how many that were."""
         mark = (
             update(passes)
-            .where(passes.c.token.startswith(f"{login_id}."), passes.c.revoked.is_(None), passes.c.ends > at)
+            .where(_given_for(login_id), passes.c.revoked.is_(None), passes.c.ends > at)
             .values(revoked=at)
             .returning(passes.c.id, passes.c.ends)
         )
@@ -183,6 +184,11 @@ class PassTable(Table):
             tell = {"kind": "pass", "name": pass_id, "reason": reason, "by": by, "at": at, "ends": ends + _KEEP_SECONDS}
             await connection.execute(insert(containments).values(tell))
             return True
+
+
+def _given_for(login_id: str) -> ColumnElement[bool]:
+    """What was given for a login: each exchange of one stands under a name of its own, which begins with its handle."""
+    return passes.c.token.startswith(f"{login_id}.", autoescape=True)
 
 
 async def _check_spoiled(connection: AsyncConnection, new: StoredPass, proof_issued: float) -> None:
