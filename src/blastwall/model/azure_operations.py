@@ -66,6 +66,8 @@ transparentDataEncryption triggerHistories trustedAccessRoleBindings userAssigne
 virtualHubs virtualMachineScaleSets virtualMachines virtualNetworkGatewayConnections virtualNetworkGateways
 virtualNetworkLinks virtualNetworkPeerings virtualNetworkRules virtualNetworkTaps virtualNetworks virtualWans
 vmSizes vpnConnections vpnGateways vpnSites vulnerabilityAssessments webTests webhooks whatIf workspaceCollections
+artifactSources authorizationServers deleteMachines extendedInformation identityProviders listDetails
+openidConnectProviders
 """
 _SPELLED = {word.lower(): word for word in (_PROVIDERS + _WORDS).split()}
 

@@ -20,6 +20,7 @@ _LOCKS = """
 microsoft.authorization/locks/*
 """
 _ENTITLE = """
+microsoft.solutions/*/write microsoft.apimanagement/*subscriptions/write microsoft.apimanagement/service/tenant/write
 microsoft.servicelinker/*/write microsoft.aad/*/write microsoft.authorization/*/write microsoft.authorization/*/delete
 microsoft.authorization/*/action microsoft.billing/*/write microsoft.billing/*/delete microsoft.billing/*/action
 microsoft.blueprint/blueprintassignments/* microsoft.cache/*/accesspolic*/write microsoft.cache/*/accesspolic*/delete
@@ -38,6 +39,14 @@ microsoft.synapse/*/roleassignments/* */authorizationrules/write */authorization
 */roleassignments/delete */roledefinitions/write */roledefinitions/delete
 """
 _REVEAL = """
+microsoft.web/*/processes/*read microsoft.recoveryservices/vaults/extendedinformation/read
+microsoft.apimanagement/*subscriptions/read microsoft.apimanagement/*users/keys/read
+microsoft.apimanagement/service/properties/read microsoft.apimanagement/*authorizationservers/read
+microsoft.apimanagement/*identityproviders/read microsoft.apimanagement/*openidconnectproviders/read
+microsoft.notificationhubs/*/authorizationrules/read microsoft.network/expressrouteports/authorizations/*
+microsoft.network/*/sharedkeys/* microsoft.avs/*/authorizations/* microsoft.insights/actiongroups/read
+microsoft.devtestlab/*/secrets/* microsoft.devtestlab/*/artifactsources/read
+microsoft.containerregistry/*/listdetails/action
 microsoft.servicelinker/*/action */*sas/action */generatessourl/action microsoft.logic/*/runs/*
 microsoft.dbfor*/logfiles/* microsoft.hdinsight/clusters/configurations/*
 microsoft.hdinsight/clusters/getgatewaysettings/action microsoft.apimanagement/service/*/listsecrets/action
@@ -68,6 +77,9 @@ microsoft.web/serverfarms/virtualnetworkconnections/gateways/* */listkeys/* */*k
 */list*credential*/read */list*secret*/read */generateuri/action
 """
 _EXECUTE = """
+microsoft.apimanagement/*policies/write microsoft.apimanagement/*policyfragments/write
+microsoft.appplatform/*deployments/write microsoft.compute/cloudservices/write microsoft.servicefabric/*services/write
+microsoft.servicefabric/*applications/write
 *machine*/extensions/write *machine*/runcommands/write microsoft.azurestackhci/*/extensions/write
 microsoft.app/containerapps/write microsoft.app/jobs/write microsoft.app/jobs/*/action microsoft.app/*/exec/action
 microsoft.app/containerapps/sourcecontrols/* microsoft.app/sessionpools/write microsoft.app/builders/*
@@ -154,6 +166,7 @@ microsoft.web/*/networkconfig/* microsoft.web/*virtualnetworkconnections/* */aud
 */approve*/action */reject*/action */initiate/action
 """
 _DROP = """
+microsoft.containerservice/managedclusters/agentpools/deletemachines/action
 microsoft.resources/subscriptions/resourcegroups/delete microsoft.resources/subscriptions/delete
 microsoft.resources/deploymentstacks/delete microsoft.management/managementgroups/delete
 microsoft.subscription/*cancel/action microsoft.keyvault/*purge/action microsoft.keyvault/vaults/delete
@@ -250,6 +263,9 @@ _TABLES: tuple[tuple[Action, re.Pattern[str]], ...] = (
     (Action.ADMIN, _matcher(_ADMIN)),
     (Action.UPDATE, _matcher(_ACTIONS)),
 )
+_SHOWS_SECRETS = re.compile(r"/.*/providers/microsoft\.web/sites/.+/config/logs")
+"""Ids of settings with addresses that have signatures in them, beside others of their type that have none."""
+
 _USUAL = {"PUT": (Action.CREATE, Action.UPDATE), "PATCH": (Action.UPDATE,), "DELETE": (Action.DELETE,)}
 _INSTEAD = frozenset({Action.ENTITLE, Action.ADMIN})
 """What is said in place of the usual: a role assignment is entitled, and no less by being created."""
@@ -268,3 +284,8 @@ def actions_of(key: str, method: str) -> tuple[Action, ...]:
         return (found,) if found else usual
     adds = {Action.EXECUTE} if method == "DELETE" else {Action.EXECUTE, Action.EXPORT, Action.REVEAL}
     return (*usual, found) if found in adds and found else usual
+
+
+def shows_secrets(identity: str) -> bool:
+    """Whether reading what an id names hands out a credential, though its type does not say so."""
+    return _SHOWS_SECRETS.fullmatch(identity) is not None

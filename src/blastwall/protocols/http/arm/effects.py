@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from blastwall.model.azure import azure_object
 from blastwall.model.effects import Action, Effect, Object
-from blastwall.protocols.http.arm.catalogue import actions_of
-from blastwall.protocols.http.arm.operations import operation_on
+from blastwall.protocols.http.arm.catalogue import actions_of, shows_secrets
+from blastwall.protocols.http.arm.operations import Operation, operation_on
 from blastwall.protocols.http.arm.paths import Unplaced, identity_of, segments_of
 
 MOST = 513
@@ -52,8 +52,15 @@ class Found:
         Raises:
             Unplaced: it is no operation.
         """
-        operation = operation_on(method, identity)
-        self.add(actions_of(operation.key, method), operation.target)
+        self.does(operation_on(method, identity))
+
+    def does(self, operation: Operation) -> tuple[Action, ...]:
+        """Note what an operation does by itself, and return it."""
+        actions = actions_of(operation.key, operation.method)
+        if operation.method in {"GET", "HEAD"} and shows_secrets(operation.target):
+            actions = (*actions, Action.REVEAL)
+        self.add(actions, operation.target)
+        return actions
 
     def unclear(self, why: str, identity: str) -> None:
         """Note that what happens to an id cannot be told."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from blastwall.model.azure import places
+from blastwall.model.azure import RESOURCE_GROUP, SUBSCRIPTION, TENANT, places
 from blastwall.model.effects import Action
 from blastwall.protocols.http.arm.catalogue import actions_of
 from blastwall.protocols.http.arm.documents import Json
 from blastwall.protocols.http.arm.effects import Found, identity
+from blastwall.protocols.http.arm.logs import logs_queried
 from blastwall.protocols.http.arm.operations import Operation, operation_of
 from blastwall.protocols.http.arm.paths import Unplaced
 from blastwall.protocols.http.arm.polling import polls
@@ -39,6 +40,10 @@ _GRAPH = frozenset(
     f"microsoft.resourcegraph/{name}/action"
     for name in ("resources", "resourcechanges", "resourcechangedetails", "resourceshistory")
 )
+_DEPLOYED_TO = frozenset(
+    {SUBSCRIPTION, RESOURCE_GROUP, "microsoft.resources/tenants", "microsoft.management/managementgroups"}
+)
+_MARKS = ("unmanageaction", "userdata")
 _REQUEST = frozenset({"content", "httpmethod", "name", "requestheaderdetails", "url"})
 
 
@@ -46,13 +51,19 @@ _REQUEST = frozenset({"content", "httpmethod", "name", "requestheaderdetails", "
 class Asked:
     """A request, or one inside a batch: `body` is what was read, None where there is none.
 
-    `unread` says why a body that is there could not be read.
+    `query` need be no more than its `marks`; `unread` says why a body that is there could not be read.
     """
 
     operation: Operation
     query: str
     body: Json
     unread: str = ""
+
+
+def marks(query: str | None) -> str:
+    """Return the words of a query that change what a request does, however they are escaped."""
+    said = unquote(query or "").lower()
+    return " ".join(word for word in _MARKS if word in said)
 
 
 def effects_of(found: Found, asked: Asked) -> None:
@@ -102,6 +113,9 @@ def _in_batch(request: Mapping[str, Json], hosts: frozenset[str]) -> Asked:
     if isinstance(content, str):
         raise Unplaced("a request of the batch has its content as text")
     path, query = _target(url, hosts)
+    details = request.get("requestheaderdetails")
+    if details is not None and not (isinstance(details, dict) and set(details) <= {"commandname"}):
+        raise Unplaced("a request of the batch has header fields that are not known here")
     if path.rstrip("/").lower() in BATCHES:
         raise Unplaced("a batch stands in a batch")
     operation = operation_of(method.upper(), path)
@@ -128,7 +142,10 @@ def _target(url: str, hosts: frozenset[str]) -> tuple[str, str]:
 
 def _deployed(found: Found, asked: Asked, *, checks: bool) -> None:
     operation = asked.operation
-    scope = places(operation.target)[1].id
+    around = places(operation.target)[1]
+    scope = around.id
+    if around.kind not in _DEPLOYED_TO:
+        raise Unplaced("a deployment goes to a resource group, a subscription, a management group or the tenant")
     found.add((Action.READ,) if checks else actions_of(operation.key, operation.method), operation.target)
     body = asked.body if isinstance(asked.body, dict) else {}
     if operation.method == "PATCH" or not set(body) <= {"location", "properties", "tags", "identity", "scope", "name"}:
@@ -160,19 +177,24 @@ def _queried(found: Found, asked: Asked) -> None:
         found.add((Action.READ,), "/")
         return
     for each in subscriptions:
-        found.add((Action.READ,), identity(f"/subscriptions/{each}") if isinstance(each, str) else "/")
+        plain = isinstance(each, str) and "/" not in each
+        found.add((Action.READ,), identity(f"/subscriptions/{each}") if plain else "/")
 
 
 def _usual(found: Found, asked: Asked) -> None:
     operation = asked.operation
-    actions = actions_of(operation.key, operation.method)
-    found.add(actions, operation.target)
+    actions = found.does(operation)
+    marked = marks(asked.query)
     if Action.UNCLASSIFIED in actions:
         found.unclear(f"it is not known what {operation.name} does", operation.target)
     if operation.method in {"PUT", "PATCH"}:
         consequences(found, operation.target, asked.body, _as_it_is)
-    if operation.method == "DELETE" and "unmanageaction" in asked.query.lower():
+    if operation.method == "DELETE" and "unmanageaction" in marked:
         found.add((Action.DROP,), places(operation.target)[1].id)
+    if operation.method in {"GET", "HEAD"} and "userdata" in marked:
+        found.add((Action.REVEAL,), operation.target)
+    if logs_queried(operation, asked.body):
+        found.add((Action.READ,), TENANT)
 
 
 def _as_it_is(text: str) -> str:

@@ -13,10 +13,9 @@ from blastwall.model.statement import Literal
 from blastwall.protocols.http.arm.documents import Document, Json, Unreadable, read_document
 from blastwall.protocols.http.arm.effects import Found
 from blastwall.protocols.http.arm.evaluation import TooMuch
-from blastwall.protocols.http.arm.inside import BATCH, BATCHES, Asked, batched, effects_of
+from blastwall.protocols.http.arm.inside import BATCH, BATCHES, Asked, batched, effects_of, marks
 from blastwall.protocols.http.arm.operations import VERBS, Operation, operation_of
 from blastwall.protocols.http.arm.paths import Unplaced
-from blastwall.protocols.http.arm.polling import polls
 from blastwall.protocols.http.arm.secrets import holds_secret, in_query, may_be_secret
 from blastwall.protocols.http.flavour import Judged, statement_text
 from blastwall.protocols.http.request import Headers, Request
@@ -34,6 +33,9 @@ _SECURE = frozenset({"securestring", "secureobject"})
 _VALUES = ("vaults/secrets", "configurationstores/keyvalues", "automationaccounts/variables")
 """Types whose `value` is a secret, or may be one."""
 
+_UNRECORDED = frozenset({Action.REVEAL, Action.CONNECT})
+"""What hands out a credential, and polls, which may have one in their result."""
+
 _NOTHING = Document(None, ())
 _NO_FIELDS = Headers()
 _NOWHERE = Resource("", "", Address("", 0))
@@ -42,17 +44,16 @@ _NOWHERE = Resource("", "", Address("", 0))
 def judge(request: Request, resource: Resource) -> Judged:
     """Say what a request would do; what cannot be told is `unclassified`. Never raises."""
     if not request.body and not _tricked(request):
-        judged = _bare(request.method, request.path, "unmanageaction" in (request.query or "").lower())
+        judged = _bare(request.method, request.path, marks(request.query))
         secrets = tuple(_in_query(request))
         return replace(judged, secrets=secrets) if secrets else judged
     return _judged(request, resource)
 
 
 @lru_cache(maxsize=4096)
-def _bare(method: str, path: str, unmanages: bool) -> Judged:
-    """Return what a request without a body would do; of its query only what cascades of stacks is asked."""
-    query = "unmanageaction" if unmanages else None
-    return _judged(Request(method, "", path, query, _NO_FIELDS), _NOWHERE)
+def _bare(method: str, path: str, marked: str) -> Judged:
+    """Return what a request without a body would do; of its query only the marks count."""
+    return _judged(Request(method, "", path, marked or None, _NO_FIELDS), _NOWHERE)
 
 
 def _judged(request: Request, resource: Resource) -> Judged:
@@ -74,8 +75,7 @@ def _judged(request: Request, resource: Resource) -> Judged:
         found.unclear(why, place)
     if not found.effects:
         found.unclear("it is not known what the request does", place)
-    polling = operation is not None and request.method in {"GET", "HEAD"} and polls(operation)
-    reveals = polling or any(effect.action is Action.REVEAL for effect in found.effects)
+    reveals = any(effect.action in _UNRECORDED for effect in found.effects)
     secrets = tuple(_secrets(request, document, unread))
     return Judged(found.effects, name, found.doubt, secrets=secrets, reveals=reveals)
 

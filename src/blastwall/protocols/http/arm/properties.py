@@ -20,17 +20,30 @@ _SOURCES = frozenset(
     {
         "sourceresourceid", "sourcedatabaseid", "sourceserverresourceid", "sourcerestorepointid", "sourcevmid",
         "sourcemanagedinstanceid", "recoverabledatabaseid", "restorabledroppeddatabaseid", "source",
-        "recoveryservicesrecoverypointid",
+        "recoveryservicesrecoverypointid", "sourcewebappid", "snapshot", "snapshotid", "securitydatauri",
         "sourceuri", "sourceblob", "bloburi", "sourceimageid", "longtermretentionbackupresourceid", "restoresource",
         "sourcestorageaccountid", "sourcevirtualmachine", "sourcecachename", "gallerysourceuri",
     }
 )  # fmt: skip
 _ENTITLES = frozenset(
     {"accesspolicies", "administratorloginpassword", "admingroupobjectids", "administrators", "adminuserenabled",
-     "federatedidentitycredentials", "delegatedmanagedidentityresourceid"}
+     "federatedidentitycredentials", "delegatedmanagedidentityresourceid", "authorizationpolicies",
+     "sqlauthupdatepassword"}
 )  # fmt: skip
 _RUNS = frozenset(
-    {"siteconfig", "extensionprofile", "starttask", "commandtoexecute", "runcommand", "apppackagereferences"}
+    {
+        "siteconfig",
+        "extensionprofile",
+        "starttask",
+        "commandtoexecute",
+        "runcommand",
+        "apppackagereferences",
+        "galleryapplications",
+        "customdata",
+        "functionappconfig",
+        "scriptactions",
+        "artifacts",
+    }
 )
 _OPENS: Mapping[str, tuple[Json, ...]] = {
     "publicnetworkaccess": ("disabled", False),
@@ -63,6 +76,14 @@ _OPENS: Mapping[str, tuple[Json, ...]] = {
     "keyvaultproperties": (),
     "immutabilitypolicy": (),
     "deleteretentionpolicy": (),
+    "minimumtlsversion": ("tls1_2", "tls1_3", "1.2", "1.3"),
+    "defaultsharepermission": ("none",),
+    "anonymouspullenabled": (False,),
+    "disableaccesskeyauthentication": (True,),
+    "disablekeybasedmetadatawriteaccess": (True,),
+    "networkaccesspolicy": ("denyall",),
+    "authconfig": (),
+    "authnotrequired": (False, "false"),
 }
 """Settings of a resource's defences, and the values by which they are closed."""
 
@@ -71,6 +92,9 @@ _REFERS = {**dict.fromkeys(_SOURCES, Action.EXPORT), "manageddisk": Action.UPDAT
 """What is done to the resource that a property refers to: an attached disk shows its content to the machine."""
 
 _SAYS = {**dict.fromkeys(_ENTITLES, Action.ENTITLE), **dict.fromkeys(_RUNS, Action.EXECUTE)}
+_IDENTITIES = "/providers/microsoft.managedidentity/userassignedidentities/"
+"""Whoever names one in any property lends it out: as `identityIds`, of pods, of kubelets, as a credential's."""
+
 _DEFINES = "/providers/microsoft.authorization/roledefinitions/"
 
 
@@ -90,6 +114,8 @@ def consequences(found: Found, target: str, body: Json, evaluate: Evaluate) -> N
             found.add((Action.ADMIN,), target)
         elif isinstance(value, str):
             _linked(found, evaluate(value), target)
+        if _IDENTITIES in name:
+            _linked(found, name, target)
 
 
 def _properties(body: Json) -> Iterator[tuple[str, Json]]:
@@ -132,6 +158,9 @@ def _linked(found: Found, text: str | None, target: str) -> None:
     try:
         other = identity(text)
     except Unplaced:
+        return
+    if _IDENTITIES in other and not target.startswith(other):
+        found.add((Action.ENTITLE,), other)
         return
     own = other == target or other.startswith(target + "/") or target.startswith(other + "/")
     if "/resourcegroups/" in other and not own and _DEFINES not in other:

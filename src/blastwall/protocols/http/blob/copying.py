@@ -68,8 +68,8 @@ def _read(request: Request) -> tuple[str, str, str | None]:
 
 
 def _account(origin: str) -> str:
-    """Return the first label of a host: an account's name, or the one of its secondary."""
-    return origin.partition("://")[2].partition(".")[0].removesuffix("-secondary")
+    """Return the account in a host's first label: what follows a hyphen (`-secondary`, `-ipv6`) is no part of it."""
+    return origin.partition("://")[2].partition(".")[0].partition("-")[0]
 
 
 def _origins(request: Request, resource: Resource) -> tuple[str, str]:

@@ -234,6 +234,15 @@ def _rename_container(asked: _Asked) -> _Found:
     return name, [*effects, Effect(Action.DROP, source.object)]
 
 
+def _undelete_container(asked: _Asked) -> _Found:
+    """What is brought back may get another name, and so the rights to that: its content is carried there."""
+    deleted = place_of(f"/{asked.request.headers.get('x-ms-deleted-container-name')}", "", container=True)
+    if deleted.level is not Level.CONTAINER:
+        raise Unclear("it has no x-ms-deleted-container-name")
+    name, effects = asked.does(operations.UNDELETE_CONTAINER, Action.DEFINE)
+    return name, effects if deleted == asked.place else [*effects, Effect(Action.READ, deleted.object)]
+
+
 def _batch(asked: _Asked) -> _Found:
     """Everything that the parts of a batch do: deletes and tiers, which is all that the service takes in one."""
     effects: list[Effect] = []
@@ -263,6 +272,7 @@ _SPECIAL: Mapping[Key, Callable[[_Asked], _Found]] = {
     (Level.BLOB, "DELETE", "", ""): _delete,
     (Level.CONTAINER, "PUT", "container", "lease"): _lease,
     (Level.CONTAINER, "PUT", "container", "rename"): _rename_container,
+    (Level.CONTAINER, "PUT", "container", "undelete"): _undelete_container,
     (Level.CONTAINER, "POST", "container", "batch"): _batch,
     (Level.SERVICE, "POST", "", "batch"): _batch,
 }

@@ -69,7 +69,6 @@ def _container() -> Mapping[Key, Operation]:
         (level, "GET", kind, "blobs"): Operation(f"{_BLOBS}filter/action", read),
         (level, "PUT", kind, ""): Operation(f"{_CONTAINERS}write", (Action.DEFINE,)),
         (level, "PUT", kind, "metadata"): Operation(f"{_CONTAINERS}write", (Action.UPDATE,)),
-        (level, "PUT", kind, "undelete"): Operation(f"{_CONTAINERS}write", (Action.DEFINE,)),
         (level, "PUT", kind, "acl"): Operation(f"{_CONTAINERS}setAcl/action", (Action.ENTITLE,)),
         (level, "DELETE", kind, ""): Operation(f"{_CONTAINERS}delete", (Action.DROP,)),
     }
@@ -102,6 +101,7 @@ PREFLIGHT = Operation("OPTIONS", (Action.CONNECT,))
 BATCH = f"{_SERVICES}batch/action"
 LEASE_CONTAINER = f"{_CONTAINERS}write"
 RENAME_CONTAINER = f"{_CONTAINERS}write"
+UNDELETE_CONTAINER = f"{_CONTAINERS}write"
 DELETE_VERSION = f"{_BLOBS}deleteBlobVersion/action"
 DELETE_FOREVER = f"{_BLOBS}permanentDelete/action"
 OPERATIONS = _table()

@@ -112,6 +112,13 @@ CONTAINER: list[Case] = [
         f"{CONTAINERS}write",
     ),
     (
+        "PUT /shop?restype=container&comp=undelete",
+        {"x-ms-deleted-container-name": "payroll", "x-ms-deleted-container-version": "1"},
+        "define blob/shop; read blob/payroll",
+        f"{CONTAINERS}write",
+    ),
+    ("PUT /shop?restype=container&comp=undelete", {}, UNCLEAR, "x-ms-deleted-container-name"),
+    (
         "PUT /shop?restype=container&comp=rename",
         {"x-ms-source-container-name": "old"},
         "define blob/shop; drop blob/old",
@@ -335,7 +342,6 @@ COPIES: list[Case] = [
         for url in (
             "https://evil.blob.core.windows.net/c/b?sv=1&sig=abc",
             "http://169.254.169.254/metadata/identity/oauth2/token",
-            "https://shopfiles-evil.blob.core.windows.net/c/b",
             "http://localhost/c/b",
             "https://shop.gw.example.evil.example/c/b",
         )
@@ -358,6 +364,8 @@ COPIES: list[Case] = [
             ("file:///etc/passwd", "no plain https URL"),
             ("", "no plain https URL"),
             ("https://shopfiles-secondary.blob.core.windows.net/old/b", "by another host"),
+            ("https://shopfiles-ipv6.blob.core.windows.net/old/b", "by another host"),
+            ("https://shopfiles-evil.blob.core.windows.net/c/b", "by another host"),
             ("https://shopfiles.dfs.core.windows.net/old/b", "by another host"),
             ("https://shopfiles.z6.blob.storage.azure.net/old/b", "by another host"),
             ("http://shopfiles.blob.core.windows.net/old/b", "by another host"),
