@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tests.gate.fakes import Conversation, World, a_login, a_statement, an_agent, settle
+from tests.gate.fakes import ALLOW, DENY, Conversation, World, a_login, a_statement, an_agent, settle
 
 from blastwall.gate.ports import CredentialUnavailable, Identified, Verdict
 from blastwall.model.credential import Credential
@@ -236,6 +236,42 @@ async def test_after_a_refused_login_another_one_may_be_tried_but_not_after_an_a
     assert isinstance(await talk.log_in(a_login(b"forged")), Deny)
     assert isinstance(await talk.log_in(a_login(), 2), Admit)
     assert isinstance(await talk.log_in(a_login(), 3), Deny)
+
+
+async def test_refused_logins_take_no_place_of_a_session() -> None:
+    world = World()
+    world.identity.identified = replace(a_token(), max_sessions=2)
+    world.identity.others[b"another"] = replace(a_token("another"), max_sessions=1)
+    world.policy.connect = DENY
+    talk = world.open("a", proves_each=True)
+    await talk.log_in(a_login(b"another"), 1)
+    for number in range(2, 6):
+        assert isinstance(await talk.log_in(number=number), Deny)
+    world.policy.connect = ALLOW
+    assert [type(await world.open(name, proves_each=True).log_in()) for name in "bcd"] == [Admit, Admit, Deny]
+    assert isinstance(await world.open("e", proves_each=True).log_in(a_login(b"another")), Admit)
+    talk.gate.closed("left")
+    assert isinstance(await world.open("f", proves_each=True).log_in(), Deny)
+
+
+async def test_after_a_login_that_was_broken_off_nobody_else_can_be_admitted_under_its_record() -> None:
+    world = World()
+    world.identity.identified = replace(a_token(), max_sessions=1)
+    world.identity.others[b"another"] = a_token("another")
+    world.recorder.slow = True
+    talk = world.open("a", proves_each=True)
+    talk.ask(1, a_login())
+    await settle()
+    world.recorder.settle()  # the ask is durable; who was admitted is not yet
+    await settle()
+    assert talk.kinds()[-1] == "LoginAdmitted"
+    talk.gate.withdraw(Withdraw(1))
+    await settle()
+    world.recorder.slow = False
+    assert isinstance(await talk.log_in(a_login(b"another"), 2), Deny)
+    assert talk.of(1) == []
+    assert talk.kinds().count("LoginAdmitted") == 1
+    assert isinstance(await world.open("b", proves_each=True).log_in(), Admit)
 
 
 @pytest.mark.parametrize("question", [Proof(b"good"), Renewal()], ids=["proof", "renewal"])

@@ -82,7 +82,7 @@ class SessionGate:
         self._forget = forget
         self._slot = SlotHolder(shared)
         self._answering: dict[int, asyncio.Task[Answer]] = {}
-        self._tried = False
+        self._tried = self._broken_off = False
         self._admitted: Admitted | None = None
         self._footing: Footing | None = None
         self._statements: Statements | None = None
@@ -187,8 +187,12 @@ class SessionGate:
 
     @property
     def _may_try_again(self) -> bool:
-        """Whether another login may be tried: where each request proves itself, the next one may do better."""
-        return self._facts.proves_each and self._admitted is None and not self._answering
+        """Whether another login may be tried: where each request proves itself, the next one may do better.
+
+        Not after one that was broken off: its record may name whom it was about to admit.
+        """
+        waits = bool(self._answering) or self._broken_off
+        return self._facts.proves_each and self._admitted is None and not waits
 
     def _ask_further(self, number: int, question: Proof | Renewal, reply: Reply) -> None:
         """Another proof, or another credential, where each request proves itself."""
@@ -234,9 +238,13 @@ class SessionGate:
         return answer
 
     async def _admit(self, login: Login) -> Answer:
-        admitted = await log_in(self._shared, self._facts, self._journal, self._slot, login)
-        self._granted = admitted.granted
-        await self._stand(admitted)
+        try:
+            admitted = await log_in(self._shared, self._facts, self._journal, self._slot, login)
+            self._granted = admitted.granted
+            await self._stand(admitted)
+        except BaseException:
+            self._slot.release()
+            raise
         if self._facts.proves_each:
             self._footing = Footing(self._shared, admitted)
         self._statements = Statements(
@@ -320,6 +328,7 @@ class SessionGate:
         answering = self._answering.get(withdraw.number)
         if answering is not None:
             answering.cancel()
+            self._broken_off = self._broken_off or self._admitted is None
         elif self._statements is not None:
             self._statements.withdraw(withdraw.number, contained=self._contained)
 

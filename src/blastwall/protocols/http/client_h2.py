@@ -133,6 +133,8 @@ class Http2Line:
         self._sizes = FrameSizes()
         self._streams: dict[int, StreamReply] = {}
         self._queue: deque[StreamReply] = deque()
+        self._taken_back: Exchange | None = None
+        """A request that the client took back while its proof is looked at: no other may be meanwhile."""
         self._resets = 0
         self._going = self._leaving = False
         self.closed = False
@@ -165,7 +167,8 @@ class Http2Line:
     @property
     def exchanges(self) -> list[Exchange]:
         """What is under way."""
-        return [stream.exchange for stream in self._streams.values() if stream.exchange is not None]
+        under_way = [stream.exchange for stream in self._streams.values() if stream.exchange is not None]
+        return under_way if self._taken_back is None else [*under_way, self._taken_back]
 
     def answer(self, number: int, answer: Answer) -> None:
         """Bring the gate's answer to whoever asked."""
@@ -256,7 +259,8 @@ class Http2Line:
         if stream in self._queue:
             self._queue.remove(stream)
         if stream.exchange is not None:
-            stream.exchange.leave("the client took its request back")
+            stream.exchange.take_back("the client took its request back")
+            self._taken_back = stream.exchange if stream.exchange.proving else self._taken_back
         self._resets += 1
         if self._resets > _MOST_RESETS:
             self._frames.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
@@ -295,6 +299,8 @@ class Http2Line:
 
     def _step(self) -> bool:
         """Begin a request, or take a frame; return whether there may be more to do."""
+        if self._taken_back is not None and not self._taken_back.proving:
+            self._taken_back = None
         proving = any(exchange.proving for exchange in self.exchanges)
         if self._queue and not proving:
             self._begin(self._queue.popleft())

@@ -79,6 +79,7 @@ class Exchange:
         self._read: list[bytes] = []
         self._sending: Sending | None = None
         self._dropped = 0
+        self._taken_back = False
 
     @classmethod
     def revived(
@@ -173,6 +174,13 @@ class Exchange:
             self._out.append(Withdraw(self._asked))
         return False
 
+    def take_back(self, reason: str) -> None:
+        """The client wants no answer, and its connection goes on: so does the look at the proof, and nothing else."""
+        if self.proving:
+            self._taken_back = True
+        else:
+            self.leave(reason)
+
     def stop(self, status: int, reason: str) -> None:
         """The gateway ends it."""
         if self._step is _Step.OVER:
@@ -200,6 +208,9 @@ class Exchange:
                 self._out.append(Admitted())
                 talk.label = answer.label
             talk.prove(self._proof, answer.upstream)
+        if self._taken_back:
+            self._step = _Step.OVER
+        elif isinstance(answer, Admit):
             self._proven()
         elif isinstance(answer, Stranger):
             self._step = _Step.OVER

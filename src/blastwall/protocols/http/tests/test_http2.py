@@ -295,6 +295,23 @@ def test_a_request_that_is_taken_back_is_withdrawn_and_many_end_the_connection()
     assert len([event for event in client.play.events if isinstance(event, Withdraw)]) <= 257
 
 
+@pytest.mark.parametrize("answer", [Admit(SPECIMENS.admit.upstream), Deny("no")], ids=["admitted", "refused"])
+def test_a_request_that_is_taken_back_while_its_proof_is_looked_at_leaves_that_to_its_end(answer: Answer) -> None:
+    client = Client(lambda ask: None if isinstance(ask.question, Login) and ask.number == 1 else always(ask))
+    first = client.ask("DELETE", "/taken-back")
+    client.go()
+    client.frames.reset_stream(first)
+    second = client.ask("GET", "/b")
+    client.go()
+    assert [type(ask.question) for ask in client.play.asked] == [Login]
+    client.play.answer(1, answer)
+    client.go()
+    assert client.told[second].status == 200
+    assert client.statements() == ["GET https://api.gw.example/b"]
+    assert b"taken-back" not in client.play.to_server
+    assert not [event for event in client.play.events if isinstance(event, Withdraw)]
+
+
 def test_a_broken_answer_breaks_one_request() -> None:
     client = Client(servers=Servers(lambda: TinyServer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")))
     number = client.ask("GET", "/a")
