@@ -62,7 +62,10 @@ class StreamReply:
         self.number = number
         self.exchange: Exchange | None = None
         self.arrived: Arrived | None = None
-        self.frames_in: deque[tuple[bytes, int]] = deque()
+        self.unread = bytearray()
+        """What has come of its body and was not taken: in one piece, however many frames it came in."""
+        self.owed = 0
+        """By so much flow control counts that: with the padding of frames."""
         self.ended = False
         """Whether the client has sent all of its request."""
         self.waiting = bytearray()
@@ -241,7 +244,8 @@ class Http2Line:
             if stream is None:
                 self._frames.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id or 0)
             else:
-                stream.frames_in.append((bytes(event.data or b""), event.flow_controlled_length or 0))
+                stream.unread += event.data or b""
+                stream.owed += event.flow_controlled_length or 0
         elif isinstance(event, StreamEnded):
             stream = self._streams.get(event.stream_id or 0)
             if stream is not None:
@@ -323,16 +327,17 @@ class Http2Line:
             exchange.begin()
 
     def _take(self, stream: StreamReply) -> bool:
-        """Give an exchange the next frame of its body, and the client leave to send as much again."""
+        """Give an exchange what has come of its body, and the client leave to send as much again."""
         exchange = stream.exchange
         if exchange is None or exchange.body.done or not exchange.takes:
             return False
-        if not stream.frames_in and not stream.ended:
+        if not stream.owed and not stream.ended:
             return False
-        data, size = stream.frames_in.popleft() if stream.frames_in else (b"", 0)
-        last = stream.ended and not stream.frames_in
+        data, size = bytes(stream.unread), stream.owed
+        stream.unread.clear()
+        stream.owed = 0
         try:
-            pieces = exchange.body.take(data, last=last)
+            pieces = exchange.body.take(data, last=stream.ended)
         except Unreadable as fault:
             exchange.stop(400, f"the request has {fault}")
             return False
@@ -380,10 +385,10 @@ class Http2Line:
 
     def _forget(self, stream: StreamReply) -> None:
         self._streams.pop(stream.number, None)
-        unread = sum(size for _, size in stream.frames_in)
-        stream.frames_in.clear()
-        if unread:
-            self._frames.increment_flow_control_window(unread)
+        stream.unread.clear()
+        if stream.owed:
+            self._frames.increment_flow_control_window(stream.owed)
+            stream.owed = 0
 
     def _write(self) -> None:
         data = self._frames.data_to_send()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -210,6 +211,22 @@ def test_the_client_may_send_no_more_than_is_taken() -> None:
         client.go()
     assert 0 < sent <= 512 * 1024
     assert not client.play.to_server
+
+
+def test_frames_without_a_byte_cost_nothing_while_a_request_waits() -> None:
+    client = Client(lambda ask: None if isinstance(ask.question, Statement) else always(ask))
+    number = client.ask("PUT", "/held", ("content-type", "text/plain"), ends=False)
+    client.go()
+    empty = b"\0\0\0\0\0" + number.to_bytes(4, "big")
+    client.play.client(empty)
+    tracemalloc.start()
+    try:
+        for _ in range(5):
+            client.play.client(empty * 1000)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert client.play.closed is not None or kept < 128 * 1024
 
 
 def test_an_answer_that_the_client_does_not_take_waits_here_and_is_counted() -> None:
