@@ -15,7 +15,7 @@ from blastwall.masking.documents import Unreadable
 from blastwall.model.masks import NO_MASKS, MaskRules, ResultRecord
 from blastwall.protocols.http.bodies.filter import BodyFilter, Edits, body_filter
 from blastwall.protocols.http.bodies.heads import without_body
-from blastwall.protocols.http.fields import passed_trailer, verbatim
+from blastwall.protocols.http.fields import passed_trailer, says_length, verbatim
 from blastwall.protocols.http.flavour import Response
 from blastwall.protocols.http.framing import Body, Framing
 from blastwall.protocols.http.heads import ResponseHead
@@ -126,7 +126,8 @@ class Answering:
         told = head.headers.get("content-length") if method == "HEAD" and not changes else ""
         if told:
             length = int(told)
-        as_it_is = same and not changes and head.minor == 1 and verbatim(head.headers, headers)
+        plain = head.minor == 1 and not says_length(head.status, head.headers)
+        as_it_is = same and not changes and plain and verbatim(head.headers, headers)
         self._send_head(head, shown, Framing.NONE, length, head.raw if as_it_is else b"")
 
     def _begin(self, head: ResponseHead, headers: Headers, reading: Reading, *, same: bool) -> None:

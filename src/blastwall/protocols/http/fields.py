@@ -43,9 +43,15 @@ _MISLEADING = frozenset(
 _SINGLE = frozenset({"host", "content-length", "transfer-encoding", "authorization", "content-type", "expect"})
 """What a request may have once, since readers differ on which of two counts."""
 
-_FRAMING = frozenset(
-    {"content-length", "transfer-encoding", "host", "connection", "expect", "authorization", "upgrade"}
-)
+_READ_HERE = frozenset(
+    {
+        "content-length", "transfer-encoding", "host", "connection", "expect", "authorization", "upgrade", "user-agent",
+        "content-type", "content-encoding", "content-range", "content-md5", "range", "x-ms-range", "if-range",
+        "accept-encoding", "cookie", "proxy-authorization",
+    }
+)  # fmt: skip
+"""What is read, replaced or left out here by its name, and so may be there under no other."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9-]+\Z")
 _OTHER = re.compile(r"[^a-z0-9]")
 
@@ -74,7 +80,7 @@ def check_request(headers: Headers) -> None:
         plain = name if _PLAIN.match(name) is not None else _OTHER.sub("-", name)
         if plain in _MISLEADING:
             raise Unreadable(f"{plain}, which would have the resource do something else than was asked for")
-        if plain is not name and (plain in _FRAMING or plain in headers):
+        if plain is not name and (plain in _READ_HERE or plain in headers):
             raise Unreadable(f"a field name that passes for {plain}")
         if name in _SINGLE and len(headers.all(name)) > 1:
             raise Unreadable(f"more than one {name} field")
@@ -114,6 +120,11 @@ def passed_back(headers: Headers) -> Headers:
     if "connection" in headers:
         left |= connection_options(headers)
     return Headers([field for field in headers if field[0].lower() not in left])
+
+
+def says_length(status: int, headers: Headers) -> bool:
+    """Whether a response that has no body says that one follows, which some clients would wait for (RFC 9112, 6.3)."""
+    return (status == 204 and "content-length" in headers) or "transfer-encoding" in headers
 
 
 def verbatim(headers: Headers, back: Headers) -> bool:

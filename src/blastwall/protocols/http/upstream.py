@@ -19,7 +19,7 @@ from typing import Protocol
 from blastwall.model.resource import Address, TlsMode
 from blastwall.protocols.contract import Dial, Hangup, Output, Send, Side, StartTls
 from blastwall.protocols.http.faults import Unreadable
-from blastwall.protocols.http.fields import connection_options
+from blastwall.protocols.http.fields import connection_options, says_length
 from blastwall.protocols.http.framing import Body, Framing, response_body
 from blastwall.protocols.http.heads import ResponseHead, head_end, read_response
 from blastwall.protocols.http.request import Headers
@@ -130,6 +130,8 @@ class Upstream:
             return None
         size = body.length if body.framing is Framing.LENGTH else 0
         whole = body.framing in (Framing.LENGTH, Framing.NONE) and end + size == len(data)
+        if body.framing is Framing.NONE and says_length(head.status, head.headers):
+            return None
         return (head, size) if whole and "close" not in connection_options(head.headers) else None
 
     def rest(self) -> None:

@@ -49,6 +49,10 @@ def _chunks(body: bytes) -> bytes:
 
 
 REQUESTS: dict[str, Ambiguous] = {
+    # ── names that pass for others ───────────────────────────────────────────────────────────────────────────────────
+    "a coding by a CGI's name": Ambiguous(_post(b"Content_Encoding: gzip\r\nContent-Length: 0\r\n"), 400, HIDDEN),
+    "a type by a CGI's name": Ambiguous(_post(b"Content_Type: text/xml\r\nContent-Length: 0\r\n"), 400, HIDDEN),
+    "a part by a CGI's name": Ambiguous(_get(b"GET /a HTTP/1.1", b"X_Ms_Range: bytes=5-9\r\n"), 400, HIDDEN),
     # ── two lengths ──────────────────────────────────────────────────────────────────────────────────────────────────
     "CL.TE": Ambiguous(_post(b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\nG"), 400, DESYNC),
     "TE.CL": Ambiguous(_post(b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", b"0\r\n\r\n"), 400, DESYNC),

@@ -31,7 +31,9 @@ from blastwall.protocols.contract import (
     Proof,
     Refused,
     Renewal,
+    Repeat,
     Send,
+    Standing,
     StartTls,
     Stranger,
     Unproven,
@@ -520,3 +522,23 @@ class TestTheEnd:
         talk.terminate("shutting down")
         assert talk.closed == "shutting down"
         assert bytes(talk.to_client) == said
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 500\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+    ids=["204 with a length", "204 in chunks", "304 in chunks"],
+)
+def test_an_answer_without_a_body_promises_none_that_would_swallow_the_next(head: bytes) -> None:
+    known = Standing()
+    repeated = Allow(standing=known)
+    talk = play(lambda ask: repeated if isinstance(ask.question, Statement | Repeat) else always(ask), TinyServer(head))
+    for _ in range(4):
+        talk.client(request("GET /a"))
+    assert len(status(talk)) == 4
+    assert b"Content-Length" not in talk.to_client
+    assert b"Transfer-Encoding" not in talk.to_client
