@@ -33,7 +33,6 @@ from blastwall.protocols.contract import (
     Renewal,
     Repeat,
     Send,
-    Standing,
     StartTls,
     Stranger,
     Unproven,
@@ -45,6 +44,7 @@ from blastwall.protocols.http.session import HttpSession
 from blastwall.protocols.http.tests.plain import PlainFlavour
 from blastwall.protocols.http.tests.server import TinyServer
 from blastwall.protocols.http.tests.specimens import SPECIMENS, chunked, opening, request, with_body
+from blastwall.protocols.standing import Standing
 from blastwall.testing.playbook import Playbook
 
 
