@@ -14,6 +14,7 @@ cdef class SessionGate:
     cdef public object _slot
     cdef public object _answering
     cdef public object _tried
+    cdef public object _broken_off
     cdef public object _admitted
     cdef public object _footing
     cdef public Statements _statements
