@@ -91,6 +91,14 @@ class TestRefusals:
         with pytest.raises(RemoteFailed, match="404 without JSON"):
             remote(api).get("/me")
 
+    def test_a_resources_port_is_told_from_the_control_port(self, api: ApiServer) -> None:
+        """What a port of Azure's answers, where it was taken for the gateway's control port."""
+        said = {"error": {"code": "InvalidHost", "message": "no resource by the name that the request is for"}}
+        api.answer("GET /api/v1/connect/arm", (421, said))
+        with pytest.raises(RemoteFailed, match=r"a resource's port.*give the control port with --server") as failed:
+            remote(api).get("/connect/arm")
+        assert "{" not in str(failed.value)
+
     def test_a_redirect_is_not_followed(self, api: ApiServer) -> None:
         api.headers["Location"] = "https://evil.example/"
         api.answer("GET /api/v1/me", (302, b""))

@@ -185,6 +185,12 @@ class Remote:
             return {}
         if reply.body is None:
             raise self._stranger(reply)
+        if isinstance(reply.body.get("error"), dict):
+            raise RemoteFailed(
+                f"{self.server.url} is a resource's port, or no gateway at all: it answered {reply.status} in another "
+                "form than the control port's; give the control port with --server",
+                status=reply.status,
+            )
         said = next((str(reply.body[key]) for key in ("detail", "error", "title") if reply.body.get(key)), "")
         raise RemoteFailed(_told(reply, said), status=reply.status, problem=reply.body)
 
