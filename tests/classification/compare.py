@@ -91,14 +91,15 @@ def _family(catalog: Catalog, schema: str, name: str) -> set[tuple[str, ...]]:
             up.setdefault(child, set()).add(oid)
             up.setdefault(oid, set()).add(child)
     relation = catalog.relation(schema, name)
-    seen, todo = set(), [relation.oid] if relation else []
+    known = catalog.temporary(name) if schema == "pg_temp" else [relation] if relation else []
+    seen, todo = set(), [one.oid for one in known]
     while todo:
         oid = todo.pop()
         if oid not in seen:
             seen.add(oid)
             todo.extend(up.get(oid, ()))
     found = (catalog.by_oid(oid) for oid in seen)
-    return {(one.schema, one.name) for one in found if one is not None}
+    return {catalog.object(one).path[1:] for one in found if one is not None}
 
 
 def _heard(what: str, kind: str, name: str, said: list[Effect]) -> bool:

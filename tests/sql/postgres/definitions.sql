@@ -121,3 +121,26 @@ CREATE FUNCTION empties() RETURNS int LANGUAGE plpgsql AS $$ BEGIN TRUNCATE note
 CREATE FUNCTION grants() RETURNS int LANGUAGE plpgsql AS $$ BEGIN GRANT SELECT ON vault TO public; RETURN 1; END $$;
 CREATE FUNCTION files() RETURNS text LANGUAGE sql AS $$ SELECT pg_read_file('PG_VERSION') $$;
 CREATE FUNCTION shows() RETURNS text LANGUAGE sql AS $$ SELECT query_to_xml('TABLE vault', true, true, '')::text $$;
+
+-- Types, and what holds their values.
+CREATE DOMAIN amount AS int;
+CREATE DOMAIN small_amount AS amount;
+CREATE TYPE couple AS (a small_amount, b text);
+CREATE TABLE paid (n amount);
+CREATE TABLE paid_part () INHERITS (paid);
+CREATE TABLE couples (p couple[]);
+CREATE VIEW shown_paid AS SELECT n FROM paid;
+CREATE TYPE shape AS (secret text, open text);
+CREATE TABLE shaped OF shape;
+CREATE TABLE shaped_part () INHERITS (shaped);
+CREATE TYPE hidden.amount AS ENUM ('a');
+CREATE TABLE hidden.amounts (n hidden.amount);
+CREATE TABLE whole_row (a int);
+CREATE TABLE holds_rows (w whole_row);
+CREATE TABLE decides (a int);
+CREATE TABLE decided (a int);
+CREATE POLICY decided ON decided AS RESTRICTIVE USING (EXISTS (SELECT FROM decides));
+CREATE DOMAIN fee AS int;
+CREATE TABLE fees (n fee);
+CREATE DOMAIN fee_list AS int[];
+CREATE TABLE fee_lists (n fee_list);

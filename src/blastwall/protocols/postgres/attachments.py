@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from blastwall.sql.postgres import Attached, Attachments, Cascade, Operator, Rule, Trigger
+from blastwall.sql.postgres import Attached, Attachments, Cascade, Operator, Rule, Trigger, Types
 
 
 @dataclass(slots=True)
@@ -44,6 +44,29 @@ class _Hanging:
         )  # fmt: skip
 
 
+@dataclass(slots=True)
+class _Kinds:
+    """What was read of types so far."""
+
+    named: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    others: dict[str, dict[int, list[int]]] = field(default_factory=lambda: {"within": {}, "rows": {}})
+
+    def take(self, oid: int, what: str, detail: str) -> bool:
+        """Take a row, or return False where it is not about a type."""
+        if what == "named":
+            schema, name = json.loads(detail)
+            self.named.setdefault(name, []).append((schema, oid))
+        elif what in self.others:
+            self.others[what].setdefault(oid, []).append(int(detail))
+        else:
+            return False
+        return True
+
+    def types(self) -> Types:
+        within, rows = ({oid: tuple(found) for oid, found in self.others[what].items()} for what in ("within", "rows"))
+        return Types({name: tuple(found) for name, found in self.named.items()}, within, rows)
+
+
 def attachments(rows: Iterable[Sequence[str | None]]) -> Attachments:
     """Put together what `CODE` and `ATTACHED` returned: rows of (OID, what, detail).
 
@@ -55,6 +78,7 @@ def attachments(rows: Iterable[Sequence[str | None]]) -> Attachments:
     types: dict[str, list[int]] = {}
     type_code: dict[int, list[int]] = {}
     events: list[int] = []
+    kinds = _Kinds()
     for owner, what, detail in rows:
         oid, given = int(owner or 0), detail or ""
         if what == "event":
@@ -66,7 +90,7 @@ def attachments(rows: Iterable[Sequence[str | None]]) -> Attachments:
             name, function = json.loads(given)
             types.setdefault(name, []).append(function)
             type_code.setdefault(oid, []).append(function)
-        else:
+        elif not kinds.take(oid, what or "", given):
             relations.setdefault(oid, _Hanging()).take(what or "", given)
     return Attachments(
         {oid: found.attached() for oid, found in relations.items()},
@@ -74,4 +98,5 @@ def attachments(rows: Iterable[Sequence[str | None]]) -> Attachments:
         {name: tuple(found) for name, found in types.items()},
         {oid: tuple(found) for oid, found in type_code.items()},
         tuple(events),
+        kinds.types(),
     )

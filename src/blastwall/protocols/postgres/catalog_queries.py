@@ -123,6 +123,18 @@ UNION ALL SELECT DISTINCT t.oid, 'type', json_build_array(t.typname, m[1]::int8)
        regexp_matches(c.conbin::text, ':(?:funcid|opfuncid) (\\d+)', 'g') m WHERE c.contypid >= 16384
 UNION ALL SELECT DISTINCT t.oid, 'type', json_build_array(t.typname, m[1]::int8)::text
        FROM pg_type t, regexp_matches(t.typdefaultbin::text, ':(?:funcid|opfuncid) (\\d+)', 'g') m WHERE t.oid >= 16384
+UNION ALL SELECT t.oid, 'named', json_build_array(n.nspname, t.typname)::text
+       FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid
+       WHERE t.oid >= 16384 AND (t.typcategory <> 'A' OR t.typtype = 'd') AND (c.oid IS NULL OR c.relkind = 'c'
+             OR t.oid IN (SELECT atttypid FROM pg_attribute) OR t.typarray IN (SELECT atttypid FROM pg_attribute)
+             OR t.oid IN (SELECT typbasetype FROM pg_type))
+UNION ALL SELECT t.typbasetype, 'within', t.oid::text FROM pg_type t WHERE t.typbasetype >= 16384
+UNION ALL SELECT t.typelem, 'within', t.oid::text FROM pg_type t WHERE t.typelem >= 16384
+UNION ALL SELECT r.rngsubtype, 'within', r.rngtypid::text FROM pg_range r WHERE r.rngsubtype >= 16384
+UNION ALL SELECT DISTINCT a.atttypid, 'within', c.reltype::text
+       FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+       WHERE a.atttypid >= 16384 AND a.attnum > 0 AND c.reltype <> 0
+UNION ALL SELECT c.reloftype, 'rows', c.oid::text FROM pg_class c WHERE c.reloftype <> 0
 """
 """What hangs on relations, operators and types: (OID of the relation or type, what, detail)."""
 

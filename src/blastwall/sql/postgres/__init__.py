@@ -1,6 +1,6 @@
 """PostgreSQL's SQL: text to effects, lineage and literals; changes when PostgreSQL's grammar or functions do."""
 
-from blastwall.sql.postgres.attached import Attached, Attachments, Cascade, Operator, Rule, Trigger
+from blastwall.sql.postgres.attached import Attached, Attachments, Cascade, Operator, Rule, Trigger, Types
 from blastwall.sql.postgres.catalog import Catalog, Check, Function, Relation
 from blastwall.sql.postgres.classify import classify, unread
 from blastwall.sql.postgres.deciding import SAMPLES
@@ -34,6 +34,7 @@ __all__ = [
     "Source",
     "Texts",
     "Trigger",
+    "Types",
     "UnreadableReply",
     "before",
     "classify",

@@ -62,6 +62,29 @@ NOTHING = Attached()
 
 
 @dataclass(frozen=True, slots=True)
+class Types:
+    """The types of a database that are not PostgreSQL's own, row types of tables among them.
+
+    `named` maps a name to each (schema, OID) that has it, `within` the OID of a type to those of the types made of it
+    (domains, arrays, ranges, row types), `rows` the OID of a row type to the relations whose rows are of it.
+    """
+
+    named: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    within: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    rows: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def made_of(self, kind: int) -> frozenset[int]:
+        """Return the OIDs of a type and of every type that holds values of it, however deep inside."""
+        found, todo = {kind}, [kind]
+        while todo:
+            for outer in self.within.get(todo.pop(), ()):
+                if outer not in found:
+                    found.add(outer)
+                    todo.append(outer)
+        return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
 class Operator:
     """A row of pg_operator outside pg_catalog: the schema that it is found in, and the OID of its function."""
 
@@ -75,6 +98,7 @@ class Attachments:
 
     `types` maps the name of a type, and `type_code` its OID, to the functions that a cast to or from it, or a domain's
     checks, run. `operators` are by their sign. `event_triggers` are functions that run when something is defined.
+    `kinds` are the types themselves.
     """
 
     relations: Mapping[int, Attached] = field(default_factory=dict)
@@ -82,6 +106,7 @@ class Attachments:
     types: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     type_code: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     event_triggers: tuple[int, ...] = ()
+    kinds: Types = field(default_factory=Types)
 
     def of(self, relation: int) -> Attached:
         """Return what hangs on the relation with that OID."""

@@ -13,6 +13,7 @@ from blastwall.sql.postgres.statement import OutputColumn
 
 MAX_VIEW_DEPTH = 32
 TEMPORARY = "pg_temp"
+_STORED = frozenset("rpfm")
 _KINDS = {"v": "view", "m": "view", "S": "sequence", "i": "index", "I": "index", "c": "type"}
 
 
@@ -136,6 +137,17 @@ class Catalog:
     def views(self) -> Iterator[Relation]:
         """Yield every view, materialized ones too, whose definition is known."""
         return (relation for relation in self._relations.values() if relation.definition)
+
+    def holding(self, kind: int) -> list[Relation]:
+        """Return the relations that hold values of a type, in a column or inside of one, or whose rows are of it."""
+        types = self.attachments.kinds
+        inside = types.made_of(kind)
+        whole = {oid for one in inside for oid in types.rows.get(one, ())}
+        return [
+            one
+            for one in self._relations.values()
+            if one.kind in _STORED and (one.oid in whole or not inside.isdisjoint(one.types))
+        ]
 
     def function(self, oid: int) -> Function | None:
         """Return the function with that OID."""

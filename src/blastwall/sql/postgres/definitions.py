@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 
 from blastwall.model.effects import Action, Object
 from blastwall.model.statement import SOME, Column
+from blastwall.sql.postgres.cascading import Cascading
 from blastwall.sql.postgres.catalog import TEMPORARY
 from blastwall.sql.postgres.deciding import defined_over, references
 from blastwall.sql.postgres.expressions import SILENT, TRANSPARENT
 from blastwall.sql.postgres.names import Target
-from blastwall.sql.postgres.objects import Objects, role_name
+from blastwall.sql.postgres.objects import role_name
 from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, union
 from blastwall.sql.postgres.tree import Node, body, descendants, items, options, sub, text, unwrap, words
 
@@ -22,10 +23,12 @@ _EXPRESSIONS = frozenset(
 _STRUCTURE = frozenset({"DefElem", "List", "IndexElem", "PartitionElem", "StatsElem", "PartitionBoundSpec"})
 _ENTITLING = ("Trig", "Rule", "RowSecurity", "ChangeOwner")
 _LOSING = frozenset({"AT_DropColumn", "AT_DetachPartition", "AT_DetachPartitionFinalize"})
+_EVALUATED = frozenset({"AT_AlterColumnType"})
 _RELATING = frozenset(
     {"AT_AddInherit", "AT_DropInherit", "AT_AttachPartition", "AT_DetachPartition", "AT_DetachPartitionFinalize"}
 )
 """What lets a table's rows be read by another table's name, or no longer so."""
+_WITH_CHILDREN = frozenset({"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE"})
 _COLUMNS: frozenset[str] = frozenset({"OBJECT_COLUMN", "OBJECT_ATTRIBUTE"})
 _IN_RELATIONS = _COLUMNS | {"OBJECT_TABCONSTRAINT", "OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_POLICY"}
 _ROUTINE_KINDS = frozenset({"OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE", "OBJECT_AGGREGATE"})
@@ -34,7 +37,7 @@ _CALLS = frozenset({"OBJECT_OPERATOR", "CreateOpClassStmt", "AlterOpFamilyStmt",
 _DROPS_ENTITLE = frozenset({"OBJECT_POLICY", "OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_EVENT_TRIGGER", "OBJECT_ROLE"})
 
 DEFINES: dict[str, tuple[str, str]] = {
-    "AlterCollationStmt": ("collname", "type"), "AlterDomainStmt": ("typeName", "type"),
+    "AlterCollationStmt": ("collname", "type"),
     "AlterEnumStmt": ("typeName", "type"), "AlterOpFamilyStmt": ("opfamilyname", "type"),
     "AlterStatsStmt": ("defnames", "type"), "AlterTSConfigurationStmt": ("cfgname", "type"),
     "AlterTSDictionaryStmt": ("dictname", "type"), "AlterTypeStmt": ("typeName", "type"),
@@ -83,7 +86,7 @@ DATABASES: dict[str, tuple[Action, ...]] = {
 HARMLESS = frozenset({"ConstraintsSetStmt", "ListenStmt", "UnlistenStmt"})
 
 
-class Definitions(Objects):
+class Definitions(Cascading):
     """Reads data definition, privileges and administration."""
 
     def define(self, tag: str, node: Node) -> bool:
@@ -127,6 +130,11 @@ class Definitions(Objects):
             table = sub(inner, "pubtable") if tag == "PublicationObjSpec" else {}
             if table:
                 self._each((Action.EXPORT,), self.relation(table))
+
+    def domain(self, node: Node) -> None:
+        """Read ALTER DOMAIN."""
+        self._each((Action.DEFINE,), self._defined(node, "typeName", "type"))
+        self.alter_domain(node)
 
     def _define(self, tag: str, node: Node) -> None:
         targets = self._defined(node, *DEFINES[tag])
@@ -206,6 +214,7 @@ class Definitions(Objects):
         for command in items(node, "cmds"):
             inner = body(command, "AlterTableCmd")
             kind = text(inner, "subtype")
+            self._beyond(kind, inner, node)
             if any(word in kind for word in _ENTITLING):
                 self._each((Action.ENTITLE,), targets)
             if kind in _LOSING:
@@ -218,6 +227,17 @@ class Definitions(Objects):
             if kind in _RELATING:
                 self._renamed(other if "Partition" in kind else sub(node, "relation"))
         self._mentioned(node)
+
+    def _beyond(self, kind: str, command: Node, node: Node) -> None:
+        """A column goes from heirs too, an attribute from wherever its type is used; CASCADE takes what depends."""
+        targets = self.targets(sub(node, "relation"))
+        if kind == "AT_DropColumn":
+            self._family(targets, Action.DROP)
+        if text(node, "objtype") == "OBJECT_TYPE":
+            for target in targets:
+                self.alter_row_type((target.schema, target.name), kind in _LOSING, kind in _EVALUATED)
+        elif text(command, "behavior") == "DROP_CASCADE":
+            self.fall_with(targets)
 
     def _renamed(self, relation: Node) -> None:
         """Policies and masking rules go by names: whoever changes what they mean decides who may do what."""
@@ -246,12 +266,10 @@ class Definitions(Objects):
         else:
             self.send_on(found.sources - own.sources)
 
-    def _family(self, targets: Iterable[Target], action: Action, cascade: bool = False) -> None:
+    def _family(self, targets: Iterable[Target], action: Action) -> None:
         for target in targets:
             for relation in self.standing(target):
                 self.follow(self.follower.descendants(relation, action))
-                if cascade:
-                    self.follow(self.follower.showing(relation))
 
     def sequence(self, node: Node) -> None:
         """Read CREATE SEQUENCE and ALTER SEQUENCE; OWNED BY ties it to a table."""
@@ -264,6 +282,7 @@ class Definitions(Objects):
     def on_relation(self, node: Node) -> None:
         """Read CREATE INDEX and REFRESH MATERIALIZED VIEW."""
         self._each((Action.DEFINE,), self.relation(node))
+        self._family(self.targets(sub(node, "relation")), Action.DEFINE)
         self._computed(self.targets(sub(node, "relation")))
 
     def _computed(self, targets: Iterable[Target]) -> None:
@@ -301,13 +320,18 @@ class Definitions(Objects):
 
     def create_schema(self, node: Node) -> None:
         """Read CREATE SCHEMA with its elements."""
-        name = text(node, "schemaname") or role_name(sub(node, "authrole"))
-        self.effect(Action.DEFINE, Object((self.catalog.database, name), "schema"))
-        if "authrole" in node:
-            self.effect(Action.ENTITLE, Object((self.catalog.database, name), "schema"))
-        for element in items(node, "schemaElts"):
-            tag, inner = unwrap(element)
-            self.statement(tag, _in_schema(inner, name))
+        for name in [text(node, "schemaname")] if text(node, "schemaname") else self._own_schema(sub(node, "authrole")):
+            self.effect(Action.DEFINE, Object((self.catalog.database, name), "schema"))
+            if "authrole" in node:
+                self.effect(Action.ENTITLE, Object((self.catalog.database, name), "schema"))
+            for element in items(node, "schemaElts"):
+                tag, inner = unwrap(element)
+                self.statement(tag, _in_schema(inner, name))
+
+    def _own_schema(self, role: Node) -> list[str]:
+        """AUTHORIZATION alone names the schema after the role; CURRENT_USER and its kin are one of the session's."""
+        named = text(role, "rolename")
+        return [named] if named else sorted({self.state.user, *self.state.users})
 
     # ── functions, casts ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -333,11 +357,10 @@ class Definitions(Objects):
         for item in items(node, "objects"):
             targets = self.named(kind, item)
             self._each((Action.DROP, Action.ENTITLE) if kind in _DROPS_ENTITLE else (Action.DROP,), targets)
-            if kind in {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW"}:
-                cascade = text(node, "behavior") == "DROP_CASCADE"
-                self._family(self.relations(self.parts_of(item)), Action.DROP, cascade)
-        if text(node, "behavior") == "DROP_CASCADE" and kind in {"OBJECT_SCHEMA", "OBJECT_EXTENSION"}:
-            self.effect(Action.DROP, self.database)
+            if kind in _WITH_CHILDREN:
+                self._family(self.relations(self.parts_of(item)), Action.DROP)
+            if text(node, "behavior") == "DROP_CASCADE":
+                self.cascade(kind, item)
 
     def truncate(self, node: Node) -> None:
         """Read TRUNCATE."""
@@ -363,9 +386,11 @@ class Definitions(Objects):
         if "relation" in node:
             targets = self.relation(node)
             if kind in _COLUMNS:
-                self.renames.update((target.schema, target.name) for target in self.targets(sub(node, "relation")))
+                self._columns_renamed(self.targets(sub(node, "relation")))
             elif kind not in _IN_RELATIONS:
                 self._renamed(sub(node, "relation"))
+                if any(target.schema.startswith(TEMPORARY) for target in self.targets(sub(node, "relation"))):
+                    self.temporary(text(node, "newname"))
         elif kind in {"OBJECT_SCHEMA", "OBJECT_DATABASE", "OBJECT_ROLE", "OBJECT_TABLESPACE"}:
             targets = self.named(kind, {"String": {"sval": text(node, "subname")}})
         else:
@@ -379,6 +404,16 @@ class Definitions(Objects):
             self._each((Action.ENTITLE,) if kind == "OBJECT_ROLE" else (Action.DEFINE,), renamed)
         if kind in _ROUTINE_KINDS:
             self._routine_named(text(node, "newname"), targets)
+
+    def _columns_renamed(self, targets: list[Target]) -> None:
+        """Columns of heirs, partitions and typed tables go by the new name as well."""
+        self.renames.update((target.schema, target.name) for target in targets)
+        for target in targets:
+            self.rename_attribute((target.schema, target.name))
+            for relation in self.standing(target):
+                heirs = self.follower.descendants(relation, Action.DEFINE)
+                self.follow(heirs)
+                self.renames.update((heir.object.path[1], heir.object.path[2]) for heir in heirs)
 
     def _routine_named(self, name: str, targets: list[Object]) -> None:
         self.function_made(name)
@@ -431,6 +466,8 @@ class Definitions(Objects):
         """Read DROP ROLE, DROP OWNED and REASSIGN OWNED."""
         targets = self.roles(items(node, "roles"))
         self._each((Action.ENTITLE, Action.DROP) if "newrole" not in node else (Action.ENTITLE,), targets)
+        if "behavior" in node:
+            self.effect(Action.DROP, self.database)
         if "newrole" in node:
             self._each((Action.ENTITLE,), [self.pseudo("roles", role_name(sub(node, "newrole")), "role")])
 
@@ -439,6 +476,8 @@ class Definitions(Objects):
     def maintain(self, node: Node) -> None:
         """Read VACUUM, ANALYZE, CLUSTER, REINDEX and LOCK."""
         targets = self.relation(node)
+        if text(node, "kind") == "REINDEX_OBJECT_INDEX":
+            targets = [self.object(target, "index") for target in self.targets(sub(node, "relation"))]
         self._computed(self.targets(sub(node, "relation")) if targets else ())
         for item in [*items(node, "rels"), *items(node, "relations")]:
             inner = body(item, "VacuumRelation")
@@ -470,7 +509,8 @@ def _anything() -> Scope:
 
 Reader = Callable[[Definitions, Node], object]
 _READERS: dict[str, Reader] = {
-    "AlterDefaultPrivilegesStmt": Definitions.default_privileges, "AlterFunctionStmt": Definitions.alter_function,
+    "AlterDefaultPrivilegesStmt": Definitions.default_privileges, "AlterDomainStmt": Definitions.domain,
+    "AlterFunctionStmt": Definitions.alter_function,
     "AlterObjectDependsStmt": Definitions.move, "AlterObjectSchemaStmt": Definitions.move,
     "AlterOperatorStmt": Definitions.alter_operator, "AlterOwnerStmt": Definitions.owner,
     "AlterPolicyStmt": Definitions.policy, "AlterRoleSetStmt": Definitions.alter_role,

@@ -192,14 +192,24 @@ class Follower:
                 todo.extend(self._catalog.attached(oid).children)
         return frozenset(found.values())
 
-    def showing(self, relation: Relation) -> Found:
-        """Return what DROP … CASCADE takes with a table: the views that read it."""
+    def falling(self, relation: Relation) -> Found:
+        """Return what CASCADE takes with a table or a part of it: views, foreign keys, and policies that read it."""
         read = self._catalog.object(relation)
-        return frozenset(
-            Effect(Action.DROP, self._catalog.object(view), _FOLLOWED)
-            for view in self._catalog.views()
-            if any(effect.object == read for effect in self.view(view))
-        )
+        views = [view for view in self._catalog.views() if any(effect.object == read for effect in self.view(view))]
+        found = {Effect(Action.DROP, self._catalog.object(view), _FOLLOWED) for view in views}
+        keyed = [cascade.child for cascade in self._catalog.attached(relation.oid).cascades]
+        for oid in keyed:
+            child = self._catalog.by_oid(oid)
+            if child is not None and child.oid != relation.oid:
+                found.add(Effect(Action.DEFINE, self._catalog.object(child), _FOLLOWED))
+        for oid, attached in self._catalog.attachments.relations.items():
+            judged = self._catalog.by_oid(oid) if relation.oid in attached.consulted else None
+            if judged is not None and oid != relation.oid:
+                found.update(
+                    Effect(action, self._catalog.object(judged), _FOLLOWED)
+                    for action in (Action.DEFINE, Action.ENTITLE)
+                )
+        return frozenset(found)
 
     def _touch(self, oid: int, action: Action, marks: frozenset[Mark]) -> Iterator[Effect]:
         relation = self._catalog.by_oid(oid)
