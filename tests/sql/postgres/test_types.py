@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blastwall.model.statement import SOME, Column
-from blastwall.sql.postgres import Attachments, Catalog, Classified, NameState, Relation, Types, classify
+from blastwall.sql.postgres import Attached, Attachments, Catalog, Classified, NameState, Relation, Types, classify
 
 AMOUNT, MANY, ROW = 100, 101, 102
 CATALOG = Catalog(
@@ -65,3 +65,11 @@ def test_casting_an_attribute_tells_of_the_values_of_typed_tables() -> None:
     found = read("alter type person alter attribute ssn type int cascade", "public")
     assert found.filters is not None
     assert Column("shop", "public", "people", SOME) in found.filters
+
+
+def test_renaming_a_column_renames_it_in_every_heir() -> None:
+    tables = [Relation(oid, "public", f"t{oid}", "r", ("ssn",)) for oid in range(1, 102)]
+    heirs = Attachments({1: Attached(children=tuple(range(2, 102)))})
+    catalog = Catalog("shop", 1, tables, schemas=["public"], attachments=heirs)
+    (found,) = classify("alter table t1 rename ssn to harmless", catalog, NameState((("public",),), "app"))
+    assert {name for _, name in found.renames} == {table.name for table in tables}

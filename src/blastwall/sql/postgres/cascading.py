@@ -80,8 +80,12 @@ class Cascading(Objects):
 
     def holders(self, parts: tuple[str, ...]) -> list[Relation]:
         """Return the relations that hold values of the type of that name, and their partitions and heirs."""
+        return self.with_heirs([one for kind in self._kinds(parts) for one in self.catalog.holding(kind)])
+
+    def with_heirs(self, relations: Iterable[Relation]) -> list[Relation]:
+        """Return relations with all of their partitions and heirs, however many."""
         found: dict[int, Relation] = {}
-        todo = [relation for kind in self._kinds(parts) for relation in self.catalog.holding(kind)]
+        todo = list(relations)
         while todo:
             relation = todo.pop()
             if relation.oid not in found:

@@ -410,10 +410,9 @@ class Definitions(Cascading):
         self.renames.update((target.schema, target.name) for target in targets)
         for target in targets:
             self.rename_attribute((target.schema, target.name))
-            for relation in self.standing(target):
-                heirs = self.follower.descendants(relation, Action.DEFINE)
-                self.follow(heirs)
-                self.renames.update((heir.object.path[1], heir.object.path[2]) for heir in heirs)
+            heirs = self.with_heirs(self.standing(target))
+            self.renames.update((relation.schema, relation.name) for relation in heirs)
+        self._family(targets, Action.DEFINE)
 
     def _routine_named(self, name: str, targets: list[Object]) -> None:
         self.function_made(name)
