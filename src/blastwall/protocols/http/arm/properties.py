@@ -40,6 +40,7 @@ _RUNS = frozenset(
         "apppackagereferences",
         "galleryapplications",
         "customdata",
+        "additionalunattendcontent",
         "functionappconfig",
         "scriptactions",
         "artifacts",

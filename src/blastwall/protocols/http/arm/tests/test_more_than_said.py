@@ -36,6 +36,7 @@ def test_an_identity_of_itself_is_no_loan() -> None:
     [
         ({"applicationProfile": {"galleryApplications": [{"packageReferenceId": "/x"}]}}, "execute"),
         ({"osProfile": {"customData": "IyEvYmluL3No"}}, "execute"),
+        ({"windowsConfiguration": {"additionalUnattendContent": [{"content": "<x/>"}]}}, "execute"),
         ({"networkAccessPolicy": "AllowAll"}, "admin"),
         ({"minimumTlsVersion": "TLS1_0"}, "admin"),
         ({"authConfig": {"passwordAuth": "Enabled"}}, "admin"),
