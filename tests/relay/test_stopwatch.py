@@ -32,6 +32,13 @@ def test_pipelined_statements_run_one_after_the_other() -> None:
     assert watch.overdue(119.5)
 
 
+def test_what_ends_or_is_refused_beside_a_statement_gives_it_no_more_time() -> None:
+    watch = running(1, 2)
+    watch.end(2, 109)
+    watch.end(3, 109)
+    assert watch.overdue(111)
+
+
 @pytest.mark.parametrize("answer", [Held("wait"), Deny("no")])
 def test_what_is_not_allowed_does_not_run(answer: Held | Deny) -> None:
     watch = Stopwatch(10)

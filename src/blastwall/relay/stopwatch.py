@@ -41,11 +41,13 @@ class Stopwatch:
                 self._running[number] = now
 
     def end(self, number: int, now: float) -> None:
-        """The statement is over, or was never allowed."""
-        if self._limit is not None:
-            self._asked.discard(number)
-            self._running.pop(number, None)
+        """The statement is over, or was never allowed. It gives way to the next only if it was its turn."""
+        if self._limit is None:
+            return
+        self._asked.discard(number)
+        if number == next(iter(self._running), None):
             self._turn = now
+        self._running.pop(number, None)
 
     def overdue(self, now: float) -> bool:
         """Whether the statement under way has run longer than it may; again so only after as long a time."""

@@ -179,9 +179,10 @@ class Http2Line:
             exchange.answer(number, answer)
 
     def interrupt(self, reason: str) -> None:
-        """Stop what has been under way the longest."""
-        for exchange in self.exchanges[:1]:
-            exchange.stop(503, reason)
+        """Stop what was sent first of all that is on its way. What waits for people is not."""
+        sent = [exchange for exchange in self.exchanges if exchange.turn]
+        if sent:
+            min(sent, key=lambda exchange: exchange.turn).stop(503, reason)
 
     def receive(self, data: bytes) -> None:
         """Take bytes of the client's."""

@@ -80,6 +80,7 @@ class Exchange:
         self._sending: Sending | None = None
         self._dropped = 0
         self._taken_back = False
+        self._turn = 0
 
     @classmethod
     def revived(
@@ -109,6 +110,11 @@ class Exchange:
     def proving(self) -> bool:
         """Whether its proof is being looked at."""
         return self._step is _Step.PROVING and self._asked != 0
+
+    @property
+    def turn(self) -> int:
+        """Which of the connection's requests it was to be sent, from 1 on; 0 where it was not, or is over."""
+        return self._turn if self._step is _Step.PASSING else 0
 
     @property
     def upstream(self) -> Upstream:
@@ -307,7 +313,7 @@ class Exchange:
             self._learn(allow, sending.head)
 
     def _pass(self) -> Sending:
-        self._step = _Step.PASSING
+        self._step, self._turn = _Step.PASSING, self._talk.turn()
         self._sending = Sending(self._talk, self._reply, self._upstream, self, self._asked, self._request, self._body)
         return self._sending
 

@@ -69,6 +69,7 @@ class Talk:
         self.known: dict[bytes, Known] = {}
         """Requests that came again and whose answer stands, by their bytes: of this proof and credential."""
         self._numbers: Iterator[int] = count(1)
+        self._turns: Iterator[int] = count(1)
 
     @property
     def resource(self) -> Resource:
@@ -96,6 +97,10 @@ class Talk:
     def number(self) -> int:
         """Return the next question's number."""
         return next(self._numbers)
+
+    def turn(self) -> int:
+        """Return which request is to be sent now, counted from 1 on."""
+        return next(self._turns)
 
     def taken(self) -> list[Output]:
         """Return the outputs so far, and begin anew."""

@@ -329,6 +329,27 @@ def test_a_request_that_is_taken_back_while_its_proof_is_looked_at_leaves_that_t
     assert not [event for event in client.play.events if isinstance(event, Withdraw)]
 
 
+class Begins(TinyServer):
+    """Never gets further than its answer's first line."""
+
+    def receive(self, side: Side, data: bytes) -> bytes:
+        return b"HTTP/1.1 200 OK\r\n"
+
+
+def test_what_runs_too_long_is_stopped_and_not_what_waits_for_people() -> None:
+    client = Client(lambda ask: None if "held" in repr(ask.question) else always(ask), Servers(Begins))
+    held, late, last = client.ask("DELETE", "/held"), client.ask("DELETE", "/held/too"), client.ask("GET", "/c")
+    client.go()
+    client.play.answer(next(ask.number for ask in client.play.asked if "/held/too" in repr(ask.question)), Allow())
+    for stopped in (last, late):
+        client.play._run(client.play.session.interrupted("it ran too long"))
+        client.go()
+        assert client.told[stopped].status == 503
+    client.play._run(client.play.session.interrupted("nothing runs any more"))
+    client.go()
+    assert held not in client.told
+
+
 def test_a_broken_answer_breaks_one_request() -> None:
     client = Client(servers=Servers(lambda: TinyServer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")))
     number = client.ask("GET", "/a")
