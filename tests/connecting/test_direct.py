@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import configparser
 import os
+import signal
+import time
 from pathlib import Path
 
 import aiohttp
@@ -12,6 +14,7 @@ import jwt
 import pytest
 
 from blastwall.connecting.azure_cli import NAMES, NotReady, make_ready, program_of, variables
+from blastwall.connecting.child import Terminated, tidily
 from blastwall.connecting.direct import direct_way, tenant_of
 from blastwall.connecting.managed_identity import Tokens
 from blastwall.connecting.proofs import NoProof, Proof, Proofs
@@ -137,3 +140,27 @@ def test_which_command_is_the_azure_cli() -> None:
     assert program_of(["/usr/bin/az"]) == ("/usr/bin/az",)
     assert program_of(["python3", "-m", "azure.cli", "group", "list"]) == ("python3", "-m", "azure.cli")
     assert not any(program_of(each) for each in (["azd"], ["sh", "-c", "az"], ["python3", "-m", "azure"], []))
+
+
+async def test_a_run_that_is_told_to_end_meanwhile_ends_in_order(tmp_path: Path) -> None:
+    """What az keeps in its folder are tokens, which nobody may find once the run is over."""
+    started = tmp_path / "started"
+    program = tmp_path / "az"
+    program.write_text(f"#!/bin/sh\necho $$ > {started}.new && mv {started}.new {started}\nexec sleep 300\n")
+    program.chmod(0o755)
+
+    def tell() -> None:
+        while not started.exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    telling = asyncio.create_task(asyncio.to_thread(tell))
+    folder = tmp_path / "run"
+    folder.mkdir()
+    environment = {"PATH": os.environ["PATH"], "AZURE_CONFIG_DIR": str(folder)}
+    with pytest.raises(Terminated) as ended, tidily():
+        await make_ready((str(program),), "https://arm.gw.example", environment)
+    await telling
+    assert ended.value.code == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)

@@ -216,11 +216,15 @@ class _Session:
     async def _make_az_ready(self, way: Run, environment: Mapping[str, str], command: tuple[str, ...] = ()) -> None:
         """Make the Azure CLI ready where the command is it, or was said to call it."""
         from blastwall.connecting import azure_cli
+        from blastwall.connecting.child import Terminated, tidily
 
         program = azure_cli.program_of(command) or ((which("az") or "az",) if self.az else ())
         try:
             if program:
-                await azure_cli.make_ready(program, way.direct.url, environment)
+                with tidily():
+                    await azure_cli.make_ready(program, way.direct.url, environment)
+        except Terminated as ended:
+            raise typer.Exit(ended.code) from None
         except azure_cli.NotReady as error:
             fail(f"the Azure CLI cannot be made ready: {error}", FAILED)
 

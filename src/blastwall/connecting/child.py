@@ -6,9 +6,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)
+_THE_END = (signal.SIGTERM, signal.SIGHUP)
 _FROM_THE_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -21,6 +23,43 @@ class NotStarted(Exception):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Terminated(Exception):
+    """A signal asked the run to end; `code` is what it ends with."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by signal {number}")
+        self.code = 128 + number
+
+
+@contextmanager
+def tidily() -> Iterator[None]:
+    """End the block in order where a signal asks for the end, so that what it opened is closed and cleared away.
+
+    Raises:
+        Terminated: one did.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    asked: list[int] = []
+
+    def end(number: int) -> None:
+        asked.append(number)
+        if task is not None:
+            task.cancel()
+
+    for number in _THE_END:
+        loop.add_signal_handler(number, end, number)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if asked and task is not None:
+            task.uncancel()
+            raise Terminated(asked[0]) from None
+        raise
+    finally:
+        for number in _THE_END:
+            loop.remove_signal_handler(number)
 
 
 async def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
