@@ -53,7 +53,8 @@ def _session(event: SessionOpened | LoginAsked | LoginAdmitted | LoginRefused | 
             return [visible(f"connection from {event.source} to {event.resource} ({event.kind})")]
         case LoginAsked():
             client = f" with {event.application!r}" if event.application else ""
-            return [visible(f"login as {event.user!r} to {event.database!r}{client}")]
+            whom = f" as {event.user!r} to {event.database!r}" if event.user or event.database else ""
+            return [visible(f"login{whom}{client}")]
         case LoginAdmitted():
             return [visible(f"admitted: {who(event)}, by {event.proof}"), *_policies("  ", event.policies)]
         case LoginRefused():
