@@ -41,7 +41,11 @@ _PARTS = frozenset(
 def compare(effects: Iterable[Effect], happened: set[Happened], catalog: Catalog) -> tuple[Verdict, set[Happened]]:
     """Return the verdict, and what was missed."""
     said = list(effects)
-    missed = {one for one in happened if not (_covered(one, said) or _of_kin(one, said, catalog))}
+    missed = {
+        one
+        for one in happened
+        if not (_covered(one, said) or _of_kin(one, said, catalog) or _refreshed(one, said, catalog))
+    }
     if missed and any(effect.action in {Action.UNCLASSIFIED, Action.EXECUTE} for effect in said):
         return Verdict.CONCEDED, set()
     if any(effect.action is Action.UNCLASSIFIED for effect in said):
@@ -82,6 +86,18 @@ def _of_kin(one: Happened, said: list[Effect], catalog: Catalog) -> bool:
         return True
     family = _family(catalog, schema, name)
     return any(effect.object.path[1:] in family for effect in defining)
+
+
+def _refreshed(one: Happened, said: list[Effect], catalog: Catalog) -> bool:
+    """REFRESH … CONCURRENTLY replaces what changed of a materialized view by way of temporary tables of its own."""
+    what, schema, name = one
+    views = [
+        effect.object.path[1:] for effect in said if effect.action is Action.DEFINE and effect.object.kind == "view"
+    ]
+    if what == "drop":
+        return bool(views) and name.startswith("pg_temp|pg_temp.pg_temp_")
+    relation = catalog.relation(schema, name)
+    return what == "delete" and relation is not None and relation.kind == "m" and (schema, name) in views
 
 
 def _family(catalog: Catalog, schema: str, name: str) -> set[tuple[str, ...]]:
