@@ -105,9 +105,9 @@ def normal_path(path: str, rule: PathRule = STRICT) -> str:
         return path
     if _PATH.match(path) is None:
         raise Unreadable("a path with a character or an escape that none may have")
-    if not rule.slashes and _AGAIN.search(path) is not None:
-        raise Unreadable("a path with an escape of an escape")
     normal = _ESCAPE.sub(_unescaped, path) if "%" in path else path
+    if not rule.slashes and _AGAIN.search(normal) is not None:
+        raise Unreadable("a path with an escape of an escape")
     _check_characters(normal, rule)
     return _resolved(normal, rule)
 

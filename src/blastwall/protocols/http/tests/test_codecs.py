@@ -270,6 +270,12 @@ def test_names_of_blobs_are_left_as_they_are(sent: str) -> None:
         normal_path(sent)
 
 
+@pytest.mark.parametrize("sent", ["/%25%41a", "/%25%34%31", "/%25a%41", "/%%32%35%34%31"])
+def test_an_escape_that_appears_by_unescaping_is_refused(sent: str) -> None:
+    with pytest.raises(Unreadable):
+        normal_path(sent)
+
+
 @pytest.mark.parametrize("sent", ["//a", "/../a", "/a%2f..%2fb", "/a/..;x", "/a%2f.", "/a%5cb", "/a/..//b"])
 def test_what_is_a_way_out_is_refused_there_too(sent: str) -> None:
     with pytest.raises(Unreadable):
