@@ -7,6 +7,7 @@ import json
 import tracemalloc
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 
 import brotli
@@ -27,6 +28,10 @@ DETECT = MaskRules(detect=(DetectRule("pii", ("email", "card"), MaskStyle.REDACT
 FIELDS = MaskRules(fields=(FieldRule("..email", "..email", MaskStyle.PARTIAL),), key=KEY)
 BOTH = MaskRules(detect=DETECT.detect, fields=FIELDS.fields, key=KEY)
 BODY = json.dumps({"value": [{"email": "ann@example.com", "note": f"card {CARD}"}] * 50}).encode()
+
+
+packed = partial(gzip.compress, mtime=0)
+"""The same bytes in every process: they name tests."""
 
 
 def _raw_deflate(data: bytes) -> bytes:
@@ -97,10 +102,10 @@ def test_codings_that_nobody_undoes_are_refused(name: str) -> None:
 @pytest.mark.parametrize(
     "bomb",
     [
-        ("gzip", gzip.compress(bytes(24 << 20))),
+        ("gzip", packed(bytes(24 << 20))),
         ("br", brotli.compress(bytes(24 << 20), quality=5)),
         ("zstd", zstandard.compress(bytes(64 << 20))),
-        ("gzip, gzip", gzip.compress(gzip.compress(bytes(24 << 20)))),
+        ("gzip, gzip", packed(packed(bytes(24 << 20)))),
     ],
 )
 def test_bombs_end_early_and_in_little_memory(bomb: tuple[str, bytes]) -> None:
@@ -136,7 +141,7 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(300)
         ("image/png", PNG, DETECT),
         ("image/png", PNG, FIELDS),
         ("application/octet-stream", PNG, DETECT),
-        ("", gzip.compress(BODY), DETECT),
+        ("", packed(BODY), DETECT),
         ("text/html", b"<!DOCTYPE html><p>ann@example.com</p>", FIELDS),
         ("text/plain", b"email: ann@example.com", FIELDS),
         ("application/javascript", b'f({"email": "ann@example.com"})', FIELDS),
