@@ -18,7 +18,19 @@ from typing import Protocol
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import TlsMode
-from blastwall.protocols.contract import Admit, Allow, Answer, Ask, Deny, Finished, Renewal, Rows, Unproven, Withdraw
+from blastwall.protocols.contract import (
+    Admit,
+    Allow,
+    Answer,
+    Ask,
+    Deny,
+    Finished,
+    Renewal,
+    Rows,
+    Streamed,
+    Unproven,
+    Withdraw,
+)
 from blastwall.protocols.http.answering import Answering, Reading, Reply, Unreadable
 from blastwall.protocols.http.bodies.heads import requested
 from blastwall.protocols.http.fields import passed_back
@@ -33,6 +45,8 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """RFC 9110, section 9.2.2: what may be sent again where nobody knows whether it arrived."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """What servers want a length for, be it 0 (411 otherwise)."""
+_STRIDE = 256 << 10
+"""How much of an answer is passed on, in bytes, before it is counted against the agent's budget."""
 
 
 def status_of(head: ResponseHead) -> str:
@@ -86,6 +100,7 @@ class Sending:
         self._again = self._renewed = False
         self._answering: Answering | None = None
         self._status = ""
+        self._said = 0
         self.head = b""
         """The head as it was sent."""
 
@@ -250,6 +265,14 @@ class Sending:
             self._answering.passed(pieces)
         except (Unreadable, ValueError) as fault:
             self._break(self._why(fault))
+        else:
+            self._say(self._answering)
+
+    def _say(self, answering: Answering) -> None:
+        """Tell now and then how much was sent, so that an answer without end is counted before its end."""
+        if answering.size - self._said >= _STRIDE:
+            self._said = answering.size
+            self._out.append(Streamed(self._number, 0, answering.size, sum(answering.masked.values())))
 
     def completed(self, trailer: Headers) -> None:
         """See `upstream.Receiver`."""

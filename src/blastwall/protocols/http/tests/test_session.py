@@ -36,6 +36,7 @@ from blastwall.protocols.contract import (
     Send,
     StartTls,
     Stranger,
+    Streamed,
     Unproven,
     Withdraw,
 )
@@ -47,7 +48,6 @@ from blastwall.protocols.http.tests.server import TinyServer
 from blastwall.protocols.http.tests.specimens import SPECIMENS, chunked, opening, request, with_body
 from blastwall.protocols.standing import Standing
 from blastwall.testing.playbook import Playbook
-
 
 packed = partial(gzip.compress, mtime=0)
 """The same bytes in every process: they name tests."""
@@ -395,6 +395,18 @@ class TestTheResource:
         talk._run(talk.session.receive_eof(UPSTREAM))
         assert bytes(talk.to_client).endswith(b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
         assert talk.closed is None
+
+    def test_an_answer_is_counted_before_its_end(self) -> None:
+        """One without end would spend nothing of its agent's budget."""
+        talk = play(server=TinyServer(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + bytes(700_000)))
+        talk.client(request("GET /a"))
+        assert [(one.number, one.bytes) for one in events(talk, Streamed) if isinstance(one, Streamed)] == [
+            (2, 700_000)
+        ]
+        talk._run(talk.session.receive(UPSTREAM, bytes(1000)))
+        assert len(events(talk, Streamed)) == 1
+        talk._run(talk.session.receive(UPSTREAM, bytes(300_000)))
+        assert [one.bytes for one in events(talk, Streamed) if isinstance(one, Streamed)] == [700_000, 1_001_000]
 
     def test_a_credential_that_is_not_taken_is_renewed_once(self) -> None:
         talk = play(flavour=PlainFlavour(renews=True))
