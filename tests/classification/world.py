@@ -23,7 +23,8 @@ QUICK: Sequence[str] = (
 SCRIPTS: Sequence[str] = (
     *QUICK,
     "merge", "select_into", "select_distinct", "select_having", "union", "case", "portals", "arrays", "delete",
-    "namespace", "create_table_like", "create_view", "rules",
+    "namespace", "create_table_like", "create_view", "rules", "domain", "create_schema", "constraints", "typed_table",
+    "dependency", "matview",
 )  # fmt: skip
 """What `make classification` runs. Name others after it to run those."""
 
