@@ -42,6 +42,13 @@ def test_every_route_is_in_the_table_and_classified(gateway: Gateway) -> None:
         ("/healthz", Access.PUBLIC),
         ("/readyz", Access.PUBLIC),
         ("/metrics", Access.OBSERVER),
+        ("/common/discovery/instance", Access.PUBLIC),
+        ("/{tenant}/v2.0/.well-known/openid-configuration", Access.PUBLIC),
+        ("/{tenant}/.well-known/openid-configuration", Access.PUBLIC),
+        ("/{tenant}/discovery/v2.0/keys", Access.PUBLIC),
+        ("/{tenant}/discovery/keys", Access.PUBLIC),
+        ("/{tenant}/oauth2/v2.0/token", Access.PROOF),
+        ("/{tenant}/oauth2/token", Access.PROOF),
     }
 
 

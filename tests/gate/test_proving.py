@@ -345,7 +345,7 @@ async def test_without_a_credential_nothing_is_sent_and_it_may_be_tried_again() 
     world.vault.error = CredentialUnavailable("the vault is shut: secret file")
     answer = await talk.answered(2, a_statement("select 1"))
     assert isinstance(answer, Deny)
-    assert answer.retry
+    assert answer.fault
     assert "secret file" not in answer.reason
     assert talk.kinds()[-3:] == ["StatementAsked", "StatementRuled", "StatementRefused"]
     assert world.policy.asked == []

@@ -24,14 +24,17 @@ _OF_THE_TOKEN = ("jti", "uti")
 class Refused(Exception):
     """The login is refused: `str()` for the operator, `told` for the client; `principal` where one was identified.
 
-    `retry` is set where it may be admitted a little later.
+    `retry` is set where it may be admitted a little later, `fault` where the gateway itself is in trouble.
     """
 
-    def __init__(self, reason: str, told: str, principal: str = "", *, retry: bool = False) -> None:
+    def __init__(
+        self, reason: str, told: str, principal: str = "", *, retry: bool = False, fault: bool = False
+    ) -> None:
         super().__init__(reason)
         self.told = told
         self.principal = principal
         self.retry = retry
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,7 @@ async def _credential(shared: Shared, subject: Subject) -> Credential:
     try:
         return await shared.vault.credential(subject.resource, subject.principal)
     except CredentialUnavailable as error:
-        raise Refused(str(error), wording.NO_CREDENTIAL, subject.principal.name) from None
+        raise Refused(str(error), wording.NO_CREDENTIAL, subject.principal.name, fault=True) from None
 
 
 def _deadline(facts: Facts, identified: Identified, began: float, now: float) -> tuple[float | None, str]:

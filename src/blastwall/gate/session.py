@@ -229,10 +229,12 @@ class SessionGate:
         except Refused as refused:
             answer = await self._refuse(refused)
         except RecordingFailed:
-            answer = Deny(wording.CANNOT_RECORD)
+            answer = Deny(wording.CANNOT_RECORD, fault=True)
         except Exception as fault:  # noqa: BLE001 - a fault closes, it never admits
             _log.error("login_failed", session=self.session, fault=described(fault))
-            answer = await self._refuse(Refused("a fault of the gateway's own, see the log", wording.BROKEN))
+            answer = await self._refuse(
+                Refused("a fault of the gateway's own, see the log", wording.BROKEN, fault=True)
+            )
         if not isinstance(answer, Stranger):
             self._meter.login("admitted" if isinstance(answer, Admit) else "refused")
         return answer
@@ -295,10 +297,10 @@ class SessionGate:
             await footing.renew(claims)
         except CredentialUnavailable as error:
             _log.warning("credential_not_renewed", reason=str(error), **where)
-            return Deny(wording.NO_CREDENTIAL, retry=True)
+            return Deny(wording.NO_CREDENTIAL, fault=True)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the session goes on with what it has
             _log.error("credential_not_renewed", fault=described(fault), **where)
-            return Deny(wording.BROKEN)
+            return Deny(wording.BROKEN, fault=True)
         _log.info("credential_renewed", **where)
         return Admit(footing.credential, admitted.label)
 
@@ -318,8 +320,8 @@ class SessionGate:
         try:
             await self._journal.written([event])
         except RecordingFailed:
-            return Deny(wording.CANNOT_RECORD)
-        return Deny(refused.told, refused.retry)
+            return Deny(wording.CANNOT_RECORD, fault=True)
+        return Deny(refused.told, refused.retry, refused.fault)
 
     # ── what the session reports ─────────────────────────────────────────────────────────────────────────────────────
 

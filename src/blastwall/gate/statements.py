@@ -179,7 +179,7 @@ class Statements:
             if unable is None:
                 self._judge(question, asked, redacted)
             else:
-                self._refuse(question, asked, Deny(unable, retry=True))
+                self._refuse(question, asked, Deny(unable, fault=True))
         except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
             _log.error("statement_failed", session=self._facts.session, number=asked.number, fault=described(fault))
             self._break(asked.number, question.reply)
@@ -335,7 +335,7 @@ class Statements:
 
     def _tell_again(self, number: int, standing: Standing | None, failure: RecordingFailed | None) -> None:
         allowed = standing.allow if failure is None and isinstance(standing, Answered) else None
-        self._reply_again(number, allowed or Deny(wording.CANNOT_RECORD))
+        self._reply_again(number, allowed or Deny(wording.CANNOT_RECORD, fault=True))
 
     def _run(self, number: int, asked_at: float) -> None:
         """An allowed statement is timed from its ask on."""
@@ -408,7 +408,7 @@ class Statements:
         asked_at = self._waiting.pop(number, None)
         if failure is not None:
             self._journal.fail(failure)
-            answer = Deny(wording.CANNOT_RECORD)
+            answer = Deny(wording.CANNOT_RECORD, fault=True)
         if asked_at is None:
             return
         if type(answer) is Allow:
@@ -421,7 +421,7 @@ class Statements:
         """Refuse a statement for a fault of the gateway's own, unless it has its answer."""
         if number in self._waiting:
             told = StatementRefused(self._shared.clock(), number, wording.BROKEN)
-            self._journal.write([told], partial(self._settle, number, reply, Deny(wording.BROKEN)))
+            self._journal.write([told], partial(self._settle, number, reply, Deny(wording.BROKEN, fault=True)))
 
     # ── holds ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -459,7 +459,7 @@ class Statements:
     def _begin_wait(self, waiting: _Waiting, failure: RecordingFailed | None) -> None:
         number, reply = waiting.question.number, waiting.question.reply
         if failure is not None:
-            self._settle(number, reply, Deny(wording.CANNOT_RECORD), failure)
+            self._settle(number, reply, Deny(wording.CANNOT_RECORD, fault=True), failure)
         elif number in self._waiting:
             self._meter.held(+1)
             self._holds[number] = asyncio.get_running_loop().create_task(self._wait(waiting), name=f"hold {number}")

@@ -146,10 +146,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """Refused. `reason` is said to the client in its own protocol; `retry` where the same may be allowed later."""
+    """Refused. `reason` is said to the client in its own protocol; `retry` where the same may be allowed later.
+
+    `fault` is set where it is the gateway's own trouble, and neither policy nor the client is to blame.
+    """
 
     reason: str
     retry: bool = False
+    fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)

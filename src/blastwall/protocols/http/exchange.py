@@ -221,8 +221,8 @@ class Exchange:
         elif isinstance(answer, Stranger):
             self._step = _Step.OVER
             self._reply.hand_over()
-        elif isinstance(answer, Deny) and answer.retry:
-            self._respond_refusal(429, answer.reason)
+        elif isinstance(answer, Deny) and (answer.retry or answer.fault):
+            self._respond_refusal(_status_of(answer), answer.reason)
         elif isinstance(answer, Deny | Unproven):
             self._challenge(answer.reason)
 
@@ -284,7 +284,7 @@ class Exchange:
 
     def _ruled(self, answer: Answer) -> None:
         if isinstance(answer, Deny):
-            status = (429 if answer.retry else 403) if self._verdict is None else self._verdict[0]
+            status = _status_of(answer) if self._verdict is None else self._verdict[0]
             self._respond_refusal(status, answer.reason if self._verdict is None else self._verdict[1])
         elif isinstance(answer, Unproven):
             self._challenge(answer.reason)
@@ -358,3 +358,10 @@ class Exchange:
             self._body = Body(Framing.NONE, 0)
         self._body.framed = False
         self._reply.respond(response, close=close)
+
+
+def _status_of(answer: Deny) -> int:
+    """Whose trouble it is: the gateway's own, a quota's (send it again later), or policy's word."""
+    if answer.fault:
+        return 503
+    return 429 if answer.retry else 403

@@ -236,6 +236,14 @@ class TestRulings:
         talk.client(request("GET /a"))
         assert status(talk) == [429]
 
+    def test_the_gateways_own_trouble_is_not_told_as_the_clients(self) -> None:
+        talk = play(lambda ask: always(ask) if isinstance(ask.question, Login) else Deny("broken", fault=True))
+        talk.client(request("GET /a"))
+        assert status(talk) == [503]
+        talk = play(lambda _ask: Deny("broken", fault=True))
+        talk.client(request("GET /a"))
+        assert status(talk) == [503]
+
     def test_leaving_ends_what_runs(self) -> None:
         talk = play(server=TinyServer(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"))
         talk.client(request("GET /a"))
