@@ -76,7 +76,7 @@ class Exchange:
         self._statement: Statement | None = None
         self._repeats = False
         self._verdict: tuple[int, str] | None = None
-        self._read: list[bytes] = []
+        self._read = bytearray()
         self._sending: Sending | None = None
         self._dropped = 0
         self._taken_back = False
@@ -159,7 +159,7 @@ class Exchange:
     def feed(self, pieces: list[bytes]) -> None:
         """Take a part of the client's body."""
         if self._step is _Step.READING:
-            self._read += pieces
+            self._read += b"".join(pieces)
             if self._body.read > self._most:
                 self._refuse_unjudged(413, f"the body is longer than {self._most} bytes, the most that can be judged")
             elif self._body.done:
@@ -249,8 +249,8 @@ class Exchange:
         return min(wanted, self._talk.opening.limits.statement)
 
     def _judge_body(self) -> None:
-        raw, headers = b"".join(self._read), self._request.headers
-        self._read = []
+        raw, headers = bytes(self._read), self._request.headers
+        self._read = bytearray()
         try:
             body = decoded(raw, headers.get("content-encoding"), self._most)
         except Unreadable as fault:
@@ -276,7 +276,7 @@ class Exchange:
 
     def _refuse_unjudged(self, status: int, reason: str) -> None:
         """Ask, for the record, about what is refused whatever the answer is."""
-        self._read = []
+        self._read = bytearray()
         self._verdict = (status, reason)
         effect = Effect(Action.UNCLASSIFIED, Object((), "resource"))
         request = replace(self._request, body=None)
@@ -352,7 +352,7 @@ class Exchange:
     def _respond(self, response: Response) -> None:
         """Answer for the gateway. A client that waits with its body might send it or not, so its connection ends."""
         self._step = _Step.OVER
-        self._read = []
+        self._read = bytearray()
         close = self._expects or self._body.length - self._body.read > DRAINED
         if self._expects:
             self._body = Body(Framing.NONE, 0)
