@@ -16,13 +16,14 @@ from blastwall.model.resource import Resource
 from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.http.arm.endpoints import endpoints
 from blastwall.protocols.http.arm.inside import BATCHES
-from blastwall.protocols.http.arm.judging import OVERRIDES, judge
+from blastwall.protocols.http.arm.judging import judge
 from blastwall.protocols.http.arm.settings import ArmSettings
 from blastwall.protocols.http.flavour import Answer, Judged, Refusal, Response
 from blastwall.protocols.http.links import link_edits
 from blastwall.protocols.http.normalise import PathRule
 from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers
 from blastwall.protocols.http.request import Headers, Request
+from blastwall.protocols.http.services import Service, challenged
 
 SCOPE = "https://management.azure.com/.default"
 
@@ -58,36 +59,16 @@ _STRAYS = frozenset(
 _QUOTE = re.compile(r'["\\\x00-\x1f\x7f-\uffff]')
 
 
-class ArmFlavour:
+class ArmFlavour(Service):
     """Implements `Flavour`."""
 
-    @property
-    def kind(self) -> str:
-        return "azure-arm"
-
-    @property
-    def port(self) -> int:
-        return 443
-
-    @property
-    def plane(self) -> str:
-        return "control"
-
-    @property
-    def scope(self) -> str:
-        return SCOPE
-
-    @property
-    def upgrades(self) -> bool:
-        return False
-
-    @property
-    def path(self) -> PathRule:
-        return PathRule(parameters=True)
-
-    @property
-    def settings(self) -> type[BaseModel]:
-        return ArmSettings
+    kind = "azure-arm"
+    plane = "control"
+    scope = SCOPE
+    path = PathRule(parameters=True)
+    settings: type[BaseModel] = ArmSettings
+    strays = _STRAYS
+    pack: Traversable | None = files(__package__).joinpath("pack.cedar")
 
     def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
         return "" if token else "give `entra`: Resource Manager takes no other credential than an Entra token"
@@ -101,16 +82,8 @@ class ArmFlavour:
             "ARM_CLOUD_METADATA_URL": f"{local_url(address)}/metadata/endpoints?api-version=2019-05-01",
         }
 
-    @property
-    def strays(self) -> frozenset[str]:
-        return _STRAYS
-
     def command(self, address: ClientAddress) -> Sequence[str]:
         return ("curl", f"{local_url(address)}/subscriptions?api-version=2022-12-01")
-
-    @property
-    def pack(self) -> Traversable | None:
-        return files(__package__).joinpath("pack.cedar")
 
     def local(self, request: Request, resource: Resource) -> Response | None:
         return endpoints(request, resource)
@@ -119,8 +92,7 @@ class ArmFlavour:
         """ARM's own challenge, which names the authority where a token is to be had: never the resource's."""
         said = _QUOTE.sub(" ", reason)
         asks = f'Bearer realm="blastwall", error="invalid_token", error_description="{said}"'
-        refused = self.refusal(request, resource, Refusal(401, reason))
-        return replace(refused, headers=Headers([*refused.headers, ("WWW-Authenticate", asks)]))
+        return challenged(self.refusal(request, resource, Refusal(401, reason)), asks)
 
     def wants(self, request: Request, resource: Resource) -> int:
         """Every body: also one that its method does not have may say something to a server."""
@@ -130,10 +102,7 @@ class ArmFlavour:
         return judge(request, resource)
 
     def authorise(self, request: Request, resource: Resource, credential: Credential) -> Headers:
-        return sent_headers(replace(request, headers=request.headers.without(OVERRIDES)), bearer(credential))
-
-    def body(self, request: Request, resource: Resource, credential: Credential) -> bytes | None:
-        return None
+        return sent_headers(request, bearer(credential))
 
     def answered(self, request: Request, resource: Resource, status: int, headers: Headers) -> Answer:
         answer = passed_on(request, resource, status, headers)

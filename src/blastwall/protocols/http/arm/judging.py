@@ -21,7 +21,7 @@ from blastwall.protocols.http.flavour import Judged, statement_text
 from blastwall.protocols.http.request import Headers, Request
 
 ARM_HOSTS = frozenset({"management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn"})
-OVERRIDES = frozenset(
+_OVERRIDES = frozenset(
     {"x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url",
      "x-ms-authorization-auxiliary"}
 )  # fmt: skip
@@ -91,7 +91,7 @@ def _operation(request: Request) -> tuple[Operation | None, str]:
 
 
 def _tricked(request: Request) -> str:
-    if any(name in request.headers for name in OVERRIDES):
+    if any(name in request.headers for name in _OVERRIDES):
         return "a header field asks for another method or path, or brings further tokens"
     return ""
 

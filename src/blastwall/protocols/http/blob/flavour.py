@@ -22,6 +22,7 @@ from blastwall.protocols.http.normalise import PathRule
 from blastwall.protocols.http.parts import Unclear, parameters
 from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers, service_url
 from blastwall.protocols.http.request import Headers, Request
+from blastwall.protocols.http.services import PLAIN_CHALLENGE, Service, challenged, message
 from blastwall.protocols.http.shared_key import shared_key
 
 SCOPE = "https://storage.azure.com/.default"
@@ -54,36 +55,15 @@ _CODES = {
 """Codes of "Common REST API error codes" that the clients know what to do with."""
 
 
-class BlobFlavour:
+class BlobFlavour(Service):
     """Implements `Flavour`."""
 
-    @property
-    def kind(self) -> str:
-        return "azure-blob"
-
-    @property
-    def port(self) -> int:
-        return 443
-
-    @property
-    def plane(self) -> str:
-        return "data"
-
-    @property
-    def scope(self) -> str:
-        return SCOPE
-
-    @property
-    def upgrades(self) -> bool:
-        return False
-
-    @property
-    def path(self) -> PathRule:
-        return PathRule(slashes=True, parameters=True)
-
-    @property
-    def settings(self) -> type[BaseModel]:
-        return BlobSettings
+    kind = "azure-blob"
+    scope = SCOPE
+    path = PathRule(slashes=True, parameters=True)
+    settings: type[BaseModel] = BlobSettings
+    strays = _STRAYS
+    pack: Traversable | None = files(__package__).joinpath("pack.cedar")
 
     def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
         """An account's key signs in the account's name."""
@@ -93,25 +73,11 @@ class BlobFlavour:
         """What the Azure CLI reads; SDKs take a URL in code."""
         return {"AZURE_STORAGE_SERVICE_ENDPOINT": service_url(address), "AZURE_STORAGE_AUTH_MODE": "login"}
 
-    @property
-    def strays(self) -> frozenset[str]:
-        return _STRAYS
-
     def command(self, address: ClientAddress) -> Sequence[str]:
         return ("curl", f"{local_url(address)}/?comp=list")
 
-    @property
-    def pack(self) -> Traversable | None:
-        return files(__package__).joinpath("pack.cedar")
-
-    def local(self, request: Request, resource: Resource) -> Response | None:
-        return None
-
     def challenge(self, request: Request, resource: Resource, reason: str) -> Response:
-        """A challenge that names no authority: clients that follow those would ask it for a token."""
-        asks = Headers([("WWW-Authenticate", 'Bearer realm="blastwall", error="invalid_token"')])
-        refused = self.refusal(request, resource, Refusal(401, reason))
-        return replace(refused, headers=Headers([*refused.headers, *asks]))
+        return challenged(self.refusal(request, resource, Refusal(401, reason)), PLAIN_CHALLENGE)
 
     def wants(self, request: Request, resource: Resource) -> int:
         if request.method not in ("PUT", "POST"):
@@ -149,8 +115,7 @@ class BlobFlavour:
 
     def refusal(self, request: Request | None, resource: Resource, refusal: Refusal) -> Response:
         code = _CODES.get(refusal.status, "InternalError")
-        message = f"{refusal.reason}\n{refusal.link}" if refusal.link else refusal.reason
-        error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+        error = f"<Error><Code>{code}</Code><Message>{escape(message(refusal))}</Message></Error>"
         fields = [("Content-Type", "application/xml"), ("x-ms-error-code", code)]
         return Response(refusal.status, Headers(fields), f'<?xml version="1.0" encoding="utf-8"?>{error}'.encode())
 

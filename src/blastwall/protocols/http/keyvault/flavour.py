@@ -21,6 +21,7 @@ from blastwall.protocols.http.links import ForeignLink, link_edits, rewritten
 from blastwall.protocols.http.normalise import PathRule
 from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers, service_url
 from blastwall.protocols.http.request import Headers, Request
+from blastwall.protocols.http.services import Service, challenged, message
 
 SCOPE = "https://vault.azure.net/.default"
 
@@ -38,36 +39,14 @@ _LABEL = re.compile(r"(?!\d+\.\d+\.\d+\.\d+)[^.:\[\]]+\.(.+)")
 _CODES = {400: "BadParameter", 401: "Unauthorized", 403: "Forbidden", 413: "RequestTooLarge", 429: "Throttled"}
 
 
-class KeyVaultFlavour:
+class KeyVaultFlavour(Service):
     """Implements `Flavour`."""
 
-    @property
-    def kind(self) -> str:
-        return "azure-keyvault"
-
-    @property
-    def port(self) -> int:
-        return 443
-
-    @property
-    def plane(self) -> str:
-        return "data"
-
-    @property
-    def scope(self) -> str:
-        return SCOPE
-
-    @property
-    def upgrades(self) -> bool:
-        return False
-
-    @property
-    def path(self) -> PathRule:
-        return PathRule(slashes=True)
-
-    @property
-    def settings(self) -> type[BaseModel]:
-        return KeyVaultSettings
+    kind = "azure-keyvault"
+    scope = SCOPE
+    path = PathRule(slashes=True)
+    settings: type[BaseModel] = KeyVaultSettings
+    pack: Traversable | None = files(__package__).joinpath("pack.cedar")
 
     def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
         return "" if token else "give `entra`: a vault takes no other credential than an Entra token"
@@ -76,19 +55,8 @@ class KeyVaultFlavour:
         """What the SDKs' examples read; the Azure CLI takes `--id` or `--vault-name` alone."""
         return {"KEY_VAULT_URL": service_url(address), "VAULT_URL": service_url(address)}
 
-    @property
-    def strays(self) -> frozenset[str]:
-        return frozenset()
-
     def command(self, address: ClientAddress) -> Sequence[str]:
         return ("curl", f"{local_url(address)}/secrets?api-version=7.4")
-
-    @property
-    def pack(self) -> Traversable | None:
-        return files(__package__).joinpath("pack.cedar")
-
-    def local(self, request: Request, resource: Resource) -> Response | None:
-        return None
 
     def challenge(self, request: Request, resource: Resource, reason: str) -> Response:
         """The vault's own challenge, which clients wait for: they ask first without a token.
@@ -100,8 +68,7 @@ class KeyVaultFlavour:
         audience = f"https://{host[1] if host else request.authority}"
         authority = f"https://{request.authority}/{settings_of(resource).tenant}"
         asks = f'Bearer authorization="{authority}", resource="{audience}"'
-        refused = self.refusal(request, resource, Refusal(401, reason))
-        return replace(refused, headers=Headers([*refused.headers, ("WWW-Authenticate", asks)]))
+        return challenged(self.refusal(request, resource, Refusal(401, reason)), asks)
 
     def wants(self, request: Request, resource: Resource) -> int:
         return 0 if request.method in ("GET", "HEAD", "DELETE", "OPTIONS") else LARGEST_BODY
@@ -112,16 +79,12 @@ class KeyVaultFlavour:
     def authorise(self, request: Request, resource: Resource, credential: Credential) -> Headers:
         return sent_headers(request, bearer(credential))
 
-    def body(self, request: Request, resource: Resource, credential: Credential) -> bytes | None:
-        return None
-
     def answered(self, request: Request, resource: Resource, status: int, headers: Headers) -> Answer:
         answer = passed_on(request, resource, status, headers)
         return answer if answer.refused else replace(answer, edits=_edits(request, resource))
 
     def refusal(self, request: Request | None, resource: Resource, refusal: Refusal) -> Response:
-        message = f"{refusal.reason}\n{refusal.link}" if refusal.link else refusal.reason
-        error = {"error": {"code": _CODES.get(refusal.status, "GatewayError"), "message": message}}
+        error = {"error": {"code": _CODES.get(refusal.status, "GatewayError"), "message": message(refusal)}}
         return Response(refusal.status, Headers([("Content-Type", "application/json")]), json.dumps(error).encode())
 
 

@@ -18,43 +18,19 @@ from blastwall.model.resource import Resource
 from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.http.flavour import Answer, Judged, Refusal, Response
 from blastwall.protocols.http.links import link_edits
-from blastwall.protocols.http.normalise import STRICT, PathRule
 from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers
 from blastwall.protocols.http.request import Headers, Request
 from blastwall.protocols.http.rest.judging import judge
 from blastwall.protocols.http.rest.settings import RestSettings, settings_of
+from blastwall.protocols.http.services import PLAIN_CHALLENGE, Service, challenged
 
 
-class RestFlavour:
+class RestFlavour(Service):
     """Implements `Flavour`."""
 
-    @property
-    def kind(self) -> str:
-        return "http"
-
-    @property
-    def port(self) -> int:
-        return 443
-
-    @property
-    def plane(self) -> str:
-        return "data"
-
-    @property
-    def scope(self) -> str:
-        return ""
-
-    @property
-    def upgrades(self) -> bool:
-        return False
-
-    @property
-    def path(self) -> PathRule:
-        return STRICT
-
-    @property
-    def settings(self) -> type[BaseModel]:
-        return RestSettings
+    kind = "http"
+    settings: type[BaseModel] = RestSettings
+    pack: Traversable | None = files(__package__).joinpath("pack.cedar")
 
     def credential_fault(self, settings: BaseModel, *, user: bool, token: bool) -> str:
         """Basic authentication has a user's name and a password."""
@@ -68,24 +44,11 @@ class RestFlavour:
         """No variable is common to the clients of any API."""
         return {"BLASTWALL_URL": local_url(address)}
 
-    @property
-    def strays(self) -> frozenset[str]:
-        return frozenset()
-
     def command(self, address: ClientAddress) -> Sequence[str]:
         return ("curl", local_url(address))
 
-    @property
-    def pack(self) -> Traversable | None:
-        return files(__package__).joinpath("pack.cedar")
-
-    def local(self, request: Request, resource: Resource) -> Response | None:
-        return None
-
     def challenge(self, request: Request, resource: Resource, reason: str) -> Response:
-        refused = self.refusal(request, resource, Refusal(401, reason))
-        asks = ("WWW-Authenticate", 'Bearer realm="blastwall", error="invalid_token"')
-        return replace(refused, headers=Headers([*refused.headers, asks]))
+        return challenged(self.refusal(request, resource, Refusal(401, reason)), PLAIN_CHALLENGE)
 
     def wants(self, request: Request, resource: Resource) -> int:
         return 0 if request.method in ("GET", "HEAD", "OPTIONS") else settings_of(resource).bodies
@@ -96,9 +59,6 @@ class RestFlavour:
     def authorise(self, request: Request, resource: Resource, credential: Credential) -> Headers:
         settings = settings_of(resource)
         return sent_headers(request, _shown(settings, credential), cookies=settings.cookies)
-
-    def body(self, request: Request, resource: Resource, credential: Credential) -> bytes | None:
-        return None
 
     def answered(self, request: Request, resource: Resource, status: int, headers: Headers) -> Answer:
         settings = settings_of(resource)
