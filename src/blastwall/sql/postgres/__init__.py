@@ -1,5 +1,6 @@
 """PostgreSQL's SQL: text to effects, lineage and literals; changes when PostgreSQL's grammar or functions do."""
 
+from blastwall.sql.lineage import OutputColumn
 from blastwall.sql.postgres.attached import Attached, Attachments, Cascade, Operator, Rule, Trigger, Types
 from blastwall.sql.postgres.catalog import Catalog, Check, Function, Relation
 from blastwall.sql.postgres.classify import classify, unread
@@ -10,7 +11,7 @@ from blastwall.sql.postgres.isolated import Reading, UnreadableReply, decode, re
 from blastwall.sql.postgres.parse import Source
 from blastwall.sql.postgres.recall import Texts
 from blastwall.sql.postgres.state import NameState, before, either, facts, goes_by_names, named, same_names, settled
-from blastwall.sql.postgres.statement import Changes, Classified, Copy, OutputColumn
+from blastwall.sql.postgres.statement import Changes, Classified, Copy
 
 __all__ = [
     "SAMPLES",

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from blastwall.model.effects import Object
 from blastwall.model.statement import Column
+from blastwall.sql.lineage import OutputColumn
 from blastwall.sql.postgres.attached import NO_ATTACHMENTS, Attached, Attachments
 from blastwall.sql.postgres.following import Memory
-from blastwall.sql.postgres.statement import OutputColumn
 
 MAX_VIEW_DEPTH = 32
 TEMPORARY = "pg_temp"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from blastwall.model.effects import Action, Effect
-from blastwall.sql.postgres.scope import Columns, Scope
+from blastwall.sql.lineage import Columns, OutputColumn
+from blastwall.sql.postgres.scope import Scope
 from blastwall.sql.postgres.settings import Settings
-from blastwall.sql.postgres.statement import Copy, OutputColumn
+from blastwall.sql.postgres.statement import Copy
 from blastwall.sql.postgres.tree import Node, body, flag, items, options, scalar, sub, text, words
 
 _KNOWN = frozenset(

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 
 from blastwall.model.effects import Action, Object
 from blastwall.model.statement import SOME, Column
+from blastwall.sql.lineage import Columns, Lineage, union
 from blastwall.sql.postgres.cascading import Cascading
 from blastwall.sql.postgres.catalog import TEMPORARY
 from blastwall.sql.postgres.deciding import defined_over, references
 from blastwall.sql.postgres.expressions import SILENT, TRANSPARENT
 from blastwall.sql.postgres.names import Target
 from blastwall.sql.postgres.objects import role_name
-from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, union
+from blastwall.sql.postgres.scope import Range, Scope
 from blastwall.sql.postgres.tree import Node, body, descendants, items, options, sub, text, unwrap, words
 
 _QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})

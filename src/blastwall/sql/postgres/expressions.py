@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from blastwall.model.statement import Column
+from blastwall.sql.lineage import CONSTANT, UNKNOWN, Columns, Lineage, union
 from blastwall.sql.postgres.deciding import cannot_fail
 from blastwall.sql.postgres.functions import Functions, takes_secrets
-from blastwall.sql.postgres.scope import CONSTANT, SYSTEM_COLUMNS, UNKNOWN, Columns, Lineage, Scope, union
+from blastwall.sql.postgres.scope import SYSTEM_COLUMNS, Scope
 from blastwall.sql.postgres.tree import Node, flag, items, number, sub, text, unwrap, words
 
 TRANSPARENT = frozenset(

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from blastwall.model.effects import Action, Effect, Mark, Object
 from blastwall.model.statement import SOME, Column
+from blastwall.sql.lineage import Sources
 from blastwall.sql.postgres.catalog import Catalog
 from blastwall.sql.postgres.deciding import SAMPLES
 from blastwall.sql.postgres.following import Follower
 from blastwall.sql.postgres.guard import Limits
 from blastwall.sql.postgres.state import NameState
-from blastwall.sql.postgres.statement import Sources
 from blastwall.sql.postgres.tree import Node, number
 
 

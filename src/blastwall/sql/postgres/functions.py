@@ -6,11 +6,11 @@ import re
 from abc import ABC, abstractmethod
 
 from blastwall.model.effects import Action, Mark, Object
+from blastwall.sql.lineage import Sources
 from blastwall.sql.postgres.builtin_names import HARMLESS_FUNCTIONS, OPERATORS
 from blastwall.sql.postgres.dangers import danger
 from blastwall.sql.postgres.findings import CALL_STEPS
 from blastwall.sql.postgres.names import Names
-from blastwall.sql.postgres.statement import Sources
 from blastwall.sql.postgres.tree import Node, body, items, scalar, words
 
 _SECRET_ARGUMENTS = re.compile(

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from blastwall.model.effects import Action
 from blastwall.model.statement import Literal
+from blastwall.sql.lineage import Columns, OutputColumn
 from blastwall.sql.postgres.deciding import analyses
 from blastwall.sql.postgres.definitions import Definitions
 from blastwall.sql.postgres.parse import Source
-from blastwall.sql.postgres.scope import Columns, Scope
-from blastwall.sql.postgres.statement import Classified, OutputColumn
+from blastwall.sql.postgres.scope import Scope
+from blastwall.sql.postgres.statement import Classified
 from blastwall.sql.postgres.tree import Node, flag, sub, text, unwrap
 
 _ROWS = {

@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from blastwall.model.statement import Column
-from blastwall.sql.postgres.statement import OutputColumn, Sources
+from blastwall.sql.lineage import CONSTANT, UNKNOWN, Columns, Lineage, OutputColumn, Sources, union
 
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "oid"})
-Columns = tuple[OutputColumn, ...]
 MAX_COLUMNS = 1664
 """The most columns that a result can have (`MaxTupleAttributeNumber`); a name for more is not followed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lineage:
-    """Where a value comes from. `exact`: it is the value of its single source column."""
-
-    sources: Sources
-    exact: bool = False
-
-
-CONSTANT = Lineage(frozenset())
-UNKNOWN = Lineage(None)
-
-
-def union(lineages: Iterable[Lineage]) -> Lineage:
-    """Return the lineage of a value computed from several; one untraced makes it untraced."""
-    found: set[Column] = set()
-    for lineage in lineages:
-        if lineage.sources is None:
-            return UNKNOWN
-        found |= lineage.sources
-    return Lineage(frozenset(found)) if found else CONSTANT
 
 
 @dataclass(slots=True)

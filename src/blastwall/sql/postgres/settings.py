@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from blastwall.model.effects import Action
+from blastwall.sql.lineage import OutputColumn
 from blastwall.sql.postgres.builtin_names import HARMLESS_SETTINGS
 from blastwall.sql.postgres.functions import SECRET_NAME, split_name
 from blastwall.sql.postgres.scope import Scope
 from blastwall.sql.postgres.state import Path
-from blastwall.sql.postgres.statement import NO_CHANGES, OutputColumn
+from blastwall.sql.postgres.statement import NO_CHANGES
 from blastwall.sql.postgres.tree import Node, flag, items, options, scalar, sub, text
 from blastwall.sql.postgres.writes import Writes
 

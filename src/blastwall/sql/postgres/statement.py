@@ -7,21 +7,7 @@ from dataclasses import dataclass, field
 
 from blastwall.model.effects import Effect
 from blastwall.model.statement import Column, Literal
-
-Sources = frozenset[Column] | None
-"""Table columns that a value depends on; None where they could not be traced."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputColumn:
-    """A result column. `sources` is None where untraced, empty where no table column matters (constants, counts).
-
-    `exact` is true where the value is that of its single source column, not derived from it.
-    """
-
-    name: str
-    sources: Sources
-    exact: bool = False
+from blastwall.sql.lineage import OutputColumn
 
 
 @dataclass(frozen=True, slots=True)

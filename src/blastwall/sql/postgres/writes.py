@@ -6,10 +6,10 @@ from abc import abstractmethod
 from collections.abc import Iterable
 
 from blastwall.model.effects import Action
+from blastwall.sql.lineage import Columns, Lineage, Sources, union
 from blastwall.sql.postgres.deciding import reads_columns
 from blastwall.sql.postgres.query import Queries
-from blastwall.sql.postgres.scope import Columns, Lineage, Range, Scope, union
-from blastwall.sql.postgres.statement import Sources
+from blastwall.sql.postgres.scope import Range, Scope
 from blastwall.sql.postgres.tree import Node, body, items, sub, text
 
 _MERGE = {"CMD_INSERT": Action.CREATE, "CMD_UPDATE": Action.UPDATE, "CMD_DELETE": Action.DELETE}

@@ -1,0 +1,48 @@
+"""Where values come from: the words that every dialect's reader and every mask plan share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from blastwall.model.statement import Column
+
+Sources = frozenset[Column] | None
+"""Table columns that a value depends on; None where they could not be traced."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """A result column. `sources` is None where untraced, empty where no table column matters (constants, counts).
+
+    `exact` is true where the value is that of its single source column, not derived from it.
+    """
+
+    name: str
+    sources: Sources
+    exact: bool = False
+
+
+Columns = tuple[OutputColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a value comes from. `exact`: it is the value of its single source column."""
+
+    sources: Sources
+    exact: bool = False
+
+
+CONSTANT = Lineage(frozenset())
+UNKNOWN = Lineage(None)
+
+
+def union(lineages: Iterable[Lineage]) -> Lineage:
+    """Return the lineage of a value computed from several; one untraced makes it untraced."""
+    found: set[Column] = set()
+    for lineage in lineages:
+        if lineage.sources is None:
+            return UNKNOWN
+        found |= lineage.sources
+    return Lineage(frozenset(found)) if found else CONSTANT

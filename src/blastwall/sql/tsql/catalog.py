@@ -1,0 +1,317 @@
+"""An immutable snapshot of one database's catalog, as far as T-SQL's names, columns and code go.
+
+The rows come from these views, one dataclass a view; the companion of a session asks for them with just these columns:
+
+- `Relation`: sys.all_objects of type U, V, IF, TF, FT, S, ET and sys.table_types, `columns` from sys.all_columns in
+  the order of column_id; `types` are their type names ("nvarchar(50)"), `computed` from sys.computed_columns
+  (name, definition), `identity` the name of the identity column, `history` the object_id of a temporal table's history;
+- `Module`: sys.sql_modules with sys.objects: definition (None where encrypted or not to be seen),
+  uses_quoted_identifier, execute_as_principal_id (None CALLER, -2 OWNER), and for triggers parent_id, is_disabled,
+  is_instead_of_trigger and the events of sys.trigger_events; procedures and functions of the CLR have a row with None;
+- `ForeignKey`: sys.foreign_keys with sys.foreign_key_columns; `on_delete` and `on_update` are
+  delete_referential_action_desc, update_referential_action_desc;
+- `Key`: sys.indexes with is_unique, with the names of its key columns;
+- `Constraint`: sys.check_constraints and sys.default_constraints: parent object, column name or "", definition;
+- `Synonym`: sys.synonyms: base_object_name as it stands there ("[srv].[db].[dbo].[t]");
+- `Thing`: what else has a name in a schema: sequences, types, XML schema collections, service broker's objects.
+- database: DB_NAME(), its collation_name, SCHEMA_NAME() as default schema, names of sys.schemas, of sys.databases.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from blastwall.model.effects import Object
+from blastwall.model.statement import Column
+from blastwall.sql.lineage import Columns, OutputColumn
+
+_Item = TypeVar("_Item")
+
+Place = tuple[str, str]
+"""(schema, name), as the catalog spells them."""
+
+_KINDS = {
+    "U": "table", "S": "table", "ET": "table", "IT": "table", "TT": "type", "V": "view", "IF": "function",
+    "TF": "function", "FT": "function", "FN": "function", "FS": "function", "AF": "function", "P": "procedure",
+    "PC": "procedure", "X": "procedure", "RF": "procedure", "TR": "trigger", "TA": "trigger", "SN": "synonym",
+    "SO": "sequence", "SQ": "queue", "UDT": "type", "XSC": "type",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What can stand in FROM or be written to. `type` is sys.objects.type, trimmed."""
+
+    id: int
+    schema: str
+    name: str
+    type: str
+    columns: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    computed: tuple[tuple[str, str], ...] = ()
+    identity: str = ""
+    history: int = 0
+
+    @property
+    def place(self) -> Place:
+        """(schema, name)."""
+        return self.schema, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """Code in the database: procedure, function, view, trigger. `parent` is the object_id of a trigger's table."""
+
+    id: int
+    schema: str
+    name: str
+    type: str
+    definition: str | None
+    quoted_identifier: bool = True
+    execute_as: int | None = None
+    parent: int = 0
+    events: frozenset[str] = frozenset()
+    instead: bool = False
+    disabled: bool = False
+
+    @property
+    def place(self) -> Place:
+        """(schema, name)."""
+        return self.schema, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """Rows of `table` (object_id) refer to rows of `refers`; actions are NO_ACTION, CASCADE, SET_NULL, SET_DEFAULT."""
+
+    table: int
+    columns: tuple[str, ...]
+    refers: int
+    referred: tuple[str, ...]
+    on_delete: str = "NO_ACTION"
+    on_update: str = "NO_ACTION"
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A unique index: a second row with the same values fails."""
+
+    table: int
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A CHECK (`column` may be "") or a DEFAULT: an expression that writing evaluates."""
+
+    table: int
+    column: str
+    definition: str
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Synonym:
+    """Another name for `base`, which is written as base_object_name has it."""
+
+    schema: str
+    name: str
+    base: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Anything else that has a name in a schema; `type` is sys.objects.type, or UDT and XSC for types."""
+
+    schema: str
+    name: str
+    type: str
+
+
+@dataclass(slots=True)
+class Memory:
+    """What was worked out of definitions, once a snapshot; `parsed` trees and `found` readings are by object_id."""
+
+    parsed: dict[int, object] = field(default_factory=dict)
+    found: dict[object, object] = field(default_factory=dict)
+    texts: dict[object, object] = field(default_factory=dict)
+
+
+class Catalog:
+    """Look-ups are dictionary hits by folded names; answers bear the catalog's own spelling."""
+
+    def __init__(
+        self,
+        database: str,
+        version: int,
+        *,
+        relations: Iterable[Relation] = (),
+        modules: Iterable[Module] = (),
+        foreign_keys: Iterable[ForeignKey] = (),
+        keys: Iterable[Key] = (),
+        constraints: Iterable[Constraint] = (),
+        synonyms: Iterable[Synonym] = (),
+        things: Iterable[Thing] = (),
+        schemas: Iterable[str] = ("dbo",),
+        databases: Iterable[str] = (),
+        collation: str = "SQL_Latin1_General_CP1_CI_AS",
+        default_schema: str = "dbo",
+        believes: bool = False,
+    ) -> None:
+        """`believes` is whether an unknown table is taken to have the columns that are named of it: offline."""
+        self.database = database
+        self.version = version
+        self.believes = believes
+        self.collation = collation
+        self.default_schema = default_schema
+        self.fold = Folding(collation)
+        fold = self.fold
+        self.schemas: Mapping[str, str] = {fold(name): name for name in ("dbo", "sys", "INFORMATION_SCHEMA", *schemas)}
+        self.databases: Mapping[str, str] = {fold(name): name for name in (database, *databases)}
+        self._relations = {(fold(one.schema), fold(one.name)): one for one in relations}
+        self._by_id = {one.id: one for one in self._relations.values()}
+        self._modules = {(fold(one.schema), fold(one.name)): one for one in modules}
+        self._module_by_id = {one.id: one for one in self._modules.values()}
+        self._synonyms = {(fold(one.schema), fold(one.name)): one for one in synonyms}
+        self._things = {(fold(one.schema), fold(one.name)): one for one in things}
+        self._triggers = _grouped((one.parent, one) for one in self._modules.values() if one.parent)
+        keyed = tuple(foreign_keys)
+        self._referring = _grouped((one.refers, one) for one in keyed)
+        self._foreign = _grouped((one.table, one) for one in keyed)
+        self._keys = _grouped((one.table, one) for one in keys)
+        self._constraints = _grouped((one.table, one) for one in constraints)
+        self._shown: dict[int, Columns] = {}
+        self.memory = Memory()
+
+    def relation(self, schema: str, name: str) -> Relation | None:
+        """Return the table, view or table-valued function of that name."""
+        return self._relations.get((self.fold(schema), self.fold(name)))
+
+    def module(self, schema: str, name: str) -> Module | None:
+        """Return the code of that name."""
+        return self._modules.get((self.fold(schema), self.fold(name)))
+
+    def synonym(self, schema: str, name: str) -> Synonym | None:
+        """Return the synonym of that name."""
+        return self._synonyms.get((self.fold(schema), self.fold(name)))
+
+    def thing(self, schema: str, name: str) -> Thing | None:
+        """Return the sequence, type or the like of that name."""
+        return self._things.get((self.fold(schema), self.fold(name)))
+
+    def by_id(self, number: int) -> Relation | None:
+        """Return the relation with that object_id."""
+        return self._by_id.get(number)
+
+    def module_by_id(self, number: int) -> Module | None:
+        """Return the code with that object_id."""
+        return self._module_by_id.get(number)
+
+    def schema(self, name: str) -> str:
+        """Return the catalog's spelling of a schema, or the name itself."""
+        return self.schemas.get(self.fold(name), name)
+
+    def place(self, schema: str, name: str) -> Place:
+        """Return (schema, name) in the catalog's spelling, where it knows them."""
+        key = self.fold(schema), self.fold(name)
+        known = self._relations.get(key) or self._modules.get(key) or self._synonyms.get(key) or self._things.get(key)
+        return (known.schema, known.name) if known is not None else (self.schema(schema), name)
+
+    def knows(self, schema: str, name: str) -> bool:
+        """Whether anything has that name."""
+        key = self.fold(schema), self.fold(name)
+        return any(key in held for held in (self._relations, self._modules, self._synonyms, self._things))
+
+    def kind(self, schema: str, name: str) -> str:
+        """Return the kind of the object of that name, or ""."""
+        key = self.fold(schema), self.fold(name)
+        if key in self._synonyms:
+            return "synonym"
+        known = self._relations.get(key) or self._modules.get(key) or self._things.get(key)
+        return "" if known is None else _KINDS.get(known.type.strip(), "table")
+
+    def object(self, schema: str, name: str, otherwise: str = "table") -> Object:
+        """Return what has that name as the object of an effect; its kind is the catalog's, where known."""
+        return Object((self.database, *self.place(schema, name)), self.kind(schema, name) or otherwise)
+
+    def triggers(self, table: int) -> tuple[Module, ...]:
+        """Return the triggers on a table or view that are not disabled."""
+        return tuple(one for one in self._triggers.get(table, ()) if not one.disabled)
+
+    def referring(self, table: int) -> tuple[ForeignKey, ...]:
+        """Return the foreign keys that refer to a table."""
+        return self._referring.get(table, ())
+
+    def foreign_keys(self, table: int) -> tuple[ForeignKey, ...]:
+        """Return the foreign keys of a table's own."""
+        return self._foreign.get(table, ())
+
+    def keys(self, table: int) -> tuple[Key, ...]:
+        """Return a table's unique indexes."""
+        return self._keys.get(table, ())
+
+    def constraints(self, table: int) -> tuple[Constraint, ...]:
+        """Return the checks and defaults of a table."""
+        return self._constraints.get(table, ())
+
+    def shown(self, table: Relation) -> Columns:
+        """Return the columns of a table as what `*` shows; computed ones are not exact."""
+        known = self._shown.get(table.id)
+        if known is None:
+            known = tuple(
+                OutputColumn(name, frozenset({Column(self.database, table.schema, table.name, name)}), exact=True)
+                for name in table.columns
+            )
+            self._shown[table.id] = known
+        return known
+
+    def relations(self) -> Iterator[Relation]:
+        """Yield every relation."""
+        return iter(self._relations.values())
+
+
+class Folding:
+    """How a collation compares names: without regard to case (CI), accents (AI), width, and spaces at the end.
+
+    A name that is not plain ASCII and that no folding finds may still be equal to another for the server (it gives some
+    characters no weight at all), so readers concede such names.
+    """
+
+    def __init__(self, collation: str) -> None:
+        parts = collation.upper().split("_")
+        self.case = "CS" in parts or "BIN" in parts or "BIN2" in parts
+        self._accents = "AI" not in parts or self.case
+        self._exact = "BIN" in parts or "BIN2" in parts
+        self._known: dict[str, str] = {}
+
+    def __call__(self, name: str) -> str:
+        known = self._known.get(name)
+        if known is None:
+            known = self._folded(name)
+            if len(self._known) < _MOST_FOLDED:
+                self._known[name] = known
+        return known
+
+    def _folded(self, name: str) -> str:
+        name = name.rstrip(" ")
+        if name.isascii() or self._exact:
+            return name if self.case else name.lower()
+        name = unicodedata.normalize("NFKC", name)
+        if not self._accents:
+            split = unicodedata.normalize("NFKD", name)
+            name = "".join(one for one in split if not unicodedata.combining(one))
+        return name if self.case else name.casefold()
+
+
+_MOST_FOLDED = 10_000
+
+
+def _grouped(pairs: Iterable[tuple[int, _Item]]) -> Mapping[int, tuple[_Item, ...]]:
+    found: dict[int, list[_Item]] = {}
+    for key, item in pairs:
+        found.setdefault(key, []).append(item)
+    return {key: tuple(items) for key, items in found.items()}

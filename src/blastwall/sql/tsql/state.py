@@ -1,0 +1,98 @@
+"""What of a session the meaning of a batch depends on, and how each request changes it.
+
+A batch may fail half-way and go on, a transaction may be rolled back (and with it a temporary table): so settings hold
+every value that may be in force, temporary tables every column source that was ever written, and nothing is taken away
+for certain but by a reset of the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from blastwall.sql.lineage import Columns, Lineage, OutputColumn, union
+from blastwall.sql.tsql.statement import Classified, Temporary
+
+Settings = Mapping[str, frozenset[str]]
+MAX_TEMPORARY = 200
+"""The most temporary tables that a session's state keeps apart; of what is past it nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameState:
+    """`default_schema` is that of the database's user. `temporary` and `cursors` are by lower-case name.
+
+    A temporary table in `blurred` may mean several: its columns are not known.
+    """
+
+    default_schema: str = "dbo"
+    temporary: Mapping[str, Temporary] = field(default_factory=dict)
+    cursors: Mapping[str, Columns | None] = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
+
+    def may_be(self, setting: str, value: str, otherwise: str) -> bool:
+        """Whether a SET option may have a value; `otherwise` is what it is where nothing set it."""
+        return value in self.settings.get(setting, frozenset({otherwise}))
+
+
+def before(state: NameState, classified: Classified) -> NameState:
+    """Return the state in which a later request may run while the success of this one is not known."""
+    after = settled(state, classified)
+    if after is state:
+        return state
+    settings = {
+        name: found | state.settings.get(name, DEFAULTS.get(name, _UNSET)) for name, found in after.settings.items()
+    }
+    return replace(after, settings=settings)
+
+
+def settled(state: NameState, classified: Classified) -> NameState:
+    """Return the state after the request ran, or failed somewhere: what it may have left behind counts as left."""
+    changes = classified.changes
+    if not changes:
+        return state
+    temporary = dict(state.temporary)
+    for name in changes.dropped:
+        temporary.pop(name, None)
+    for name, table in changes.temporary.items():
+        known = temporary.get(name)
+        temporary[name] = table if known is None else merged(known, table)
+    if len(temporary) > MAX_TEMPORARY:
+        temporary = {name: Temporary(name, None) for name in list(temporary)[-MAX_TEMPORARY:]}
+    cursors = {**state.cursors, **changes.cursors}
+    return replace(state, temporary=temporary, cursors=cursors, settings={**state.settings, **changes.settings})
+
+
+def reset(state: NameState) -> NameState:
+    """Return the state after sp_reset_connection: temporary tables, cursors and SET options are gone."""
+    return NameState(state.default_schema)
+
+
+def merged(one: Temporary, other: Temporary) -> Temporary:
+    """Return what a temporary table may be that is the one or the other."""
+    if one.columns is None or other.columns is None:
+        return Temporary(one.name, None)
+    if [column.name for column in one.columns] != [column.name for column in other.columns]:
+        return Temporary(one.name, None)
+    pairs = zip(one.columns, other.columns, strict=True)
+    return Temporary(one.name, tuple(_either(first, second) for first, second in pairs))
+
+
+def _either(one: OutputColumn, other: OutputColumn) -> OutputColumn:
+    if one == other:
+        return one
+    return OutputColumn(one.name, union([Lineage(one.sources), Lineage(other.sources)]).sources)
+
+
+_UNSET: frozenset[str] = frozenset()
+DEFAULTS: Settings = {
+    "quoted_identifier": frozenset({"on"}),
+    "nocount": frozenset({"off"}),
+    "rowcount": frozenset({"0"}),
+    "implicit_transactions": frozenset({"off"}),
+    "xact_abort": frozenset({"off"}),
+    "noexec": frozenset({"off"}),
+    "parseonly": frozenset({"off"}),
+    "fmtonly": frozenset({"off"}),
+}
+"""What the SET options are in a new session of a driver; QUOTED_IDENTIFIER is on for ODBC and for tedious alike."""
