@@ -123,7 +123,7 @@ class Carrier:
                 if not await self._dial(output.target):
                     return
             elif isinstance(output, StartTls):
-                await self._start_tls(output.alpn)
+                await self._start_tls(output)
             elif isinstance(output, Close):
                 self._end()
 
@@ -154,11 +154,13 @@ class Carrier:
         await self._carry_out(self._forwarder.dial_failed(UPSTREAM, reason))
         return False
 
-    async def _start_tls(self, alpn: tuple[str, ...]) -> None:
+    async def _start_tls(self, order: StartTls) -> None:
         if self._target is None:
             raise TlsFailed("there is no connection to secure")
         try:
-            self._tls = self._contexts.start(self._target, alpn, f"the gateway {self._target.host}")
+            self._tls = self._contexts.start(
+                self._target, order.alpn, f"the gateway {self._target.host}", order.wrapping
+            )
             self._tls.receive(b"")
         except TlsFailed as error:
             await self._carry_out(self._forwarder.dial_failed(UPSTREAM, str(error)))

@@ -224,17 +224,39 @@ class Park:
     farewell: bytes = b""
 
 
+class Wrapping(Protocol):
+    """How a protocol carries TLS's handshake inside messages of its own. Made anew for each `StartTls`.
+
+    From the handshake's last byte on, each way, TLS goes bare.
+    """
+
+    def wrap(self, handshake: bytes) -> bytes:
+        """Put bytes of TLS's handshake into messages."""
+
+    def unwrap(self, data: bytes) -> bytes | None:
+        """Take `data`, and return what the next whole message carries; None where none is whole.
+
+        Raises:
+            Malformed: something else than such a message.
+        """
+
+    def rest(self) -> bytes:
+        """Take what came after the last message that was unwrapped."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartTls:
     """Turn a side's stream into TLS: as server towards the client, as client (by `Address.tls`) towards an upstream.
 
     `initial` are bytes that already arrived and belong to the TLS handshake (a protocol that starts with a
-    ClientHello). The session has made sure that nothing else was buffered.
+    ClientHello). The session has made sure that nothing else was buffered. With `wrapping` the handshake goes inside
+    the protocol's own messages, and is TLS 1.2's: what TLS 1.3 sends after it would no longer be part of it.
     """
 
     side: Side
     alpn: tuple[str, ...] = ()
     initial: bytes = b""
+    wrapping: Wrapping | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

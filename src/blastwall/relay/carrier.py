@@ -18,7 +18,7 @@ import structlog
 
 from blastwall.gate.faults import described
 from blastwall.model.resource import Address
-from blastwall.protocols.contract import CLIENT, Close, Dial, Hangup, Output, Send, Side, StartTls
+from blastwall.protocols.contract import CLIENT, Close, Dial, Hangup, Output, Send, Side, StartTls, Wrapping
 from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.dialling import DialFailed, dial
 from blastwall.relay.limits import RelayLimits
@@ -89,7 +89,7 @@ class Carrier(ABC):
     def gone(self) -> None:
         """Its last connection is gone. Called once, after `finish`."""
 
-    def client_tls(self, alpn: tuple[str, ...]) -> Tls:
+    def client_tls(self, alpn: tuple[str, ...], wrapping: Wrapping | None) -> Tls:
         """Begin TLS as server towards the client."""
         raise TlsFailed("there is no client here")
 
@@ -223,9 +223,9 @@ class Carrier(ABC):
         stream = self._streams[side]
         try:
             tls = (
-                self.client_tls(order.alpn)
+                self.client_tls(order.alpn, order.wrapping)
                 if side == CLIENT
-                else self._upstream_tls.start(self._targets[side], order.alpn, self._resource)
+                else self._upstream_tls.start(self._targets[side], order.alpn, self._resource, order.wrapping)
             )
         except TlsFailed as failure:
             stream.abort()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from blastwall.protocols.contract import CLIENT, Handover, Output, Reception, Side
+from blastwall.protocols.contract import CLIENT, Handover, Output, Reception, Side, Wrapping
 from blastwall.relay.carrier import Carrier
 from blastwall.relay.pump import HandOver, Surroundings
 from blastwall.relay.stream import Stream
@@ -46,9 +46,9 @@ class Hall(Carrier):
         self.end("the client went on to a session")
         return client
 
-    def client_tls(self, alpn: tuple[str, ...]) -> Tls:
+    def client_tls(self, alpn: tuple[str, ...], wrapping: Wrapping | None) -> Tls:
         """See `Carrier`."""
-        return self._around.server_tls.start(alpn)
+        return self._around.server_tls.start(alpn, wrapping)
 
     def dialling_failed(self) -> None:
         """Nothing is dialled."""

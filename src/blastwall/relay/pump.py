@@ -37,6 +37,7 @@ from blastwall.protocols.contract import (
     Streamed,
     Unproven,
     Withdraw,
+    Wrapping,
 )
 from blastwall.relay.carrier import Carrier
 from blastwall.relay.certificates import ServerTls, UpstreamTls
@@ -249,9 +250,9 @@ class Pump(Carrier):
     def _interrupted(self) -> None:
         self.call(self._session.interrupted)
 
-    def client_tls(self, alpn: tuple[str, ...]) -> Tls:
+    def client_tls(self, alpn: tuple[str, ...], wrapping: Wrapping | None) -> Tls:
         """See `Carrier`."""
-        return self._around.server_tls.start(alpn)
+        return self._around.server_tls.start(alpn, wrapping)
 
     def dialling_failed(self) -> None:
         """See `Carrier`."""

@@ -7,8 +7,12 @@ cdef class Tls:
     cdef public object _outgoing
     cdef public object _object
     cdef public object _peer
+    cdef public object _wrapping
     cdef public object established
     cdef public object ended
+    cpdef object _shake_wrapped(self, wrapping, data)
+    cpdef object _shake(self)
+    cpdef object _after_handshake(self, wrapping)
     cpdef object _decrypt(self)
     cpdef object encrypt(self, data)
     cpdef object outgoing(self)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ssl
 from contextlib import suppress
 
+from blastwall.protocols.contract import Wrapping
+from blastwall.wire.reader import Malformed
+
 _RECORD = 16 * 1024
 """Plaintext of one TLS record is at most 2^14 bytes (RFC 8446, section 5.1): a longer read returns no more."""
 
@@ -34,14 +37,24 @@ class Tls:
         peer: what errors call the other end.
         server: whether this end is the server.
         host: the name that the peer's certificate is asked for and, by `context`, must carry; a client's only.
+        wrapping: what carries the handshake, where it does not go bare; `context` must then end with TLS 1.2.
     """
 
-    __slots__ = ("_incoming", "_object", "_outgoing", "_peer", "ended", "established")
+    __slots__ = ("_incoming", "_object", "_outgoing", "_peer", "_wrapping", "ended", "established")
 
-    def __init__(self, context: ssl.SSLContext, peer: str, *, server: bool, host: str | None = None) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        peer: str,
+        *,
+        server: bool,
+        host: str | None = None,
+        wrapping: Wrapping | None = None,
+    ) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=server, server_hostname=host)
         self._peer = peer
+        self._wrapping = wrapping
         self.established = False
         self.ended = False
         """Whether the peer has said that nothing more comes (close_notify)."""
@@ -69,6 +82,10 @@ class Tls:
         Raises:
             TlsFailed: the peer's bytes are not TLS, or its certificate does not hold.
         """
+        if self._wrapping is not None and not self.established:
+            data = self._shake_wrapped(self._wrapping, data)
+            if not self.established:
+                return b""
         if data:
             self._incoming.write(data)
         try:
@@ -80,6 +97,36 @@ class Tls:
             return b""
         except ssl.SSLError as error:
             raise TlsFailed(_told(self._peer, error)) from error
+
+    def _shake_wrapped(self, wrapping: Wrapping, data: bytes) -> bytes:
+        """Go on with a handshake inside the protocol's messages; return what came after its last one."""
+        try:
+            self._shake()
+            carried = wrapping.unwrap(data)
+            while carried is not None:
+                self._incoming.write(carried)
+                self._shake()
+                if self.established:
+                    return self._after_handshake(wrapping)
+                carried = wrapping.unwrap(b"")
+        except Malformed as fault:
+            raise TlsFailed(f"TLS with {self._peer} failed: it sent {fault}") from fault
+        except ssl.SSLError as error:
+            raise TlsFailed(_told(self._peer, error)) from error
+        return b""
+
+    def _shake(self) -> None:
+        try:
+            self._object.do_handshake()
+            self.established = True
+        except ssl.SSLWantReadError:
+            pass
+
+    def _after_handshake(self, wrapping: Wrapping) -> bytes:
+        """Return what came bare. What the last message carries beyond the handshake has no business there."""
+        if self._incoming.pending or self._decrypt() or self.ended:
+            raise TlsFailed(f"TLS with {self._peer} failed: it sent more than the handshake inside the handshake")
+        return wrapping.rest()
 
     def _decrypt(self) -> bytes:
         chunks = []
@@ -112,7 +159,13 @@ class Tls:
 
     def outgoing(self) -> bytes:
         """Return what waits to be sent: handshake messages, alerts."""
-        return self._outgoing.read() if self._outgoing.pending else b""
+        data = self._outgoing.read() if self._outgoing.pending else b""
+        if self._wrapping is None:
+            return data
+        wrapped = self._wrapping.wrap(data) if data else b""
+        if self.established:
+            self._wrapping = None
+        return wrapped
 
     def finish(self) -> bytes:
         """Return what tells the peer that nothing more comes."""
