@@ -1,0 +1,502 @@
+"""What the two halves of a TDS session share: what names mean, what waits for an answer, what is under way.
+
+Statements are asked and wait here until the gate has answered. What is allowed is sent as it came, packets and all; a
+request that is refused is answered here, and nothing of it reaches the resource (`denial.py`).
+
+    client's half   requests.py    ask, send, attention, reset
+    server's half   responses.py   calls `changed` for an ENVCHANGE, `acknowledged` for an attention's DONE, and
+                                   `ended` at an answer's end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from blastwall.model.effects import Action
+from blastwall.model.ruling import Obligations
+from blastwall.model.statement import Parameter, Stage, Statement
+from blastwall.protocols.contract import (
+    CLIENT,
+    UPSTREAM,
+    Allow,
+    Answer,
+    Ask,
+    Deny,
+    Finished,
+    Held,
+    Injected,
+    Lookup,
+    Opening,
+    Output,
+    Refused,
+    Send,
+    Withdraw,
+)
+from blastwall.protocols.tds.attention import Attention
+from blastwall.protocols.tds.denial import (
+    BUSY,
+    LIMIT,
+    PERMISSION,
+    STOPPED,
+    UNSUPPORTED,
+    Denial,
+    acknowledgement,
+    begun,
+    notice,
+    refusal,
+    rolled_back,
+)
+from blastwall.protocols.tds.handles import Handles, within_call
+from blastwall.protocols.tds.limiting import Limiter
+from blastwall.protocols.tds.packets import RESET, RESET_SKIP, Kind, framed
+from blastwall.protocols.tds.running import After, Asked, Running
+from blastwall.protocols.tds.tokens import (
+    ENV_BEGIN,
+    ENV_COMMIT,
+    ENV_DATABASE,
+    ENV_ENDED,
+    ENV_ENHANCED_ROUTING,
+    ENV_ENLIST,
+    ENV_MANAGER,
+    ENV_MIRROR,
+    ENV_PACKET_SIZE,
+    ENV_PROMOTE,
+    ENV_ROLLBACK,
+    ENV_ROUTING,
+    EnvChange,
+)
+from blastwall.protocols.tds.transactions import Verb, write_transaction
+from blastwall.sql.tsql.catalog import Catalog
+from blastwall.sql.tsql.classify import classify
+from blastwall.sql.tsql.state import NameState, before, reset, settled
+from blastwall.sql.tsql.statement import Classified
+from blastwall.wire.reader import Malformed
+
+_ENDED = frozenset({ENV_COMMIT, ENV_ROLLBACK, ENV_ENDED})
+_NEVER = frozenset(
+    {ENV_ENLIST, ENV_PROMOTE, ENV_MANAGER, ENV_PACKET_SIZE, ENV_ROUTING, ENV_ENHANCED_ROUTING, ENV_MIRROR}
+)
+"""Changes that only a login, or a request for a distributed transaction, brings about."""
+
+CURRENT = "current"
+"""The question to the companion: the catalog as it is now."""
+
+_STALE = "policy changed while another call of the same request waited for approval; send it again"
+_REDEFINED = "what it touches was defined anew while it waited for approval; send it again to have it approved anew"
+_DEFINES = frozenset({Action.DEFINE, Action.DROP, Action.EXECUTE, Action.UNCLASSIFIED})
+"""What may change the catalog."""
+
+
+class View(Protocol):
+    """The newest reading of the database's catalog; replaced whole."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+
+
+class Answering(Protocol):
+    """What the client's half needs of the server's."""
+
+    def begin(self, running: Running) -> None:
+        """Its answer comes next."""
+
+    def refusal(self, asked: Asked) -> str | None:
+        """Why masking refuses an allowed statement; None where it does not."""
+
+
+class Question(NamedTuple):
+    """One statement to be asked for. `again` reads it anew, to see whether it means the same once it is released."""
+
+    statement: Statement
+    classified: Classified
+    again: Callable[[], Classified] | None = None
+
+
+class Waiting:
+    """Statements that were asked together and are sent together, by `release`, or not at all.
+
+    `verdict` is set where they are refused whatever policy says. `stale` is set where policy has changed since some of
+    them were allowed. `held` says that a person decides on one; `said` that the client was told, so that its answer has
+    begun. `calls` is how many calls an RPC holds, 0 for other requests.
+    """
+
+    __slots__ = ("again", "allowed", "asks", "calls", "catalog", "held", "release", "said", "stale", "verdict")
+
+    def __init__(
+        self, asks: tuple[Asked, ...], release: Callable[[list[Output]], None], calls: int, verdict: Denial | None
+    ) -> None:
+        self.asks = asks
+        self.release = release
+        self.calls = calls
+        self.verdict = verdict
+        self.again: tuple[Callable[[], Classified] | None, ...] = ()
+        self.catalog: Catalog | None = None
+        self.allowed: set[int] = set()
+        self.held = self.said = self.stale = False
+
+
+class Conversation:
+    """The state of one admitted session."""
+
+    def __init__(
+        self,
+        opening: Opening,
+        view: View,
+        numbers: Iterator[int],
+        *,
+        companion: str,
+        packet_size: int,
+        server: str = "blastwall",
+    ) -> None:
+        """`packet_size` is what both sides agreed to, in bytes; `server` the name that errors come from."""
+        self.opening = opening
+        self.companion = companion
+        self.packet_size = packet_size
+        self.server = server
+        self.state = NameState(view.catalog.default_schema)
+        self.handles = Handles()
+        self.attention = Attention()
+        self.limits = Limiter(self)
+        self.responses: Answering | None = None
+        self.waiting: Waiting | None = None
+        self.running: Running | None = None
+        self.refreshing: int | None = None
+        self.descriptor = 0
+        """The open transaction, as the resource names it; 0 for none."""
+        self.pending_reset = 0
+        """RESET or RESET_SKIP of a request that was refused: it goes with the next one that is sent."""
+        self.loading: Asked | None = None
+        """The INSERT BULK that the resource has agreed to and whose rows must come next."""
+        self._view = view
+        self._numbers = numbers
+        self._altered = False
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def catalog(self) -> Catalog:
+        """The newest reading of the catalog."""
+        return self._view.catalog
+
+    @property
+    def database(self) -> str:
+        """The database that the session is in: no request may leave it."""
+        return self._view.catalog.database
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the next request runs in a transaction that the client has opened."""
+        return bool(self.descriptor) and not self.pending_reset & RESET
+
+    @property
+    def busy(self) -> bool:
+        """Whether the client's next request must wait."""
+        return self.waiting is not None or self.running is not None or self.refreshing is not None
+
+    def classify(self, text: str) -> Classified:
+        """What a batch does, as names are now."""
+        return classify(text, self.catalog, self.state)
+
+    def statement(
+        self,
+        text: str,
+        classified: Classified,
+        stage: Stage = Stage.EXECUTE,
+        parameters: tuple[Parameter, ...] = (),
+        *,
+        by_name: bool = False,
+    ) -> Statement:
+        """Put a classified text in the gate's words."""
+        return Statement(
+            text=text,
+            effects=classified.effects,
+            operation=classified.operation,
+            database=self.database,
+            parameters=parameters,
+            literals=classified.literals,
+            stage=stage,
+            filtered=classified.filtered,
+            in_transaction=self.in_transaction,
+            doubt=classified.doubt,
+            filters=classified.filters,
+            by_name=by_name,
+        )
+
+    def next_number(self) -> int:
+        """A number for an ask of this session."""
+        return next(self._numbers)
+
+    # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask(
+        self,
+        outputs: list[Output],
+        questions: Sequence[Question],
+        release: Callable[[tuple[Asked, ...], list[Output]], None],
+        *,
+        calls: int = 0,
+        verdict: Denial | None = None,
+    ) -> None:
+        """Raise the asks; `release` is called with what is sent once all are allowed."""
+        asks = tuple(Asked(self.next_number(), one.statement, one.classified) for one in questions)
+        forbidden = next((one.classified.changes.forbidden for one in asks if one.classified.changes.forbidden), "")
+        if forbidden and verdict is None:
+            verdict = Denial(UNSUPPORTED, forbidden)
+        waiting = self.waiting = Waiting(asks, lambda out: release(asks, out), calls, verdict)
+        waiting.again, waiting.catalog = tuple(one.again for one in questions), self.catalog
+        outputs += [Ask(one.number, one.statement) for one in asks]
+
+    def answer(self, number: int, answer: Answer) -> list[Output]:
+        """Take one answer; numbers that nobody waits for any more are ignored."""
+        waiting = self.waiting
+        one = next((one for one in waiting.asks if one.number == number), None) if waiting else None
+        if waiting is None or one is None:
+            return []
+        outputs: list[Output] = []
+        verdict = waiting.verdict
+        if isinstance(answer, Held) and verdict is None:
+            self._held(waiting, answer, outputs)
+        elif isinstance(answer, Allow):
+            self._allowed(waiting, one, answer, outputs)
+        elif isinstance(answer, Deny):
+            number_ = BUSY if answer.retry else PERMISSION
+            self._refused(waiting, one, Denial(verdict.number if verdict else number_, answer.reason), outputs)
+        else:
+            outputs.append(Withdraw(number))
+            self._refused(waiting, one, verdict or Denial(PERMISSION, "it was not allowed"), outputs)
+        return outputs
+
+    def withdraw(self, denial: Denial | None) -> list[Output]:
+        """Give up what waits for an answer, and refuse it; None where the client itself has cancelled it."""
+        waiting = self.waiting
+        if waiting is None:
+            return []
+        outputs = self.withdrawn()
+        if denial is None:
+            self.say(acknowledgement(), outputs)
+        else:
+            self.refuse(waiting.asks[0].number, denial, waiting.calls, outputs)
+        return outputs
+
+    def withdrawn(self) -> list[Output]:
+        """Give up what waits for an answer, without a word to the client."""
+        waiting, self.waiting = self.waiting, None
+        if waiting is None:
+            return []
+        return [
+            Refused(one.number, "not sent") if one.number in waiting.allowed else Withdraw(one.number)
+            for one in waiting.asks
+        ]
+
+    def left(self) -> list[Output]:
+        """The session ends: nothing waits any more, and what was announced does not come."""
+        outputs = self.withdrawn()
+        self.left_loading(outputs)
+        return outputs
+
+    def reconsider(self) -> None:
+        """Policy has changed: nothing that was allowed before may be sent because of it."""
+        if self.waiting is not None and self.waiting.allowed:
+            self.waiting.stale = True
+        if self.loading is not None:
+            self.loading.stale = True
+
+    def interrupt(self, reason: str) -> list[Output]:
+        """The gateway stops what the session does; the caller has told the server's half why."""
+        if self.waiting is not None:
+            return self.withdraw(Denial(STOPPED, f"blastwall: {reason}"))
+        outputs: list[Output] = []
+        if self.running is not None and not self.running.own:
+            self.attention.send(outputs)
+        return outputs
+
+    # ── sending ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def transmit(self, running: Running, payload: bytes, raw: bytes, outputs: list[Output]) -> None:
+        """Send a request of the client's: its packets as they came, or its payload under a limit."""
+        if not self.limits.send(running, payload, outputs):
+            self.send(running, raw, outputs)
+
+    def send(self, running: Running, raw: bytes, outputs: list[Output]) -> None:
+        """Send a whole request, with the reset that is pending."""
+        self.start(running)
+        outputs.append(Send(UPSTREAM, self.reset_with(raw)))
+
+    def start(self, running: Running) -> None:
+        """This request is under way from now on."""
+        self.running = running
+        if self.responses is not None:
+            self.responses.begin(running)
+
+    def reset_with(self, raw: bytes) -> bytes:
+        """Put the pending reset on a request's first packet, and take off what it may have of its own."""
+        status = raw[1] & ~(RESET | RESET_SKIP) | self.pending_reset
+        if self.pending_reset & RESET:
+            self.descriptor = 0
+        self.pending_reset = 0
+        return raw if raw[1] == status else raw[:1] + bytes((status,)) + raw[2:]
+
+    def inject(self, number: int, payload: bytes, text: str, after: After, *, why: str) -> list[Output]:
+        """Send a transaction request of the gateway's own, for statement `number`; `after` is called at its end."""
+        outputs: list[Output] = [Injected(number, text, why)]
+        payload = framed(Kind.TRANSACTION, payload, self.packet_size)
+        self.send(Running(Kind.TRANSACTION, (), own=text, after=after), payload, outputs)
+        return outputs
+
+    def refuse(self, number: int, denial: Denial, calls: int, outputs: list[Output]) -> None:
+        """Answer a request with a refusal. Under XACT_ABORT an error undoes the transaction, so this one does too."""
+        text = refusal(denial, calls, self.server)
+        if not self.in_transaction or not self.state.may_be("xact_abort", "on", "off"):
+            self.say(text, outputs)
+            return
+        descriptor = self.descriptor
+
+        def undone(_error: str | None, out: list[Output]) -> None:
+            gone = not self.descriptor
+            self.say((rolled_back(descriptor) if gone else b"") + text, out)
+
+        payload = write_transaction(Verb.ROLLBACK, descriptor)
+        outputs += self.inject(number, payload, "ROLLBACK TRANSACTION", undone, why="refusal")
+
+    def say(self, payload: bytes, outputs: list[Output]) -> None:
+        """Give the client a whole answer of the gateway's own, and the acknowledgement that it may wait for besides."""
+        outputs.append(Send(CLIENT, framed(Kind.REPLY, payload, self.packet_size)))
+        self.acknowledge(outputs)
+
+    def acknowledge(self, outputs: list[Output]) -> None:
+        """Acknowledge an attention that the resource was not sent, since nothing of the client's ran there."""
+        if self.attention.asked and not self.attention.owed:
+            self.attention.asked = False
+            outputs.append(Send(CLIENT, framed(Kind.REPLY, acknowledgement(), self.packet_size)))
+
+    def reset(self, bits: int) -> None:
+        """The client resets its session: what it had named is gone as of the request that says so."""
+        both = self.pending_reset | bits
+        self.pending_reset = RESET if both & RESET else both
+        self.state = reset(self.state)
+        self.handles.clear()
+
+    # ── the server's half calls these ────────────────────────────────────────────────────────────────────────────────
+
+    def changed(self, change: EnvChange) -> bool:
+        """Take an ENVCHANGE; whether the client gets to see it.
+
+        Raises:
+            Malformed: it is none that a request of this session's can bring about.
+        """
+        if change.type == ENV_BEGIN or change.type in _ENDED:
+            self.descriptor = int.from_bytes(change.new, "little") if change.type == ENV_BEGIN else 0
+            return self.running is None or not self.running.private
+        if change.type in _NEVER:
+            raise Malformed(f"a change of the environment of type {change.type} in the middle of a session")
+        fold = self.catalog.fold
+        if change.type == ENV_DATABASE and fold(change.new_text) != fold(self.database):
+            raise Malformed(f'a change to the database "{change.new_text}", of which nothing can be judged')
+        return True
+
+    def acknowledged(self) -> None:
+        """A DONE with the attention bit came."""
+        self.attention.acknowledged()
+        if self.running is not None:
+            self.running.cancelled = True
+
+    def ended(self, running: Running, outputs: list[Output]) -> None:
+        """The answer to a request has come to its end, and to the acknowledgement of an attention that was sent."""
+        if self.running is not running:
+            return
+        self.running = None
+        self._settle(running)
+        if running.loads and running.asks[0].error is None and not running.cancelled:
+            self.loading = running.asks[0]
+        if running.after is not None:
+            running.after(running.outcome, outputs)
+        elif not self.limits.ended(running, outputs):
+            self.finish(running.asks, outputs)
+        if self.running is None and self._altered and not self.in_transaction:
+            self._altered = False
+            self.refresh(outputs)
+
+    def finish(self, asks: Sequence[Asked], outputs: list[Output]) -> None:
+        """Close the statements' records, each once."""
+        for one in asks:
+            if not one.finished and one is not self.loading:
+                one.finished = True
+                outputs.append(Finished(one.number, one.rows, one.affected, one.bytes, one.error, dict(one.masked)))
+
+    def left_loading(self, outputs: list[Output]) -> None:
+        """The client asks for something else than the bulk load that it has announced, or is gone."""
+        announced, self.loading = self.loading, None
+        if announced is not None:
+            self.finish([announced], outputs)
+
+    def refresh(self, outputs: list[Output]) -> None:
+        """Ask for the catalog as it is now; the client's next requests wait for it."""
+        self.refreshing = self.next_number()
+        outputs.append(Lookup(self.refreshing, self.companion, CURRENT))
+
+    def refreshed(self) -> None:
+        """The catalog is read."""
+        self.refreshing = None
+
+    # ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _held(self, waiting: Waiting, held: Held, outputs: list[Output]) -> None:
+        """Tell the client, which reads a packet as soon as it is there, whether or not it ends the answer."""
+        waiting.held = waiting.said = True
+        said = notice(f"blastwall: {held.notice}", self.server)
+        outputs.append(Send(CLIENT, begun(said, self.packet_size)))
+
+    def _allowed(self, waiting: Waiting, one: Asked, answer: Allow, outputs: list[Output]) -> None:
+        waiting.allowed.add(one.number)
+        one.rules, one.record, one.standing = answer.mask, answer.record, answer.standing
+        if waiting.verdict is not None:
+            self._refused(waiting, one, waiting.verdict, outputs)
+            return
+        reason = self.responses.refusal(one) if self.responses is not None else None
+        if reason is not None:
+            told = Denial(PERMISSION, f"masking refuses this statement: {reason}")
+            self._refused(waiting, one, told, outputs)
+            return
+        unlimitable = self._oblige(one, answer.obligations)
+        if unlimitable is not None:
+            self._refused(waiting, one, Denial(LIMIT, unlimitable), outputs)
+        elif len(waiting.allowed) < len(waiting.asks):
+            return
+        elif waiting.stale:
+            self._refused(waiting, one, Denial(PERMISSION, _STALE), outputs)
+        elif waiting.held and self._means_otherwise(waiting):
+            self._refused(waiting, one, Denial(PERMISSION, _REDEFINED), outputs)
+        else:
+            self.waiting = None
+            waiting.release(outputs)
+
+    def _oblige(self, one: Asked, obligations: Obligations) -> str | None:
+        return self.limits.oblige(one, obligations) if obligations.limited else None
+
+    def _means_otherwise(self, waiting: Waiting) -> bool:
+        """Whether what people approved does something else by now: the catalog was read anew while they thought."""
+        if waiting.catalog is self.catalog:
+            return False
+        pairs = zip(waiting.asks, waiting.again, strict=True)
+        return any(again is None or again().effects != one.classified.effects for one, again in pairs)
+
+    def _refused(self, waiting: Waiting, one: Asked, denial: Denial, outputs: list[Output]) -> None:
+        self.waiting = None
+        for other in waiting.asks:
+            if other.number in waiting.allowed:
+                told = denial.text if other is one else "not sent: another call of the same request was refused"
+                outputs.append(Refused(other.number, told))
+            elif other is not one:
+                outputs.append(Withdraw(other.number))
+        whole = "" if len(waiting.asks) == 1 else " (nothing of the request was run)"
+        said = Denial(denial.number, f"blastwall: {denial.text}{whole}", denial.severity)
+        self.refuse(one.number, said, waiting.calls, outputs)
+
+    def _settle(self, running: Running) -> None:
+        """What the request may have changed holds from now on."""
+        for one in running.asks:
+            classified = within_call(one.classified) if running.calls else one.classified
+            change = settled if one.error is None else before
+            self.state = change(self.state, classified)
+            self._altered = self._altered or any(effect.action in _DEFINES for effect in one.classified.effects)
