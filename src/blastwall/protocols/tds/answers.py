@@ -97,7 +97,7 @@ def return_status(value: int) -> bytes:
 def return_value(value: ReturnValue) -> bytes:
     """Write a RETURNVALUE; its `raw` is not looked at."""
     head = pack("<BH", RETURN_VALUE, value.ordinal) + b_varchar(value.name)
-    return head + pack("<BIH", value.status, value.user_type, value.flags) + write_type(value.type) + value.value
+    return head + pack("<BIH", value.status, value.user_type, value.flags) + write_type(value.type) + value.field
 
 
 def env_change(kind: int, new: str | bytes, old: str | bytes = b"") -> bytes:

@@ -280,7 +280,7 @@ class TokenReader:
             return None
         raw = self._joined()
         self._value = self._value_walk = None
-        return replace(value, value=raw[self._value_start :], raw=raw)
+        return replace(value, field=raw[self._value_start :], raw=raw)
 
     def _features(self) -> Token | None:
         fields = Fields(self._data, self._at + 1)

@@ -7,7 +7,8 @@ byte, and without the length where one stands before them. `raw` is a token's ex
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from struct import Struct
 
 from blastwall.protocols.tds.fields import Fields, lenient_text
@@ -71,7 +72,7 @@ class ColMetadata:
 
     columns: tuple[ColumnData, ...]
     absent: bool = False
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class RowRun:
     """
 
     rows: int
-    buffer: bytes = field(repr=False)
+    buffer: bytes = dataclass_field(repr=False)
     start: int
     stop: int
 
@@ -96,12 +97,15 @@ class ReturnStatus:
     """What a procedure returned."""
 
     value: int
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnValue:
-    """The value of an OUTPUT parameter, or what a function returned (`status` 2). `value` is as it stands in a row."""
+    """The value of an OUTPUT parameter, or what a function returned (`status` 2).
+
+    `field` is the value with its length, as it stands in a row: see `values.py`.
+    """
 
     ordinal: int
     name: str
@@ -109,8 +113,8 @@ class ReturnValue:
     user_type: int
     flags: int
     type: TypeInfo
-    value: bytes = field(repr=False)
-    raw: bytes = field(default=b"", repr=False)
+    field: bytes = dataclass_field(repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ class Done:
     status: int
     command: int
     rows: int
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
     @property
     def more(self) -> bool:
@@ -152,7 +156,7 @@ class Notice:
     server: str
     procedure: str
     line: int
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
 
 class Error(Notice):
@@ -174,7 +178,7 @@ class EnvChange:
     type: int
     new: bytes
     old: bytes
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
     @property
     def new_text(self) -> str:
@@ -208,7 +212,7 @@ class LoginAck:
     tds: int
     program: str
     version: tuple[int, ...]
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +220,7 @@ class FeatureExtAck:
     """The features of the login that the server takes up, each with its data."""
 
     features: tuple[tuple[int, bytes], ...]
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +228,7 @@ class FedAuthInfo:
     """Where a client gets its token: `options` by id, 1 the authority's URL, 2 the resource (SPN)."""
 
     options: tuple[tuple[int, str], ...]
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +236,7 @@ class Order:
     """The columns that the rows are ordered by, counted from 1."""
 
     columns: tuple[int, ...]
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +244,7 @@ class TabName:
     """The tables of a cursor or of FOR BROWSE, each as the parts of its name."""
 
     tables: tuple[tuple[str, ...], ...]
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +252,7 @@ class ColInfo:
     """For each column its number, its table's in the TABNAME before (0: none), status bits, and its name there."""
 
     columns: tuple[tuple[int, int, int, str], ...]
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +260,7 @@ class SessionState:
     """What a client would restore a session with; sent only where session recovery was negotiated."""
 
     sequence: int
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +268,7 @@ class Sspi:
     """A step of an integrated login."""
 
     data: bytes
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = dataclass_field(default=b"", repr=False)
 
 
 Token = (
