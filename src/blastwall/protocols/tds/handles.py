@@ -98,7 +98,7 @@ class Handles:
 
         def take(value: ReturnValue) -> None:
             kind = wanted.get(value.ordinal)
-            number = handle_of(value.value)
+            number = handle_of(value.field)
             if kind is not None and number is not None:
                 self.give(kind, number, source)
 
