@@ -34,6 +34,7 @@ FOLDERS = {
         "session",
         "values",
     ),
+    "protocols/tds": ("rows",),
     "masking": ("hidden", "plan", "statements"),
     "masking/documents": ("tokens",),
     "masking/fast": ("addresses", "cells", "hiding", "hits", "ibans", "numbers", "parts", "scanner", "secrets"),

@@ -16,9 +16,6 @@ _ROW, _NBC_ROW = 0xD1, 0xD2
 _FIXED, _BYTE, _EXACT, _SHORT, _LONG, _VARIANT, _PARTS, _POINTER = range(8)
 _LARGEST = 0x7FFFFFFF
 """No value has more bytes (2.2.5.4.3)."""
-_UNKNOWN = 0xFFFFFFFFFFFFFFFE
-_NO_VALUE = 0xFFFFFFFFFFFFFFFF
-NULL, KEPT = -1, -2
 
 
 class RowPlan:
@@ -96,6 +93,7 @@ class RowWalk:
 
     def _through(self, buffer: bytes, at: int, stop: int) -> int:
         """Walk through what is left of the value under way; return where it ends, or how far it is there."""
+        data = buffer
         while self._left or self._parts:
             if self._left:
                 step = min(self._left, stop - at)
@@ -106,7 +104,7 @@ class RowWalk:
             elif stop - at < 4:
                 break
             else:
-                self._next_part(uint32(buffer, at))
+                self._next_part(uint32(data, at))
                 at += 4
         return at
 
@@ -139,9 +137,8 @@ class RowWalk:
         That of a value whose bytes go on behind `stop` is `stop`, with `_left` set; where a length is not there whole,
         the place is returned as -1 - place.
         """
-        plan, bitmap = self.plan, self._bitmap
-        nulls: bytes = bitmap
-        compressed = len(bitmap) > 0
+        data, plan, nulls = buffer, self.plan, self._bitmap
+        compressed = len(self._bitmap) > 0
         prefixes, sizes, count, column = plan.prefixes, plan.sizes, plan.count, self._column
         while column < count:
             prefix = prefixes[column]
@@ -150,16 +147,16 @@ class RowWalk:
             elif prefix == _PARTS:
                 if stop - at < 8:
                     break
-                self._begin_parts(buffer, at)
+                self._begin_parts(data, at)
                 at += 8
                 if self._parts:
                     self._column = column + 1
                     return at
             else:
-                head = head_of(buffer, at, stop, prefix)
+                head = head_of(data, at, stop, prefix)
                 if head < 0:
                     break
-                at += head + length_behind(buffer, at, head, prefix, sizes[column])
+                at += head + length_behind(data, at, head, prefix, sizes[column])
             column += 1
             if at > stop:
                 self._column = column
@@ -168,8 +165,8 @@ class RowWalk:
         self._column = column
         return at if column == count else -1 - at
 
-    def _begin_parts(self, buffer: bytes, at: int) -> None:
-        low, high = uint32(buffer, at), uint32(buffer, at + 4)
+    def _begin_parts(self, data: bytes, at: int) -> None:
+        low, high = uint32(data, at), uint32(data, at + 4)
         if high == 0xFFFFFFFF and low >= 0xFFFFFFFE:
             self._parts = low == 0xFFFFFFFE
             self._owed = -1
@@ -192,7 +189,7 @@ class RowWalk:
         self._left = length
 
 
-def head_of(buffer: bytes, at: int, stop: int, prefix: int) -> int:
+def head_of(data: bytes, at: int, stop: int, prefix: int) -> int:
     """Return how many bytes stand before the value at `at`, -1 where they are not all there. Not for parts."""
     left = stop - at
     if prefix == _FIXED:
@@ -205,13 +202,13 @@ def head_of(buffer: bytes, at: int, stop: int, prefix: int) -> int:
         return 4 if left >= 4 else -1
     if left < 1:
         return -1
-    pointer = buffer[at]
+    pointer = data[at]
     if pointer == 0:
         return 1
     return 13 + pointer if left >= 13 + pointer else -1
 
 
-def length_behind(buffer: bytes, at: int, head: int, prefix: int, size: int) -> int:
+def length_behind(data: bytes, at: int, head: int, prefix: int, size: int) -> int:
     """Return how many bytes the value at `at` has behind its `head`; none for NULL too.
 
     Raises:
@@ -219,14 +216,13 @@ def length_behind(buffer: bytes, at: int, head: int, prefix: int, size: int) -> 
     """
     if prefix == _FIXED:
         return size
-    data = buffer
     length = data[at]
     if prefix == _SHORT:
         length |= data[at + 1] << 8
         if length == 0xFFFF:
             return 0
     elif head >= 4:
-        length = uint32(buffer, at + head - 4)
+        length = uint32(data, at + head - 4)
         if length == 0xFFFFFFFF and prefix != _VARIANT:
             return 0
     if length > size or (prefix == _EXACT and length != size and length):
@@ -234,9 +230,8 @@ def length_behind(buffer: bytes, at: int, head: int, prefix: int, size: int) -> 
     return length
 
 
-def uint32(buffer: bytes, at: int) -> int:
+def uint32(data: bytes, at: int) -> int:
     """Return four bytes as a number; the caller has seen to it that they are there."""
-    data = buffer
     value = data[at + 3]
     value = value << 8 | data[at + 2]
     value = value << 8 | data[at + 1]
