@@ -1,0 +1,127 @@
+"""Log in at the first of a resource's hosts that will do, and where it sends the login on to.
+
+what a host does                                   what follows
+cannot be connected to, secured or understood      the next host
+says that it is not available at the moment        the next host
+refuses the login otherwise                        the end: the same credential would be refused by each
+sends the login on (ENVCHANGE 20)                  the host that it names, if that may be: see `routing`
+lets in                                            done
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+from blastwall.model.credential import Credential
+from blastwall.model.resource import Address, Resource
+from blastwall.protocols.contract import Dial, Output, Side
+from blastwall.protocols.tds.login_wishes import Wish
+from blastwall.protocols.tds.routing import MOST_HOPS, RouteRefused, routed
+from blastwall.protocols.tds.server_handshake import HandshakeFailed, ServerHandshake, Welcome
+from blastwall.protocols.tds.settings import TdsSettings
+
+_AT_HOST = re.compile(r"(?P<database>.*) \(host (?P<host>\d+)\)", re.DOTALL)
+
+
+class ServerLogin:
+    """Like `ServerHandshake`, over hosts and hops. Its methods raise `HandshakeFailed` once no host is left."""
+
+    def __init__(
+        self, side: Side, resource: Resource, credential: Credential, wish: Wish, *, hosts: tuple[int, ...] = ()
+    ) -> None:
+        settings = resource.settings if isinstance(resource.settings, TdsSettings) else TdsSettings()
+        self._routes = settings.routes
+        self._hosts = [(number, resource.hosts[number]) for number in hosts or range(len(resource.hosts))]
+        self._attempts: list[tuple[Address, int, HandshakeFailed]] = []
+        self._hops = 0
+        self._make = partial(_handshake, side, credential, wish, settings.strict)
+        self._handshake = self._make(self.address)
+
+    @property
+    def host(self) -> int:
+        """The position in the configuration of the host that is tried or was found."""
+        return self._hosts[len(self._attempts)][0]
+
+    @property
+    def address(self) -> Address:
+        """Its address."""
+        return self._hosts[len(self._attempts)][1]
+
+    @property
+    def ready(self) -> bool:
+        return self._handshake.ready
+
+    @property
+    def buffered(self) -> bool:
+        return self._handshake.buffered
+
+    @property
+    def welcome(self) -> Welcome:
+        return self._handshake.welcome
+
+    def start(self) -> list[Output]:
+        """Dial the first host, or the next one; each has its share of the time."""
+        first, *rest = self._handshake.start()
+        return [Dial(first.upstream, first.target, len(self._hosts)) if isinstance(first, Dial) else first, *rest]
+
+    def tls_started(self, alpn: str | None) -> list[Output]:
+        try:
+            return self._handshake.tls_started(alpn)
+        except HandshakeFailed as failure:
+            return self._next(failure)
+
+    def receive(self, data: bytes) -> list[Output]:
+        try:
+            outputs = self._handshake.receive(data)
+            return outputs if self._handshake.route is None else self._follow(*self._handshake.route)
+        except HandshakeFailed as failure:
+            return self._next(failure)
+
+    def failed(self, reason: str) -> list[Output]:
+        """The host cannot be reached, or has left before it was ready. `reason` may be told to the client."""
+        return self._next(HandshakeFailed(reason, told=reason))
+
+    def _follow(self, host: str, port: int) -> list[Output]:
+        """Log in where the server sends to; what it said of itself is forgotten."""
+        self._hops += 1
+        if self._hops > MOST_HOPS:
+            raise HandshakeFailed(f"the login was sent on {self._hops} times, which has no end")
+        try:
+            address = routed(self.address, host, port, self._routes)
+        except RouteRefused as refusal:
+            raise HandshakeFailed(str(refusal)) from refusal
+        self._handshake = self._make(address)
+        return self.start()
+
+    def _next(self, failure: HandshakeFailed) -> list[Output]:
+        if len(self._hosts) == 1:
+            raise failure
+        self._attempts.append((self.address, self.host, failure))
+        if len(self._attempts) == len(self._hosts) or not failure.elsewhere:
+            raise self._summary()
+        self._hops = 0
+        self._handshake = self._make(self.address)
+        return self.start()
+
+    def _summary(self) -> HandshakeFailed:
+        """Return every attempt: with its address for the operator, with its position for the client."""
+        reason = "; ".join(f"{address}: {failure}" for address, _, failure in self._attempts)
+        quiet = "the gateway could not log in there"
+        told = "; ".join(f"host {number + 1}: {failure.told or quiet}" for _, number, failure in self._attempts)
+        return HandshakeFailed(f"none of its hosts will do: {reason}", told=f"none of its hosts will do: {told}")
+
+
+def _handshake(side: Side, credential: Credential, wish: Wish, strict: bool, address: Address) -> ServerHandshake:
+    return ServerHandshake(side, address, credential, wish, strict=strict)
+
+
+def companion_name(resource: Resource, database: str, host: int) -> str:
+    """Return the side connection that reads the catalog where the session is: a secondary may lag behind."""
+    return database if len(resource.hosts) == 1 else f"{database} (host {host + 1})"
+
+
+def companion_place(resource: Resource, name: str) -> tuple[str, tuple[int, ...]]:
+    """Return the database that a side connection's name means, and the hosts that it may use; none for any."""
+    match = _AT_HOST.fullmatch(name) if len(resource.hosts) > 1 else None
+    return (match["database"], (int(match["host"]) - 1,)) if match is not None else (name, ())
