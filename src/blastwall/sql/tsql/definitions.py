@@ -3,88 +3,74 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
 
 from blastwall.sql.tsql import nodes
 from blastwall.sql.tsql.lexer import LABEL, NAME, QUOTED
 from blastwall.sql.tsql.tables import Tables
-from blastwall.sql.tsql.words import STARTS
 
-_STOPS = frozenset(
-    """
-    SELECT INSERT DECLARE IF WHILE EXEC EXECUTE PRINT RAISERROR RETURN COMMIT TRUNCATE GOTO USE BEGIN END ELSE FETCH CLOSE
-    DEALLOCATE WAITFOR CONTINUE BREAK
-    """.strip().split()
-)
-"""Reserved words that begin a statement and stand in no definition outside brackets: they end one."""
-
-_CHANGES = frozenset({"ADD", "ALTER", "DROP", "SET", "ENABLE", "DISABLE", "MOVE"})
-_NONE: frozenset[str] = frozenset()
-
-KINDS: dict[tuple[str, ...], tuple[int, frozenset[str]]] = {
-    ("LOGIN",): (1, _CHANGES),
-    ("USER",): (1, _NONE),
-    ("ROLE",): (1, _CHANGES),
-    ("SERVER", "ROLE"): (1, _CHANGES),
-    ("APPLICATION", "ROLE"): (1, _NONE),
-    ("DATABASE",): (1, _CHANGES | {"ROLLBACK", "GET", "LOAD"}),
-    ("DATABASE", "SCOPED", "CREDENTIAL"): (1, _NONE),
-    ("DATABASE", "SCOPED", "CONFIGURATION"): (0, _CHANGES),
-    ("DATABASE", "ENCRYPTION", "KEY"): (0, _CHANGES),
-    ("DATABASE", "AUDIT", "SPECIFICATION"): (1, _CHANGES),
-    ("SERVER", "AUDIT", "SPECIFICATION"): (1, _CHANGES),
-    ("SERVER", "AUDIT"): (1, _CHANGES),
-    ("SERVER", "CONFIGURATION"): (0, _CHANGES),
-    ("CREDENTIAL",): (1, _NONE),
-    ("MASTER", "KEY"): (0, _CHANGES),
-    ("SERVICE", "MASTER", "KEY"): (0, _CHANGES),
-    ("SYMMETRIC", "KEY"): (1, _CHANGES),
-    ("ASYMMETRIC", "KEY"): (1, _CHANGES),
-    ("COLUMN", "MASTER", "KEY"): (1, _NONE),
-    ("COLUMN", "ENCRYPTION", "KEY"): (1, _CHANGES),
-    ("CERTIFICATE",): (1, _CHANGES),
-    ("CRYPTOGRAPHIC", "PROVIDER"): (1, _CHANGES),
-    ("ASSEMBLY",): (1, _CHANGES),
-    ("AGGREGATE",): (3, _NONE),
-    ("SEQUENCE",): (3, _NONE),
-    ("RULE",): (3, _NONE),
-    ("DEFAULT",): (3, _NONE),
-    ("STATISTICS",): (1, _NONE),
-    ("EXTERNAL", "DATA", "SOURCE"): (1, _CHANGES),
-    ("EXTERNAL", "FILE", "FORMAT"): (1, _NONE),
-    ("EXTERNAL", "LANGUAGE"): (1, _CHANGES),
-    ("EXTERNAL", "LIBRARY"): (1, _CHANGES),
-    ("EXTERNAL", "MODEL"): (1, _CHANGES),
-    ("EXTERNAL", "RESOURCE", "POOL"): (1, _NONE),
-    ("RESOURCE", "POOL"): (1, _NONE),
-    ("RESOURCE", "GOVERNOR"): (0, _CHANGES | {"RECONFIGURE"}),
-    ("WORKLOAD", "GROUP"): (1, _NONE),
-    ("WORKLOAD", "CLASSIFIER"): (1, _NONE),
-    ("SECURITY", "POLICY"): (2, _CHANGES | {"UPDATE", "DELETE", "INSERT"}),
-    ("FULLTEXT", "CATALOG"): (1, _NONE),
-    ("FULLTEXT", "STOPLIST"): (1, _CHANGES),
-    ("SEARCH", "PROPERTY", "LIST"): (1, _CHANGES),
-    ("PARTITION", "FUNCTION"): (1, frozenset({"MERGE"})),
-    ("PARTITION", "SCHEME"): (1, _NONE),
-    ("XML", "SCHEMA", "COLLECTION"): (2, frozenset({"ADD"})),
-    ("MESSAGE", "TYPE"): (1, _NONE),
-    ("CONTRACT",): (1, _NONE),
-    ("QUEUE",): (3, _CHANGES),
-    ("SERVICE",): (1, _NONE),
-    ("ROUTE",): (1, _NONE),
-    ("REMOTE", "SERVICE", "BINDING"): (1, _NONE),
-    ("BROKER", "PRIORITY"): (1, frozenset({"SET"})),
-    ("EVENT", "NOTIFICATION"): (1, _NONE),
-    ("EVENT", "SESSION"): (1, _CHANGES),
-    ("ENDPOINT",): (1, _NONE),
-    ("AVAILABILITY", "GROUP"): (1, _CHANGES | {"GRANT", "DENY", "CREATE"}),
-    ("AUTHORIZATION",): (0, _NONE),
+KINDS: dict[tuple[str, ...], int] = {
+    ("LOGIN",): 1,
+    ("USER",): 1,
+    ("ROLE",): 1,
+    ("SERVER", "ROLE"): 1,
+    ("APPLICATION", "ROLE"): 1,
+    ("DATABASE",): 1,
+    ("DATABASE", "SCOPED", "CREDENTIAL"): 1,
+    ("DATABASE", "SCOPED", "CONFIGURATION"): 0,
+    ("DATABASE", "ENCRYPTION", "KEY"): 0,
+    ("DATABASE", "AUDIT", "SPECIFICATION"): 1,
+    ("SERVER", "AUDIT", "SPECIFICATION"): 1,
+    ("SERVER", "AUDIT"): 1,
+    ("SERVER", "CONFIGURATION"): 0,
+    ("CREDENTIAL",): 1,
+    ("MASTER", "KEY"): 0,
+    ("SERVICE", "MASTER", "KEY"): 0,
+    ("SYMMETRIC", "KEY"): 1,
+    ("ASYMMETRIC", "KEY"): 1,
+    ("COLUMN", "MASTER", "KEY"): 1,
+    ("COLUMN", "ENCRYPTION", "KEY"): 1,
+    ("CERTIFICATE",): 1,
+    ("CRYPTOGRAPHIC", "PROVIDER"): 1,
+    ("ASSEMBLY",): 1,
+    ("AGGREGATE",): 3,
+    ("SEQUENCE",): 3,
+    ("RULE",): 3,
+    ("DEFAULT",): 3,
+    ("STATISTICS",): 1,
+    ("EXTERNAL", "DATA", "SOURCE"): 1,
+    ("EXTERNAL", "FILE", "FORMAT"): 1,
+    ("EXTERNAL", "LANGUAGE"): 1,
+    ("EXTERNAL", "LIBRARY"): 1,
+    ("EXTERNAL", "MODEL"): 1,
+    ("EXTERNAL", "RESOURCE", "POOL"): 1,
+    ("RESOURCE", "POOL"): 1,
+    ("RESOURCE", "GOVERNOR"): 0,
+    ("WORKLOAD", "GROUP"): 1,
+    ("WORKLOAD", "CLASSIFIER"): 1,
+    ("SECURITY", "POLICY"): 2,
+    ("FULLTEXT", "CATALOG"): 1,
+    ("FULLTEXT", "STOPLIST"): 1,
+    ("SEARCH", "PROPERTY", "LIST"): 1,
+    ("PARTITION", "FUNCTION"): 1,
+    ("PARTITION", "SCHEME"): 1,
+    ("XML", "SCHEMA", "COLLECTION"): 2,
+    ("MESSAGE", "TYPE"): 1,
+    ("CONTRACT",): 1,
+    ("QUEUE",): 3,
+    ("SERVICE",): 1,
+    ("ROUTE",): 1,
+    ("REMOTE", "SERVICE", "BINDING"): 1,
+    ("BROKER", "PRIORITY"): 1,
+    ("EVENT", "NOTIFICATION"): 1,
+    ("EVENT", "SESSION"): 1,
+    ("ENDPOINT",): 1,
+    ("AVAILABILITY", "GROUP"): 1,
+    ("AUTHORIZATION",): 0,
 }
-"""What is read loosely after its name: its kind's words, the most parts of its name (0: it has none) and the words that begin
-a statement elsewhere and may stand in it."""
+"""The kinds that are read loosely after their name, and the most parts of it (0: it has none)."""
 
 _DROPS: dict[tuple[str, ...], int] = {
-    **{words: parts for words, (parts, _) in KINDS.items() if parts},
+    **{words: parts for words, parts in KINDS.items() if parts},
     ("TABLE",): 3,
     ("EXTERNAL", "TABLE"): 3,
     ("VIEW",): 3,
@@ -97,17 +83,20 @@ _DROPS: dict[tuple[str, ...], int] = {
     ("TYPE",): 2,
     ("STATISTICS",): 4,
 }
+_INDEX_WORDS = (
+    "UNIQUE",
+    "CLUSTERED",
+    "NONCLUSTERED",
+    "COLUMNSTORE",
+    "PRIMARY",
+    "XML",
+    "SPATIAL",
+    "FULLTEXT",
+    "JSON",
+    "VECTOR",
+    "SELECTIVE",
+)
 _LONGEST = 3
-
-
-@dataclass(slots=True)
-class Tail:
-    """What a loosely read part holds."""
-
-    names: list[nodes.ObjectName] = field(default_factory=list)
-    literals: list[nodes.Constant] = field(default_factory=list)
-    variables: list[nodes.Variable] = field(default_factory=list)
-    words: tuple[str, ...] = ()
 
 
 class Definitions(Tables):
@@ -116,73 +105,6 @@ class Definitions(Tables):
     @abstractmethod
     def module(self, start: int, verb: str) -> nodes.Statement | None:
         """Read a view, procedure, function or trigger, if one of them is defined here."""
-
-    def tail(self, allowed: frozenset[str] = _NONE) -> Tail:
-        """Read to the statement's end: a semicolon, the text's end, or a word that only begins or ends a statement.
-
-        Another word that may begin a statement, and is not `allowed` here, is refused, so that none hides in it.
-        """
-        first = self.at
-        found: list[nodes.Expression] = []
-        while not self._at_stop(allowed):
-            if self.kinds[self.at] == "(":
-                self._bracket_of_tail(found)
-            elif self.kinds[self.at] in (")", "}", "!", "<", ">", ":") and not self._doubled_colon():
-                self.refuse("the statement's end")
-            else:
-                self.scrap(found)
-        tail = Tail(words=tuple(word for word in self.words[first : self.at] if word))
-        for each in found:
-            if isinstance(each, nodes.Constant):
-                tail.literals.append(each)
-            elif isinstance(each, nodes.Variable):
-                tail.variables.append(each)
-            elif isinstance(each, nodes.Column):
-                tail.names.append(each.name)
-        return tail
-
-    def _doubled_colon(self) -> bool:
-        return self.kinds[self.at] == ":" and ":" in (self.kinds[self.at + 1], self.kinds[self.at - 1])
-
-    def _at_stop(self, allowed: frozenset[str]) -> bool:
-        kind, word = self.kinds[self.at], self.words[self.at]
-        if kind in ("end", ";", LABEL):
-            return True
-        if not word or word not in STARTS or word == "WITH":
-            return False
-        if word in allowed:
-            if self.kinds[self.at + 1] == "TRIGGER":
-                self.refuse("a semicolon before this statement")
-            return False
-        if word in _STOPS and kind == word:
-            return True
-        self.refuse("the statement's end, or a semicolon")
-
-    def _bracket_of_tail(self, found: list[nodes.Expression]) -> None:
-        at = self.at
-        while self.kinds[at] == "(":
-            at += 1
-        if self.kinds[at] == "SELECT" and self.words[self.at - 1] not in ("ADD", "DROP", ","):
-            self.refuse("no query")
-        self.at += 1
-        self.scraps_inside(found)
-        self.expect(")")
-
-    def scraps_inside(self, found: list[nodes.Expression]) -> None:
-        """Read up to the closing bracket that belongs to the one before. Raises UnparsedError."""
-        depth = 0
-        while True:
-            kind = self.kinds[self.at]
-            if kind in ("end", ";"):
-                self.refuse("`)`")
-            if kind == ")":
-                if depth == 0:
-                    return
-                depth -= 1
-            depth += kind == "("
-            if kind == LABEL:
-                self.refuse("an option")
-            self.scrap(found)
 
     # CREATE, ALTER, DROP
 
@@ -234,7 +156,7 @@ class Definitions(Tables):
         return None
 
     def _definition(self, start: int, verb: str) -> nodes.Statement:
-        kind, parts, allowed = self._kind(KINDS)
+        kind, parts = self._kind()
         names: tuple[nodes.ObjectName, ...] = ()
         first: tuple[str, ...] = ()
         self.phrase("IF", "EXISTS")
@@ -243,19 +165,16 @@ class Definitions(Tables):
             first = ("CURRENT",)
         elif parts and not (kind == "DATABASE" and self.ahead("SCOPED")):
             names = (self.object_name(parts),)
-        tail = self.tail(allowed)
-        return nodes.Definition(
-            start, self.end, verb, kind, names, tuple(tail.names), tuple(tail.literals), first + tail.words
-        )
+        tail = self.tail(change=verb == "ALTER")
+        return nodes.Definition(start, self.end, verb, kind, names, tail.names, tail.literals, first + tail.words)
 
-    def _kind(self, kinds: dict[tuple[str, ...], tuple[int, frozenset[str]]]) -> tuple[str, int, frozenset[str]]:
+    def _kind(self) -> tuple[str, int]:
         for length in range(_LONGEST, 0, -1):
             words = tuple(self.words[self.at : self.at + length])
-            if words in kinds:
+            if words in KINDS:
                 self.at += length
-                parts, allowed = kinds[words]
-                return " ".join(words), parts, allowed
-        self.refuse("a kind of object")
+                return " ".join(words), KINDS[words]
+        raise self.unexpected("a kind of object")
 
     def _create_type(self, start: int) -> nodes.Statement:
         name = self.object_name(2)
@@ -284,7 +203,7 @@ class Definitions(Tables):
             elif kind == "CREATE" and following == "TABLE":
                 found.append(self.create())
             elif kind == "CREATE":
-                self.refuse("CREATE TABLE, GRANT, DENY, REVOKE or a semicolon")
+                raise self.unexpected("CREATE TABLE, GRANT, DENY, REVOKE or a semicolon")
             else:
                 return nodes.SchemaElements(start, self.end, name, owner, tuple(found))
 
@@ -307,12 +226,7 @@ class Definitions(Tables):
     def _create_index(self, start: int) -> nodes.Statement:
         kinds = []
         while self.words[self.at] and self.kinds[self.at] != "INDEX":
-            kinds.append(
-                self.one_of(
-                    "UNIQUE", "CLUSTERED", "NONCLUSTERED", "COLUMNSTORE", "PRIMARY", "XML", "SPATIAL", "FULLTEXT", "JSON",
-                    "VECTOR", "SELECTIVE",
-                )
-            )  # fmt: skip
+            kinds.append(self.one_of(*_INDEX_WORDS))
         self.expect("INDEX")
         kind = " ".join(kinds)
         name = None if self.kinds[self.at] == "ON" else self.identifier("an index")
@@ -336,7 +250,7 @@ class Definitions(Tables):
         columns = []
         if self.taken("("):
             found: list[nodes.Expression] = []
-            self.scraps_inside(found)
+            self.scraps(found)
             self.expect(")")
             columns = [part for each in found if isinstance(each, nodes.Column) for part in each.name.parts if part]
         self.tail()
@@ -347,18 +261,18 @@ class Definitions(Tables):
         name = None if self.taken("ALL") else self.object_name(1)
         self.expect("ON")
         table = self.object_name(3)
-        tail = self.tail(_CHANGES)
+        tail = self.tail(change=True)
         related = (table, *tail.names)
         names = () if name is None else (name,)
-        return nodes.Definition(start, self.end, "ALTER", "INDEX", names, related, tuple(tail.literals), tail.words)
+        return nodes.Definition(start, self.end, "ALTER", "INDEX", names, related, tail.literals, tail.words)
 
     def _alter_full_text(self, start: int) -> nodes.Statement:
         self.at += 2
         self.expect("ON")
         table = self.object_name(3)
-        tail = self.tail(_CHANGES)
+        tail = self.tail(change=True)
         return nodes.Definition(
-            start, self.end, "ALTER", "FULLTEXT INDEX", (), (table, *tail.names), tuple(tail.literals), tail.words
+            start, self.end, "ALTER", "FULLTEXT INDEX", (), (table, *tail.names), tail.literals, tail.words
         )
 
     # DROP
@@ -387,7 +301,7 @@ class Definitions(Tables):
                 self.at += length
                 break
         else:
-            self.refuse("a kind of object")
+            raise self.unexpected("a kind of object")
         kind = "PROCEDURE" if words == ("PROC",) else " ".join(words)
         self.phrase("IF", "EXISTS")
         names = self.object_names(_DROPS[words])
@@ -419,7 +333,7 @@ class Definitions(Tables):
             if self.phrase(*words):
                 tail = self.tail()
                 return nodes.Definition(
-                    start, self.end, verb, " ".join(words), (), tuple(tail.names), tuple(tail.literals), tail.words
+                    start, self.end, verb, " ".join(words), (), tail.names, tail.literals, tail.words
                 )
         return None
 
@@ -478,7 +392,7 @@ class Definitions(Tables):
             words.append(self.words[self.at])
             self.at += 1
         if not words:
-            self.refuse("a permission")
+            raise self.unexpected("a permission")
         columns = self.names_in_brackets() if self.kinds[self.at] == "(" else ()
         name = "ALL" if words == ["ALL", "PRIVILEGES"] else " ".join(words)
         return nodes.Permission(start, self.end, name, columns)
@@ -499,4 +413,4 @@ class Definitions(Tables):
             return self.identifier()
         if self.kinds[self.at] in ("PUBLIC", "CURRENT_USER", "SESSION_USER", "SYSTEM_USER", "NULL"):
             return self._pseudo()
-        self.refuse("a principal")
+        raise self.unexpected("a principal")

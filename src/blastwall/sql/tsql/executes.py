@@ -72,11 +72,11 @@ class Executes(Writes):
             return nodes.Unary(self.starts[at], number.end, kind, number)
         if kind in (NAME, QUOTED):
             if self.words[at] in NO_ALIAS:
-                self.refuse("an argument in quotes, or a semicolon")
+                raise self.unexpected("an argument in quotes, or a semicolon")
             word = self.identifier()
             return nodes.Constant(word.start, word.end, "WORD", word.text)
         if kind not in _VALUES:
-            self.refuse("an argument")
+            raise self.unexpected("an argument")
         return self.expression_constant()
 
     def _execute_options(self) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ class Executes(Writes):
         if self.kinds[self.at] == VARIABLE:
             return self.variable()
         if self.kinds[self.at] not in (STRING, NATIONAL):
-            self.refuse("a string or a variable")
+            raise self.unexpected("a string or a variable")
         return self.expression_constant()
 
     def _principal(self) -> tuple[str, nodes.Expression]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 from blastwall.sql.tsql import nodes
 from blastwall.sql.tsql.lexer import END, LABEL, NAME, PSEUDO, QUOTED, STRING, VARIABLE, string_value
@@ -35,7 +36,6 @@ _PLAIN_WORDS = frozenset(
 )
 _RESERVED_CALLS = frozenset({"COALESCE", "NULLIF", "LEFT", "RIGHT", "UPDATE", "IDENTITY", "TSEQUAL"})
 SET_WORDS = ("UNION", "EXCEPT", "INTERSECT")
-_GRAPH = frozenset({"MATCH", "SHORTEST_PATH"})
 
 
 class Expressions(Reader):
@@ -48,6 +48,10 @@ class Expressions(Reader):
     @abstractmethod
     def continued(self, first: nodes.Query) -> nodes.Query:
         """Read on from a query in brackets that is the first branch of UNION, EXCEPT or INTERSECT."""
+
+    @abstractmethod
+    def scraps(self, found: list[nodes.Expression], stops: tuple[str, ...] = (")",)) -> None:
+        """Read tokens inside brackets up to one of `stops`, and keep names and values."""
 
     # conditions: OR, AND, NOT stand in one loop, so that a level of brackets takes few frames
 
@@ -109,7 +113,7 @@ class Expressions(Reader):
             high = self.expression()
             return nodes.Between(left.start, high.end, left, low, high, negated)
         self.at -= 1
-        self.refuse("`IN`, `LIKE` or `BETWEEN`")
+        raise self.unexpected("`IN`, `LIKE` or `BETWEEN`")
 
     def comparison_operator(self) -> str:
         """Read `=`, `<>` and their like, whose signs may stand apart. Raises UnparsedError."""
@@ -120,7 +124,7 @@ class Expressions(Reader):
         second = self.kinds[self.at]
         if sign == "!":
             if second not in ("=", "<", ">"):
-                self.refuse("`=`, `<` or `>`")
+                raise self.unexpected("`=`, `<` or `>`")
             self.at += 1
             return "<>" if second == "=" else "!" + second
         if second == "=" or (second == ">" and sign == "<"):
@@ -387,8 +391,6 @@ class Expressions(Reader):
 
     def call(self, name: nodes.ObjectName) -> nodes.Expression:
         """Read the arguments of a function and what may follow them. Raises UnparsedError."""
-        if len(name.parts) == 1 and name.last.upper() in _GRAPH:
-            raise self.refused("patterns of graphs are not read")
         self.expect("(")
         distinct = False
         arguments: list[nodes.Expression] = []
@@ -427,7 +429,7 @@ class Expressions(Reader):
         if word == "WITHIN":
             self.expect_phrase("WITHIN", "GROUP")
             self.expect("(")
-            within = self.order_by()
+            within = () if self.phrase("GRAPH", "PATH") else self.order_by()
             self.expect(")")
             word = self.words[self.at]
         if word in ("IGNORE", "RESPECT") and self.words[self.at + 1] == "NULLS":
@@ -513,7 +515,7 @@ class Expressions(Reader):
             return nodes.Column(name.start, name.end, name)
         if kind == "{":
             return self._escape()
-        self.refuse("a value")
+        raise self.unexpected("a value")
 
     def _word_name(self) -> nodes.ObjectName:
         word = self._pseudo()
@@ -543,7 +545,7 @@ class Expressions(Reader):
             value = self.condition()
             whens.append(nodes.When(begin, self.end, condition, value))
         if not whens:
-            self.refuse("`WHEN`")
+            raise self.unexpected("`WHEN`")
         otherwise = self.condition() if self.taken("ELSE") else None
         self.expect("END")
         return nodes.Case(start, self.end, operand, tuple(whens), otherwise)
@@ -561,7 +563,7 @@ class Expressions(Reader):
 
     def special_call(self, word: str) -> nodes.Expression | None:
         """Read a function whose brackets hold more than arguments, if it is one. Raises UnparsedError."""
-        read = _SPECIAL.get(word)
+        read = self._SPECIAL.get(word)
         return read(self) if read is not None else None
 
     def _cast(self) -> nodes.Expression:
@@ -579,9 +581,7 @@ class Expressions(Reader):
         self.expect("(")
         self.maybe("LEADING", "TRAILING", "BOTH")
         arguments = [self.condition()]
-        if self.taken("FROM"):
-            arguments.append(self.condition())
-        elif self.taken(","):
+        if self.taken("FROM") or self.taken(","):
             arguments.append(self.condition())
         self.expect(")")
         return nodes.Call(name.start, self.end, name, tuple(arguments))
@@ -622,6 +622,15 @@ class Expressions(Reader):
         self.expect(")")
         return nodes.Call(name.start, self.end, name, tuple(arguments))
 
+    def _match(self) -> nodes.Expression:
+        """`MATCH (a-(likes)->b AND SHORTEST_PATH (…))` of a graph: the names in it, as Columns."""
+        name = self._word_name()
+        self.expect("(")
+        found: list[nodes.Expression] = []
+        self.scraps(found)
+        self.expect(")")
+        return nodes.Call(name.start, self.end, name, tuple(found))
+
     def _escape(self) -> nodes.Expression:
         """`{fn f(…)}`, `{d '…'}`, `{t '…'}`, `{ts '…'}`, `{guid '…'}`."""
         start = self.starts[self.at]
@@ -633,20 +642,28 @@ class Expressions(Reader):
             return found
         at = self.at
         if self.kinds[at] not in ("string", "national"):
-            self.refuse("a string")
+            raise self.unexpected("a string")
         self.at += 1
         self.expect("}")
         return nodes.Constant(start, self.end, "DATE", string_value(self.raw(at)))
 
     def _escaped_call(self) -> nodes.Expression:
         if self.words[self.at] in ("CONVERT", "EXTRACT"):
-            self.refuse("a function other than CONVERT and EXTRACT")
+            raise self.unexpected("a function other than CONVERT and EXTRACT")
         if not self.words[self.at] or self.kinds[self.at + 1] != "(":
-            self.refuse("a function")
+            raise self.unexpected("a function")
         self.deepen()
         found = self.call(self._word_name())
         self.rise()
         return found
+
+    _SPECIAL: ClassVar[dict[str, Callable[[Expressions], nodes.Expression]]] = {
+        **dict.fromkeys(("CAST", "TRY_CAST", "PARSE", "TRY_PARSE"), _cast),
+        **dict.fromkeys(("JSON_OBJECT", "JSON_ARRAY", "JSON_OBJECTAGG", "JSON_ARRAYAGG"), _json),
+        "TRIM": _trim,
+        "AI_GENERATE_EMBEDDINGS": _generate,
+        "MATCH": _match,
+    }
 
 
 def _joined(operator: str, operands: list[nodes.Expression]) -> nodes.Expression:
@@ -655,11 +672,3 @@ def _joined(operator: str, operands: list[nodes.Expression]) -> nodes.Expression
 
 def _chain(operators: list[str], operands: list[nodes.Expression]) -> nodes.Expression:
     return nodes.Operation(operands[0].start, operands[-1].end, tuple(operators), tuple(operands))
-
-
-_SPECIAL: dict[str, Callable[[Expressions], nodes.Expression]] = {
-    **dict.fromkeys(("CAST", "TRY_CAST", "PARSE", "TRY_PARSE"), Expressions._cast),  # noqa: SLF001
-    "TRIM": Expressions._trim,
-    **dict.fromkeys(("JSON_OBJECT", "JSON_ARRAY", "JSON_OBJECTAGG", "JSON_ARRAYAGG"), Expressions._json),
-    "AI_GENERATE_EMBEDDINGS": Expressions._generate,
-}

@@ -31,10 +31,12 @@ _ISOLATION = (
     ("SNAPSHOT",),
     ("SERIALIZABLE",),
 )
-_CURSOR_WORDS = (
-    "INSENSITIVE SCROLL LOCAL GLOBAL FORWARD_ONLY STATIC KEYSET DYNAMIC FAST_FORWARD READ_ONLY SCROLL_LOCKS OPTIMISTIC"
-    " TYPE_WARNING"
-).split()
+_CURSOR_WORDS = frozenset(
+    """
+    INSENSITIVE SCROLL LOCAL GLOBAL FORWARD_ONLY STATIC KEYSET DYNAMIC FAST_FORWARD READ_ONLY SCROLL_LOCKS OPTIMISTIC
+    TYPE_WARNING
+    """.strip().split()
+)
 _VALUE_STARTS = frozenset(
     {"string", "national", "binary", "integer", "decimal", "float", "money", "NULL", NAME, QUOTED, VARIABLE}
     | {"(", "-", "+", "~", "CASE", "COALESCE", "NULLIF", "CONVERT", "TRY_CONVERT", "LEFT", "RIGHT", "{", "pseudo"}
@@ -92,7 +94,7 @@ class Flow(Executes):
 
     def _expect_end(self, found: tuple[nodes.Statement, ...]) -> None:
         if not found and self.kinds[self.at - 1] != ";":
-            self.refuse("a statement")
+            raise self.unexpected("a statement")
         self.expect("END")
 
     def _try(self, start: int) -> nodes.Statement:
@@ -149,7 +151,7 @@ class Flow(Executes):
         value = None
         if self.kinds[self.at] in _VALUE_STARTS:
             if self.words[self.at] in NO_ALIAS:
-                self.refuse("a semicolon")
+                raise self.unexpected("a semicolon")
             value = self.expression()
         return nodes.Return(start, self.end, value)
 
@@ -197,7 +199,7 @@ class Flow(Executes):
         self.at += 1
         inner = self.statement(separated=False)
         if not isinstance(inner, nodes.Utility):
-            self.refuse("RECEIVE or GET CONVERSATION GROUP")
+            raise self.unexpected("RECEIVE or GET CONVERSATION GROUP")
         self.expect(")")
         timeout = None
         if self.taken(","):
@@ -298,7 +300,7 @@ class Flow(Executes):
     def _switch(self) -> str:
         word = self.words[self.at]
         if word not in _SWITCHES:
-            self.refuse("an option of SET")
+            raise self.unexpected("an option of SET")
         self.at += 1
         return word
 
@@ -327,7 +329,7 @@ class Flow(Executes):
             if self.phrase(*words):
                 value = nodes.Constant(self.starts[at], self.end, "WORD", " ".join(words))
                 return nodes.SetOption(start, self.end, ("TRANSACTION ISOLATION LEVEL",), value)
-        self.refuse("an isolation level")
+        raise self.unexpected("an isolation level")
 
     def _set_statistics(self, start: int) -> nodes.Statement:
         self.at += 1
@@ -414,7 +416,7 @@ class Flow(Executes):
             self.one_of("TRAN", "TRANSACTION")
             name = self._transaction_name()
             if name is None:
-                self.refuse("a savepoint's name")
+                raise self.unexpected("a savepoint's name")
         elif self.maybe("TRAN", "TRANSACTION"):
             name = self._transaction_name()
         else:

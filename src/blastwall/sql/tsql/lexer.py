@@ -1,11 +1,12 @@
 """T-SQL's tokens. What SQL Server's scanner is not known to read in one way only is refused here.
 
-- Words: letters of Unicode 3.2, decimal digits, `_ @ # $`. A word that is not ASCII must be what NFKC makes of it, so that
-  none only looks like another word; reserved words are ASCII.
+- Words: letters of Unicode 3.2, decimal digits, `_ @ # $`. A word that is not ASCII must be what NFKC makes of it, so
+  that none only looks like another word; reserved words are ASCII.
 - White space: blanks of SQL Server's scanner, without controls (other than tab and line ends), NEL, LS, PS and ZWSP.
-- Comments nest. `--(*` opens an old ODBC escape, so it is no comment; a `--` comment with a lone CR, a line end of Unicode
-  or a backslash at its end may end elsewhere than it seems.
-- A number that touches a word (`1DROP`) is two tokens to the server, and which two depends on the letters.
+- Comments nest. `--(*` opens an old ODBC escape, so it is no comment; a `--` comment that holds a lone CR or a line end
+  of Unicode may end elsewhere than it seems.
+- A number that touches a word (`1DROP`) is two tokens to the server, and which two depends on the letters; sizes of
+  files (`10MB`) are one here, which only definitions take.
 - A label is a word and a colon that touch.
 - `"…"` is a name or a string by QUOTED_IDENTIFIER; where it begins and ends is the same.
 """
@@ -22,35 +23,54 @@ from blastwall.sql.tsql.words import RESERVED
 END = "end"
 NAME, QUOTED, LABEL, VARIABLE, PSEUDO = "name", "quoted", "label", "variable", "pseudo"
 STRING, NATIONAL = "string", "national"
-INTEGER, DECIMAL, FLOAT, MONEY, BINARY = "integer", "decimal", "float", "money", "binary"
+INTEGER, DECIMAL, FLOAT, MONEY, BINARY, SIZE = "integer", "decimal", "float", "money", "binary", "size"
 
 _SPACE = r"[\t\n\x0b\x0c\r \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]"
 _CURRENCY = "$£¤¥৲৳฿€₡₢₣₤₦₧₨₩₪₫"
 _TOKEN = re.compile(
     rf"""{_SPACE}*+(?:
-      ((?![Nn]['"])[^\W\d]\w*+(?:[@$\#]++\w*+)*+|\#[\w@$\#]*+)    # 1 word
+      ((?![Nn]['"])(?:[^\W\d]|\#)[\w@$\#]*+)(?!:(?!:))           # 1 word
     | ([(),;=*+%&|^~<>!:{{}}]|\.(?![0-9])|-(?!-)|/(?!\*))         # 2 sign
     | (@[\w@$\#]*+)                                               # 3 variable
     | ([Nn]?'[^']*+(?:''[^']*+)*+')                               # 4 string
     | (\[[^\]]*+(?:\]\][^\]]*+)*+\])                              # 5 name in brackets
     | (0[xX](?:[0-9a-fA-F]|\\\r?\n)*+)                            # 6 binary
-    | ((?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)  # 7 number
+    | ((?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++|[KMGTkmgt][Bb](?![\w@$\#]))?)  # 7 number
     | ("[^"]*+(?:""[^"]*+)*+")                                    # 8 double quotes
     | ([{_CURRENCY}][ ]*+[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?) # 9 money
     | (\$[A-Za-z_][\w@$\#]*+)                                     # 10 pseudo column
     | (--[^\n]*+)                                                 # 11 comment to the line's end
-    | (/\*)                                                       # 12 comment
+    | (/\*[^*/]*+(?:\*(?!/)[^*/]*+|/(?!\*)[^*/]*+)*+\*/)          # 12 comment
+    | (/\*)                                                       # 13 comment that holds comments
+    | ((?:[^\W\d]|\#)[\w@$\#]*+:)                                # 14 label
     )""",
     re.VERBOSE,
 )
-_WORD, _SIGN, _VARIABLE, _STRING, _BRACKETS, _BINARY, _NUMBER, _DOUBLE, _MONEY, _PSEUDO, _LINE, _COMMENT = range(1, 13)
-_COMMENTS = (_LINE, _COMMENT)
+(
+    _WORD,
+    _SIGN,
+    _VARIABLE,
+    _STRING,
+    _BRACKETS,
+    _BINARY,
+    _NUMBER,
+    _DOUBLE,
+    _MONEY,
+    _PSEUDO,
+    _LINE,
+    _BLOCK,
+    _NESTING,
+    _LABEL,
+) = range(1, 15)
+_AHEAD = 6
+_COMMENTS = (_LINE, _BLOCK, _NESTING)
 _KINDS = {word: word for word in RESERVED}
 _REST = re.compile(rf"{_SPACE}*+\Z")
 _MARK = re.compile(r"/\*|\*/")
-_ODD_LINE_END = re.compile("\r(?!\n|\\Z)|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]|\\\\\r?\\Z")
+_ODD_LINE_END = re.compile("\r(?!\n|\\Z)|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _LONE = re.compile("[\0\ud800-\udfff]")
 _CONTINUED = re.compile(r"\\\r?\n")
+_SIZE = re.compile(r"[KMGT]B", re.IGNORECASE)
 _WORDY = re.compile(r"[\w@$#]")
 _LETTERS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl"})
 _OLD = unicodedata.ucd_3_2_0
@@ -58,10 +78,10 @@ _OLD = unicodedata.ucd_3_2_0
 
 @dataclass(slots=True)
 class Tokens:
-    """The tokens of a text, each with an index; after the last stands one of kind END.
+    """The tokens of a text, each with an index; after the last stand some of kind END, for whoever looks ahead.
 
-    `kinds`: a reserved word or a sign is its own kind, in capitals; else one of the constants above. `words`: an unquoted word in
-    capitals, reserved or not, and "" for every other token.
+    `kinds`: a reserved word or a sign is its own kind, in capitals; else one of the constants above. `words`: an
+    unquoted word in capitals, reserved or not, and "" for every other token.
     """
 
     text: str
@@ -77,48 +97,54 @@ def tokenize(text: str, *, quoted_identifier: bool = True) -> Tokens:
     lone = _LONE.search(text)
     if lone is not None:
         raise unparsed(text, lone.start(), "the text contains a NUL or half a character: leave it out")
-    at, length, ascii_only = 0, len(text), text.isascii()
-    match, add_kind, add_word = _TOKEN.match, found.kinds.append, found.words.append
-    add_start, add_end, kind_of = found.starts.append, found.ends.append, _KINDS.get
-    while at < length:
-        token = match(text, at)
-        if token is None:
-            if _REST.match(text, at):
-                break
-            raise _unread(text, at)
-        which = token.lastindex
-        start, at = token.span(which or 0)
+    at = 0
+    while at >= 0:
+        at = _scan(found, at, quoted_identifier)
+    found.kinds.extend([END] * _AHEAD)
+    found.words.extend([""] * _AHEAD)
+    found.starts.extend([len(text)] * _AHEAD)
+    found.ends.extend([len(text)] * _AHEAD)
+    return found
+
+
+def _scan(found: Tokens, at: int, quoted_identifier: bool) -> int:
+    """Read tokens from `at` up to a comment that holds comments; return where that ends, or -1 at the text's end."""
+    text = found.text
+    ascii_only = text.isascii()
+    add_kind, add_word, kind_of = found.kinds.append, found.words.append, _KINDS.get
+    add_start, add_end = found.starts.append, found.ends.append
+    for token in _TOKEN.finditer(text, at):
+        if token.start() != at:
+            break  # something before it is no token
+        which = token.lastindex or 0
+        start, at = token.span(which)
         if which == _WORD:
             word = text[start:at].upper()
             if not ascii_only:
                 _check_word(text, start, at)
-            kind = kind_of(word, NAME)
-            if at < length and text[at] == ":" and kind is NAME and text[at : at + 2] != "::":
-                kind, at = LABEL, at + 1
-            add_kind(kind)
+            add_kind(kind_of(word, NAME))
             add_word(word)
         elif which == _SIGN:
             add_kind(text[start])
             add_word("")
         elif which in _COMMENTS:
-            at = _comment_end(text, start, at, nested=which == _COMMENT)
+            if which == _NESTING:
+                return _comment_end(text, start, at)
+            _check_comment(text, start, at)
             continue
         else:
-            add_kind(_kind(text, start, at, which or 0, quoted_identifier))
-            add_word("")
+            add_kind(_kind(text, start, at, which, quoted_identifier))
+            add_word(text[start : at - 1].upper() if which == _LABEL else "")
         add_start(start)
         add_end(at)
-    add_kind(END)
-    add_word("")
-    add_start(length)
-    add_end(length)
-    return found
+    if _REST.match(text, at):
+        return -1
+    raise _unread(text, at)
 
 
 def _kind(text: str, start: int, end: int, which: int, quoted_identifier: bool) -> str:
     if which == _VARIABLE:
-        if not text[start:end].isascii():
-            _check_word(text, start, end)
+        _check_word(text, start, end)
         return VARIABLE
     if which == _STRING:
         return STRING if text[start] == "'" else NATIONAL
@@ -126,6 +152,13 @@ def _kind(text: str, start: int, end: int, which: int, quoted_identifier: bool) 
         return _named(text, start, end)
     if which == _DOUBLE:
         return _named(text, start, end) if quoted_identifier else STRING
+    if which == _LABEL:
+        _check_word(text, start, end - 1)
+        if text[start : end - 1].upper() in RESERVED:
+            raise unparsed(text, start, f"`{text[start:end]}`: a reserved word is no label")
+        return LABEL
+    if which == _NUMBER and _SIZE.match(text, end - 2):
+        return SIZE
     if _WORDY.match(text, end):
         raise unparsed(text, start, f"`{text[start : end + 1]}`: a space is missing after the number or word")
     if which == _NUMBER:
@@ -153,14 +186,18 @@ def _check_word(text: str, start: int, end: int) -> None:
         raise unparsed(text, start, f"the word {word!r} looks like another word: quote it")
 
 
-def _comment_end(text: str, start: int, end: int, *, nested: bool) -> int:
-    if not nested:
-        if text.startswith("(*", start + 2):
-            raise unparsed(text, start, "`--(*` opens an ODBC escape, not a comment: put a space after `--`")
-        odd = _ODD_LINE_END.search(text, start, end)
-        if odd is not None:
-            raise unparsed(text, odd.start(), "a comment has an unusual line end: use /* */ or plain line ends")
-        return end
+def _check_comment(text: str, start: int, end: int) -> None:
+    """Refuse a comment to the line's end that may not be one, or may end elsewhere."""
+    if text[start] == "/":
+        return
+    if text.startswith("(*", start + 2):
+        raise unparsed(text, start, "`--(*` opens an ODBC escape, not a comment: put a space after `--`")
+    odd = _ODD_LINE_END.search(text, start, end)
+    if odd is not None:
+        raise unparsed(text, odd.start(), "a comment has an unusual line end: use /* */ or plain line ends")
+
+
+def _comment_end(text: str, start: int, end: int) -> int:
     depth = 1
     for mark in _MARK.finditer(text, end):
         depth += 1 if mark[0] == "/*" else -1
@@ -181,7 +218,7 @@ def _unread(text: str, at: int) -> Exception:
 
 
 def string_value(raw: str) -> str:
-    """Return a string's value: `'…'`, `N'…'` or `"…"` without its quotes, lines joined where one ends in a backslash."""
+    """Return the value of `'…'`, `N'…'` or `"…"`; lines are joined where one ends in a backslash."""
     if raw[0] in "Nn":
         raw = raw[1:]
     quote = raw[0]

@@ -18,7 +18,9 @@ class Modules(Definitions):
         if kind not in ("VIEW", "PROC", "PROCEDURE", "FUNCTION", "TRIGGER"):
             return None
         if start != self.starts[0]:
-            self.refuse("a table or its like: a view, procedure, function or trigger must be alone in its batch")
+            raise self.unexpected(
+                "a table or its like: a view, procedure, function or trigger must be alone in its batch"
+            )
         self.at += 1
         if kind == "VIEW":
             found = self._view(start, verb)
@@ -31,7 +33,7 @@ class Modules(Definitions):
         while self.taken(";"):
             pass
         if self.kinds[self.at] != "end":
-            self.refuse("the end of the batch")
+            raise self.unexpected("the end of the batch")
         return found
 
     # views
@@ -45,12 +47,13 @@ class Modules(Definitions):
             while self.taken(","):
                 options.append(self.one_of("ENCRYPTION", "SCHEMABINDING", "VIEW_METADATA"))
         self.expect("AS")
-        query = self._module_query()
+        query = self.table_query()
         if self.phrase("WITH", "CHECK", "OPTION"):
             options.append("CHECK OPTION")
         return nodes.CreateView(start, self.end, verb, name, columns, query, tuple(options))
 
-    def _module_query(self) -> nodes.Query:
+    def table_query(self) -> nodes.Query:
+        """Read a query with its common tables and OPTION. Raises UnparsedError."""
         start = self.starts[self.at]
         ctes = self.common_tables() if self.kinds[self.at] == "WITH" else ()
         return self.with_options(self.query(ctes, start))
@@ -74,7 +77,7 @@ class Modules(Definitions):
         external = self._external_name()
         body = self.statements() if external is None else ()
         if external is None and not body:
-            self.refuse("a statement")
+            raise self.unexpected("a statement")
         return nodes.CreateModule(
             start,
             self.end,
@@ -193,14 +196,14 @@ class Modules(Definitions):
         while self.kinds[self.at] == "(" and self.kinds[self.at + 1] in ("WITH", "("):
             self.at += 1
             brackets += 1
-        query = self._module_query()
+        query = self.table_query()
         for _ in range(brackets):
             self.expect(")")
         return query
 
     def _function_body(self) -> tuple[nodes.Statement, ...]:
         if self.kinds[self.at] != "BEGIN":
-            self.refuse("`BEGIN`")
+            raise self.unexpected("`BEGIN`")
         block = self.begin()
         return (block,)
 
@@ -228,7 +231,7 @@ class Modules(Definitions):
         external = self._external_name()
         body = self.statements() if external is None else ()
         if external is None and not body:
-            self.refuse("a statement")
+            raise self.unexpected("a statement")
         return nodes.CreateModule(
             start,
             self.end,
@@ -249,7 +252,7 @@ class Modules(Definitions):
         while True:
             if on is None:
                 if self.kinds[self.at] not in (NAME, QUOTED):
-                    self.refuse("an event")
+                    raise self.unexpected("an event")
                 found.append(self.identifier().text.upper())
             else:
                 found.append(self.one_of(*_EVENTS))

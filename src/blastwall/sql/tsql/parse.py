@@ -7,6 +7,7 @@ says that it can, reserved words are never names unless quoted, and every token 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from blastwall.sql.tsql import nodes
 from blastwall.sql.tsql.lexer import LABEL, NAME, QUOTED, Tokens, tokenize
@@ -41,7 +42,7 @@ class Parser(Utilities):
         """Read the whole text. Raises UnparsedError."""
         statements = self.statements()
         if self.kinds[self.at] != "end":
-            self.refuse("a statement")
+            raise self.unexpected("a statement")
         return nodes.Batch(0, len(self.text), statements)
 
     def statement(self, *, separated: bool) -> nodes.Statement:
@@ -50,16 +51,16 @@ class Parser(Utilities):
         if self._left < 0:
             raise self.refused("the batch has too many statements: send it in smaller batches")
         kind = self.kinds[self.at]
-        read = _STATEMENTS.get(kind)
+        read = self._STATEMENTS.get(kind)
         if read is not None:
             return read(self)
         if kind == "WITH":
             if not separated:
-                self.refuse("a semicolon before WITH")
+                raise self.unexpected("a semicolon before WITH")
             return self._with()
         if kind in (NAME, QUOTED):
             return self._by_word()
-        self.refuse("a statement")
+        raise self.unexpected("a statement")
 
     def _query(self) -> nodes.Statement:
         start = self.starts[self.at]
@@ -95,7 +96,7 @@ class Parser(Utilities):
         if self.at == 0:
             start = self.starts[0]
             return self.procedure_call(start, self.object_name(4), None)
-        self.refuse("a statement")
+        raise self.unexpected("a statement")
 
     def quoting(self, value: nodes.Expression) -> None:
         """Refuse what follows a change of QUOTED_IDENTIFIER where its double quotes would be read otherwise.
@@ -106,37 +107,36 @@ class Parser(Utilities):
         if on != self._quoted_identifier and '"' in self.text[self.end :]:
             raise self.refused("double quotes after a change of QUOTED_IDENTIFIER: send the SET in a batch of its own")
 
-
-_STATEMENTS: dict[str, Callable[[Parser], nodes.Statement]] = {
-    "SELECT": Parser._query,
-    "(": Parser._query,
-    **dict.fromkeys(_WRITES, Parser._write),
-    "TRUNCATE": Parser.truncate,
-    **dict.fromkeys(("READTEXT", "WRITETEXT", "UPDATETEXT"), Parser.text_access),
-    "BULK": Parser.bulk_insert,
-    "EXEC": Parser.execute,
-    "EXECUTE": Parser.execute,
-    "REVERT": Parser.revert,
-    "SETUSER": Parser.setuser,
-    "DECLARE": Parser.declare,
-    "SET": Parser.set_,
-    "IF": Parser.if_,
-    "WHILE": Parser.while_,
-    "BEGIN": Parser.begin_any,
-    "END": Parser.end_conversation,
-    **dict.fromkeys(("BREAK", "CONTINUE", "GOTO", LABEL), Parser.jump),
-    "RETURN": Parser.return_,
-    "PRINT": Parser.print_,
-    "RAISERROR": Parser.raiserror,
-    "WAITFOR": Parser.waitfor,
-    **dict.fromkeys(("OPEN", "CLOSE"), Parser.open_close),
-    **dict.fromkeys(("DEALLOCATE", "FETCH"), Parser.cursor_command),
-    **dict.fromkeys(("COMMIT", "ROLLBACK", "SAVE"), Parser.transaction),
-    **dict.fromkeys(("CREATE", "ALTER"), Parser.create),
-    "DROP": Parser.drop,
-    "ADD": Parser.add,
-    **dict.fromkeys(("GRANT", "DENY", "REVOKE"), Parser.entitlement),
-    "USE": Parser.use,
-    **dict.fromkeys(("BACKUP", "RESTORE", "DBCC", "KILL"), Parser.utility),
-    **dict.fromkeys(("SHUTDOWN", "RECONFIGURE", "CHECKPOINT", "LINENO"), Parser.utility),
-}
+    _STATEMENTS: ClassVar[dict[str, Callable[[Parser], nodes.Statement]]] = {
+        "SELECT": _query,
+        "(": _query,
+        **dict.fromkeys(_WRITES, _write),
+        "TRUNCATE": Utilities.truncate,
+        **dict.fromkeys(("READTEXT", "WRITETEXT", "UPDATETEXT"), Utilities.text_access),
+        "BULK": Utilities.bulk_insert,
+        "EXEC": Utilities.execute,
+        "EXECUTE": Utilities.execute,
+        "REVERT": Utilities.revert,
+        "SETUSER": Utilities.setuser,
+        "DECLARE": Utilities.declare,
+        "SET": Utilities.set_,
+        "IF": Utilities.if_,
+        "WHILE": Utilities.while_,
+        "BEGIN": Utilities.begin_any,
+        "END": Utilities.end_conversation,
+        **dict.fromkeys(("BREAK", "CONTINUE", "GOTO", LABEL), Utilities.jump),
+        "RETURN": Utilities.return_,
+        "PRINT": Utilities.print_,
+        "RAISERROR": Utilities.raiserror,
+        "WAITFOR": Utilities.waitfor,
+        **dict.fromkeys(("OPEN", "CLOSE"), Utilities.open_close),
+        **dict.fromkeys(("DEALLOCATE", "FETCH"), Utilities.cursor_command),
+        **dict.fromkeys(("COMMIT", "ROLLBACK", "SAVE"), Utilities.transaction),
+        **dict.fromkeys(("CREATE", "ALTER"), Utilities.create),
+        "DROP": Utilities.drop,
+        "ADD": Utilities.add,
+        **dict.fromkeys(("GRANT", "DENY", "REVOKE"), Utilities.entitlement),
+        "USE": Utilities.use,
+        **dict.fromkeys(("BACKUP", "RESTORE", "DBCC", "KILL"), Utilities.utility),
+        **dict.fromkeys(("SHUTDOWN", "RECONFIGURE", "CHECKPOINT", "LINENO"), Utilities.utility),
+    }

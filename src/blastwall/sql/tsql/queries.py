@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from blastwall.sql.tsql import nodes
 from blastwall.sql.tsql.expressions import SET_WORDS, Expressions
-from blastwall.sql.tsql.lexer import END, INTEGER, LABEL, NAME, NATIONAL, PSEUDO, QUOTED, STRING, VARIABLE
-from blastwall.sql.tsql.words import NO_ALIAS, STARTS
+from blastwall.sql.tsql.lexer import END, INTEGER, LABEL, NAME, NATIONAL, QUOTED, STRING, VARIABLE
+from blastwall.sql.tsql.words import NO_ALIAS
 
 _ASSIGNS = ("+", "-", "*", "/", "%", "&", "|", "^")
-_ALIASED = (NAME, QUOTED, STRING)
+_ALIASED = (NAME, QUOTED, STRING, NATIONAL)
 _NUMBERS = ("integer", "decimal", "float")
 
 
@@ -179,7 +179,7 @@ class Queries(Expressions):
             self.expect(")")
         else:
             if self.kinds[self.at] not in (*_NUMBERS, VARIABLE):
-                self.refuse("a number or brackets")
+                raise self.unexpected("a number or brackets")
             count = self._operand()
         percent = self.taken("PERCENT")
         ties = self.phrase("WITH", "TIES")
@@ -244,7 +244,7 @@ class Queries(Expressions):
         if kind not in _ALIASED or self.at_window():
             return None
         if self.words[self.at] in NO_ALIAS:
-            self.refuse("an alias after AS")
+            raise self.unexpected("an alias after AS")
         return self.named()
 
     # GROUP BY and WINDOW
@@ -299,7 +299,10 @@ class Queries(Expressions):
         self.rise()
 
     def at_window(self) -> bool:
-        """Whether `WINDOW name AS (` stands here; the word WINDOW is not reserved, but an alias could not be followed so."""
+        """Whether `WINDOW name AS (` stands here.
+
+        The word WINDOW is not reserved, but an alias could not be followed so.
+        """
         at = self.at
         if self.words[at] != "WINDOW" or self.kinds[at] != NAME or not self.is_name(at + 1):
             return False
@@ -337,7 +340,7 @@ class Queries(Expressions):
         while True:
             default = self.taken("DEFAULT")
             if self.kinds[self.at] not in (STRING, NATIONAL):
-                self.refuse("a string")
+                raise self.unexpected("a string")
             self.at += 1
             if not default:
                 self.expect("AS")
@@ -383,28 +386,22 @@ class Queries(Expressions):
         arguments: list[nodes.Expression] = []
         self.scraps(arguments, (",", ")"))
         if self.at == at:
-            self.refuse("a hint or an option")
+            raise self.unexpected("a hint or an option")
         return nodes.Hint(start, self.end, " ".join(words), tuple(arguments))
 
-    def scraps(self, found: list[nodes.Expression], stops: tuple[str, ...]) -> None:
-        """Read tokens up to one of `stops` outside brackets; keep names and values. Raises UnparsedError.
+    def scraps(self, found: list[nodes.Expression], stops: tuple[str, ...] = (")",)) -> None:
+        """Read tokens inside brackets, up to one of `stops` outside further ones; keep names and values.
 
-        No word that begins a statement may stand outside brackets here.
+        Whatever stands inside brackets that close, no statement begins there. Raises UnparsedError.
         """
         depth = 0
         while True:
             kind = self.kinds[self.at]
             if depth == 0 and kind in stops:
                 return
-            if kind == END or (kind == ";" and depth == 0) or kind == LABEL:
-                self.refuse("the end of a list of options")
-            if kind == ")":
-                depth -= 1
-                if depth < 0:
-                    self.refuse("the end of a list of options")
-            depth += kind == "("
-            if depth == 0 and self.words[self.at] in STARTS:
-                self.refuse("an option")
+            if kind in (END, ";", LABEL) or (kind == ")" and depth == 0):
+                raise self.unexpected("the end of a list of options")
+            depth += (kind == "(") - (kind == ")")
             self.scrap(found)
 
     def scrap(self, found: list[nodes.Expression]) -> None:
@@ -417,8 +414,6 @@ class Queries(Expressions):
             found.append(self.variable())
         elif kind in (STRING, NATIONAL, INTEGER, "decimal", "float", "money", "binary"):
             found.append(self.expression_constant())
-        elif kind == PSEUDO:
-            self.refuse("an option")
         else:
             self.at += 1
 
@@ -427,7 +422,7 @@ class Queries(Expressions):
         found = self._operand()
         if not isinstance(found, nodes.Constant):
             self.at -= 1
-            self.refuse("a literal")
+            raise self.unexpected("a literal")
         return found
 
     def with_options(self, query: nodes.Query) -> nodes.Query:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from blastwall.sql.tsql import nodes
-from blastwall.sql.tsql.lexer import END, LABEL, NAME, QUOTED, STRING, VARIABLE, Tokens, name_value, string_value
+from blastwall.sql.tsql.lexer import (
+    END,
+    LABEL,
+    NAME,
+    NATIONAL,
+    QUOTED,
+    STRING,
+    VARIABLE,
+    Tokens,
+    name_value,
+    string_value,
+)
 from blastwall.sql.tsql.limits import Limits
 from blastwall.sql.tsql.unparsed import UnparsedError, unparsed
 
@@ -34,13 +43,13 @@ class Reader:
         """Return the refusal of the token at the index `at`, or of the current one."""
         return unparsed(self.text, self.starts[self.at if at is None else at], why)
 
-    def refuse(self, wanted: str) -> NoReturn:
-        """Refuse the current token. Raises UnparsedError, always."""
+    def unexpected(self, wanted: str) -> UnparsedError:
+        """Return the refusal of the current token, which stands where `wanted` is expected."""
         if self.kinds[self.at] == END:
-            raise self.refused(f"the text ends where {wanted} is expected")
+            return self.refused(f"the text ends where {wanted} is expected")
         token = self.text[self.starts[self.at] : self.ends[self.at]]
         shown = token if len(token) <= _SHOWN else token[:_SHOWN] + "…"
-        raise self.refused(f"`{shown}` stands where {wanted} is expected")
+        return self.refused(f"`{shown}` stands where {wanted} is expected")
 
     def deepen(self) -> None:
         """Go one level of nesting down; `self.rise` goes up. Raises UnparsedError."""
@@ -64,7 +73,7 @@ class Reader:
     def expect(self, kind: str) -> None:
         """Pass a token of this kind. Raises UnparsedError."""
         if self.kinds[self.at] != kind:
-            self.refuse(f"`{kind}`")
+            raise self.unexpected(f"`{kind}`")
         self.at += 1
 
     def ahead(self, *words: str) -> bool:
@@ -85,14 +94,14 @@ class Reader:
         """Pass these unquoted words. Raises UnparsedError."""
         for word in words:
             if self.words[self.at] != word or self.kinds[self.at] == LABEL:
-                self.refuse(f"`{word}`")
+                raise self.unexpected(f"`{word}`")
             self.at += 1
 
     def one_of(self, *words: str) -> str:
         """Pass one of these unquoted words and return it. Raises UnparsedError."""
         word = self.words[self.at]
         if word not in words or self.kinds[self.at] == LABEL:
-            self.refuse(" or ".join(f"`{each}`" for each in words))
+            raise self.unexpected(" or ".join(f"`{each}`" for each in words))
         self.at += 1
         return word
 
@@ -129,7 +138,7 @@ class Reader:
         if kind is QUOTED:
             self.at = at + 1
             return nodes.Identifier(self.starts[at], self.ends[at], name_value(self.raw(at)), quoted=True)
-        self.refuse(wanted)
+        raise self.unexpected(wanted)
 
     def label(self) -> nodes.Identifier:
         """Read `name:`, without its colon in the name."""
@@ -140,7 +149,7 @@ class Reader:
     def named(self) -> nodes.Identifier:
         """Read a name that may be written as a string too. Raises UnparsedError."""
         at = self.at
-        if self.kinds[at] == STRING:
+        if self.kinds[at] in (STRING, NATIONAL):
             self.at = at + 1
             return nodes.Identifier(self.starts[at], self.ends[at], string_value(self.raw(at)), quoted=True)
         return self.identifier()
@@ -177,7 +186,7 @@ class Reader:
         """Read `@name`. Raises UnparsedError."""
         at = self.at
         if self.kinds[at] != VARIABLE:
-            self.refuse("a variable")
+            raise self.unexpected("a variable")
         self.at = at + 1
         return nodes.Variable(self.starts[at], self.ends[at], self.raw(at))
 

@@ -23,8 +23,8 @@ _FUNCTIONS = (
 _WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE")
 TABLE_HINTS = frozenset(
     """
-    FORCESCAN FORCESEEK HOLDLOCK INDEX KEEPDEFAULTS KEEPIDENTITY IGNORE_CONSTRAINTS IGNORE_TRIGGERS NOEXPAND NOLOCK NOWAIT
-    PAGLOCK READCOMMITTED READCOMMITTEDLOCK READPAST READUNCOMMITTED REPEATABLEREAD ROWLOCK SERIALIZABLE SNAPSHOT
+    FORCESCAN FORCESEEK HOLDLOCK INDEX KEEPDEFAULTS KEEPIDENTITY IGNORE_CONSTRAINTS IGNORE_TRIGGERS NOEXPAND NOLOCK
+    NOWAIT PAGLOCK READCOMMITTED READCOMMITTEDLOCK READPAST READUNCOMMITTED REPEATABLEREAD ROWLOCK SERIALIZABLE SNAPSHOT
     SPATIAL_WINDOW_MAX_CELLS TABLOCK TABLOCKX UPDLOCK XLOCK FASTFIRSTROW
     """.strip().split()
 )
@@ -103,7 +103,7 @@ class Sources(Queries):
         if kind == ":" and self.kinds[self.at + 1] == ":":
             self.at += 2
             return self._function(self.call(self.object_name(1)))
-        self.refuse("a table")
+        raise self.unexpected("a table")
 
     # tables
 
@@ -119,6 +119,9 @@ class Sources(Queries):
         if sample is None:
             sample = self._sample()
         hints = self.table_hints()
+        if self.kinds[self.at] == "FOR" and self.words[self.at + 1] == "PATH":  # a table of a graph's pattern
+            self.at += 2
+            alias = self.alias()
         return nodes.Table(name.start, self.end, name, alias, hints, system_time, sample)
 
     def _source_name(self) -> nodes.ObjectName:
@@ -141,7 +144,7 @@ class Sources(Queries):
         table = self.object_name()
         arguments: list[nodes.Expression] = [nodes.Column(table.start, table.end, table)]
         self.expect(",")
-        self.scraps(arguments, (")",))
+        self.scraps(arguments)
         self.expect(")")
         return nodes.Call(name.start, self.end, name, tuple(arguments))
 
@@ -188,7 +191,7 @@ class Sources(Queries):
             if self.at_window():
                 return None
             if self.words[self.at] in NO_ALIAS:
-                self.refuse("an alias after AS")
+                raise self.unexpected("an alias after AS")
             return self.identifier()
         return self.identifier() if kind is QUOTED else None
 
@@ -321,7 +324,9 @@ class Sources(Queries):
             server = self.identifier("a linked server")
             self.expect(",")
         first = self.at
-        self.scraps(arguments, (")",))
+        self.scraps(arguments, (")", ";"))
+        while function == "OPENROWSET" and self.taken(";"):  # 'file'; 'user'; 'password'
+            self.scraps(arguments, (")", ";"))
         words.extend(word for word in self.words[first : self.at] if word)
         if function == "OPENROWSET" and arguments and isinstance(arguments[-1], nodes.Column) and "BULK" not in words:
             target = arguments[-1].name
@@ -427,7 +432,7 @@ class Sources(Queries):
     def _pivot_call(self) -> nodes.Call:
         call = self.call(self.object_name(3))
         if not isinstance(call, nodes.Call):
-            self.refuse("an aggregate")
+            raise self.unexpected("an aggregate")
         if self.taken("AS"):
             self.identifier()
         return call

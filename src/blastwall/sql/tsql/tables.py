@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 
 from blastwall.sql.tsql import nodes
-from blastwall.sql.tsql.flow import Flow
 from blastwall.sql.tsql.lexer import NAME
+from blastwall.sql.tsql.tails import Tails
 
 _CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "INDEX", "DEFAULT")
+_PLACES = ("ON", "TEXTIMAGE_ON", "FILESTREAM_ON")
+_PLACE_NAMES = ("name", "quoted", "string", "NULL")
 _RELATED = ("HISTORY_TABLE", "LEDGER_VIEW", "DATA_SOURCE", "FILE_FORMAT", "REJECTED_ROW_LOCATION")
 
 
@@ -23,8 +26,12 @@ class _Facets:
     options: list[str] = field(default_factory=list)
 
 
-class Tables(Flow):
+class Tables(Tails):
     """Reads the definitions of tables."""
+
+    @abstractmethod
+    def table_query(self) -> nodes.Query:
+        """Read the query that a new table is filled from."""
 
     def table_elements(self) -> tuple[nodes.TableElement, ...]:
         """Read the columns and constraints of a table, in brackets. Raises UnparsedError."""
@@ -32,7 +39,7 @@ class Tables(Flow):
         found = [self._element()]
         while self.kinds[self.at] != ")":
             if not self.taken(",") and self.kinds[self.at] not in _CONSTRAINTS:
-                self.refuse("`,` or `)`")
+                raise self.unexpected("`,` or `)`")
             if self.kinds[self.at] != ")":
                 found.append(self._element())
         self.at += 1
@@ -125,13 +132,15 @@ class Tables(Flow):
             self.expect(")")
 
     def _constraint_facet(self, kind: str, facets: _Facets) -> bool:
-        if kind == "PRIMARY" or kind == "UNIQUE":  # noqa: PLR1714
+        if kind in ("PRIMARY", "UNIQUE"):
             self._key_head()
             facets.options.append("PRIMARY KEY" if kind == "PRIMARY" else kind)
             self._key_tail(with_columns=self.kinds[self.at] == "(")
-        elif kind == "FOREIGN" or kind == "REFERENCES":  # noqa: PLR1714
+        elif kind in ("FOREIGN", "REFERENCES"):
             if kind == "FOREIGN":
                 self.expect_phrase("FOREIGN", "KEY")
+                if self.kinds[self.at] == "(":
+                    self.names_in_brackets()
             facets.references = self._references(facets.cascades)
         elif kind == "CHECK":
             facets.checks.append(self._check())
@@ -211,8 +220,7 @@ class Tables(Flow):
     def _key_tail(self, *, with_columns: bool) -> tuple[nodes.Identifier, ...]:
         columns = self.index_columns() if with_columns else ()
         self.index_options()
-        if self.phrase("NOT", "ENFORCED"):
-            return columns
+        self.phrase("NOT", "ENFORCED")
         return columns
 
     def index_columns(self) -> tuple[nodes.Identifier, ...]:
@@ -220,7 +228,7 @@ class Tables(Flow):
         self.expect("(")
         found = []
         while True:
-            found.append(self.identifier())
+            found.append(self._pseudo() if self.kinds[self.at] == "pseudo" else self.identifier())
             if not self.taken("ASC"):
                 self.taken("DESC")
             if not self.taken(","):
@@ -238,10 +246,7 @@ class Tables(Flow):
             elif self.kinds[self.at] == "WITH" and self.words[self.at + 1] in _OLD_OPTIONS:
                 self.at += 1
                 self._old_options()
-            elif self.kinds[self.at] == "ON" and self.kinds[self.at + 1] in ("name", "quoted", "string"):
-                self.at += 1
-                self._file_group()
-            elif self.words[self.at] in ("TEXTIMAGE_ON", "FILESTREAM_ON"):
+            elif self.words[self.at] in _PLACES and self.kinds[self.at + 1] in _PLACE_NAMES:
                 self.at += 1
                 self._file_group()
             else:
@@ -251,7 +256,7 @@ class Tables(Flow):
         """`FILLFACTOR = 80, PAD_INDEX`, as before there were brackets."""
         while True:
             if self.words[self.at] not in _OLD_OPTIONS:
-                self.refuse("an index's option")
+                raise self.unexpected("an index's option")
             self.at += 1
             if self.taken("=") and not self.taken("integer"):
                 self.one_of("ON", "OFF")
@@ -322,12 +327,17 @@ class Tables(Flow):
         elements: tuple[nodes.TableElement, ...] = ()
         if self.kinds[self.at] == "(":
             elements = self.table_elements()
-        if self.kinds[self.at] == "AS" and self.words[self.at + 1] in ("NODE", "EDGE", "FILETABLE"):
+        graph = self.kinds[self.at] == "AS" and self.words[self.at + 1] in ("NODE", "EDGE", "FILETABLE")
+        if graph:
             self.at += 2
-        elif not elements:
-            self.refuse("`(`")
+        elif not elements and self.kinds[self.at] != "WITH":
+            raise self.unexpected("`(`")
         options = self.index_options()
-        return nodes.CreateTable(start, self.end, name, elements, kind, options, related(options))
+        query = None
+        if self.kinds[self.at] == "AS" or not (elements or graph):
+            self.expect("AS")
+            query = self.table_query()
+        return nodes.CreateTable(start, self.end, name, elements, kind, options, related(options), query)
 
     # ALTER TABLE
 
@@ -343,34 +353,36 @@ class Tables(Flow):
     def _changes(self) -> tuple[nodes.TableChange, ...]:
         start = self.starts[self.at]
         kind, word = self.kinds[self.at], self.words[self.at]
+        if kind == "DROP":
+            return self._drops()
         if kind == "ADD":
             return (self._add(start),)
         if kind == "ALTER":
             return (self._alter_column(start),)
-        if kind == "DROP":
-            return self._drops()
-        if kind in ("CHECK", "NOCHECK"):
-            self.at += 1
-            self.expect("CONSTRAINT")
-            names = self._all_or_names()
-            return (nodes.TableChange(start, self.end, f"{kind} CONSTRAINT", (), names),)
         if word in ("ENABLE", "DISABLE"):
             return (self._switch_on(start, word),)
         self.at += 1
+        if kind in ("CHECK", "NOCHECK"):
+            self.expect("CONSTRAINT")
+            names = self._all_or_names()
+            return (nodes.TableChange(start, self.end, f"{kind} CONSTRAINT", (), names),)
         if word == "SWITCH":
             return (self._switch_partition(start),)
-        if kind == "SET":
+        return (self._set_or_rebuild(start, word),)
+
+    def _set_or_rebuild(self, start: int, word: str) -> nodes.TableChange:
+        if word == "SET":
             options = self.hints()
-            return (nodes.TableChange(start, self.end, "SET", (), (), None, options),)
-        if word == "REBUILD":
+        elif word == "REBUILD":
             if self.phrase("PARTITION"):
                 self.expect("=")
                 if not self.taken("ALL"):
                     self.expression()
             options = self.index_options()
-            return (nodes.TableChange(start, self.end, "REBUILD", (), (), None, options),)
-        self.at -= 1
-        self.refuse("a change of a table")
+        else:
+            self.at -= 1
+            raise self.unexpected("a change of a table")
+        return nodes.TableChange(start, self.end, word, (), (), None, options)
 
     def _add(self, start: int) -> nodes.TableChange:
         self.at += 1
@@ -394,7 +406,7 @@ class Tables(Flow):
             self.at += 1
             facets = _Facets()
             if not self._facet(facets):
-                self.refuse("a column's property")
+                raise self.unexpected("a column's property")
             column = self._column(name, None, None, facets)
             return nodes.TableChange(start, self.end, f"ALTER COLUMN {change}", (column,), (name,))
         column = self.column_definition()

@@ -1,16 +1,9 @@
-"""What serves the server: BACKUP, DBCC, keys, statistics, conversations, BULK INSERT. Their innards are read loosely."""
+"""What serves the server: BACKUP, DBCC, keys, statistics, conversations; and BULK INSERT. Much is read loosely."""
 
 from __future__ import annotations
 
 from blastwall.sql.tsql import nodes
 from blastwall.sql.tsql.modules import Modules
-
-_ALLOWED = {
-    "BACKUP": frozenset({"ADD"}),
-    "RESTORE": frozenset({"MOVE", "LOAD"}),
-    "KILL": frozenset[str](),
-    "DBCC": frozenset[str](),
-}
 
 
 class Utilities(Modules):
@@ -31,13 +24,11 @@ class Utilities(Modules):
         if self.words[self.at] and verb != "KILL":
             kind = self.words[self.at]
             self.at += 1
-        return self._loose(start, verb, kind, _ALLOWED[verb])
+        return self._loose(start, verb, kind)
 
-    def _loose(self, start: int, verb: str, kind: str, allowed: frozenset[str] = frozenset()) -> nodes.Statement:
-        tail = self.tail(allowed)
-        return nodes.Utility(
-            start, self.end, verb, kind, tuple(tail.names), tuple(tail.literals), tuple(tail.variables), tail.words
-        )
+    def _loose(self, start: int, verb: str, kind: str) -> nodes.Statement:
+        tail = self.tail()
+        return nodes.Utility(start, self.end, verb, kind, tail.names, tail.literals, tail.variables, tail.words)
 
     def use(self) -> nodes.Statement:
         """Read USE. Raises UnparsedError."""
@@ -53,9 +44,7 @@ class Utilities(Modules):
         table = self.object_name(3)
         tail = self.tail()
         names = (table, *tail.names)
-        return nodes.Utility(
-            start, self.end, "UPDATE STATISTICS", "", names, tuple(tail.literals), tuple(tail.variables), tail.words
-        )
+        return nodes.Utility(start, self.end, "UPDATE STATISTICS", "", names, tail.literals, tail.variables, tail.words)
 
     def add(self) -> nodes.Statement:
         """Read ADD SIGNATURE or ADD SENSITIVITY CLASSIFICATION. Raises UnparsedError."""
@@ -63,7 +52,7 @@ class Utilities(Modules):
         self.at += 1
         found = self.signature(start, "ADD")
         if found is None:
-            self.refuse("`SIGNATURE` or `SENSITIVITY CLASSIFICATION`")
+            raise self.unexpected("`SIGNATURE` or `SENSITIVITY CLASSIFICATION`")
         return found
 
     # keys, and cursors that open and close like them

@@ -75,7 +75,7 @@ class Writes(Sources):
         if kind == "DEFAULT" and self.kinds[self.at + 1] == "VALUES":
             self.at += 2
             return nodes.DefaultValues(self.starts[self.at - 2], self.end)
-        self.refuse("`VALUES`, `SELECT`, `EXEC` or `DEFAULT VALUES`")
+        raise self.unexpected("`VALUES`, `SELECT`, `EXEC` or `DEFAULT VALUES`")
 
     # UPDATE and DELETE
 
@@ -162,7 +162,7 @@ class Writes(Sources):
         while self.kinds[self.at] == "WHEN":
             whens.append(self._merge_when())
         if not whens:
-            self.refuse("`WHEN`")
+            raise self.unexpected("`WHEN`")
         outputs = self.outputs()
         options = self.options()
         return nodes.Merge(start, self.end, target, source, condition, tuple(whens), ctes, top, outputs, options)
