@@ -422,6 +422,8 @@ class Conversation:
         for one in asks:
             if not one.finished and one is not self.loading:
                 one.finished = True
+                if one.cursor is not None:
+                    one.cursor.given += one.rows
                 outputs.append(Finished(one.number, one.rows, one.affected, one.bytes, one.error, dict(one.masked)))
 
     def left_loading(self, outputs: list[Output]) -> None:

@@ -1,0 +1,109 @@
+"""A bulk load: the rows that follow an INSERT BULK, passed on as they come.
+
+    client ── INSERT BULK t (…) ──▶ asked as any batch ──▶ resource, which agrees
+    client ── rows, in as many packets as it takes ──▶ passed on packet by packet, counted under a limit
+    over the limit: ── a last packet with the "ignore" bit ──▶ resource, which drops the whole load
+
+The rows belong to the INSERT BULK that was judged, and must be the next thing that the client sends; the resource checks
+them against its columns. Rows that nobody has announced are dropped, and refused.
+
+Source: MS-TDS 2.2.6.1 "Bulk Load BCP", 2.2.1.7 for the ignore bit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blastwall.protocols.contract import UPSTREAM, Exceeded, Injected, Output, Send
+from blastwall.protocols.tds.bulk import BulkReader
+from blastwall.protocols.tds.denial import LIMIT, PERMISSION, UNSUPPORTED, Denial, ignored, refusal
+from blastwall.protocols.tds.packets import EOM, HEADER, IGNORE, Kind, Piece, header
+from blastwall.protocols.tds.running import Asked, Audience, Running
+
+if TYPE_CHECKING:
+    from blastwall.protocols.tds.conversation import Conversation
+
+_UNANNOUNCED = "these rows follow no INSERT BULK that was allowed"
+_STALE = "policy changed between the INSERT BULK and its rows; send both again"
+TAKEN_BACK = header(Kind.BULK, EOM | IGNORE, HEADER)
+"""A last packet that takes the message back."""
+
+
+class Load:
+    """One bulk load. Once it is refused, what still comes of it is dropped, and at its end the client hears why."""
+
+    def __init__(self, conversation: Conversation, outputs: list[Output]) -> None:
+        self._shared = conversation
+        asked, conversation.loading = conversation.loading, None
+        self._denial: Denial | None = None
+        self._reader: BulkReader | None = None
+        self._running: Running | None = None
+        self._begun = self._came = self._answered = False
+        if asked is None:
+            self._denial = Denial(UNSUPPORTED, f"blastwall: {_UNANNOUNCED}")
+        elif asked.stale:
+            self._denial = Denial(PERMISSION, f"blastwall: {_STALE}")
+            asked.error = _STALE
+            conversation.finish([asked], outputs)
+        else:
+            self._running = Running(Kind.BULK, (asked,))
+            self._reader = BulkReader() if asked.limit_affected is not None else None
+
+    def take(self, piece: Piece, outputs: list[Output]) -> None:
+        """Pass a packet on, or drop it."""
+        running = self._running
+        if self._denial is None and running is not None and not self._within(piece, running.asks[0], outputs):
+            self._take_back(running, outputs)
+        if self._denial is not None:
+            self._came = piece.last
+            self._conclude(piece, outputs)
+        elif running is not None:
+            if not self._begun:
+                self._begun = True
+                self._shared.start(running)
+            outputs.append(Send(UPSTREAM, piece.raw))
+
+    def _within(self, piece: Piece, asked: Asked, outputs: list[Output]) -> bool:
+        """Count the rows in a packet; whether they are within the limit so far."""
+        most = asked.limit_affected
+        if self._reader is None or most is None or piece.ignored:
+            return True
+        self._reader.feed(piece.payload)
+        if self._reader.rows <= most:
+            return True
+        told = f"policy limits this statement to {most:,} rows: it loads more than {most:,} rows; none was loaded"
+        self._denial = Denial(LIMIT, f"blastwall: {told}")
+        asked.error = f"{LIMIT}: {told}"
+        outputs.append(Exceeded(asked.number, "affected", most, told))
+        return False
+
+    def _take_back(self, running: Running, outputs: list[Output]) -> None:
+        """Take back what the resource has got of it; its answer to that is nobody's."""
+        if not self._begun:
+            self._shared.finish(running.asks, outputs)
+            self._answered = True
+            return
+        running.audience = Audience.NOBODY
+        running.after = self._dropped
+        outputs.append(Injected(running.asks[0].number, "the bulk load taken back", "limit"))
+        outputs.append(Send(UPSTREAM, TAKEN_BACK))
+
+    def _dropped(self, _error: str | None, outputs: list[Output]) -> None:
+        """The resource has dropped it."""
+        if self._running is not None:
+            self._shared.finish(self._running.asks, outputs)
+        self._answered = True
+        if self._came:
+            self._say(outputs)
+
+    def _conclude(self, piece: Piece, outputs: list[Output]) -> None:
+        if not piece.last:
+            return
+        if piece.ignored:
+            self._denial = None
+        if self._answered or not self._begun:
+            self._say(outputs)
+
+    def _say(self, outputs: list[Output]) -> None:
+        shared = self._shared
+        shared.say(ignored() if self._denial is None else refusal(self._denial, 0, shared.server), outputs)

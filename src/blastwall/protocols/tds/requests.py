@@ -1,0 +1,266 @@
+"""The client's half of an admitted session: read its messages, ask, and send on what was allowed, as it came.
+
+batch, RPC, transaction request    asked whole; sent whole, packets and all, once all of it is allowed
+bulk load                          its INSERT BULK is asked; the rows are passed on as they come, counted
+attention                          stops what is asked, held or sent; acknowledged once, by the resource or here
+anything else                      ends the session
+
+TDS without MARS is half-duplex: while a request is asked or under way, what else comes waits, but for an attention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from blastwall.protocols.contract import Output
+from blastwall.protocols.tds import denial
+from blastwall.protocols.tds.bulk_load import Load
+from blastwall.protocols.tds.calls import Call, NoSuchHandle, Reading
+from blastwall.protocols.tds.conversation import Conversation, Question
+from blastwall.protocols.tds.denial import LIMIT, UNSUPPORTED, Denial
+from blastwall.protocols.tds.headers import Headers, read_headers
+from blastwall.protocols.tds.packets import Kind, Message, MessageReader, Piece
+from blastwall.protocols.tds.rpc import Rpc, read_rpcs
+from blastwall.protocols.tds.running import INSERT_BULK, Asked, Running
+from blastwall.protocols.tds.transaction_requests import DISTRIBUTED_REFUSED, distributed, effects_of, told
+from blastwall.protocols.tds.transactions import read_transaction
+from blastwall.sql.tsql.classify import unread
+from blastwall.sql.tsql.statement import Classified
+from blastwall.wire.reader import Malformed
+
+_OVERHEAD = 64 << 10
+"""What a batch may have besides its text: headers."""
+_TRANSACTION = 16 << 10
+"""The largest transaction request in bytes: two names of at most 255 bytes, and headers."""
+MOST_CALLS = 5_000
+"""The most calls in one request: each is asked for by itself."""
+_TOLD = 2_000
+"""How much is recorded of a text that is refused unread, in characters."""
+_NO_METADATA = 0x02 | 0x04
+"""fNoMetaData and fReuseMetaData of an RPC: without its columns a result cannot be masked, nor its rows be told apart."""
+_NOTIFICATION = "query notifications leave a subscription behind that sends on what changes; leave the header off"
+_REQUESTS = frozenset({Kind.BATCH, Kind.RPC, Kind.TRANSACTION})
+
+
+class Requests:
+    """Bytes of the client's in, outputs out."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        limits = conversation.opening.limits
+        sizes = {Kind.BATCH: 2 * limits.statement + _OVERHEAD, Kind.TRANSACTION: _TRANSACTION, Kind.ATTENTION: 0}
+        self._shared = conversation
+        self._reader = MessageReader(limits.message, sizes, streamed=frozenset({Kind.BULK}))
+        self._next: Message | Piece | None = None
+        self._load: Load | None = None
+        shared = conversation
+        self._reading = Reading(lambda: shared.catalog, lambda: shared.state, shared.handles)
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that wait for an answer; a message that is still arriving is bounded by its own limit."""
+        return len(self) if self._next is not None else 0
+
+    def __len__(self) -> int:
+        """Bytes that were not handled yet."""
+        return self._reader.buffered + (len(self._next.raw) if self._next is not None else 0)
+
+    def receive(self, data: bytes) -> list[Output]:
+        """Take what arrived.
+
+        Raises:
+            Malformed: it is no request, or not in its place.
+        """
+        self._reader.feed(data)
+        return self.go_on()
+
+    def go_on(self) -> list[Output]:
+        """Handle the messages that need not wait."""
+        outputs: list[Output] = []
+        while True:
+            if self._next is None:
+                self._next = self._reader.take()
+            message = self._next
+            if message is None or self._must_wait(message):
+                return outputs
+            self._next = None
+            self._handle(message, outputs)
+
+    def _must_wait(self, message: Message | Piece) -> bool:
+        if message.kind is Kind.ATTENTION:
+            return False
+        if isinstance(message, Piece) and self._load is not None:
+            return False
+        return self._shared.busy
+
+    def _handle(self, message: Message | Piece, outputs: list[Output]) -> None:
+        if message.reset and message.kind not in _REQUESTS:
+            raise Malformed(f"a reset of the session on a message of the type {message.kind.name}")
+        if isinstance(message, Piece):
+            self._bulk(message, outputs)
+        elif message.kind is Kind.ATTENTION:
+            self._attention(outputs)
+        elif message.kind in _REQUESTS:
+            self._request(message, outputs)
+        else:
+            raise Malformed(f"a message of the type {message.kind.name} in the middle of a session")
+
+    def _request(self, message: Message, outputs: list[Output]) -> None:
+        shared = self._shared
+        if message.reset:
+            shared.reset(message.reset)
+        shared.left_loading(outputs)
+        if message.ignored:
+            shared.say(denial.ignored(), outputs)
+        elif message.oversized:
+            self._oversized(message, outputs)
+        elif message.kind is Kind.BATCH:
+            self._batch(message, outputs)
+        elif message.kind is Kind.RPC:
+            self._rpc(message, outputs)
+        else:
+            self._transaction(message, outputs)
+
+    def _attention(self, outputs: list[Output]) -> None:
+        shared = self._shared
+        if shared.waiting is not None:
+            outputs += shared.withdraw(None)
+        elif shared.running is None:
+            shared.say(denial.acknowledgement(), outputs)
+        else:
+            shared.attention.asked = True
+            if not shared.running.own:
+                shared.attention.send(outputs)
+
+    # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _batch(self, message: Message, outputs: list[Output]) -> None:
+        shared = self._shared
+        headers = read_headers(message.payload)
+        text = _text(message.payload, headers.size)
+        reason = self._unfit(headers, len(text))
+        if reason is not None:
+            self._refuse(text[:_TOLD], "BATCH", reason, outputs)
+            return
+
+        def read() -> Classified:
+            return shared.classify(text)
+
+        classified = read()
+
+        def release(asks: tuple[Asked, ...], out: list[Output]) -> None:
+            running = Running(Kind.BATCH, asks)
+            running.loads = classified.operation == INSERT_BULK
+            shared.transmit(running, message.payload, message.raw, out)
+
+        shared.ask(outputs, [Question(shared.statement(text, classified), classified, read)], release)
+
+    def _rpc(self, message: Message, outputs: list[Output]) -> None:
+        shared = self._shared
+        rpcs = read_rpcs(message.payload)
+        try:
+            calls = [self._reading.read(one) for one in rpcs[:MOST_CALLS]]
+        except NoSuchHandle as missing:
+            shared.refuse(shared.next_number(), missing.denial, len(rpcs), outputs)
+            return
+        verdict = self._verdict(read_headers(message.payload), rpcs, calls)
+
+        def release(asks: tuple[Asked, ...], out: list[Output]) -> None:
+            for asked, one in zip(asks, calls, strict=True):
+                self._expect(asked, one)
+            shared.transmit(Running(Kind.RPC, asks, calls=True), message.payload, message.raw, out)
+
+        questions = [
+            Question(shared.statement(one.text, one.classified, one.stage, one.parameters), one.classified, one.read)
+            for one in calls
+        ]
+        shared.ask(outputs, questions, release, calls=len(rpcs), verdict=verdict)
+
+    def _verdict(self, headers: Headers, rpcs: Sequence[Rpc], calls: Sequence[Call]) -> Denial | None:
+        """Why the message is refused whatever policy says; None where it is not."""
+        found = next((one.verdict for one in calls if one.verdict is not None), None)
+        longest = max((len(one.text) for one in calls), default=0)
+        reason = self._unfit(headers, longest)
+        if found is not None:
+            return found
+        if reason is not None:
+            return reason
+        if len(rpcs) > MOST_CALLS:
+            return Denial(LIMIT, f"{len(rpcs):,} calls in one request, of at most {MOST_CALLS:,}; send less at once")
+        if any(one.options & _NO_METADATA for one in rpcs):
+            return Denial(UNSUPPORTED, "a call must have its result's columns described anew: leave fNoMetaData off")
+        if any(one.gives for one in calls[1:]):
+            return Denial(UNSUPPORTED, "what gives a handle must be the first call of its request")
+        if any(one.gives and self._shared.handles.full(one.text) for one in calls):
+            return Denial(LIMIT, "too many prepared statements and cursors; close what is not used any more")
+        return None
+
+    def _expect(self, asked: Asked, one: Call) -> None:
+        """Set what the server's half needs to know of a call, and what it leaves behind."""
+        handles = self._shared.handles
+        asked.declared, asked.cursor = one.declared, one.cursor
+        asked.given = one.cursor.given if one.cursor is not None else 0
+        if one.gives and one.source is not None:
+            asked.returned = handles.taker(one.gives, one.source)
+        for kind, number in one.ends:
+            handles.end(kind, number)
+
+    def _transaction(self, message: Message, outputs: list[Output]) -> None:
+        shared = self._shared
+        request = read_transaction(message.payload)
+        classified = effects_of(request, shared.database)
+
+        def release(asks: tuple[Asked, ...], out: list[Output]) -> None:
+            shared.transmit(Running(Kind.TRANSACTION, asks), message.payload, message.raw, out)
+
+        verdict = Denial(UNSUPPORTED, DISTRIBUTED_REFUSED) if distributed(request) else None
+        if request.headers.notification is not None:
+            verdict = Denial(UNSUPPORTED, _NOTIFICATION)
+        shared.ask(outputs, [Question(shared.statement(told(request), classified), classified)], release, verdict=verdict)
+
+    def _bulk(self, piece: Piece, outputs: list[Output]) -> None:
+        if self._load is None:
+            self._load = Load(self._shared, outputs)
+        self._load.take(piece, outputs)
+        if piece.last:
+            self._load = None
+
+    # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _unfit(self, headers: Headers, length: int) -> Denial | None:
+        if headers.notification is not None:
+            return Denial(UNSUPPORTED, _NOTIFICATION)
+        most = self._shared.opening.limits.statement
+        if length > most:
+            return Denial(LIMIT, f"a statement of {length:,} characters is over the limit of {most:,}; send less at once")
+        return None
+
+    def _oversized(self, message: Message, outputs: list[Output]) -> None:
+        if message.kind not in (Kind.BATCH, Kind.RPC):
+            raise Malformed(f"a transaction request of {message.size:,} bytes")
+        limits = self._shared.opening.limits
+        limit = 2 * limits.statement if message.kind is Kind.BATCH else limits.message
+        reason = f"a request of {message.size:,} bytes is over the limit of {limit:,}; send less at once"
+        calls = int(message.kind is Kind.RPC)
+        self._refuse(f"[{message.size} bytes]", "OVERSIZED", Denial(LIMIT, reason), outputs, calls=calls)
+
+    def _refuse(
+        self, text: str, operation: str, denial: Denial, outputs: list[Output], *, calls: int = 0
+    ) -> None:
+        """Ask, for the record, about what is refused whatever the answer is."""
+        shared = self._shared
+        classified = replace(unread(text, shared.catalog, denial.text), operation=operation)
+        question = Question(shared.statement(text, classified), classified)
+        shared.ask(outputs, [question], lambda _asks, _out: None, calls=calls, verdict=denial)
+
+
+def _text(payload: bytes, start: int) -> str:
+    """The text of a batch.
+
+    Raises:
+        Malformed: it is no UTF-16, so it cannot be judged.
+    """
+    try:
+        return payload[start:].decode("utf-16-le")
+    except UnicodeDecodeError as error:
+        raise Malformed(f"a batch that is no UTF-16 at byte {start + error.start}") from None
