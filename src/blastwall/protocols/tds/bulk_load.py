@@ -4,8 +4,8 @@
     client ── rows, in as many packets as it takes ──▶ passed on packet by packet, counted under a limit
     over the limit: ── a last packet with the "ignore" bit ──▶ resource, which drops the whole load
 
-The rows belong to the INSERT BULK that was judged, and must be the next thing that the client sends; the resource checks
-them against its columns. Rows that nobody has announced are dropped, and refused.
+The rows belong to the INSERT BULK that was judged, and must be the next thing that the client sends; the resource
+checks them against its columns. Rows that nobody has announced are dropped, and refused.
 
 Source: MS-TDS 2.2.6.1 "Bulk Load BCP", 2.2.1.7 for the ignore bit.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from blastwall.protocols.contract import UPSTREAM, Exceeded, Injected, Output, Send
 from blastwall.protocols.tds.bulk import BulkReader
-from blastwall.protocols.tds.denial import LIMIT, PERMISSION, UNSUPPORTED, Denial, ignored, refusal
+from blastwall.protocols.tds.denial import LIMIT, PERMISSION, UNSUPPORTED, Denial, ignored
 from blastwall.protocols.tds.packets import EOM, HEADER, IGNORE, Kind, Piece, header
 from blastwall.protocols.tds.running import Asked, Audience, Running
 
@@ -48,6 +48,11 @@ class Load:
         else:
             self._running = Running(Kind.BULK, (asked,))
             self._reader = BulkReader() if asked.limit_affected is not None else None
+
+    @property
+    def passing(self) -> bool:
+        """Whether packets were passed on, and the last was not."""
+        return self._begun and self._denial is None
 
     def take(self, piece: Piece, outputs: list[Output]) -> None:
         """Pass a packet on, or drop it."""
@@ -106,4 +111,8 @@ class Load:
 
     def _say(self, outputs: list[Output]) -> None:
         shared = self._shared
-        shared.say(ignored() if self._denial is None else refusal(self._denial, 0, shared.server), outputs)
+        if self._denial is None:
+            shared.say(ignored(), outputs)
+        else:
+            number = self._running.asks[0].number if self._running is not None else shared.next_number()
+            shared.refuse(number, self._denial, 0, outputs)

@@ -43,7 +43,7 @@ class NoSuchHandle(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. `read` says what it does, also later, when names may mean something else; `classified` what it does now.
+    """One call. `read` says what it does, also later, when names may mean something else; `classified` it now.
 
     `gives` are the ordinals of the RETURNVALUEs that are handles, of what `source` is; `ends` the handles that are
     gone after it; `cursor` the cursor whose rows it gives. `declared` are the names of its parameters by ordinal.
@@ -111,6 +111,8 @@ _ENDS = {
     "sp_cursorunprepare": Named.TEMPLATE,
     "sp_cursorclose": Named.CURSOR,
 }
+_RESET = "sp_reset_connection"
+"""It would put SET options and temporary tables back behind the back of whoever judges what comes next."""
 _PARAMETRISED = 0x1000
 """The bit of sp_cursoropen's scrollopt that says that parameters follow (PARAMETERIZED_STMT)."""
 
@@ -130,9 +132,9 @@ class Reading:
             NoSuchHandle: it is of a handle or cursor that there is not.
         """
         name = PROCEDURES.get(rpc.procedure) if isinstance(rpc.procedure, int) else rpc.procedure
+        if name is None:
+            return self._unreadable(str(rpc.procedure), f"there is no system procedure {rpc.procedure}")
         try:
-            if name is None:
-                raise UnreadableCall(f"there is no system procedure with the number {rpc.procedure}")
             special = name if isinstance(rpc.procedure, int) else self._special(name)
             return self._system(special, rpc) if special else self._other(name, rpc)
         except UnreadableCall as unreadable:
@@ -147,6 +149,8 @@ class Reading:
         if parts is None:
             raise UnreadableCall(f"the procedure's name cannot be read: {name[:100]!r}")
         last = parts[-1].lower()
+        if last == _RESET:
+            raise UnreadableCall("a session is reset by the reset bit of a request, not by sp_reset_connection")
         if last not in NAMES:
             return ""
         *before, schema = ("", "", "", *parts[:-1])[-3:]
@@ -310,4 +314,4 @@ def _rendered(parts: Sequence[str], passed: Sequence[Argument]) -> str:
 
 
 def _quoted(part: str) -> str:
-    return part if not part or part.isidentifier() and part.isascii() else f"[{part.replace(']', ']]')}]"
+    return part if not part or (part.isidentifier() and part.isascii()) else f"[{part.replace(']', ']]')}]"

@@ -190,6 +190,11 @@ class Conversation:
         return bool(self.descriptor) and not self.pending_reset & RESET
 
     @property
+    def aborts(self) -> bool:
+        """Whether an error may undo the whole transaction (SET XACT_ABORT ON)."""
+        return self.state.may_be("xact_abort", "on", "off")
+
+    @property
     def busy(self) -> bool:
         """Whether the client's next request must wait."""
         return self.waiting is not None or self.running is not None or self.refreshing is not None
@@ -307,7 +312,9 @@ class Conversation:
         if self.waiting is not None:
             return self.withdraw(Denial(STOPPED, f"blastwall: {reason}"))
         outputs: list[Output] = []
-        if self.running is not None and not self.running.own:
+        if self.running is not None and self.running.own:
+            self.limits.stop(reason)
+        elif self.running is not None:
             self.attention.send(outputs)
         return outputs
 
@@ -347,7 +354,7 @@ class Conversation:
     def refuse(self, number: int, denial: Denial, calls: int, outputs: list[Output]) -> None:
         """Answer a request with a refusal. Under XACT_ABORT an error undoes the transaction, so this one does too."""
         text = refusal(denial, calls, self.server)
-        if not self.in_transaction or not self.state.may_be("xact_abort", "on", "off"):
+        if not self.in_transaction or not self.aborts:
             self.say(text, outputs)
             return
         descriptor = self.descriptor

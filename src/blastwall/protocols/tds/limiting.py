@@ -2,7 +2,8 @@
 
     the client is            before the request        after it, within the limit    over it, or cancelled
     outside a transaction    BEGIN TRANSACTION         COMMIT                        ROLLBACK
-    in one                   SAVE TRANSACTION          (nothing)                     ROLLBACK to the savepoint
+    in one                   SAVE TRANSACTION          (nothing)                     ROLLBACK to the savepoint; under
+                                                                                     XACT_ABORT all of it, as an error
     in implicit mode         (nothing: it opens one)   (nothing)                     ROLLBACK
 
 These are transaction manager requests of the gateway's own, whose answers nobody sees; in the first case the client's
@@ -22,7 +23,7 @@ from blastwall.model.effects import Action, Effect, Mark
 from blastwall.model.ruling import Obligations
 from blastwall.model.statement import Stage
 from blastwall.protocols.contract import CLIENT, Close, Exceeded, Output, Refused, Send
-from blastwall.protocols.tds.denial import LIMIT, Denial, acknowledgement, refusal, rolled_back
+from blastwall.protocols.tds.denial import LIMIT, STOPPED, Denial, acknowledgement, refusal, rolled_back
 from blastwall.protocols.tds.headers import with_transaction
 from blastwall.protocols.tds.packets import framed
 from blastwall.protocols.tds.running import INSERT_BULK, Asked, Audience, Running
@@ -50,7 +51,10 @@ class _Scope(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Limited:
-    """A limited request. `outside` is the descriptor of the client's transaction before it."""
+    """A limited request. `outside` is the descriptor of the client's transaction before it.
+
+    `stopped` is why the gateway stops it before it is sent.
+    """
 
     running: Running
     payload: bytes
@@ -58,6 +62,7 @@ class _Limited:
     scope: _Scope
     outside: int
     reason: str = ""
+    stopped: str = ""
 
     @property
     def number(self) -> int:
@@ -136,7 +141,7 @@ class Limiter:
             told = f"the transaction that a row limit needs could not be opened: {error}"
             self._not_sent(limited, told, outputs)
             shared.refuse(limited.number, Denial(LIMIT, f"blastwall: {told}"), _calls(limited.running), outputs)
-        elif shared.attention.asked:
+        elif shared.attention.asked or limited.stopped:
             self._undo(limited, self._withdrawn, outputs)
         else:
             self._request(limited, outputs)
@@ -146,6 +151,11 @@ class Limiter:
         if limited.scope is _Scope.OWN:
             payload = with_transaction(payload, shared.descriptor)
         shared.send(limited.running, framed(limited.running.kind, payload, shared.packet_size), outputs)
+
+    def stop(self, reason: str) -> None:
+        """The gateway stops the request whose transaction is being opened; what is being committed is not stopped."""
+        if self._limited is not None:
+            self._limited.stopped = reason
 
     # ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -196,21 +206,26 @@ class Limiter:
         descriptor = self._shared.descriptor
         if not descriptor:
             then(limited, None, outputs)
-        elif limited.scope is _Scope.SAVEPOINT:
+        elif limited.scope is _Scope.SAVEPOINT and not (limited.reason and self._shared.aborts):
             payload = write_transaction(Verb.ROLLBACK, descriptor, _SAVEPOINT)
             self._inject(limited, payload, f"ROLLBACK TRANSACTION {_SAVEPOINT}", then, outputs)
         else:
             self._inject(limited, write_transaction(Verb.ROLLBACK, descriptor), "ROLLBACK TRANSACTION", then, outputs)
 
     def _withdrawn(self, limited: _Limited, error: str | None, outputs: list[Output]) -> None:
-        """The client has cancelled the request before it was sent."""
+        """The request was cancelled, or stopped by the gateway, before it was sent."""
+        shared = self._shared
         if error is not None:
             self._lost(error, outputs)
             return
         self._limited = None
-        self._not_sent(limited, "the client cancelled it before it was sent", outputs)
-        self._shared.attention.asked = False
-        self._shared.say(acknowledgement(), outputs)
+        self._not_sent(limited, limited.stopped or "the client cancelled it before it was sent", outputs)
+        if shared.attention.asked:
+            shared.attention.asked = False
+            shared.say(acknowledgement(), outputs)
+        else:
+            told = Denial(STOPPED, f"blastwall: {limited.stopped}")
+            shared.refuse(limited.number, told, _calls(limited.running), outputs)
 
     def _undone(self, limited: _Limited, error: str | None, outputs: list[Output]) -> None:
         if error is not None:

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from blastwall.model.statement import Parameter
 from blastwall.protocols.tds.declarations import Declared
-from blastwall.protocols.tds.rpc import RpcParameter
+from blastwall.protocols.tds.rpc import BY_REFERENCE, DEFAULT, RpcParameter
 from blastwall.protocols.tds.types import INT1, INT2, INT4, INT8, INTN, NCHAR, NTEXT, NVARCHAR
 from blastwall.protocols.tds.values import decoded
 from blastwall.sql.tsql.statement import Argument, Classified
 
-BY_REFERENCE, DEFAULT = 0x01, 0x02
-"""Status flags of a parameter (MS-TDS 2.2.6.6): its value comes back, it is left at its default."""
 _TEXTS = frozenset({NVARCHAR, NCHAR, NTEXT})
 _NUMBERS = frozenset({INT1, INT2, INT4, INT8, INTN})
 
@@ -51,7 +49,7 @@ class Arguments:
             raise UnreadableCall(
                 f"parameter {position + 1} of {self.procedure} must be nvarchar, not {one.type.declared}"
             )
-        value = decoded(one.value, one.type)
+        value = decoded(one.field, one.type)
         if isinstance(value, bytes):
             raise UnreadableCall(f"parameter {position + 1} of {self.procedure} is no well-formed Unicode")
         return value or ""
@@ -65,7 +63,7 @@ class Arguments:
         one = self._given(position)
         if one is None:
             return None
-        value = decoded(one.value, one.type)
+        value = decoded(one.field, one.type)
         if one.type.type not in _NUMBERS or isinstance(value, bytes):
             raise UnreadableCall(f"parameter {position + 1} of {self.procedure} must be int, not {one.type.declared}")
         return None if value is None else int(value)
@@ -92,7 +90,7 @@ def bound(given: Sequence[RpcParameter], declared: Sequence[Declared], classifie
         key = name.lower()
         found.append(
             Parameter(
-                None if one.flags & DEFAULT else decoded(one.value, one.type),
+                None if one.flags & DEFAULT else decoded(one.field, one.type),
                 classified.parameters.get(key),
                 key in classified.secret_parameters,
                 f"{name} {types.get(key) or one.type.declared}",
@@ -106,7 +104,7 @@ def arguments(given: Sequence[RpcParameter]) -> tuple[Argument, ...]:
     return tuple(
         Argument(
             one.name,
-            None if one.flags & DEFAULT else decoded(one.value, one.type),
+            None if one.flags & DEFAULT else decoded(one.field, one.type),
             bool(one.flags & BY_REFERENCE),
             one.type.declared,
             not one.flags & DEFAULT,

@@ -21,7 +21,7 @@ from blastwall.protocols.tds.conversation import Conversation, Question
 from blastwall.protocols.tds.denial import LIMIT, UNSUPPORTED, Denial
 from blastwall.protocols.tds.headers import Headers, read_headers
 from blastwall.protocols.tds.packets import Kind, Message, MessageReader, Piece
-from blastwall.protocols.tds.rpc import Rpc, read_rpcs
+from blastwall.protocols.tds.rpc import NO_METADATA, REUSE_METADATA, Rpc, read_rpcs
 from blastwall.protocols.tds.running import INSERT_BULK, Asked, Running
 from blastwall.protocols.tds.transaction_requests import DISTRIBUTED_REFUSED, distributed, effects_of, told
 from blastwall.protocols.tds.transactions import read_transaction
@@ -37,8 +37,6 @@ MOST_CALLS = 5_000
 """The most calls in one request: each is asked for by itself."""
 _TOLD = 2_000
 """How much is recorded of a text that is refused unread, in characters."""
-_NO_METADATA = 0x02 | 0x04
-"""fNoMetaData and fReuseMetaData of an RPC: without its columns a result cannot be masked, nor its rows be told apart."""
 _NOTIFICATION = "query notifications leave a subscription behind that sends on what changes; leave the header off"
 _REQUESTS = frozenset({Kind.BATCH, Kind.RPC, Kind.TRANSACTION})
 
@@ -60,6 +58,11 @@ class Requests:
     def backlog(self) -> int:
         """Bytes that wait for an answer; a message that is still arriving is bounded by its own limit."""
         return len(self) if self._next is not None else 0
+
+    @property
+    def amid(self) -> bool:
+        """Whether a message to the resource has begun and not ended: nothing else may be sent there."""
+        return self._load is not None and self._load.passing
 
     def __len__(self) -> int:
         """Bytes that were not handled yet."""
@@ -98,12 +101,12 @@ class Requests:
             raise Malformed(f"a reset of the session on a message of the type {message.kind.name}")
         if isinstance(message, Piece):
             self._bulk(message, outputs)
-        elif message.kind is Kind.ATTENTION:
+        elif message.kind is Kind.ATTENTION and not message.oversized:
             self._attention(outputs)
         elif message.kind in _REQUESTS:
             self._request(message, outputs)
         else:
-            raise Malformed(f"a message of the type {message.kind.name} in the middle of a session")
+            raise Malformed(f"a message of the type {message.kind.name}, {message.size} bytes, in a session under way")
 
     def _request(self, message: Message, outputs: list[Output]) -> None:
         shared = self._shared
@@ -157,13 +160,13 @@ class Requests:
 
     def _rpc(self, message: Message, outputs: list[Output]) -> None:
         shared = self._shared
-        rpcs = read_rpcs(message.payload)
+        headers, rpcs = read_rpcs(message.payload)
         try:
             calls = [self._reading.read(one) for one in rpcs[:MOST_CALLS]]
         except NoSuchHandle as missing:
             shared.refuse(shared.next_number(), missing.denial, len(rpcs), outputs)
             return
-        verdict = self._verdict(read_headers(message.payload), rpcs, calls)
+        verdict = self._verdict(headers, rpcs, calls)
 
         def release(asks: tuple[Asked, ...], out: list[Output]) -> None:
             for asked, one in zip(asks, calls, strict=True):
@@ -187,7 +190,7 @@ class Requests:
             return reason
         if len(rpcs) > MOST_CALLS:
             return Denial(LIMIT, f"{len(rpcs):,} calls in one request, of at most {MOST_CALLS:,}; send less at once")
-        if any(one.options & _NO_METADATA for one in rpcs):
+        if any(one.options & (NO_METADATA | REUSE_METADATA) for one in rpcs):
             return Denial(UNSUPPORTED, "a call must have its result's columns described anew: leave fNoMetaData off")
         if any(one.gives for one in calls[1:]):
             return Denial(UNSUPPORTED, "what gives a handle must be the first call of its request")
@@ -216,7 +219,9 @@ class Requests:
         verdict = Denial(UNSUPPORTED, DISTRIBUTED_REFUSED) if distributed(request) else None
         if request.headers.notification is not None:
             verdict = Denial(UNSUPPORTED, _NOTIFICATION)
-        shared.ask(outputs, [Question(shared.statement(told(request), classified), classified)], release, verdict=verdict)
+        shared.ask(
+            outputs, [Question(shared.statement(told(request), classified), classified)], release, verdict=verdict
+        )
 
     def _bulk(self, piece: Piece, outputs: list[Output]) -> None:
         if self._load is None:
@@ -232,7 +237,9 @@ class Requests:
             return Denial(UNSUPPORTED, _NOTIFICATION)
         most = self._shared.opening.limits.statement
         if length > most:
-            return Denial(LIMIT, f"a statement of {length:,} characters is over the limit of {most:,}; send less at once")
+            return Denial(
+                LIMIT, f"a statement of {length:,} characters is over the limit of {most:,}; send less at once"
+            )
         return None
 
     def _oversized(self, message: Message, outputs: list[Output]) -> None:
@@ -244,9 +251,7 @@ class Requests:
         calls = int(message.kind is Kind.RPC)
         self._refuse(f"[{message.size} bytes]", "OVERSIZED", Denial(LIMIT, reason), outputs, calls=calls)
 
-    def _refuse(
-        self, text: str, operation: str, denial: Denial, outputs: list[Output], *, calls: int = 0
-    ) -> None:
+    def _refuse(self, text: str, operation: str, denial: Denial, outputs: list[Output], *, calls: int = 0) -> None:
         """Ask, for the record, about what is refused whatever the answer is."""
         shared = self._shared
         classified = replace(unread(text, shared.catalog, denial.text), operation=operation)

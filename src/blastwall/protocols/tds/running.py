@@ -108,9 +108,10 @@ class Running:
     """A request that was sent. `kind` is the type of its packets, `calls` whether its answers end with DONEPROC.
 
     `own` is the text of a request of the gateway's own, empty for the client's: nothing of its answer is delivered,
-    `outcome` is the error that the resource answered with, if any, and `after` is called at its end. `cancelled`
-    says that an attention was acknowledged. In a `private` transaction, which is the gateway's own, the client must
-    hear nothing of transactions. A request that `loads` is an INSERT BULK: the rows come in a message of their own.
+    `outcome` is the error that the resource answered with, if any, and `after` is called at its end. `replied` says
+    that a whole message of its answer has come, `cancelled` that an attention was acknowledged. In a `private`
+    transaction, which is the gateway's own, the client must hear nothing of transactions. A request that `loads` is an
+    INSERT BULK: the rows come in a message of their own.
 
     Where the answer is for later, `kept` are its packets, as the client would get them; `spilt` says that they were
     more than may be kept, and are gone.
@@ -129,6 +130,7 @@ class Running:
         "own",
         "position",
         "private",
+        "replied",
         "spilt",
     )
 
@@ -143,7 +145,7 @@ class Running:
         self.audience = Audience.NOBODY if own else Audience.CLIENT
         self.position = 0
         self.outcome: str | None = None
-        self.private = self.cancelled = self.spilt = self.loads = False
+        self.private = self.replied = self.cancelled = self.spilt = self.loads = False
         self.kept: list[bytes] = []
 
     @property
