@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import cedarpy
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from blastwall.policy.source import split
+from blastwall.policy.source import PolicyText, split
 
 pieces = st.sampled_from(
     [
@@ -32,9 +34,21 @@ def test_as_many_as_cedar_finds_and_each_by_itself(drawn: list[str]) -> None:
 
 
 @given(st.text(alphabet='";/\\\n {}p', max_size=40))
+@example("\n;")
+@example("//;\n;")
 @settings(max_examples=150, deadline=None)
 def test_nothing_is_lost_whatever_the_text(text: str) -> None:
     position = 0
     for source in split("f", text):
-        position = text.index(source.text, position) + len(source.text)
-    assert not list(split("f", text[position:]))
+        begin = _place(text, source, position)
+        assert re.fullmatch(r"(?:\s|//[^\n]*\n)*", text[position:begin])
+        position = begin + len(source.text)
+    assert re.fullmatch(r"(?:\s|//[^\n]*(?:\n|$))*", text[position:])
+
+
+def _place(text: str, source: PolicyText, position: int) -> int:
+    """Where a policy stands: at the first occurrence in its line, for a comment before it may hold the same text."""
+    begin = text.index(source.text, position)
+    while text.count("\n", 0, begin) != source.line - 1:
+        begin = text.index(source.text, begin + 1)
+    return begin
