@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -109,7 +110,7 @@ async def test_what_makes_no_sense_decides_nothing(shop: Shop) -> None:
 async def test_the_state_holds_no_masked_value_and_no_key(shop: Shop, tmp_path: Path) -> None:
     """What is stored is what masking left of the statement: the binding tells values apart without holding them."""
     await shop.hold("a***@example.com")
-    with sqlite3.connect(tmp_path / "b.db") as state:
+    with closing(sqlite3.connect(tmp_path / "b.db")) as state:
         dump = "\n".join(state.iterdump())
     assert "a***@example.com" in dump
     assert "k" * 32 not in dump
