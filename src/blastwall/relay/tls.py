@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from contextlib import suppress
 
 from blastwall.protocols.contract import Wrapping
@@ -29,8 +30,23 @@ class TlsFailed(Exception):
     """TLS with a peer cannot be had or cannot go on; the text says whose fault it is."""
 
 
+class _Buffers(threading.local):
+    """What OpenSSL reads from and writes to: one pair for all connections of a thread.
+
+    OpenSSL's memory never shrinks: of its own, each connection would keep a third more than the most that it was ever
+    given at once. Between two calls of a connection both are empty (`_leave_empty`): OpenSSL takes what it is given to
+    the last byte before it asks for more, and keeps a record that is not whole itself.
+    """
+
+    def __init__(self) -> None:
+        self.input, self.output = ssl.MemoryBIO(), ssl.MemoryBIO()
+
+
+_BUFFERS = _Buffers()
+
+
 class Tls:
-    """One end of a TLS connection.
+    """One end of a TLS connection. It belongs to the thread that made it.
 
     Args:
         context: how to secure and whom to trust.
@@ -40,7 +56,7 @@ class Tls:
         wrapping: what carries the handshake, where it does not go bare; `context` must then end with TLS 1.2.
     """
 
-    __slots__ = ("_incoming", "_object", "_outgoing", "_peer", "_wrapping", "ended", "established")
+    __slots__ = ("_incoming", "_object", "_outgoing", "_peer", "_waiting", "_wrapping", "ended", "established")
 
     def __init__(
         self,
@@ -51,7 +67,8 @@ class Tls:
         host: str | None = None,
         wrapping: Wrapping | None = None,
     ) -> None:
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._incoming, self._outgoing = _BUFFERS.input, _BUFFERS.output
+        self._waiting = b""
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=server, server_hostname=host)
         self._peer = peer
         self._wrapping = wrapping
@@ -81,7 +98,29 @@ class Tls:
 
         Raises:
             TlsFailed: the peer's bytes are not TLS, or its certificate does not hold.
+            RuntimeError: another thread than the connection's own calls.
         """
+        self._check_thread()
+        try:
+            return self._take(data)
+        finally:
+            self._leave_empty()
+
+    def _check_thread(self) -> None:
+        if self._incoming is not _BUFFERS.input:
+            raise RuntimeError("a TLS connection is used by another thread than its own")
+
+    def _leave_empty(self) -> None:
+        """Leave the buffers empty for the next connection: keep what is for the peer, drop what was not taken.
+
+        What is left of the peer's bytes came after its last word (close_notify), or after what broke the connection.
+        """
+        if self._incoming.pending:
+            self._incoming.read()
+        if self._outgoing.pending:
+            self._waiting += self._outgoing.read()
+
+    def _take(self, data: bytes) -> bytes:
         if self._wrapping is not None and not self.established:
             data = self._shake_wrapped(self._wrapping, data)
             if not self.established:
@@ -146,7 +185,9 @@ class Tls:
 
         Raises:
             TlsFailed: the connection cannot be written any more.
+            RuntimeError: another thread than the connection's own calls.
         """
+        self._check_thread()
         try:
             written = self._object.write(data)
             if written < len(data):
@@ -155,11 +196,14 @@ class Tls:
                     written += self._object.write(rest[written:])
         except ssl.SSLError as error:
             raise TlsFailed(_told(self._peer, error)) from error
-        return self._outgoing.read()
+        finally:
+            self._leave_empty()
+        data, self._waiting = self._waiting, b""
+        return data
 
     def outgoing(self) -> bytes:
         """Return what waits to be sent: handshake messages, alerts."""
-        data = self._outgoing.read() if self._outgoing.pending else b""
+        data, self._waiting = self._waiting, b""
         if self._wrapping is None:
             return data
         wrapped = self._wrapping.wrap(data) if data else b""
@@ -170,8 +214,10 @@ class Tls:
     def finish(self) -> bytes:
         """Return what tells the peer that nothing more comes."""
         if self.established:
+            self._check_thread()
             with suppress(ssl.SSLError):  # the peer's own close_notify is not waited for
                 self._object.unwrap()
+            self._leave_empty()
         return self.outgoing()
 
 
