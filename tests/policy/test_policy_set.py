@@ -438,3 +438,31 @@ def test_a_question_that_does_not_fit_the_schema_is_not_asked(load_text: Load, s
     with pytest.raises(Undecidable, match="filtered"):
         policies.judge(subject, unfit)
     assert policies.rule(subject, unfit).decision is Decision.DENY
+
+
+def with_claims(subject: Subject, **claims: str) -> Subject:
+    return replace(subject, principal=replace(subject.principal, claims=claims))
+
+
+def test_only_claims_that_policies_read_tell_two_tokens_apart(load_text: Load, subject: Subject) -> None:
+    text = READS[:-1] + ' when { principal.hasTag("ref") && principal.getTag("ref") == "refs/heads/main" };'
+    policies = load_text(text)
+    for number in range(3):
+        main = with_claims(subject, ref="refs/heads/main", jti=str(number))
+        other = with_claims(subject, ref="refs/heads/evil", jti=str(number))
+        assert policies.rule(main, READ).decision is Decision.ALLOW
+        assert policies.rule(other, READ).decision is Decision.DENY
+        assert policies.rule(with_claims(subject, jti=str(number)), READ).decision is Decision.DENY
+    assert policies.askers == 3
+
+
+@pytest.mark.parametrize("mode", ["", '@mode("observe") '])
+def test_a_claim_whose_name_is_computed_may_be_any(load_text: Load, subject: Subject, mode: str) -> None:
+    computed = "principal.hasTag(context.operation) && principal.getTag(context.operation) == resource.name"
+    own = '@id("own") permit (principal, action, resource in Database::"pg-prod/shop") when { '
+    policies = load_text(READS + mode + own + computed + " };")
+    named = policies.rule(with_claims(subject, SELECT="orders"), READ)
+    other = policies.rule(with_claims(subject, SELECT="others"), READ)
+    seen = [one.policies + tuple(each.policy for each in one.observed) for one in (named, other)]
+    assert ["own" in each for each in seen] == [True, False]
+    assert policies.askers == 2

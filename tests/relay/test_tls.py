@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -261,6 +264,52 @@ def test_noise_is_refused_or_waits_and_never_decrypts(pair: tuple[ServerTls, Add
     except TlsFailed as failure:
         assert str(failure).startswith("TLS with the client failed")
     assert not server.established
+
+
+def secured(pair: tuple[ServerTls, Address]) -> tuple[Tls, Tls]:
+    client, server = UpstreamTls().start(pair[1], (), "peer"), pair[0].start(())
+    shake(client, server)
+    return client, server
+
+
+def test_connections_in_turn_do_not_disturb_each_other(pair: tuple[ServerTls, Address]) -> None:
+    """They share OpenSSL's buffers: half a record, broken bytes and bytes after the goodbye stay where they belong."""
+    (client, server), (other_client, other) = secured(pair), secured(pair)
+    wire = client.encrypt(b"whole")
+    assert server.receive(wire[:9]) == b""
+    assert other.receive(other_client.encrypt(b"other")) == b"other"
+    assert server.receive(wire[9:]) == b"whole"
+    assert server.receive(client.finish() + b"more than the goodbye") == b""
+    assert server.ended
+    broken = pair[0].start(())
+    with pytest.raises(TlsFailed, match="TLS with the client failed"):
+        broken.receive(b"\x16\x03\x01\x00\x05no TLS handshake, and more of it")
+    assert other.receive(other_client.encrypt(b"still there")) == b"still there"
+    assert other_client.receive(other.encrypt(b"and back")) == b"and back"
+    assert broken.outgoing()[:1] == b"\x15", "the alert of the one that broke waits for it alone"
+    assert other.outgoing() == other_client.outgoing() == b""
+
+
+def test_a_connection_keeps_no_memory_of_the_most_that_went_through_it(pair: tuple[ServerTls, Address]) -> None:
+    connections = [secured(pair) for _ in range(40)]
+    before = resident()
+    for client, server in connections:
+        assert len(server.receive(client.encrypt(bytes(1 << 20)))) == 1 << 20
+    assert resident() - before < 20 << 20, "40 MiB went through, and OpenSSL keeps a third more than it was given"
+
+
+def resident() -> int:
+    """Bytes of this process in memory (proc_pid_statm(5))."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def test_another_thread_than_its_own_is_turned_away(pair: tuple[ServerTls, Address]) -> None:
+    client, server = secured(pair)
+    with ThreadPoolExecutor(1) as threads:
+        for call in (partial(client.encrypt, b"x"), partial(server.receive, b"x"), client.finish):
+            with pytest.raises(RuntimeError, match="another thread"):
+                threads.submit(call).result()
+    assert server.receive(client.encrypt(b"unharmed")) == b"unharmed"
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from blastwall.model.resource import Resource
 from blastwall.store.logins import LoginTable
 from blastwall.store.passes import PassTable
 
-_REMEMBERED = 10_000
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)

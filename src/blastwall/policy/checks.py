@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterator
 
 import cedarpy
 from cedarpy import pst
@@ -15,6 +14,7 @@ from blastwall.policy.entity_names import name_problem
 from blastwall.policy.known import Known
 from blastwall.policy.rules import Rule
 from blastwall.policy.schema import schema
+from blastwall.policy.tags import nodes
 
 _BELOW_AZURE = frozenset({"Resource", "Database", "Schema", "Container", "Object"})
 _WORDS = {"plane": ("data", "control"), "stage": ("prepare", "execute")}
@@ -88,7 +88,7 @@ def _states_plane(expression: pst.Expr) -> bool:
 
 def _words(rule: Rule, _known: Known) -> Iterator[str]:
     """Find comparisons of the plane or stage with a word that they never are."""
-    for node in _nodes(rule.tree.clauses):
+    for node in nodes(rule.tree.clauses):
         for attribute, word in _compared(node):
             if word not in _WORDS[attribute]:
                 problem = f"context.{attribute} is never {word!r}; it is one of {', '.join(_WORDS[attribute])}"
@@ -106,23 +106,9 @@ def _compared(node: object) -> list[tuple[str, str]]:
     return []
 
 
-def _nodes(root: object) -> Iterator[object]:
-    """Yield every node of a policy's tree. Cedar bounds its depth at 100."""
-    if isinstance(root, Mapping):
-        for value in root.values():
-            yield from _nodes(value)
-    elif isinstance(root, tuple):
-        for value in root:
-            yield from _nodes(value)
-    elif is_dataclass(root):
-        yield root
-        for field in fields(root):
-            yield from _nodes(getattr(root, field.name))
-
-
 def _azure_words(rule: Rule, _known: Known) -> Iterator[str]:
     """Find Azure's words in a case that they never have: such a forbid would silently never forbid."""
-    for node in _nodes(rule.tree.clauses):
+    for node in nodes(rule.tree.clauses):
         for attribute, text in _written(node):
             if attribute == "kind" and "/" in text and text != text.lower():
                 yield rule.problem(f"Azure types are written in lower case here: {text.lower()!r}", re.escape(text))

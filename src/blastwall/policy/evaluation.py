@@ -7,6 +7,7 @@ whose reasons are then complete, and `combine` weighs permits against forbids it
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,12 +44,19 @@ def compile_all(trees: Iterable[pst.Template]) -> cedarpy.PolicySet:
     return cedarpy.PolicySet.from_pst(pst.PolicySet(templates={}, static_policies=permits, template_links=()))
 
 
-class Asker:
-    """Asks on behalf of one subject; the entities that all its statements share are parsed once."""
+_numbers = itertools.count()
 
-    __slots__ = ("_base", "_principal", "_resource", "_source", "plane")
+
+class Asker:
+    """Asks on behalf of one subject; the entities that all its statements share are parsed once.
+
+    `number` is its own for the life of the process: what is kept for an asker need not keep the asker.
+    """
+
+    __slots__ = ("_base", "_principal", "_resource", "_source", "number", "plane")
 
     def __init__(self, subject: Subject) -> None:
+        self.number = next(_numbers)
         self._principal = principal_uid(subject.principal)
         self._resource = subject.resource.name
         self._source = _address(subject.source)

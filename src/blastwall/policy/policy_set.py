@@ -16,6 +16,7 @@ from blastwall.policy.combine import Judgement, judge, most_restrictive, with_ob
 from blastwall.policy.evaluation import Asker, Satisfied, compile_all
 from blastwall.policy.recent import Recent
 from blastwall.policy.rules import Rule
+from blastwall.policy.tags import tags_read
 
 MAX_EFFECTS = 512
 """A statement with more effects is refused: judging them would stall the other sessions for 50 ms and more."""
@@ -59,9 +60,15 @@ class PolicySet:
         observed = [rule.tree for rule in rules if rule.observe]
         self._enforced = compile_all(enforced)
         self._observed = compile_all(observed) if observed else None
+        self._tags = tags_read(rule.tree for rule in rules)
         self._askers: Recent[tuple[object, ...], Asker] = Recent(_SUBJECTS)
         self._seen: Recent[tuple[object, ...], tuple[Subject, Asker]] = Recent(_SUBJECTS)
         self._rulings: Recent[tuple[object, ...], _Remembered] = Recent(_RULINGS_WEIGHT)
+
+    @property
+    def askers(self) -> int:
+        """For how many sets of facts about a subject something is remembered."""
+        return len(self._askers)
 
     def rule(self, subject: Subject, statement: Statement) -> Ruling:
         """Judge each effect and return the most restrictive ruling; what cannot be decided is Deny. Never raises."""
@@ -92,7 +99,7 @@ class PolicySet:
             return Ruling(Decision.DENY, refusal, version=self.version)
         asker = self._asker(subject)
         key = (
-            asker,
+            asker.number,
             statement.effects,
             statement.operation,
             statement.filtered,
@@ -166,13 +173,24 @@ class PolicySet:
         seen = self._seen.get(key)
         if seen is not None:
             return seen[1]
-        facts = _facts(subject)
+        told = self._telling(subject)
+        facts = _facts(told)
         asker = self._askers.get(facts)
         if asker is None:
-            asker = Asker(subject)
+            asker = Asker(told)
             self._askers.put(facts, asker)
         self._seen.put(key, (subject, asker))
         return asker
+
+    def _telling(self, subject: Subject) -> Subject:
+        """Return the subject with no other claims than policies read.
+
+        A token has some of its own each time (`jti`, `iat`); by those, nothing ruled for one would serve another.
+        """
+        if self._tags is None:
+            return subject
+        claims = {name: value for name, value in subject.principal.claims.items() if name in self._tags}
+        return replace(subject, principal=replace(subject.principal, claims=claims))
 
 
 def connect_statement(subject: Subject) -> Statement:
