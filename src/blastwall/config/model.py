@@ -295,7 +295,7 @@ class Upstream(Strict):
     target: HostTarget = Field(
         HostTarget.ANY,
         description="Which of them will do: `any` that lets the gateway in, or the `primary`, which takes writes "
-        "(PostgreSQL 14 or later).",
+        "(PostgreSQL 14 or later; SQL Server).",
     )
     port: Port | None = Field(None, description="Port; default: the protocol's own.")
     database: str | None = Field(None, description="The default database, where the protocol has databases.")

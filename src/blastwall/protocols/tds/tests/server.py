@@ -2,10 +2,12 @@
 
 It speaks in plain text, logs everybody in, and keeps what matters of the order: one answer a request, an attention
 acknowledged by a DONE of its own. A text with `FAILS` gives an error. With `slow`, its answers wait in `late` until a
-test feeds them. What it says of a login can be changed: `login` are the tokens of its answer.
+test feeds them. What it says can be changed: `login` are the tokens that answer a login, `replies` those of batches.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from blastwall.protocols.contract import Side
 from blastwall.protocols.tds.answers import done, env_change, error, feature_ack, info, login_ack
@@ -24,6 +26,8 @@ from blastwall.protocols.tds.tokens import (
     ENV_DATABASE,
     ENV_PACKET_SIZE,
     FAILED,
+    MORE,
+    NBC_ROW,
     RETURN_STATUS,
     ROW,
 )
@@ -45,6 +49,21 @@ def selected(text: str) -> bytes:
     return COLUMNS + row(text) + done(status=COUNTED, command=0xC1, rows=1)
 
 
+def table(rows: Sequence[Sequence[str | None]], width: int) -> bytes:
+    """A result of texts, in `width` columns."""
+    column = bytes(4) + b"\1\0" + write_type(_TEXT) + b_varchar("c")
+    told = bytes((COL_METADATA,)) + width.to_bytes(2, "little") + column * width
+    return told + b"".join(_cells(one) for one in rows) + done(status=COUNTED | MORE, command=0xC1, rows=len(rows))
+
+
+def _cells(row: Sequence[str | None]) -> bytes:
+    """A row as NBCROW, which leaves out what is NULL."""
+    bits = sum(1 << position for position, value in enumerate(row) if value is None)
+    values = [value.encode("utf-16-le") for value in row if value is not None]
+    written = b"".join(len(value).to_bytes(2, "little") + value for value in values)
+    return bytes((NBC_ROW,)) + bits.to_bytes((len(row) + 7) // 8, "little") + written
+
+
 class TinyServer:
     """Bytes of the gateway's in, answers out."""
 
@@ -57,6 +76,7 @@ class TinyServer:
         self.slow = False
         self.late = b""
         self.login: bytes | None = None
+        self.replies: dict[str, bytes] = {}
         self.size = 4096
         self._reader = MessageReader(1 << 24)
 
@@ -88,6 +108,8 @@ class TinyServer:
         start = int.from_bytes(message.payload[:4], "little")
         text = message.payload[start:].decode("utf-16-le", "replace")
         self.requests.append((message.kind, text))
+        if text in self.replies:
+            return self.replies[text]
         if "FAILS" in text:
             return error(50000, "it fails", severity=16) + done(status=FAILED)
         if message.kind is Kind.RPC:

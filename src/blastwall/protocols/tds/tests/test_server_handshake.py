@@ -7,18 +7,18 @@ from dataclasses import replace
 import pytest
 
 from blastwall.model.credential import Credential
-from blastwall.model.resource import Address, Resource, TlsMode
+from blastwall.model.resource import Address, HostTarget, Resource, TlsMode
 from blastwall.protocols.contract import UPSTREAM, Dial, Output, Send, StartTls
 from blastwall.protocols.tds.answers import done, env_change, error, feature_ack, login_ack, routing
 from blastwall.protocols.tds.fedauth import SECURITY_TOKEN, read_fedauth
-from blastwall.protocols.tds.hosts import ServerLogin
+from blastwall.protocols.tds.hosts import UPDATEABILITY, ServerLogin
 from blastwall.protocols.tds.login7 import FEDAUTH, ODBC, READ_ONLY_INTENT, TDS_7_4, TDS_8_0, UTF8, Login7
 from blastwall.protocols.tds.login_wishes import Wish, wish_of
 from blastwall.protocols.tds.packets import Kind, framed
 from blastwall.protocols.tds.prelogin import Encryption
 from blastwall.protocols.tds.server_handshake import HandshakeFailed
 from blastwall.protocols.tds.settings import TdsSettings
-from blastwall.protocols.tds.tests.server import TinyServer
+from blastwall.protocols.tds.tests.server import TinyServer, table
 from blastwall.protocols.tds.tokens import ENV_DATABASE, ENV_PACKET_SIZE
 from blastwall.wire.reader import Malformed
 
@@ -42,9 +42,12 @@ class Play:
         wish: Wish = WISH,
         settings: TdsSettings | None = None,
         standbys: tuple[Address, ...] = (),
+        target: HostTarget = HostTarget.ANY,
         alpn: str | None = None,
     ) -> None:
-        resource = Resource("sql-prod", "mssql", address, ("shop",), settings=settings, standbys=standbys)
+        resource = Resource(
+            "sql-prod", "mssql", address, ("shop",), settings=settings, standbys=standbys, target=target
+        )
         self.login = ServerLogin(UPSTREAM, resource, credential, wish)
         self.server = server
         self.dialled: list[Address] = []
@@ -297,3 +300,38 @@ def test_an_answer_of_another_form_ends_it(tokens: tuple[bytes, ...]) -> None:
 def test_a_server_that_never_comes_to_the_end_is_cut_off() -> None:
     with pytest.raises(Malformed, match="while logging in"):
         Play(answering(*(error(1, "x" * 1000) for _ in range(300))))
+
+
+# ── the host that takes writes ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def knowing(updateability: str) -> TinyServer:
+    server = on()
+    server.replies = {UPDATEABILITY: table([(updateability,)], 1) + done()}
+    return server
+
+
+class Primary(Play):
+    """A login at hosts of which the first is read-only."""
+
+    def next_server(self) -> TinyServer:
+        super().next_server()
+        return knowing("READ_WRITE")
+
+
+def test_a_secondary_is_passed_over_where_writes_are_wanted() -> None:
+    other = replace(AZURE, host="shop-2.database.windows.net")
+    play = Primary(knowing("READ_ONLY"), standbys=(other,), target=HostTarget.PRIMARY)
+    assert play.login.ready
+    assert play.dialled == [AZURE, other]
+
+
+def test_where_no_host_takes_writes_it_is_told() -> None:
+    with pytest.raises(HandshakeFailed, match="does not take writes"):
+        Play(knowing("READ_ONLY"), target=HostTarget.PRIMARY)
+
+
+def test_a_client_that_only_reads_is_let_in_by_any() -> None:
+    play = Play(knowing("READ_ONLY"), wish=replace(WISH, read_only=True), target=HostTarget.PRIMARY)
+    assert play.login.ready
+    assert play.server.requests == []
