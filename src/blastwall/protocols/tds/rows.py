@@ -19,11 +19,14 @@ _LARGEST = 0x7FFFFFFF
 
 
 class RowPlan:
-    """How rows of some types are walked: for each value how its length is written, and the most that it may be."""
+    """How rows of some types are walked: for each value how its length is written, and the most that it may be.
 
-    def __init__(self, types: Sequence[TypeInfo]) -> None:
+    Without `compressed` no row may come with a bitmap of its NULLs.
+    """
+
+    def __init__(self, types: Sequence[TypeInfo], compressed: bool = True) -> None:
         self.count = len(types)
-        self.bitmap = (len(types) + 7) // 8
+        self.bitmap = (len(types) + 7) // 8 if compressed else 0
         self.prefixes = array("q", [type_.prefix for type_ in types])
         self.sizes = array("q", [_most(type_) for type_ in types])
         self.nulls = tuple(type_.null if type_.nullable else b"" for type_ in types)
@@ -121,7 +124,7 @@ class RowWalk:
         if kind == _ROW:
             self._bitmap = b""
             at += 1
-        elif kind == _NBC_ROW:
+        elif kind == _NBC_ROW and self.plan.bitmap:
             if stop - at <= self.plan.bitmap:
                 return -1
             self._bitmap = buffer[at + 1 : at + 1 + self.plan.bitmap]

@@ -50,11 +50,12 @@ class TokenReader:
 
     Rows come as runs. Where `whole` is set, each run holds whole rows; else what has arrived of the rows, so that
     nothing of it is kept. It may be set after each COLMETADATA, for the rows that follow. `largest` bounds a token and
-    a row that is kept whole, in bytes.
+    a row that is kept whole, in bytes; `compressed` says that rows may come with a bitmap of their NULLs.
     """
 
-    def __init__(self, largest: int = LARGEST) -> None:
+    def __init__(self, largest: int = LARGEST, *, compressed: bool = True) -> None:
         self.whole = False
+        self._compressed = compressed
         self.columns: tuple[ColumnData, ...] | None = None
         self.plan: RowPlan | None = None
         self._largest = largest
@@ -91,7 +92,7 @@ class TokenReader:
     def describe(self, columns: tuple[ColumnData, ...]) -> None:
         """Say what the rows that follow consist of: a COLMETADATA that does not tell it means what was told before."""
         self.columns = columns
-        self.plan = RowPlan([column.type for column in columns])
+        self.plan = RowPlan([column.type for column in columns], self._compressed)
         self._walk = RowWalk(self.plan)
 
     def take(self) -> Token | None:
@@ -135,6 +136,8 @@ class TokenReader:
         walk = self._walk
         if walk is None or not self.columns:
             raise Malformed("rows without their columns")
+        if not walk.amid and not self._compressed and self._data[self._at] == NBC_ROW:
+            raise Malformed("a row with a bitmap of its NULLs, which may not be here")
         start, buffer = self._at, self._data
         reached = walk.walk(buffer, start, len(buffer))
         self._at = reached

@@ -9,12 +9,14 @@ A value is passed as its `field`: as it stands in a row, with its length before 
 from __future__ import annotations
 
 from collections.abc import Callable
+from json import dumps
 from struct import error as struct_error
 from struct import pack, unpack
 
 from blastwall.protocols.tds import types
 from blastwall.protocols.tds.collations import Collation
 from blastwall.protocols.tds.days import date_text, time_text
+from blastwall.protocols.tds.tvp import cells_of
 from blastwall.protocols.tds.types import MAX, Prefix, TypeInfo
 from blastwall.wire.reader import Malformed
 
@@ -24,6 +26,8 @@ _STAMP = 8
 _BINARY_XML = b"\xdf\xff"
 """How binary XML begins (MS-BINXML); other XML is UTF-16 text."""
 _MARK = "\ufeff"
+_SHOWN_ROWS = 100
+"""Rows of a table that are shown."""
 _MINUTES = 840
 """The widest offset from UTC (2.2.5.5.1.8)."""
 
@@ -100,7 +104,7 @@ def decoded(field: bytes, type_: TypeInfo) -> str | bytes | None:
         Malformed: the field is not of its form.
     """
     if type_.type == types.TVP:
-        return field
+        return _table_text(field)
     value = value_of(field, type_)
     return None if value is None else shown(value, type_)
 
@@ -120,6 +124,18 @@ def shown(value: bytes, type_: TypeInfo) -> str | bytes:
     except (ValueError, struct_error, IndexError):
         return value
     return value if text is None else text
+
+
+def _table_text(field: bytes) -> str:
+    """Return the rows of a table as lines of JSON, as many as are worth showing; bytes are in hexadecimal."""
+    lines: list[str] = []
+    for count, row in enumerate(cells_of(field)):
+        if count == _SHOWN_ROWS:
+            lines.append("…")
+            break
+        cells = [decoded(cell, type_) for cell, type_ in row]
+        lines.append(dumps([f"0x{one.hex()}" if isinstance(one, bytes) else one for one in cells], ensure_ascii=False))
+    return "\n".join(lines)
 
 
 # ── numbers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
