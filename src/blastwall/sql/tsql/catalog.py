@@ -7,7 +7,8 @@ The rows come from these views, one dataclass a view; the companion of a session
   (name, definition), `identity` the name of the identity column, `history` the object_id of a temporal table's history;
 - `Module`: sys.sql_modules with sys.objects: definition (None where encrypted or not to be seen),
   uses_quoted_identifier, execute_as_principal_id (None CALLER, -2 OWNER), and for triggers parent_id, is_disabled,
-  is_instead_of_trigger and the events of sys.trigger_events; procedures and functions of the CLR have a row with None;
+  is_instead_of_trigger and the events of sys.trigger_events (type_desc; parent_id 0 for triggers of the database);
+  procedures and functions of the CLR have a row with None;
 - `ForeignKey`: sys.foreign_keys with sys.foreign_key_columns; `on_delete` and `on_update` are
   delete_referential_action_desc, update_referential_action_desc;
 - `Key`: sys.indexes with is_unique, with the names of its key columns;
@@ -20,7 +21,7 @@ The rows come from these views, one dataclass a view; the companion of a session
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -137,8 +138,9 @@ class Memory:
     """What was worked out of definitions, once a snapshot; `parsed` trees and `found` readings are by object_id."""
 
     parsed: dict[int, object] = field(default_factory=dict)
-    found: dict[object, object] = field(default_factory=dict)
-    texts: dict[object, object] = field(default_factory=dict)
+    found: dict[Hashable, object] = field(default_factory=dict)
+    texts: dict[Hashable, object] = field(default_factory=dict)
+    characters: int = 0
 
 
 class Catalog:
@@ -178,12 +180,16 @@ class Catalog:
         self._module_by_id = {one.id: one for one in self._modules.values()}
         self._synonyms = {(fold(one.schema), fold(one.name)): one for one in synonyms}
         self._things = {(fold(one.schema), fold(one.name)): one for one in things}
+        self.database_triggers = tuple(
+            one for one in self._modules.values() if one.type.strip() == "TR" and not one.parent and not one.disabled
+        )
         self._triggers = _grouped((one.parent, one) for one in self._modules.values() if one.parent)
         keyed = tuple(foreign_keys)
         self._referring = _grouped((one.refers, one) for one in keyed)
         self._foreign = _grouped((one.table, one) for one in keyed)
         self._keys = _grouped((one.table, one) for one in keys)
         self._constraints = _grouped((one.table, one) for one in constraints)
+        self._present = {one.history: one for one in self._relations.values() if one.history}
         self._shown: dict[int, Columns] = {}
         self.memory = Memory()
 
@@ -268,6 +274,10 @@ class Catalog:
             )
             self._shown[table.id] = known
         return known
+
+    def present(self, history: int) -> Relation | None:
+        """Return the temporal table whose history has that object_id."""
+        return self._present.get(history)
 
     def relations(self) -> Iterator[Relation]:
         """Yield every relation."""

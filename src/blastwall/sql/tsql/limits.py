@@ -16,4 +16,4 @@ class Limits:
     depth: int = 200
     statements: int = 5_000
     queries: int = 5_000
-    steps: int = 2_000_000
+    steps: int = 300_000

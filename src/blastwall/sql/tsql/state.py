@@ -22,13 +22,14 @@ MAX_TEMPORARY = 200
 class NameState:
     """`default_schema` is that of the database's user. `temporary` and `cursors` are by lower-case name.
 
-    A temporary table in `blurred` may mean several: its columns are not known.
+    `unsettled` are names that the session gave another meaning, with the catalog's version that does not know of it.
     """
 
     default_schema: str = "dbo"
     temporary: Mapping[str, Temporary] = field(default_factory=dict)
     cursors: Mapping[str, Columns | None] = field(default_factory=dict)
     settings: Settings = field(default_factory=dict)
+    unsettled: Mapping[str, int] = field(default_factory=dict)
 
     def may_be(self, setting: str, value: str, otherwise: str) -> bool:
         """Whether a SET option may have a value; `otherwise` is what it is where nothing set it."""
@@ -60,7 +61,13 @@ def settled(state: NameState, classified: Classified) -> NameState:
     if len(temporary) > MAX_TEMPORARY:
         temporary = {name: Temporary(name, None) for name in list(temporary)[-MAX_TEMPORARY:]}
     cursors = {**state.cursors, **changes.cursors}
-    return replace(state, temporary=temporary, cursors=cursors, settings={**state.settings, **changes.settings})
+    return replace(
+        state,
+        temporary=temporary,
+        cursors=cursors,
+        settings={**state.settings, **changes.settings},
+        unsettled={**state.unsettled, **dict.fromkeys(changes.unsettled, changes.version)},
+    )
 
 
 def reset(state: NameState) -> NameState:

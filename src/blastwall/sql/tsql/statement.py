@@ -53,18 +53,21 @@ class Changes:
     `cursors` global cursors, by lower-case name, with what FETCH shows of each. `settings` are the SET options that
     later batches mean something else by, lower-case, each with all values that may be in force ("on", "off", a number):
     quoted_identifier, nocount, rowcount, implicit_transactions, xact_abort, noexec, parseonly, fmtonly, showplan,
-    statistics, language, dateformat, context_info … `forbidden` says why no policy can permit it: later requests could
-    not be judged.
+    statistics, language, dateformat, user … `unsettled` are names that mean something else from now on, unless the
+    catalog is read again: `version` is that of the snapshot which does not know it. `forbidden` says why no policy can
+    permit it: later requests could not be judged.
     """
 
     temporary: Mapping[str, Temporary] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
     cursors: Mapping[str, Columns | None] = field(default_factory=dict)
     settings: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unsettled: frozenset[str] = frozenset()
+    version: int = 0
     forbidden: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.temporary or self.dropped or self.cursors or self.settings)
+        return bool(self.temporary or self.dropped or self.cursors or self.settings or self.unsettled)
 
 
 NO_CHANGES = Changes()
@@ -76,7 +79,8 @@ class Classified:
 
     `literals` count characters of the text. `parameters` maps "@id" (lower-case) to the column that it is stored into
     or compared with; `secret_parameters` are those that no recording may hold. `results` are all result sets that may
-    come, in the order of the text; None: others may come too. `returns` maps "@name" (lower-case) of OUTPUT parameters
+    come, in the order of the text; None: others may come too. With `harmless_others` there are others, which hold no
+    value of a table (the server's own catalog procedures). `returns` maps "@name" (lower-case) of OUTPUT parameters
     to the columns that their values depend on, and RETURN_STATUS to those of a RETURN value. `messages` are the columns
     whose values PRINT, RAISERROR and THROW may say. `reads` are (schema, relation), tables behind views included.
     `copies` are the columns whose values would be stored elsewhere or sent on; None if that cannot be traced.
@@ -97,6 +101,7 @@ class Classified:
     parameters: Mapping[str, Column] = field(default_factory=dict)
     secret_parameters: frozenset[str] = frozenset()
     results: tuple[ResultSet, ...] | None = ()
+    harmless_others: bool = False
     returns: Mapping[str, Sources] = field(default_factory=dict)
     messages: Sources = frozenset()
     reads: frozenset[tuple[str, str]] = frozenset()
