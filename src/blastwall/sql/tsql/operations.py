@@ -22,10 +22,10 @@ _QUIET = (n.Declare, n.SetVariable, n.SetCursor, n.SetOption, n.Message, n.Retur
 
 def operation_of(batch: n.Batch) -> str:
     """Return the verb that all statements which matter share, else BATCH."""
-    flat = list(flat(batch.statements))
-    if not flat:
+    every = list(flat(batch.statements))
+    if not every:
         return EMPTY
-    verbs = {_verb(one) for one in flat if not isinstance(one, _QUIET)} or {_verb(one) for one in flat}
+    verbs = {_verb(one) for one in every if not isinstance(one, _QUIET)} or {_verb(one) for one in every}
     return verbs.pop() if len(verbs) == 1 else BATCH
 
 
