@@ -19,6 +19,7 @@ from blastwall.protocols.tds.bulk import BulkReader
 from blastwall.protocols.tds.denial import LIMIT, PERMISSION, UNSUPPORTED, Denial, ignored
 from blastwall.protocols.tds.packets import EOM, HEADER, IGNORE, Kind, Piece, header
 from blastwall.protocols.tds.running import Asked, Audience, Running
+from blastwall.wire.reader import Malformed
 
 if TYPE_CHECKING:
     from blastwall.protocols.tds.conversation import Conversation
@@ -73,10 +74,17 @@ class Load:
         most = asked.limit_affected
         if self._reader is None or most is None or piece.ignored:
             return True
-        self._reader.feed(piece.payload)
-        if self._reader.rows <= most:
-            return True
-        told = f"policy limits this statement to {most:,} rows: it loads more than {most:,} rows; none was loaded"
+        try:
+            self._reader.feed(piece.payload)
+            if piece.last:
+                self._reader.finish()
+        except Malformed as unreadable:
+            why = f"its rows cannot be counted, for it is {unreadable}"
+        else:
+            if self._reader.rows <= most:
+                return True
+            why = f"it loads more than {most:,} rows"
+        told = f"policy limits this statement to {most:,} rows: {why}; none was loaded"
         self._denial = Denial(LIMIT, f"blastwall: {told}")
         asked.error = f"{LIMIT}: {told}"
         outputs.append(Exceeded(asked.number, "affected", most, told))

@@ -28,9 +28,12 @@ from blastwall.protocols.tds.parameters import Arguments, UnreadableCall, argume
 from blastwall.protocols.tds.procedure_names import NAMES, PROCEDURES, name_parts
 from blastwall.protocols.tds.rpc import Rpc, RpcParameter
 from blastwall.sql.tsql.catalog import Catalog
-from blastwall.sql.tsql.classify import call, classify, unread
+from blastwall.sql.tsql.classify import call, unread
 from blastwall.sql.tsql.state import NameState
 from blastwall.sql.tsql.statement import Argument, Classified
+
+Classify = Callable[[str, NameState, Mapping[str, str]], Classified]
+"""Says what a text does under these names, with these declared parameters."""
 
 
 class NoSuchHandle(Exception):
@@ -120,16 +123,20 @@ _PARAMETRISED = 0x1000
 class Reading:
     """Reads the calls of one session, as names are now."""
 
-    def __init__(self, catalog: Callable[[], Catalog], state: Callable[[], NameState], handles: Handles) -> None:
+    def __init__(
+        self, catalog: Callable[[], Catalog], state: Callable[[], NameState], handles: Handles, classify: Classify
+    ) -> None:
         self._catalog = catalog
         self._state = state
         self._handles = handles
+        self._classify = classify
 
     def read(self, rpc: Rpc) -> Call:
         """Return what one call asks for.
 
         Raises:
             NoSuchHandle: it is of a handle or cursor that there is not.
+            Postponed: its text must be read elsewhere first.
         """
         name = PROCEDURES.get(rpc.procedure) if isinstance(rpc.procedure, int) else rpc.procedure
         if name is None:
@@ -257,8 +264,7 @@ class Reading:
         types = {one.name.lower(): one.type for one in source.declared}
 
         def read() -> Classified:
-            state = either(self._state(), source.state)
-            return classify(source.text, self._catalog(), state, parameters=types)
+            return self._classify(source.text, either(self._state(), source.state), types)
 
         return read
 

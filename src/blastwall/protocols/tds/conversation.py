@@ -10,46 +10,35 @@ request that is refused is answered here, and nothing of it reaches the resource
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 from blastwall.model.effects import Action
-from blastwall.model.ruling import Obligations
 from blastwall.model.statement import Parameter, Stage, Statement
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
-    Allow,
     Answer,
-    Ask,
-    Deny,
     Finished,
-    Held,
     Injected,
     Lookup,
     Opening,
     Output,
-    Refused,
     Send,
-    Withdraw,
 )
+from blastwall.protocols.tds.asking import Asking
 from blastwall.protocols.tds.attention import Attention
 from blastwall.protocols.tds.denial import (
-    BUSY,
-    LIMIT,
-    PERMISSION,
     STOPPED,
-    UNSUPPORTED,
     Denial,
     acknowledgement,
-    begun,
-    notice,
     refusal,
     rolled_back,
 )
+from blastwall.protocols.tds.elsewhere import Texts
 from blastwall.protocols.tds.handles import Handles, within_call
 from blastwall.protocols.tds.limiting import Limiter
-from blastwall.protocols.tds.packets import RESET, RESET_SKIP, Kind, framed
+from blastwall.protocols.tds.packets import RESET, RESET_SKIP, Kind, Message, framed
 from blastwall.protocols.tds.running import After, Asked, Running
 from blastwall.protocols.tds.tokens import (
     ENV_BEGIN,
@@ -68,7 +57,6 @@ from blastwall.protocols.tds.tokens import (
 )
 from blastwall.protocols.tds.transactions import Verb, write_transaction
 from blastwall.sql.tsql.catalog import Catalog
-from blastwall.sql.tsql.classify import classify
 from blastwall.sql.tsql.state import NameState, before, reset, settled
 from blastwall.sql.tsql.statement import Classified
 from blastwall.wire.reader import Malformed
@@ -82,8 +70,6 @@ _NEVER = frozenset(
 CURRENT = "current"
 """The question to the companion: the catalog as it is now."""
 
-_STALE = "policy changed while another call of the same request waited for approval; send it again"
-_REDEFINED = "what it touches was defined anew while it waited for approval; send it again to have it approved anew"
 _DEFINES = frozenset({Action.DEFINE, Action.DROP, Action.EXECUTE, Action.UNCLASSIFIED})
 """What may change the catalog."""
 
@@ -103,37 +89,6 @@ class Answering(Protocol):
 
     def refusal(self, asked: Asked) -> str | None:
         """Why masking refuses an allowed statement; None where it does not."""
-
-
-class Question(NamedTuple):
-    """One statement to be asked for. `again` reads it anew, to see whether it means the same once it is released."""
-
-    statement: Statement
-    classified: Classified
-    again: Callable[[], Classified] | None = None
-
-
-class Waiting:
-    """Statements that were asked together and are sent together, by `release`, or not at all.
-
-    `verdict` is set where they are refused whatever policy says. `stale` is set where policy has changed since some of
-    them were allowed. `held` says that a person decides on one; `said` that the client was told, so that its answer has
-    begun. `calls` is how many calls an RPC holds, 0 for other requests.
-    """
-
-    __slots__ = ("again", "allowed", "asks", "calls", "catalog", "held", "release", "said", "stale", "verdict")
-
-    def __init__(
-        self, asks: tuple[Asked, ...], release: Callable[[list[Output]], None], calls: int, verdict: Denial | None
-    ) -> None:
-        self.asks = asks
-        self.release = release
-        self.calls = calls
-        self.verdict = verdict
-        self.again: tuple[Callable[[], Classified] | None, ...] = ()
-        self.catalog: Catalog | None = None
-        self.allowed: set[int] = set()
-        self.held = self.said = self.stale = False
 
 
 class Conversation:
@@ -158,8 +113,11 @@ class Conversation:
         self.handles = Handles()
         self.attention = Attention()
         self.limits = Limiter(self)
+        self.asking = Asking(self)
+        self.texts = Texts(numbers)
+        self.postponed: Message | None = None
+        """A request whose text is read elsewhere."""
         self.responses: Answering | None = None
-        self.waiting: Waiting | None = None
         self.running: Running | None = None
         self.refreshing: int | None = None
         self.descriptor = 0
@@ -197,11 +155,18 @@ class Conversation:
     @property
     def busy(self) -> bool:
         """Whether the client's next request must wait."""
-        return self.waiting is not None or self.running is not None or self.refreshing is not None
+        waits = (self.asking.waiting, self.running, self.refreshing, self.texts.waiting)
+        return any(one is not None for one in waits)
 
-    def classify(self, text: str) -> Classified:
-        """What a batch does, as names are now."""
-        return classify(text, self.catalog, self.state)
+    def classify(
+        self, text: str, state: NameState | None = None, parameters: Mapping[str, str] | None = None
+    ) -> Classified:
+        """What a text does, as names are now, or as they are in `state`.
+
+        Raises:
+            Postponed: it must be read elsewhere first.
+        """
+        return self.texts.classify(text, self.catalog, state or self.state, parameters or {})
 
     def statement(
         self,
@@ -234,65 +199,25 @@ class Conversation:
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def ask(
-        self,
-        outputs: list[Output],
-        questions: Sequence[Question],
-        release: Callable[[tuple[Asked, ...], list[Output]], None],
-        *,
-        calls: int = 0,
-        verdict: Denial | None = None,
-    ) -> None:
-        """Raise the asks; `release` is called with what is sent once all are allowed."""
-        asks = tuple(Asked(self.next_number(), one.statement, one.classified) for one in questions)
-        forbidden = next((one.classified.changes.forbidden for one in asks if one.classified.changes.forbidden), "")
-        if forbidden and verdict is None:
-            verdict = Denial(UNSUPPORTED, forbidden)
-        waiting = self.waiting = Waiting(asks, lambda out: release(asks, out), calls, verdict)
-        waiting.again, waiting.catalog = tuple(one.again for one in questions), self.catalog
-        outputs += [Ask(one.number, one.statement) for one in asks]
-
     def answer(self, number: int, answer: Answer) -> list[Output]:
-        """Take one answer; numbers that nobody waits for any more are ignored."""
-        waiting = self.waiting
-        one = next((one for one in waiting.asks if one.number == number), None) if waiting else None
-        if waiting is None or one is None:
-            return []
-        outputs: list[Output] = []
-        verdict = waiting.verdict
-        if isinstance(answer, Held) and verdict is None:
-            self._held(waiting, answer, outputs)
-        elif isinstance(answer, Allow):
-            self._allowed(waiting, one, answer, outputs)
-        elif isinstance(answer, Deny):
-            number_ = BUSY if answer.retry else PERMISSION
-            self._refused(waiting, one, Denial(verdict.number if verdict else number_, answer.reason), outputs)
-        else:
-            outputs.append(Withdraw(number))
-            self._refused(waiting, one, verdict or Denial(PERMISSION, "it was not allowed"), outputs)
-        return outputs
+        """Take the gate's answer; numbers that nobody waits for any more are ignored."""
+        return self.asking.answer(number, answer)
 
-    def withdraw(self, denial: Denial | None) -> list[Output]:
-        """Give up what waits for an answer, and refuse it; None where the client itself has cancelled it."""
-        waiting = self.waiting
-        if waiting is None:
-            return []
-        outputs = self.withdrawn()
+    def give_up(self, denial: Denial | None) -> list[Output]:
+        """Refuse the request whose text is read elsewhere; None where the client itself has cancelled it."""
+        outputs, message = self.texts.withdrawn(), self.postponed
+        self.postponed = None
+        if message is None:
+            return outputs
         if denial is None:
             self.say(acknowledgement(), outputs)
         else:
-            self.refuse(waiting.asks[0].number, denial, waiting.calls, outputs)
+            self.refuse(self.next_number(), denial, int(message.kind is Kind.RPC), outputs)
         return outputs
 
     def withdrawn(self) -> list[Output]:
-        """Give up what waits for an answer, without a word to the client."""
-        waiting, self.waiting = self.waiting, None
-        if waiting is None:
-            return []
-        return [
-            Refused(one.number, "not sent") if one.number in waiting.allowed else Withdraw(one.number)
-            for one in waiting.asks
-        ]
+        """Give up what waits, without a word to the client."""
+        return self.asking.withdrawn() + self.texts.withdrawn()
 
     def left(self) -> list[Output]:
         """The session ends: nothing waits any more, and what was announced does not come."""
@@ -302,15 +227,16 @@ class Conversation:
 
     def reconsider(self) -> None:
         """Policy has changed: nothing that was allowed before may be sent because of it."""
-        if self.waiting is not None and self.waiting.allowed:
-            self.waiting.stale = True
+        self.asking.reconsider()
         if self.loading is not None:
             self.loading.stale = True
 
     def interrupt(self, reason: str) -> list[Output]:
         """The gateway stops what the session does; the caller has told the server's half why."""
-        if self.waiting is not None:
-            return self.withdraw(Denial(STOPPED, f"blastwall: {reason}"))
+        if self.asking.waiting is not None:
+            return self.asking.withdraw(Denial(STOPPED, f"blastwall: {reason}"))
+        if self.postponed is not None:
+            return self.give_up(Denial(STOPPED, f"blastwall: {reason}"))
         outputs: list[Output] = []
         if self.running is not None and self.running.own:
             self.limits.stop(reason)
@@ -447,60 +373,6 @@ class Conversation:
     def refreshed(self) -> None:
         """The catalog is read."""
         self.refreshing = None
-
-    # ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _held(self, waiting: Waiting, held: Held, outputs: list[Output]) -> None:
-        """Tell the client, which reads a packet as soon as it is there, whether or not it ends the answer."""
-        waiting.held = waiting.said = True
-        said = notice(f"blastwall: {held.notice}", self.server)
-        outputs.append(Send(CLIENT, begun(said, self.packet_size)))
-
-    def _allowed(self, waiting: Waiting, one: Asked, answer: Allow, outputs: list[Output]) -> None:
-        waiting.allowed.add(one.number)
-        one.rules, one.record, one.standing = answer.mask, answer.record, answer.standing
-        if waiting.verdict is not None:
-            self._refused(waiting, one, waiting.verdict, outputs)
-            return
-        reason = self.responses.refusal(one) if self.responses is not None else None
-        if reason is not None:
-            told = Denial(PERMISSION, f"masking refuses this statement: {reason}")
-            self._refused(waiting, one, told, outputs)
-            return
-        unlimitable = self._oblige(one, answer.obligations)
-        if unlimitable is not None:
-            self._refused(waiting, one, Denial(LIMIT, unlimitable), outputs)
-        elif len(waiting.allowed) < len(waiting.asks):
-            return
-        elif waiting.stale:
-            self._refused(waiting, one, Denial(PERMISSION, _STALE), outputs)
-        elif waiting.held and self._means_otherwise(waiting):
-            self._refused(waiting, one, Denial(PERMISSION, _REDEFINED), outputs)
-        else:
-            self.waiting = None
-            waiting.release(outputs)
-
-    def _oblige(self, one: Asked, obligations: Obligations) -> str | None:
-        return self.limits.oblige(one, obligations) if obligations.limited else None
-
-    def _means_otherwise(self, waiting: Waiting) -> bool:
-        """Whether what people approved does something else by now: the catalog was read anew while they thought."""
-        if waiting.catalog is self.catalog:
-            return False
-        pairs = zip(waiting.asks, waiting.again, strict=True)
-        return any(again is None or again().effects != one.classified.effects for one, again in pairs)
-
-    def _refused(self, waiting: Waiting, one: Asked, denial: Denial, outputs: list[Output]) -> None:
-        self.waiting = None
-        for other in waiting.asks:
-            if other.number in waiting.allowed:
-                told = denial.text if other is one else "not sent: another call of the same request was refused"
-                outputs.append(Refused(other.number, told))
-            elif other is not one:
-                outputs.append(Withdraw(other.number))
-        whole = "" if len(waiting.asks) == 1 else " (nothing of the request was run)"
-        said = Denial(denial.number, f"blastwall: {denial.text}{whole}", denial.severity)
-        self.refuse(one.number, said, waiting.calls, outputs)
 
     def _settle(self, running: Running) -> None:
         """What the request may have changed holds from now on."""

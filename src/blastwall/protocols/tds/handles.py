@@ -114,7 +114,7 @@ def handle_of(value: bytes) -> int | None:
 
 def either(one: NameState, other: NameState) -> NameState:
     """Return a state in which names mean what they mean in the one or in the other."""
-    if one is other:
+    if one is other or one == other:
         return one
     temporary = dict(one.temporary)
     for name, table in other.temporary.items():

@@ -15,10 +15,12 @@ from dataclasses import replace
 
 from blastwall.protocols.contract import Output
 from blastwall.protocols.tds import denial
+from blastwall.protocols.tds.asking import Question
 from blastwall.protocols.tds.bulk_load import Load
 from blastwall.protocols.tds.calls import Call, NoSuchHandle, Reading
-from blastwall.protocols.tds.conversation import Conversation, Question
+from blastwall.protocols.tds.conversation import Conversation
 from blastwall.protocols.tds.denial import LIMIT, UNSUPPORTED, Denial
+from blastwall.protocols.tds.elsewhere import Postponed
 from blastwall.protocols.tds.headers import Headers, read_headers
 from blastwall.protocols.tds.packets import Kind, Message, MessageReader, Piece
 from blastwall.protocols.tds.rpc import NO_METADATA, REUSE_METADATA, Rpc, read_rpcs
@@ -52,12 +54,12 @@ class Requests:
         self._next: Message | Piece | None = None
         self._load: Load | None = None
         shared = conversation
-        self._reading = Reading(lambda: shared.catalog, lambda: shared.state, shared.handles)
+        self._reading = Reading(lambda: shared.catalog, lambda: shared.state, shared.handles, shared.classify)
 
     @property
     def backlog(self) -> int:
         """Bytes that wait for an answer; a message that is still arriving is bounded by its own limit."""
-        return len(self) if self._next is not None else 0
+        return len(self) if self._next is not None or self._shared.postponed is not None else 0
 
     @property
     def amid(self) -> bool:
@@ -66,7 +68,8 @@ class Requests:
 
     def __len__(self) -> int:
         """Bytes that were not handled yet."""
-        return self._reader.buffered + (len(self._next.raw) if self._next is not None else 0)
+        waiting = sum(len(one.raw) for one in (self._next, self._shared.postponed) if one is not None)
+        return self._reader.buffered + waiting
 
     def receive(self, data: bytes) -> list[Output]:
         """Take what arrived.
@@ -81,6 +84,9 @@ class Requests:
         """Handle the messages that need not wait."""
         outputs: list[Output] = []
         while True:
+            if self._shared.postponed is not None and not self._shared.busy:
+                self._ask(self._shared.postponed, outputs)
+                continue
             if self._next is None:
                 self._next = self._reader.take()
             message = self._next
@@ -117,17 +123,33 @@ class Requests:
             shared.say(denial.ignored(), outputs)
         elif message.oversized:
             self._oversized(message, outputs)
-        elif message.kind is Kind.BATCH:
-            self._batch(message, outputs)
-        elif message.kind is Kind.RPC:
-            self._rpc(message, outputs)
-        else:
+        elif message.kind is Kind.TRANSACTION:
             self._transaction(message, outputs)
+        else:
+            self._ask(message, outputs)
+
+    def _ask(self, message: Message, outputs: list[Output]) -> None:
+        """Ask for a batch or an RPC, now or once its texts are read."""
+        shared = self._shared
+        shared.postponed = None
+        shared.texts.begin()
+        try:
+            if message.kind is Kind.BATCH:
+                self._batch(message, outputs)
+            else:
+                self._rpc(message, outputs)
+        except Postponed as postponed:
+            shared.postponed = message
+            outputs.append(postponed.order)
+        else:
+            shared.texts.handled()
 
     def _attention(self, outputs: list[Output]) -> None:
         shared = self._shared
-        if shared.waiting is not None:
-            outputs += shared.withdraw(None)
+        if shared.asking.waiting is not None:
+            outputs += shared.asking.withdraw(None)
+        elif shared.postponed is not None:
+            outputs += shared.give_up(None)
         elif shared.running is None:
             shared.say(denial.acknowledgement(), outputs)
         else:
@@ -156,7 +178,7 @@ class Requests:
             running.loads = classified.operation == INSERT_BULK
             shared.transmit(running, message.payload, message.raw, out)
 
-        shared.ask(outputs, [Question(shared.statement(text, classified), classified, read)], release)
+        shared.asking.ask(outputs, [Question(shared.statement(text, classified), classified, read)], release)
 
     def _rpc(self, message: Message, outputs: list[Output]) -> None:
         shared = self._shared
@@ -177,7 +199,7 @@ class Requests:
             Question(shared.statement(one.text, one.classified, one.stage, one.parameters), one.classified, one.read)
             for one in calls
         ]
-        shared.ask(outputs, questions, release, calls=len(rpcs), verdict=verdict)
+        shared.asking.ask(outputs, questions, release, calls=len(rpcs), verdict=verdict)
 
     def _verdict(self, headers: Headers, rpcs: Sequence[Rpc], calls: Sequence[Call]) -> Denial | None:
         """Why the message is refused whatever policy says; None where it is not."""
@@ -219,7 +241,7 @@ class Requests:
         verdict = Denial(UNSUPPORTED, DISTRIBUTED_REFUSED) if distributed(request) else None
         if request.headers.notification is not None:
             verdict = Denial(UNSUPPORTED, _NOTIFICATION)
-        shared.ask(
+        shared.asking.ask(
             outputs, [Question(shared.statement(told(request), classified), classified)], release, verdict=verdict
         )
 
@@ -256,7 +278,7 @@ class Requests:
         shared = self._shared
         classified = replace(unread(text, shared.catalog, denial.text), operation=operation)
         question = Question(shared.statement(text, classified), classified)
-        shared.ask(outputs, [question], lambda _asks, _out: None, calls=calls, verdict=denial)
+        shared.asking.ask(outputs, [question], lambda _asks, _out: None, calls=calls, verdict=denial)
 
 
 def _text(payload: bytes, start: int) -> str:
