@@ -53,7 +53,8 @@ def shop(server: TdsServer) -> TdsServer:
         ("SELECT id, ROW_NUMBER() OVER (ORDER BY id DESC) FROM orders ORDER BY id", [(1, 2), (2, 1)]),
         ("SELECT id, name AS [n.x] FROM customers WHERE id = 1 FOR JSON PATH", [('[{"id":1,"n":{"x":"Ada"}}]',)]),
         ("SELECT id FROM customers FOR XML PATH('c')", [("<c><id>1</id></c><c><id>2</id></c>",)]),
-        (("SELECT CONVERT(varchar(10), CAST('20200203' AS datetime), 120), DATEDIFF(month, '2020-01-31', '2020-03-01'), "
+        (("SELECT CONVERT(varchar(10), CAST('20200203' AS datetime), 120), "
+                "DATEDIFF(month, '2020-01-31', '2020-03-01'), "
          "DATEPART(weekday, '2020-01-05')"), [("2020-02-03", 2, 1)]),
         ("SELECT CAST('abcdef' AS varchar(3)), LEN('ab  '), IIF(1=1,'a','b'), COALESCE(NULL, 3)", [("abc", 2, "a", 3)]),
         ("SELECT 1 SELECT 2 DECLARE @x int = 3 SELECT @x", [(3,)]),
@@ -212,7 +213,8 @@ def test_the_first_result_is_described_with_its_sources(shop: TdsServer) -> None
 def test_the_catalog_views_tell_what_was_defined(shop: TdsServer) -> None:
     query = """
         SELECT f.name, p.name, r.name, f.delete_referential_action_desc FROM sys.foreign_keys f
-        JOIN sys.objects p ON p.object_id = f.parent_object_id JOIN sys.objects r ON r.object_id = f.referenced_object_id
+        JOIN sys.objects p ON p.object_id = f.parent_object_id
+        JOIN sys.objects r ON r.object_id = f.referenced_object_id
     """
     assert shop.execute(query) == [("fk_customer", "orders", "customers", "CASCADE")]
     assert shop.execute("SELECT definition FROM sys.computed_columns") == [("(UPPER(name))",)]
