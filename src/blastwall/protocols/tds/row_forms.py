@@ -1,0 +1,149 @@
+"""Whole rows, and where the values in them end; `rows` walks rows that need not be read and may arrive in pieces.
+
+Source: MS-TDS 2.2.5.2 "Packet Data Stream Types", 2.2.7.22 NBCROW, 2.2.7.23 ROW. The compiled twin is typed by
+`row_forms.pxd`.
+"""
+
+from __future__ import annotations
+
+from blastwall.protocols.tds.rows import RowPlan
+from blastwall.protocols.tds.types import Prefix
+from blastwall.wire.reader import Malformed
+
+ROW, NBC_ROW = 0xD1, 0xD2
+_ROW, _NBC = ROW, NBC_ROW
+_FIXED, _BYTE, _EXACT, _SHORT, _LONG = map(int, (Prefix.FIXED, Prefix.BYTE, Prefix.EXACT, Prefix.SHORT, Prefix.LONG))
+_VARIANT, _PARTS, _POINTER = map(int, (Prefix.VARIANT, Prefix.PARTS, Prefix.POINTER))
+_NO_SHORT = 0xFFFF
+_STAMP = 8
+"""Bytes of the timestamp behind a text pointer."""
+_ONES, _ONES_BUT_ONE = 0xFFFFFFFF, 0xFFFFFFFE
+
+
+def whole_rows(plan: RowPlan, buffer: bytes, position: int, most: int) -> tuple[int, int, int]:
+    """Return where the whole rows that begin at `position` end, how many they are, and what the next one needs.
+
+    That is the least size of the buffer in which the row after them could be whole; 0 where no row follows, or `most`
+    were found.
+
+    Raises:
+        Malformed: a length is greater than its column allows.
+    """
+    stop = len(buffer)
+    data = buffer
+    rows = needed = 0
+    while rows < most and position < stop and (data[position] == _ROW or data[position] == _NBC):
+        end = row_end(plan, data, position, stop)
+        if end < 0:
+            needed = -end
+            break
+        position = end
+        rows += 1
+    return position, rows, needed
+
+
+def row_end(plan: RowPlan, data: bytes, position: int, stop: int) -> int:
+    """Return where the row at `position` ends; the negated size that the buffer must have where it does not."""
+    at = position + 1
+    bitmap = 0
+    if data[position] == _NBC:
+        bitmap = at
+        at += plan.bitmap
+        if at > stop:
+            return -at
+    for column in range(plan.count):
+        if bitmap and data[bitmap + (column >> 3)] >> (column & 7) & 1:
+            continue
+        at = value_end(plan, data, column, at, stop)
+        if at < 0:
+            return at
+    return at
+
+
+def value_end(plan: RowPlan, data: bytes, column: int, at: int, stop: int) -> int:
+    """Return where the value at `at` ends; the negated size that the buffer must have where it does not.
+
+    Raises:
+        Malformed: its length is greater than its column allows.
+    """
+    form, most = plan.prefixes[column], plan.sizes[column]
+    if form == _FIXED:
+        at += most
+        return at if at <= stop else -at
+    if form == _SHORT:
+        if at + 2 > stop:
+            return -(at + 2)
+        size = data[at] | data[at + 1] << 8
+        at += 2
+        if size == _NO_SHORT:
+            return at
+    elif form == _BYTE or form == _EXACT:  # noqa: PLR1714 - a set would be looked up in Python
+        if at >= stop:
+            return -(at + 1)
+        size = data[at]
+        at += 1
+        if form == _EXACT and size and size != most:
+            raise Malformed("a value shorter than its column's")
+    elif form != _PARTS:
+        if form == _POINTER:
+            if at >= stop:
+                return -(at + 1)
+            if data[at] == 0:
+                return at + 1
+            at += 1 + data[at] + _STAMP
+        if at + 4 > stop:
+            return -(at + 4)
+        size = uint32(data, at)
+        at += 4
+        if size == _ONES and form != _VARIANT:
+            return at
+    else:
+        return parts_end(data, at, stop, most)
+    if size > most:
+        raise Malformed("a value longer than its column allows")
+    at += size
+    return at if at <= stop else -at
+
+
+def parts_end(data: bytes, at: int, stop: int, most: int) -> int:
+    """Return where a value in parts ends (MS-TDS 2.2.5.2.3); as `value_end`.
+
+    Raises:
+        Malformed: its parts are not as long together as it says, or longer than may be.
+    """
+    if at + 8 > stop:
+        return -(at + 8)
+    low, high = uint32(data, at), uint32(data, at + 4)
+    at += 8
+    if high == _ONES and low == _ONES:
+        return at
+    known = not (high == _ONES and low == _ONES_BUT_ONE)
+    if known and (high or low > most):
+        raise Malformed("a value longer than may be")
+    begin = at
+    total = 0
+    while True:
+        if at + 4 > stop:
+            # What is still to come must at least hold the rest of the value.
+            return -(at + 4 + low - total) if known and total < low else -(at + 4)
+        size = uint32(data, at)
+        at += 4
+        if size == 0:
+            break
+        total += size
+        if total > most or (known and total > low):
+            raise Malformed("a value longer than it says")
+        at += size
+        if at > stop:
+            return -(at + 4 + low - total) if known else -(at + 4)
+    if known and total != low:
+        raise Malformed(f"a value of another length than it says, at {begin}")
+    return at
+
+
+def uint32(data: bytes, at: int) -> int:
+    """Return four bytes as a number; the caller has seen to it that they are there."""
+    value = data[at + 3]
+    value = value << 8 | data[at + 2]
+    value = value << 8 | data[at + 1]
+    return value << 8 | data[at]
