@@ -1,8 +1,8 @@
 """How results are masked: which columns a result shows, what must be refused before it is sent, what may be returned.
 
-TDS does not say where a result's columns come from, so each is followed through the statement's own lineage. A batch may
-give several results: each description is matched with all that may come and look like it, and what any of them says of
-a column holds. What cannot be traced in a statement that touches a protected table is masked whole
+TDS does not say where a result's columns come from, so each is followed through the statement's own lineage. A batch
+may give several results: each description is matched with all that may come and look like it, and what any of them says
+of a column holds. What cannot be traced in a statement that touches a protected table is masked whole
 (`docs/adr/0033-masking-tds.md`).
 """
 

@@ -77,9 +77,7 @@ class Kept:
         )
 
     @staticmethod
-    def _cell(
-        run: RowCells, cell: int, column: ColumnData, read: bytes | None, shown: bytes | None
-    ) -> str | None:
+    def _cell(run: RowCells, cell: int, column: ColumnData, read: bytes | None, shown: bytes | None) -> str | None:
         if shown is None:
             return None
         if shown is not read or column.type.is_text:

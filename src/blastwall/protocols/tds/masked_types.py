@@ -70,11 +70,12 @@ def value_kind(type_: TypeInfo) -> ValueKind:
 
 def wanted(column: int, type_: TypeInfo) -> Wanted:
     """Return what reads a column for masking."""
+    padded = type_.type in _PADDED
     if type_.charset == "utf-16-le":
-        return Wanted(column, WIDE, bytes)
+        return Wanted(column, WIDE, bytes, padded)
     if type_.charset is not None:
         utf8 = type_.charset == "utf-8"
-        return Wanted(column, ASKED if utf8 else NARROW, bytes if utf8 else _narrow(type_.charset))
+        return Wanted(column, ASKED if utf8 else NARROW, bytes if utf8 else _narrow(type_.charset), padded)
     return Wanted(column, ASKED, _reader(type_))
 
 

@@ -4,8 +4,8 @@ Every token belongs to the request that was sent last, since TDS without MARS ha
 asked for closes the session, and so does whatever a reply may not hold: a routing, a login's answer, COMPUTE's rows.
 Rows that nobody has to read are counted by their lengths and passed, even before they are whole.
 
-Where the gateway stops a request (over its limit of rows, or ended by somebody), the resource gets an attention, and the
-client an error where the resource acknowledges it: transactions are then what the resource says they are.
+Where the gateway stops a request (over its limit of rows, or ended by somebody), the resource gets an attention, and
+the client an error where the resource acknowledges it: transactions are then what the resource says they are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from blastwall.protocols.tds.reply_writer import ReplyWriter
 from blastwall.protocols.tds.results import Results, count
 from blastwall.protocols.tds.returned import masked_value
 from blastwall.protocols.tds.running import Asked, Audience, Running
-from blastwall.protocols.tds.told import summary, told
 from blastwall.protocols.tds.token_reader import TokenReader
 from blastwall.protocols.tds.tokens import (
     DONE_PROC,
@@ -37,6 +36,7 @@ from blastwall.protocols.tds.tokens import (
     TabName,
     Token,
 )
+from blastwall.protocols.tds.told import summary, told
 from blastwall.wire.reader import Malformed
 
 STRIDE = 64 << 10
@@ -56,16 +56,16 @@ class Responses:
         self._outputs: list[Output] = []
         self._last: Done | None = None
         self._stopped = ""
-        self._dropping = self._silent = self._begun = False
+        self._dropping = self._silent = self._begun = self._replied = False
         self.farewell = False
 
     @property
-    def buffered(self) -> int:
-        """Bytes of the server's that wait to be whole."""
+    def backlog(self) -> int:
+        """Bytes of the server's that wait to be whole, or for the end of what must be read as one."""
         return self._writer.buffered + (self._reader.buffered if self._reader is not None else 0)
 
     @property
-    def between_replies(self) -> bool:
+    def between_messages(self) -> bool:
         """Whether a reply of the gateway's own may be put in: no packet of the one under way has been delivered."""
         return not self._begun
 
@@ -75,7 +75,7 @@ class Responses:
         """This request was sent: its reply comes next."""
         self._results.begin(running)
         self._stopped = ""
-        self._dropping = self._silent = False
+        self._dropping = self._silent = self._replied = False
 
     def refusal(self, asked: Asked) -> str | None:
         """Why masking refuses an allowed statement; None where it does not."""
@@ -113,6 +113,14 @@ class Responses:
             self._deliver(self._shared.running)
             self._report(self._shared.running.current)
         return outputs
+
+    def streamed(self) -> list[Output]:
+        """How much was sent of the reply under way: its record may never be closed."""
+        asked = self._shared.running.current if self._shared.running is not None else None
+        if asked is None or asked.bytes <= asked.said:
+            return []
+        asked.said = asked.bytes
+        return [Streamed(asked.number, asked.rows, asked.bytes, self._results.masked(asked))]
 
     def _take(self, payload: bytes, running: Running) -> None:
         reader = self._reader
@@ -158,7 +166,7 @@ class Responses:
         self._writer.end()
         self._deliver(running)
         self._begun = self._silent = False
-        running.replied = True
+        self._replied = True
         if not self._shared.attention.owed:
             for asked in running.asks:
                 self._outputs += self._results.taken(asked)
@@ -184,8 +192,7 @@ class Responses:
             return
         self._outputs += self._results.taken(asked)
         if asked.bytes - asked.said > STRIDE:
-            asked.said = asked.bytes
-            self._outputs.append(Streamed(asked.number, asked.rows, asked.bytes, self._results.masked(asked)))
+            self._outputs += self.streamed()
 
     def _keep(self, token: Token) -> None:
         """Pass a token as it is, unless what is left of the reply is dropped."""
@@ -234,7 +241,7 @@ class Responses:
             self._results.end_result(asked)
             running.call_ended()
         if token.cancelled:
-            self._acknowledged(token, running)
+            self._acknowledged(token)
         elif self._dropping and not token.more:
             self._stop(token, b"")
         elif running.private and token.status & IN_TRANSACTION:
@@ -243,16 +250,16 @@ class Responses:
         else:
             self._keep(token)
 
-    def _acknowledged(self, token: Done, running: Running) -> None:
+    def _acknowledged(self, token: Done) -> None:
         """The resource has stopped. What the client has not asked for it must not hear of as if it had."""
         asked = self._shared.attention.asked
         self._shared.acknowledged()
-        if self._stopped and not running.replied:
+        if self._stopped and not self._replied:
             self._stop(token, token.raw if asked else b"")
         elif asked:
             self._keep(token)
         else:
-            self._silent = running.replied
+            self._silent = self._replied
             self._put(done(token.kind, FAILED | token.status & IN_TRANSACTION), token)
 
     def _stop(self, token: Done, end: bytes) -> None:

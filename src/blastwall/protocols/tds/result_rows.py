@@ -119,7 +119,7 @@ class SplitRows(ResultRows):
     def end(self, writer: ReplyWriter) -> None:
         """Mask the whole text, and pass what is shown."""
         waiting, self._waiting, self._held = self._waiting, [], 0
-        whole: list[bytes | None] = [b"".join(self._texts)]
+        whole: list[bytes | None] = [_joined(self._texts)]
         self._texts = []
         if not waiting:
             return
@@ -146,6 +146,21 @@ class SplitRows(ResultRows):
         return RowWriter(read, cells, self._shown).written()
 
 
+def _joined(texts: list[bytes]) -> bytes:
+    """Put texts together; a character that was cut in two (a surrogate pair) is one again."""
+    whole = b"".join(texts)
+    try:
+        whole.decode()
+    except UnicodeDecodeError:
+        return (
+            whole.decode("utf-8", "surrogatepass")
+            .encode("utf-16-le", "surrogatepass")
+            .decode("utf-16-le", "replace")
+            .encode()
+        )
+    return whole
+
+
 def written_columns(columns: Sequence[ColumnData]) -> bytes:
     """Write a COLMETADATA (MS-TDS 2.2.7.4)."""
     parts = [pack("<BH", COL_METADATA, len(columns))]
@@ -155,4 +170,3 @@ def written_columns(columns: Sequence[ColumnData]) -> bytes:
             parts.append(bytes((len(column.table),)) + b"".join(map(us_varchar, column.table)))
         parts.append(b_varchar(column.name))
     return b"".join(parts)
-

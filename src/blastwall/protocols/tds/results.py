@@ -168,7 +168,7 @@ def _within(run: RowRun, asked: Asked, most: int, reader: TokenReader) -> RowRun
 
 
 def _all_of(rules: list[MaskRules]) -> MaskRules:
-    """The rules of several calls at once: they are one principal's, and differ only where policy has changed between."""
+    """The rules of several calls at once: one principal's, they differ only where policy has changed in between."""
     columns = {rule: None for one in rules for rule in one.columns}
     detect = {rule: None for one in rules for rule in one.detect}
     key = next((one.key for one in rules if one.key), b"")

@@ -24,9 +24,9 @@ def masked_value(value: ReturnValue, plan: MaskPlan) -> bytes | None:
         DetectorFailed: nothing of it may be shown.
     """
     type_ = hiding(value.type) if value.type.prefix is Prefix.FIXED and plan.always else value.type
-    row = RowCells(RowPlan((value.type,)), (wanted(0, value.type),), bytes((ROW,)) + value.value, 1)
+    row = RowCells(RowPlan((value.type,)), (wanted(0, value.type),), bytes((ROW,)) + value.field, 1)
     row.read(0)
     anew = RowWriter(row, plan.mask_cells(row.text, row.places), (shown(type_),))
     if anew.first < 0:
         return None
-    return return_value(replace(value, type=type_, value=anew.written()[1:]))
+    return return_value(replace(value, type=type_, field=anew.written()[1:]))

@@ -1,16 +1,16 @@
 cimport cython
 
-from blastwall.protocols.tds.row_forms cimport uint32, value_end
+from blastwall.protocols.tds.row_forms cimport head_end, uint32, value_end, value_size
 from blastwall.protocols.tds.rows cimport RowPlan
 from blastwall.wire cimport memory
 
-cdef int _WIDE, _NARROW, _NBC, _FIXED, _SHORT, _LONG, _VARIANT, _PARTS, _POINTER, _STAMP, _GAP
-cdef long long _ONES
+cdef int _WIDE, _NARROW, _NBC, _FIXED, _PARTS, _GAP, _SPACE
 
 cdef class Wanted:
     cdef public Py_ssize_t column
     cdef public int written
     cdef public object read
+    cdef public bint padded
 
 cdef class RowCells:
     cdef public RowPlan plan
@@ -30,13 +30,13 @@ cdef class RowCells:
     )
     cpdef int read(self, Py_ssize_t position) except -1
 
-    @cython.locals(data="const unsigned char *", places="long long[::1]", plan=RowPlan, form="long long")
+    @cython.locals(data="const unsigned char *", places="long long[::1]", plan=RowPlan, form="long long", head=Py_ssize_t)
     cdef int _cell(self, Py_ssize_t cell, Py_ssize_t place, Py_ssize_t column, Py_ssize_t begin, Py_ssize_t end) except -1
 
     @cython.locals(data="const unsigned char *", places="long long[::1]", size=Py_ssize_t, whole=bytes)
     cdef int _put_together(self, Py_ssize_t cell, Py_ssize_t place, Py_ssize_t begin, Py_ssize_t end) except -1
 
-    @cython.locals(wanted=Wanted, shown=bytes, size=Py_ssize_t)
+    @cython.locals(wanted=Wanted, shown=bytes, size=Py_ssize_t, text="unsigned char *")
     cdef int _write(self, bytes source, Py_ssize_t place, Py_ssize_t begin, Py_ssize_t end) except -1
 
     @cython.locals(data="const unsigned char *", high="unsigned char", at=Py_ssize_t)

@@ -1,7 +1,7 @@
 """The cells that a plan concerns, of a run of whole rows: where they stand, and what masking reads of them.
 
-Masking reads UTF-8; SQL Server writes UTF-16 and code pages, numbers in binary, long values in chunks. So what is wanted
-is written out once more, cell by cell, into a buffer that only masking sees. The compiled twin is typed by
+Masking reads UTF-8; SQL Server writes UTF-16 and code pages, numbers in binary, long values in parts. So what is
+wanted is written out once more, cell by cell, into a buffer that only masking sees. The compiled twin is typed by
 `row_cells.pxd`.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 
-from blastwall.protocols.tds.row_forms import NBC_ROW, uint32, value_end
+from blastwall.protocols.tds.row_forms import NBC_ROW, head_end, uint32, value_end, value_size
 from blastwall.protocols.tds.rows import RowPlan
 from blastwall.protocols.tds.types import Prefix
 from blastwall.wire import memory
@@ -20,10 +20,8 @@ WIDE, NARROW, ASKED = range(3)
 """How text is written: UTF-16, ASCII where no byte is above 127, or some other way that `Wanted.read` knows."""
 _WIDE, _NARROW = WIDE, NARROW
 _NBC = NBC_ROW
-_FIXED, _SHORT, _LONG, _VARIANT = map(int, (Prefix.FIXED, Prefix.SHORT, Prefix.LONG, Prefix.VARIANT))
-_PARTS, _POINTER = map(int, (Prefix.PARTS, Prefix.POINTER))
-_STAMP = 8
-_ONES = 0xFFFFFFFF
+_FIXED, _PARTS = int(Prefix.FIXED), int(Prefix.PARTS)
+_SPACE = 0x20
 _FIRST = 4096
 _GAP = 2
 """Zero bytes between two cells: no detector reads over them."""
@@ -32,13 +30,15 @@ _GAP = 2
 class Wanted:
     """One column that masking reads: its place in the row, how its text is written, and what reads it otherwise.
 
-    `read` gives a value's text in UTF-8, or whatever a detector should see of it.
+    `read` gives a value's text in UTF-8, or whatever a detector should see of it. Where `padded`, spaces at its end
+    are none of it.
     """
 
-    def __init__(self, column: int, written: int, read: Callable[[bytes], bytes]) -> None:
+    def __init__(self, column: int, written: int, read: Callable[[bytes], bytes], padded: bool = False) -> None:
         self.column = column
         self.written = written
         self.read = read
+        self.padded = padded
 
 
 class RowCells:
@@ -101,26 +101,15 @@ class RowCells:
         places[2 * cell + 1] = -1
         if begin == end:
             return
-        if form == _SHORT:
-            if data[begin] == 0xFF and data[begin + 1] == 0xFF:
-                return
-            begin += 2
-        elif form == _VARIANT or form == _LONG:  # noqa: PLR1714 - a set would be looked up in Python
-            if (form == _LONG and uint32(data, begin) == _ONES) or (form == _VARIANT and begin + 4 == end):
-                return
-            begin += 4
-        elif form == _POINTER:
-            if data[begin] == 0:
-                return
-            begin += 1 + data[begin] + _STAMP + 4
-        elif form == _PARTS:
+        if form == _PARTS:
             if begin + 8 < end:
                 self._put_together(cell, place, begin + 8, end)
             return
-        elif form != _FIXED:
-            if data[begin] == 0:
+        if form != _FIXED:
+            head = head_end(data, form, begin, end)
+            if value_size(data, form, begin, head) < 0:
                 return
-            begin += 1
+            begin = head
         self._write(self.buffer, place, begin, end)
         places[2 * cell + 1] = self._used - places[2 * cell]
 
@@ -146,6 +135,10 @@ class RowCells:
             self._room(size)
             memory.copy(self._text, self._used, shown, 0, size)
             self._used += size
+        if wanted.padded:
+            text = self._text
+            while text[self._used - 1] == _SPACE:
+                self._used -= 1
 
     def _ascii(self, source: bytes, begin: int, end: int) -> bool:
         """Copy what is ASCII; false where something else is in it, and nothing was copied."""

@@ -12,8 +12,10 @@ from blastwall.wire.reader import Malformed
 
 ROW, NBC_ROW = 0xD1, 0xD2
 _ROW, _NBC = ROW, NBC_ROW
-_FIXED, _BYTE, _EXACT, _SHORT, _LONG = map(int, (Prefix.FIXED, Prefix.BYTE, Prefix.EXACT, Prefix.SHORT, Prefix.LONG))
+_FIXED, _EXACT, _SHORT = map(int, (Prefix.FIXED, Prefix.EXACT, Prefix.SHORT))
 _VARIANT, _PARTS, _POINTER = map(int, (Prefix.VARIANT, Prefix.PARTS, Prefix.POINTER))
+LENGTHS = bytes((0, 1, 1, 2, 4, 4, 8, 4))
+"""By `Prefix`: the bytes of the length that stands before a value."""
 _NO_SHORT = 0xFFFF
 _STAMP = 8
 """Bytes of the timestamp behind a text pointer."""
@@ -67,42 +69,43 @@ def value_end(plan: RowPlan, data: bytes, column: int, at: int, stop: int) -> in
         Malformed: its length is greater than its column allows.
     """
     form, most = plan.prefixes[column], plan.sizes[column]
-    if form == _FIXED:
-        at += most
-        return at if at <= stop else -at
-    if form == _SHORT:
-        if at + 2 > stop:
-            return -(at + 2)
-        size = data[at] | data[at + 1] << 8
-        at += 2
-        if size == _NO_SHORT:
-            return at
-    elif form == _BYTE or form == _EXACT:  # noqa: PLR1714 - a set would be looked up in Python
+    if form == _PARTS:
+        return parts_end(data, at, stop, most)
+    end = at + most
+    if form != _FIXED:
+        head = head_end(data, form, at, stop)
+        if head < 0:
+            return head
+        size = value_size(data, form, at, head)
+        if size < 0:
+            return head
+        if size > most or (form == _EXACT and size != most):
+            raise Malformed(f"a value of {size} bytes in a column of {most}")
+        end = head + size
+    return end if end <= stop else -end
+
+
+def head_end(data: bytes, form: int, at: int, stop: int) -> int:
+    """Return where what stands before a value ends; the negated size that the buffer must have where it does not."""
+    end = at + LENGTHS[form]
+    if form == _POINTER:
         if at >= stop:
             return -(at + 1)
+        end = at + 1 if data[at] == 0 else end + 1 + data[at] + _STAMP
+    return end if end <= stop else -end
+
+
+def value_size(data: bytes, form: int, at: int, head: int) -> int:
+    """Return the length that is told between `at` and `head`, -1 for NULL."""
+    if form == _SHORT:
+        size = data[at] | data[at + 1] << 8
+        return -1 if size == _NO_SHORT else size
+    if head == at + 1:
+        # A byte of length, or a text pointer that is none.
         size = data[at]
-        at += 1
-        if form == _EXACT and size and size != most:
-            raise Malformed("a value shorter than its column's")
-    elif form != _PARTS:
-        if form == _POINTER:
-            if at >= stop:
-                return -(at + 1)
-            if data[at] == 0:
-                return at + 1
-            at += 1 + data[at] + _STAMP
-        if at + 4 > stop:
-            return -(at + 4)
-        size = uint32(data, at)
-        at += 4
-        if size == _ONES and form != _VARIANT:
-            return at
-    else:
-        return parts_end(data, at, stop, most)
-    if size > most:
-        raise Malformed("a value longer than its column allows")
-    at += size
-    return at if at <= stop else -at
+        return -1 if size == 0 else size
+    size = uint32(data, head - 4)
+    return -1 if size == (0 if form == _VARIANT else _ONES) else size
 
 
 def parts_end(data: bytes, at: int, stop: int, most: int) -> int:

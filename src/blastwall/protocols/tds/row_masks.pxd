@@ -2,9 +2,10 @@ cimport cython
 
 from blastwall.masking.fast.cells cimport Cells
 from blastwall.protocols.tds.row_cells cimport RowCells, Wanted
+from blastwall.protocols.tds.row_forms cimport LENGTHS
 from blastwall.wire cimport memory
 
-cdef int _KEPT, _WIDE, _NARROW, _NBC, _FIXED, _BYTE, _SHORT, _LONG, _VARIANT, _PARTS, _POINTER, _SPACE
+cdef int _KEPT, _WIDE, _NARROW, _NBC, _FIXED, _SHORT, _LONG, _VARIANT, _PARTS, _POINTER, _SPACE
 
 cdef class Shown:
     cdef public int form

@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 
 from blastwall.masking.fast.cells import KEPT, Cells
 from blastwall.protocols.tds.row_cells import NARROW, WIDE, RowCells
-from blastwall.protocols.tds.row_forms import NBC_ROW
+from blastwall.protocols.tds.row_forms import LENGTHS, NBC_ROW
 from blastwall.protocols.tds.types import Prefix
 from blastwall.wire import memory
 
 _KEPT = KEPT
 _WIDE, _NARROW = WIDE, NARROW
 _NBC = NBC_ROW
-_FIXED, _BYTE, _SHORT, _LONG = map(int, (Prefix.FIXED, Prefix.BYTE, Prefix.SHORT, Prefix.LONG))
+_FIXED, _SHORT, _LONG = map(int, (Prefix.FIXED, Prefix.SHORT, Prefix.LONG))
 _VARIANT, _PARTS, _POINTER = map(int, (Prefix.VARIANT, Prefix.PARTS, Prefix.POINTER))
 _NO_POINTER = b"\x10dummy textptr\0\0\0dummyTS\0"
 """What SQL Server sends where there is no pointer into the table: the same to everybody."""
@@ -101,19 +101,6 @@ class RowWriter:
             self._zeros(column.most)
         elif size < 0:
             self._null(form)
-        elif form == _SHORT or form == _BYTE:  # noqa: PLR1714 - a set would be looked up in Python
-            width = 2 if form == _SHORT else 1
-            at = self._used
-            self._zeros(width)
-            self._text(column, start, size)
-            self._length(at, self._used - at - width, width)
-        elif form == _POINTER or form == _LONG:  # noqa: PLR1714
-            if form == _POINTER:
-                self._bytes(_NO_POINTER)
-            at = self._used
-            self._zeros(4)
-            self._text(column, start, size)
-            self._length(at, self._used - at - 4, 4)
         elif form == _PARTS:
             at = self._used
             self._zeros(12)
@@ -124,8 +111,15 @@ class RowWriter:
             if length:
                 self._zeros(4)
             # Of an empty value the length of its first chunk is the end.
-        else:
+        elif form == _VARIANT:
             self._null(form)
+        else:
+            if form == _POINTER:
+                self._bytes(_NO_POINTER)
+            width, at = LENGTHS[form], self._used
+            self._zeros(width)
+            self._text(column, start, size)
+            self._length(at, self._used - at - width, width)
 
     def _null(self, form: int) -> None:
         if form == _SHORT:
@@ -187,7 +181,7 @@ class RowWriter:
             unit = text[at]
             if unit < 0x80:
                 at += 1
-            elif at + 3 > stop and (unit >= 0xE0 or at + 2 > stop) or at + 4 > stop and unit >= 0xF0:
+            elif (at + 3 > stop and (unit >= 0xE0 or at + 2 > stop)) or (at + 4 > stop and unit >= 0xF0):
                 break
             elif unit < 0xE0:
                 unit = (unit & 0x1F) << 6 | text[at + 1] & 0x3F

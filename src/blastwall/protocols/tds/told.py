@@ -19,27 +19,32 @@ _FIRST_OF_USERS = 50_000
 _PRINT = 0
 _SILENT = frozenset(
     {
-        # Objects, columns, permissions, databases: names that the statement has, or that the catalog has for them.
-        201, 207, 208, 209, 213, 214, 229, 230, 262, 297, 300, 313, 334, 911, 916, 2812, 3701, 4121, 4902, 4922, 8144,
-        8145, 8162, 8178, 15151,
         # NOT NULL, foreign keys and checks: names of constraints, tables, columns.
         515, 544, 545, 547, 8101,
         # Transactions, locks, resources, time.
-        266, 1204, 1205, 1222, 3609, 3616, 3902, 3903, 3906, 3910, 3930, 3933, 3952, 3960, 3961, 3971, 3980, 3988, 701,
-        802, 8628, 8645, 8649, 8651, 10928, 10929, 10936, 40197, 40501, 40544, 40549, 40550, 40551, 40552, 40553, 40613,
+        266, 701, 802, 1204, 1205, 1222, 3609, 3616, 3902, 3903, 3906, 3910, 3930, 3933, 3952, 3960, 3961, 3971, 3980,
+        3988, 8628, 8645, 8649, 8651, 10928, 10929, 10936, 40197, 40501, 40544, 40549, 40550, 40551, 40552, 40553,
+        40613,
         # Sizes, types, arithmetic: types and columns, no values.
-        206, 257, 402, 512, 529, 8114, 8115, 8117, 8134, 8152, 8153, 8169, 8622, 8623, 8632,
-        # Statements' grammar, but for what names the word at fault; what ended before.
-        116, 120, 121, 130, 137, 141, 145, 147, 164, 178, 205, 319, 1033, 3621, 3701, 8120, 8155, 8156, 8158, 8159,
-        # What a session is told of itself.
-        5701, 5703, 5702, 3613, 3615, 3612,
+        206, 241, 242, 257, 402, 512, 529, 8114, 8115, 8117, 8134, 8152, 8153, 8169, 8622, 8623, 8632,
+        # What ended before; what a session is told of itself.
+        3612, 3613, 3615, 3621, 5701, 5702, 5703,
     }
 )  # fmt: skip
 """Messages whose text cannot hold a row's value."""
+_NAMES = frozenset(
+    {
+        # Objects, columns, permissions, databases.
+        201, 207, 208, 209, 213, 214, 229, 230, 262, 297, 300, 313, 334, 911, 916, 2812, 3701, 4121, 4902, 4922, 8144,
+        8145, 8162, 8178, 15151,
+        # Grammar, and the word at fault.
+        102, 103, 105, 111, 116, 120, 121, 130, 137, 141, 145, 147, 156, 164, 178, 195, 205, 243, 319, 1033, 2715, 8120,
+        8155, 8156, 8158, 8159,
+    }
+)  # fmt: skip
+"""Messages that name what the text names, unless text is put together at run time: then a name may be a value."""
 _QUOTES_AT_ITS_END = frozenset({2601, 2627})
 """Duplicates: constraint and table are named, then the key's values in parentheses."""
-_NAMES_THE_WORD = frozenset({102, 103, 105, 111, 156, 195, 243, 2715})
-"""Grammar, naming the word at fault: one of the text's, unless text is put together at run time."""
 
 
 def told(token: Error | Info, guard: ResultGuard, statements: tuple[Classified, ...]) -> Error | Info | None:
@@ -56,7 +61,7 @@ def told(token: Error | Info, guard: ResultGuard, statements: tuple[Classified, 
 
 def summary(token: Error) -> str:
     """An error for the record: its number, and its text where that cannot quote values."""
-    return f"{token.number}: {token.message}" if token.number in _SILENT else str(token.number)
+    return f"{token.number}: {token.message}" if token.number in _SILENT | _NAMES else str(token.number)
 
 
 def _may_say(token: Error | Info, guard: ResultGuard, statements: tuple[Classified, ...]) -> bool:
@@ -67,7 +72,7 @@ def _may_say(token: Error | Info, guard: ResultGuard, statements: tuple[Classifi
         return not any(guard.protects(one.messages) for one in statements)
     if not any(guard.touches(one) for one in statements):
         return True
-    return token.number in _NAMES_THE_WORD and not any(_runs_text(one) for one in statements)
+    return token.number in _NAMES and not any(_runs_text(one) for one in statements)
 
 
 def _runs_text(classified: Classified) -> bool:
@@ -80,4 +85,3 @@ def _without_values(token: Error | Info) -> str:
         return WITHHELD
     kept = token.message.partition(" (")[0].rpartition(". ")[0]
     return f"{kept}." if kept else WITHHELD
-

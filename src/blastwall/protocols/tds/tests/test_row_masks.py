@@ -43,7 +43,8 @@ class Case:
 
     def rows(self, texts: list[list[str | None]]) -> list[bytes]:
         return [
-            row(self.columns, self.values(one), nbc=nbc, parts=self.parts) for one, nbc in zip(texts, self.nbc, strict=True)
+            row(self.columns, self.values(one), nbc=nbc, parts=self.parts)
+            for one, nbc in zip(texts, self.nbc, strict=True)
         ]
 
 
