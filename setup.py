@@ -19,7 +19,7 @@ TIGHT = (
     "recording/quick",
     "protocols/postgres/runs",
     "protocols/postgres/copy_runs",
-    "protocols/tds/rows",
+    "protocols/tds/row",
 )
 """What loops over bytes: worth the compiler's time."""
 DIRECTIVES = {"annotation_typing": False, "nonecheck": True, "binding": True, "language_level": 3}

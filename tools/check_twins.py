@@ -33,6 +33,7 @@ TYPED = {
     "protocols/postgres/responses": ("Responses",),
     "protocols/postgres/rows": ("Rows",),
     "protocols/postgres/session": ("PostgresSession",),
+    "protocols/tds/reply_writer": ("ReplyWriter",),
     "recording/batch": ("Stream", "Batch"),
     "recording/log": ("NodeLog",),
     "recording/recorder": ("Record", "Recorder"),

@@ -34,7 +34,7 @@ FOLDERS = {
         "session",
         "values",
     ),
-    "protocols/tds": ("rows",),
+    "protocols/tds": ("reply_writer", "row_cells", "row_forms", "row_masks", "rows"),
     "masking": ("hidden", "plan", "statements"),
     "masking/documents": ("tokens",),
     "masking/fast": ("addresses", "cells", "hiding", "hits", "ibans", "numbers", "parts", "scanner", "secrets"),

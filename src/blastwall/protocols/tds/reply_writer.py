@@ -26,7 +26,7 @@ class ReplyWriter:
     """One reply after the other. `size` is the size of packets in bytes that was agreed on.
 
     Offsets count the payload of the reply from its beginning: `decided` is how much of it was kept or replaced.
-    `ended` and `short` say of the packet that was taken last whether it ends the reply, or is a flush in between.
+    `ended` and `flushed` say of the packet that was taken last whether it ends the reply, or is a flush in between.
     """
 
     def __init__(self, size: int) -> None:
@@ -46,7 +46,7 @@ class ReplyWriter:
         self._number: Whole = 1
         self._spid: Whole = 0
         self.ended: Flag = False
-        self.short: Flag = False
+        self.flushed: Flag = False
         self.ready: list[bytes] = []
 
     @property
@@ -87,9 +87,9 @@ class ReplyWriter:
         """
         buffer, size = self._buffer, len(self._buffer)
         parts: list[bytes] = []
-        self.ended = self.short = False
+        self.ended = self.flushed = False
         at: Whole = self._taken
-        while size - at >= HEADER and not (self.ended or self.short):
+        while size - at >= HEADER and not (self.ended or self.flushed):
             status, length = buffer[at + 1], buffer[at + 2] << 8 | buffer[at + 3]
             if buffer[at] != _REPLY or status & ~_KNOWN:
                 raise Malformed(f"a packet of type {buffer[at]} and status {status:#x} from the server")
@@ -103,7 +103,7 @@ class ReplyWriter:
             self._payload += length - HEADER
             self._ends.append((at, self._payload))
             self.ended = bool(status & EOM)
-            self.short = not self.ended and length < self.size
+            self.flushed = not self.ended and length < self.size
         self._taken = at
         return parts[0] if len(parts) == 1 else b"".join(parts)
 

@@ -107,7 +107,7 @@ class Responses:
             self._take(payload, running)
             if writer.ended:
                 self._end(running)
-            elif writer.short:
+            elif writer.flushed:
                 writer.flush()
         if self._shared.running is not None:
             self._deliver(self._shared.running)

@@ -28,27 +28,27 @@ cdef class RowCells:
         wanted="long long[::1]", cell=Py_ssize_t, row=Py_ssize_t, bitmap=Py_ssize_t, at=Py_ssize_t, place=Py_ssize_t,
         column=Py_ssize_t, begin=Py_ssize_t, null=bint,
     )
-    cpdef int read(self, Py_ssize_t position) except -1
+    cpdef void read(self, Py_ssize_t position) except *
 
     @cython.locals(data="const unsigned char *", places="long long[::1]", plan=RowPlan, form="long long", head=Py_ssize_t)
-    cdef int _cell(self, Py_ssize_t cell, Py_ssize_t place, Py_ssize_t column, Py_ssize_t begin, Py_ssize_t end) except -1
+    cdef void _cell(self, Py_ssize_t cell, Py_ssize_t place, Py_ssize_t column, Py_ssize_t begin, Py_ssize_t end) except *
 
     @cython.locals(data="const unsigned char *", places="long long[::1]", size=Py_ssize_t, whole=bytes)
-    cdef int _put_together(self, Py_ssize_t cell, Py_ssize_t place, Py_ssize_t begin, Py_ssize_t end) except -1
+    cdef void _put_together(self, Py_ssize_t cell, Py_ssize_t place, Py_ssize_t begin, Py_ssize_t end) except *
 
     @cython.locals(wanted=Wanted, shown=bytes, size=Py_ssize_t, text="unsigned char *")
-    cdef int _write(self, bytes source, Py_ssize_t place, Py_ssize_t begin, Py_ssize_t end) except -1
+    cdef void _write(self, bytes source, Py_ssize_t place, Py_ssize_t begin, Py_ssize_t end) except *
 
     @cython.locals(data="const unsigned char *", high="unsigned char", at=Py_ssize_t)
     cdef bint _ascii(self, bytes source, Py_ssize_t begin, Py_ssize_t end) except -1
 
     @cython.locals(data="const unsigned char *", text="unsigned char *", used=Py_ssize_t, at=Py_ssize_t, unit="unsigned int")
-    cdef int _wide(self, bytes source, Py_ssize_t begin, Py_ssize_t end) except -1
+    cdef void _wide(self, bytes source, Py_ssize_t begin, Py_ssize_t end) except *
 
     @cython.locals(text="unsigned char *")
-    cdef int _gap(self) except -1
+    cdef void _gap(self) except *
 
     @cython.locals(missing=Py_ssize_t)
-    cdef int _room(self, Py_ssize_t size) except -1
+    cdef void _room(self, Py_ssize_t size) except *
 
 cpdef bytes joined(bytes buffer, Py_ssize_t at)

@@ -16,6 +16,7 @@ _FIXED, _EXACT, _SHORT = map(int, (Prefix.FIXED, Prefix.EXACT, Prefix.SHORT))
 _VARIANT, _PARTS, _POINTER = map(int, (Prefix.VARIANT, Prefix.PARTS, Prefix.POINTER))
 LENGTHS = bytes((0, 1, 1, 2, 4, 4, 8, 4))
 """By `Prefix`: the bytes of the length that stands before a value."""
+_LENGTHS = LENGTHS
 _NO_SHORT = 0xFFFF
 _STAMP = 8
 """Bytes of the timestamp behind a text pointer."""
@@ -87,7 +88,7 @@ def value_end(plan: RowPlan, data: bytes, column: int, at: int, stop: int) -> in
 
 def head_end(data: bytes, form: int, at: int, stop: int) -> int:
     """Return where what stands before a value ends; the negated size that the buffer must have where it does not."""
-    end = at + LENGTHS[form]
+    end = at + _LENGTHS[form]
     if form == _POINTER:
         if at >= stop:
             return -(at + 1)

@@ -2,9 +2,9 @@ cimport cython
 
 from blastwall.masking.fast.cells cimport Cells
 from blastwall.protocols.tds.row_cells cimport RowCells, Wanted
-from blastwall.protocols.tds.row_forms cimport LENGTHS
 from blastwall.wire cimport memory
 
+cdef bytes _LENGTHS
 cdef int _KEPT, _WIDE, _NARROW, _NBC, _FIXED, _SHORT, _LONG, _VARIANT, _PARTS, _POINTER, _SPACE
 
 cdef class Shown:
@@ -33,20 +33,20 @@ cdef class RowWriter:
     cpdef bytes written(self)
 
     @cython.locals(target="unsigned char *", at=Py_ssize_t, bit=int)
-    cdef int _mark(self, Py_ssize_t bitmap, Py_ssize_t column, bint null) except -1
+    cdef void _mark(self, Py_ssize_t bitmap, Py_ssize_t column, bint null) except *
 
-    cdef int _keep(self, Py_ssize_t start, Py_ssize_t stop) except -1
+    cdef void _keep(self, Py_ssize_t start, Py_ssize_t stop) except *
 
     @cython.locals(column=Shown, form=int, width=int, at=Py_ssize_t, length=Py_ssize_t)
-    cdef int _value(self, Py_ssize_t place, Py_ssize_t start, Py_ssize_t size) except -1
+    cdef void _value(self, Py_ssize_t place, Py_ssize_t start, Py_ssize_t size) except *
 
-    cdef int _null(self, int form) except -1
+    cdef void _null(self, int form) except *
 
     @cython.locals(begin=Py_ssize_t, text=bytes)
-    cdef int _text(self, Shown column, Py_ssize_t start, Py_ssize_t size) except -1
+    cdef void _text(self, Shown column, Py_ssize_t start, Py_ssize_t size) except *
 
     @cython.locals(missing=Py_ssize_t, step=int, at=Py_ssize_t, target="unsigned char *")
-    cdef int _pad(self, Py_ssize_t begin, Shown column) except -1
+    cdef void _pad(self, Py_ssize_t begin, Shown column) except *
 
     @cython.locals(text="const unsigned char *", high="unsigned char", at=Py_ssize_t)
     cdef bint _ascii(self, Py_ssize_t start, Py_ssize_t size, Py_ssize_t most) except -1
@@ -55,16 +55,16 @@ cdef class RowWriter:
         text="const unsigned char *", target="unsigned char *", used=Py_ssize_t, limit=Py_ssize_t, at=Py_ssize_t,
         stop=Py_ssize_t, unit="unsigned int", high="unsigned int",
     )
-    cdef int _wide(self, Py_ssize_t start, Py_ssize_t size, Py_ssize_t most) except -1
+    cdef void _wide(self, Py_ssize_t start, Py_ssize_t size, Py_ssize_t most) except *
 
     @cython.locals(size=Py_ssize_t)
-    cdef int _bytes(self, bytes value) except -1
+    cdef void _bytes(self, bytes value) except *
 
     @cython.locals(target="unsigned char *", at=Py_ssize_t)
-    cdef int _zeros(self, Py_ssize_t size) except -1
+    cdef void _zeros(self, Py_ssize_t size) except *
 
     @cython.locals(target="unsigned char *", place=int)
-    cdef int _length(self, Py_ssize_t at, Py_ssize_t length, int width) except -1
+    cdef void _length(self, Py_ssize_t at, Py_ssize_t length, int width) except *
 
     @cython.locals(missing=Py_ssize_t)
-    cdef int _room(self, Py_ssize_t size) except -1
+    cdef void _room(self, Py_ssize_t size) except *

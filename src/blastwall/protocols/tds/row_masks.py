@@ -15,6 +15,7 @@ from blastwall.protocols.tds.types import Prefix
 from blastwall.wire import memory
 
 _KEPT = KEPT
+_LENGTHS = LENGTHS
 _WIDE, _NARROW = WIDE, NARROW
 _NBC = NBC_ROW
 _FIXED, _SHORT, _LONG = map(int, (Prefix.FIXED, Prefix.SHORT, Prefix.LONG))
@@ -116,7 +117,7 @@ class RowWriter:
         else:
             if form == _POINTER:
                 self._bytes(_NO_POINTER)
-            width, at = LENGTHS[form], self._used
+            width, at = _LENGTHS[form], self._used
             self._zeros(width)
             self._text(column, start, size)
             self._length(at, self._used - at - width, width)

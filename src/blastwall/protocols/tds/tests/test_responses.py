@@ -477,14 +477,18 @@ def message(payload: bytes, rules: MaskRules, classified: Classified) -> str:
         ),
         (
             2627,
-            "Violation of UNIQUE KEY constraint 'UQ_c'. Cannot insert duplicate key in object 'dbo.customers'. "
-            f"The duplicate key value is ({MAIL}).",
+            (
+                "Violation of UNIQUE KEY constraint 'UQ_c'. Cannot insert duplicate key in object 'dbo.customers'. "
+                f"The duplicate key value is ({MAIL})."
+            ),
             "Violation of UNIQUE KEY constraint 'UQ_c'. Cannot insert duplicate key in object 'dbo.customers'.",
         ),
         (
             2601,
-            "Cannot insert duplicate key row in object 'dbo.c' with unique index 'i'. "
-            f"The duplicate key value is (a. (b), {MAIL}).",
+            (
+                "Cannot insert duplicate key row in object 'dbo.c' with unique index 'i'. "
+                f"The duplicate key value is (a. (b), {MAIL})."
+            ),
             "Cannot insert duplicate key row in object 'dbo.c' with unique index 'i'.",
         ),
         (
