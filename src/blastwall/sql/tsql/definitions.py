@@ -153,7 +153,32 @@ class Definitions(Tables):
         if kind == "SCHEMA":
             self.at += 1
             return self._create_schema(start)
+        if kind == "STATISTICS":
+            self.at += 1
+            return self._create_statistics(start)
+        if kind == "RULE":
+            self.at += 1
+            name = self.object_name(2)
+            self.expect("AS")
+            self.condition()
+            return nodes.Definition(start, self.end, "CREATE", "RULE", (name,))
         return None
+
+    def _create_statistics(self, start: int) -> nodes.Statement:
+        name = self.object_name(1)
+        self.expect("ON")
+        table = self.object_name(3)
+        found: list[nodes.Expression] = []
+        self.expect("(")
+        self.scraps(found)
+        self.expect(")")
+        if self.taken("WHERE"):
+            found.append(self.condition())
+        tail = self.tail()
+        literals = tuple(each for one in found for each in nodes.walk(one) if isinstance(each, nodes.Constant))
+        return nodes.Definition(
+            start, self.end, "CREATE", "STATISTICS", (name,), (table,), literals + tail.literals, tail.words
+        )
 
     def _definition(self, start: int, verb: str) -> nodes.Statement:
         kind, parts = self._kind()

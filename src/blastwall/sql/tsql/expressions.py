@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from blastwall.sql.tsql import nodes
-from blastwall.sql.tsql.lexer import END, LABEL, NAME, PSEUDO, QUOTED, STRING, VARIABLE, string_value
+from blastwall.sql.tsql.lexer import END, NAME, PSEUDO, QUOTED, STRING, VARIABLE, string_value
 from blastwall.sql.tsql.reader import Reader
 
 _CONSTANTS = {
@@ -28,6 +28,7 @@ _CONSTANTS = {
 _FULL_TEXT = ("CONTAINS", "FREETEXT")
 _FACTORS = ("*", "/", "%")
 _TERMS = ("+", "-", "&", "^", "|")
+_DOUBLED = ("|", "<", ">")
 _UNARY = ("+", "-", "~")
 _COMPARES = ("=", "<", ">", "!")
 _PREDICATES = frozenset({"NOT", "BETWEEN", "IN", "LIKE", "IS", *_COMPARES})
@@ -228,28 +229,33 @@ class Expressions(Reader):
         """Read a value: terms and factors. Raises UnparsedError."""
         first = self._operand()
         kind = self.kinds[self.at]
-        if kind not in _TERMS and kind not in _FACTORS:
+        if kind not in _TERMS and kind not in _FACTORS and not self._shifts(kind):
             return first
         terms: list[nodes.Expression] = []
         factors, signs, operators = [first], list[str](), list[str]()
         while True:
             kind = self.kinds[self.at]
             following = self.kinds[self.at + 1]
-            if following == "=" and kind != "=":
+            if following == "=" or (kind == following == "|" and self.kinds[self.at + 2] == "="):
                 break  # `+=`, which no value has
             if kind in _FACTORS:
                 self.at += 1
                 signs.append(kind)
                 factors.append(self._operand())
-            elif kind in _TERMS:
-                self.at += 2 if kind == following == "|" else 1
+            elif kind in _TERMS or self._shifts(kind):
+                doubled = kind == following and kind in _DOUBLED
+                self.at += 2 if doubled else 1
                 terms.append(factors[0] if not signs else _chain(signs, factors))
-                operators.append("||" if kind == following == "|" else kind)
+                operators.append(kind + kind if doubled else kind)
                 factors, signs = [self._operand()], []
             else:
                 break
         terms.append(factors[0] if not signs else _chain(signs, factors))
         return terms[0] if not operators else _chain(operators, terms)
+
+    def _shifts(self, kind: str) -> bool:
+        """Whether `<<` or `>>` stands here."""
+        return kind in ("<", ">") and self.kinds[self.at + 1] == kind
 
     def _operand(self) -> nodes.Expression:
         at = self.at
@@ -602,10 +608,6 @@ class Expressions(Reader):
         return self._followed(name, tuple(arguments))
 
     def _pair(self) -> list[nodes.Expression]:
-        if self.kinds[self.at] == LABEL:
-            word = self.label()
-            name = nodes.ObjectName(word.start, word.end, (word,))
-            return [nodes.Column(word.start, word.end, name), self.condition()]
         key = self.condition()
         return [key, self.condition()] if self.taken(":") else [key]
 

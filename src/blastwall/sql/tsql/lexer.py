@@ -7,7 +7,7 @@
   of Unicode may end elsewhere than it seems.
 - A number that touches a word (`1DROP`) is two tokens to the server, and which two depends on the letters; sizes of
   files (`10MB`) are one here, which only definitions take.
-- A label is a word and a colon that touch.
+- A label is a word and a colon that touch, outside brackets: inside them the word is a key of a JSON function.
 - `"…"` is a name or a string by QUOTED_IDENTIFIER; where it begins and ends is the same.
 """
 
@@ -72,7 +72,7 @@ _LONE = re.compile("[\0\ud800-\udfff]")
 _CONTINUED = re.compile(r"\\\r?\n")
 _SIZE = re.compile(r"[KMGT]B", re.IGNORECASE)
 _WORDY = re.compile(r"[\w@$#]")
-_LETTERS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl"})
+_IN_WORDS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl", "Nd"})
 _OLD = unicodedata.ucd_3_2_0
 
 
@@ -81,7 +81,8 @@ class Tokens:
     """The tokens of a text, each with an index; after the last stand some of kind END, for whoever looks ahead.
 
     `kinds`: a reserved word or a sign is its own kind, in capitals; else one of the constants above. `words`: an
-    unquoted word in capitals, reserved or not, and "" for every other token.
+    unquoted word in capitals, reserved or not, and "" for every other token. `open_brackets` is the depth at the token
+    with the index `counted`.
     """
 
     text: str
@@ -89,6 +90,8 @@ class Tokens:
     words: list[str]
     starts: list[int]
     ends: list[int]
+    counted: int = 0
+    open_brackets: int = 0
 
 
 def tokenize(text: str, *, quoted_identifier: bool = True) -> Tokens:
@@ -127,6 +130,9 @@ def _scan(found: Tokens, at: int, quoted_identifier: bool) -> int:
         elif which == _SIGN:
             add_kind(text[start])
             add_word("")
+        elif which == _LABEL:
+            at = _label(found, start, at)
+            continue
         elif which in _COMMENTS:
             if which == _NESTING:
                 return _comment_end(text, start, at)
@@ -134,12 +140,34 @@ def _scan(found: Tokens, at: int, quoted_identifier: bool) -> int:
             continue
         else:
             add_kind(_kind(text, start, at, which, quoted_identifier))
-            add_word(text[start : at - 1].upper() if which == _LABEL else "")
+            add_word("")
         add_start(start)
         add_end(at)
     if _REST.match(text, at):
         return -1
     raise _unread(text, at)
+
+
+def _label(found: Tokens, start: int, end: int) -> int:
+    """Add a label, or inside brackets the word and its colon apart; return where that ends."""
+    text = found.text
+    word = text[start : end - 1].upper()
+    _check_word(text, start, end - 1)
+    if word in RESERVED:
+        raise unparsed(text, start, f"`{text[start:end]}`: a reserved word is no label")
+    new = found.kinds[found.counted :]
+    open_brackets = found.open_brackets + new.count("(") - new.count(")")
+    found.open_brackets, found.counted = open_brackets, len(found.kinds)
+    found.kinds.append(NAME if open_brackets > 0 else LABEL)
+    found.words.append(word)
+    found.starts.append(start)
+    found.ends.append(end - 1 if open_brackets > 0 else end)
+    if open_brackets > 0:
+        found.kinds.append(":")
+        found.words.append("")
+        found.starts.append(end - 1)
+        found.ends.append(end)
+    return end
 
 
 def _kind(text: str, start: int, end: int, which: int, quoted_identifier: bool) -> str:
@@ -152,11 +180,6 @@ def _kind(text: str, start: int, end: int, which: int, quoted_identifier: bool) 
         return _named(text, start, end)
     if which == _DOUBLE:
         return _named(text, start, end) if quoted_identifier else STRING
-    if which == _LABEL:
-        _check_word(text, start, end - 1)
-        if text[start : end - 1].upper() in RESERVED:
-            raise unparsed(text, start, f"`{text[start:end]}`: a reserved word is no label")
-        return LABEL
     if which == _NUMBER and _SIZE.match(text, end - 2):
         return SIZE
     if _WORDY.match(text, end):
@@ -178,10 +201,9 @@ def _check_word(text: str, start: int, end: int) -> None:
     if word.isascii():
         return
     for offset, character in enumerate(word):
-        if character >= "\x80" and _OLD.category(character) not in _LETTERS and _OLD.category(character) != "Nd":
-            raise unparsed(
-                text, start + offset, f"the word {word!r} has a character that may not stand in one: quote it"
-            )
+        if character >= "\x80" and (character > "\uffff" or _OLD.category(character) not in _IN_WORDS):
+            at = start + offset
+            raise unparsed(text, at, f"the word {word!r} has a character that may not stand in one: quote it")
     if unicodedata.normalize("NFKC", word) != word or word.upper().isascii() or word.lower().isascii():
         raise unparsed(text, start, f"the word {word!r} looks like another word: quote it")
 

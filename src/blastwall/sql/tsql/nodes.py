@@ -126,7 +126,7 @@ class Unary(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Operation(Expression):
-    """Operators of one rank, from left to right: one operator fewer than operands. `+ - & ^ | ||` or `* / %`."""
+    """Operators of one rank, from left to right: one operator fewer than operands. `+ - & ^ | || << >>` or `* / %`."""
 
     operators: tuple[str, ...]
     operands: tuple[Expression, ...]

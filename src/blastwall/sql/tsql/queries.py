@@ -12,6 +12,7 @@ from blastwall.sql.tsql.words import NO_ALIAS
 
 _ASSIGNS = ("+", "-", "*", "/", "%", "&", "|", "^")
 _ALIASED = (NAME, QUOTED, STRING, NATIONAL)
+_NOT_TABLES = ("XMLNAMESPACES", "CHANGE_TRACKING_CONTEXT")
 _NUMBERS = ("integer", "decimal", "float")
 
 
@@ -183,6 +184,8 @@ class Queries(Expressions):
             count = self._operand()
         percent = self.taken("PERCENT")
         ties = self.phrase("WITH", "TIES")
+        if not self.phrase("WITH", "APPROXIMATE"):
+            self.phrase("WITH", "APPROX")
         return nodes.Top(start, self.end, count, percent, ties)
 
     def subquery_or_value(self) -> nodes.Expression:
@@ -326,8 +329,13 @@ class Queries(Expressions):
         """Read `WITH a AS (…), b AS (…)`, or XMLNAMESPACES before them. Raises UnparsedError."""
         self.expect("WITH")
         found = []
-        if self.words[self.at] == "XMLNAMESPACES" and self.kinds[self.at + 1] == "(":
-            self._namespaces()
+        while self.words[self.at] in _NOT_TABLES and self.kinds[self.at + 1] == "(":
+            if self.words[self.at] == "XMLNAMESPACES":
+                self._namespaces()
+            else:
+                self.at += 2
+                self.expression()
+                self.expect(")")
             if not self.taken(","):
                 return ()
         while True:

@@ -25,7 +25,7 @@ TABLE_HINTS = frozenset(
     """
     FORCESCAN FORCESEEK HOLDLOCK INDEX KEEPDEFAULTS KEEPIDENTITY IGNORE_CONSTRAINTS IGNORE_TRIGGERS NOEXPAND NOLOCK
     NOWAIT PAGLOCK READCOMMITTED READCOMMITTEDLOCK READPAST READUNCOMMITTED REPEATABLEREAD ROWLOCK SERIALIZABLE SNAPSHOT
-    SPATIAL_WINDOW_MAX_CELLS TABLOCK TABLOCKX UPDLOCK XLOCK FASTFIRSTROW
+    SPATIAL_WINDOW_MAX_CELLS TABLOCK TABLOCKX UPDLOCK XLOCK FASTFIRSTROW FORCE_ANN_ONLY
     """.strip().split()
 )
 
@@ -113,12 +113,13 @@ class Sources(Queries):
             return self._function(self._members(self._source_call(name)))
         system_time = self._system_time()
         sample = self._sample()
+        hints = self.table_hints() if self.kinds[self.at] == "(" else ()
         alias = self.alias()
         if system_time is None:
             system_time = self._system_time()
         if sample is None:
             sample = self._sample()
-        hints = self.table_hints()
+        hints = hints or self.table_hints()
         if self.kinds[self.at] == "FOR" and self.words[self.at + 1] == "PATH":  # a table of a graph's pattern
             self.at += 2
             alias = self.alias()
@@ -134,8 +135,8 @@ class Sources(Queries):
         word = name.last.upper() if len(name.parts) == 1 else ""
         if word == "CHANGETABLE":
             return self._changetable(name)
-        if word == "PREDICT":
-            return self._predict(name)
+        if word in ("PREDICT", "VECTOR_SEARCH") and self.kinds[self.at + 2] == "=":
+            return self._named_arguments(name)
         return self.call(name)
 
     def _changetable(self, name: nodes.ObjectName) -> nodes.Expression:
@@ -148,19 +149,15 @@ class Sources(Queries):
         self.expect(")")
         return nodes.Call(name.start, self.end, name, tuple(arguments))
 
-    def _predict(self, name: nodes.ObjectName) -> nodes.Expression:
+    def _named_arguments(self, name: nodes.ObjectName) -> nodes.Expression:
+        """`PREDICT (MODEL = …, DATA = t AS d)`, `VECTOR_SEARCH (TABLE = t AS s, COLUMN = …)`."""
         self.expect("(")
         arguments: list[nodes.Expression] = []
-        while self.words[self.at] in ("MODEL", "DATA", "RUNTIME"):
-            self.at += 1
-            self.expect("=")
-            if self.is_name(self.at):
-                table = self.object_name()
-                arguments.append(nodes.Column(table.start, table.end, table))
-                if self.taken("AS"):
-                    self.identifier()
-            else:
-                arguments.append(self.expression())
+        while self.kinds[self.at + 1] == "=" and self.words[self.at]:
+            self.at += 2
+            arguments.append(self.expression())
+            if self.taken("AS"):
+                self.identifier()
             if not self.taken(","):
                 break
         self.expect(")")

@@ -10,6 +10,7 @@ from blastwall.sql.tsql.lexer import NAME
 from blastwall.sql.tsql.tails import Tails
 
 _CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "INDEX", "DEFAULT")
+_AFTER_TIMESTAMP = (",", ")", "NOT", "NULL", "CONSTRAINT", "PRIMARY", "UNIQUE", "DEFAULT")
 _PLACES = ("ON", "TEXTIMAGE_ON", "FILESTREAM_ON")
 _PLACE_NAMES = ("name", "quoted", "string", "NULL")
 _RELATED = ("HISTORY_TABLE", "LEDGER_VIEW", "DATA_SOURCE", "FILE_FORMAT", "REJECTED_ROW_LOCATION")
@@ -65,7 +66,8 @@ class Tables(Tails):
             computed = self.expression()
             self._facets(facets)
             return self._column(name, None, computed, facets)
-        if self.kinds[self.at] in (",", ")") and name.text.upper() in ("TIMESTAMP", "ROWVERSION"):
+        if self.kinds[self.at] in _AFTER_TIMESTAMP and name.text.upper() == "TIMESTAMP":
+            self._facets(facets)
             return self._column(name, None, None, facets)
         kind = self.data_type()
         self._facets(facets)
@@ -183,7 +185,7 @@ class Tables(Tails):
             return nodes.Constraint(start, self.end, "UNIQUE" if kind == "UNIQUE" else "PRIMARY KEY", name, columns)
         if kind == "FOREIGN":
             self.expect_phrase("FOREIGN", "KEY")
-            columns = self.names_in_brackets()
+            columns = self.names_in_brackets() if self.kinds[self.at] == "(" else ()
             references = self._references(cascades)
             return nodes.Constraint(start, self.end, "FOREIGN KEY", name, columns, references, None, tuple(cascades))
         if kind == "CHECK":
@@ -408,7 +410,8 @@ class Tables(Tails):
             if not self._facet(facets):
                 raise self.unexpected("a column's property")
             column = self._column(name, None, None, facets)
-            return nodes.TableChange(start, self.end, f"ALTER COLUMN {change}", (column,), (name,))
+            options = self.index_options()
+            return nodes.TableChange(start, self.end, f"ALTER COLUMN {change}", (column,), (name,), None, options)
         column = self.column_definition()
         options = self.index_options()
         return nodes.TableChange(start, self.end, "ALTER COLUMN", (column,), (column.name,), None, options)

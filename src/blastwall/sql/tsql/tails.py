@@ -29,7 +29,7 @@ _BEFORE = {
     "ALTER": ("FILTER", "BLOCK"),
 }
 _SIGNED = ("SIGNATURE", "COUNTER", "SENSITIVITY")
-_NEVER = (")", "}", "!", "<", ">")
+_NEVER = (")", "{", "}", "!", "<", ">")
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class Tails(Flow):
                 return self.words[self.at + 2] not in ("SESSION", "NOTIFICATION")
             return self.kinds[self.at + 1] == "(" or (first and after in ("", "ALL"))
         if word == "MOVE":
-            return before in ("WITH", "") and after != "CONVERSATION"
+            return (before in ("WITH", "") or after == "TO") and after != "CONVERSATION"
         return before in _AFTER.get(word, ()) or after in _BEFORE.get(word, ())
 
     def _bracket(self, found: list[nodes.Expression]) -> None:

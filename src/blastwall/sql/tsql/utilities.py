@@ -92,13 +92,26 @@ class Utilities(Modules):
         if word == "SEND" and following == "ON":
             self.at += 1
             return self._loose(start, "SEND", "")
-        if word == "RECEIVE" and self.at > 0:
+        if word == "RECEIVE" and (self.at > 0 or self.kinds[1] in ("*", "TOP")):
             self.at += 1
             return self._receive(start)
         if word in ("GET", "MOVE") and following == "CONVERSATION":
             self.at += 2
-            return self._loose(start, word, following)
+            return self._conversation(start, word)
         return None
+
+    def _conversation(self, start: int, verb: str) -> nodes.Statement:
+        """`GET CONVERSATION GROUP @g FROM queue`, `MOVE CONVERSATION @h TO @g`."""
+        if verb == "GET":
+            self.expect("GROUP")
+        handle = self.variable()
+        if verb == "GET":
+            self.expect("FROM")
+            queue = self.object_name(3)
+            return nodes.Utility(start, self.end, verb, "CONVERSATION", (queue,), (), (handle,))
+        self.expect("TO")
+        group = self.variable()
+        return nodes.Utility(start, self.end, verb, "CONVERSATION", (), (), (handle, group))
 
     def _receive(self, start: int) -> nodes.Statement:
         if self.kinds[self.at] == "TOP":
