@@ -18,9 +18,7 @@ class Modules(Definitions):
         if kind not in ("VIEW", "PROC", "PROCEDURE", "FUNCTION", "TRIGGER"):
             return None
         if start != self.starts[0]:
-            raise self.unexpected(
-                "a table or its like: a view, procedure, function or trigger must be alone in its batch"
-            )
+            raise self.refused(f"`{kind}`: a view, procedure, function or trigger must be alone in its batch")
         self.at += 1
         if kind == "VIEW":
             found = self._view(start, verb)

@@ -247,7 +247,7 @@ class Queries(Expressions):
         if kind not in _ALIASED or self.at_window():
             return None
         if self.words[self.at] in NO_ALIAS:
-            raise self.unexpected("an alias after AS")
+            raise self.refused(f"`{self.raw(self.at)}` may begin a statement: write AS before an alias")
         return self.named()
 
     # GROUP BY and WINDOW

@@ -188,7 +188,7 @@ class Sources(Queries):
             if self.at_window():
                 return None
             if self.words[self.at] in NO_ALIAS:
-                raise self.unexpected("an alias after AS")
+                raise self.refused(f"`{self.raw(self.at)}` may begin a statement: write AS before an alias")
             return self.identifier()
         return self.identifier() if kind is QUOTED else None
 

@@ -101,7 +101,7 @@ class Tails(Flow):
         while self.kinds[at] == "(":
             at += 1
         if self.kinds[at] == "SELECT" and self.words[self.at - 1] not in ("ADD", "DROP"):
-            raise self.unexpected("no query")
+            raise self.refused("a query may not stand here: is a semicolon missing?")
         self.at += 1
         self.scraps(found)
         self.expect(")")
