@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 
 from blastwall.protocols.contract import Isolate, Output, Withdraw
 from blastwall.sql.tsql.catalog import Catalog
-from blastwall.sql.tsql.classify import classify, unread
+from blastwall.sql.tsql.classify import TOO_COMPLEX, classify, unread
 from blastwall.sql.tsql.isolated import Reading, UnreadableReply, decode
+from blastwall.sql.tsql.limits import Limits
 from blastwall.sql.tsql.state import NameState
 from blastwall.sql.tsql.statement import Classified
 
@@ -20,6 +21,8 @@ MOST_INLINE = 16_000
 """The longest text in characters that is read on the data loop, some 20 ms of it, and all such texts of one request."""
 MOST_ELSEWHERE = 64
 """The most texts of one request that are read elsewhere, one after the other."""
+_INLINE = Limits(steps=10_000)
+"""What reading a text on the data loop may cost: some 30 ms; what takes more is read elsewhere."""
 _REMEMBERED = 200
 _REMEMBERED_TEXT = 200_000
 """How many texts a session remembers, and how many characters of text at most."""
@@ -65,12 +68,14 @@ class Texts:
         found = self._found.get(key) or self._answered(key, catalog, state)
         if found is not None:
             return found
+        if self._postponed >= MOST_ELSEWHERE:
+            return unread(text, catalog, "the request holds too many long texts; send them in several requests")
         if len(text) > INLINE or self._spent + len(text) > MOST_INLINE:
-            if self._postponed >= MOST_ELSEWHERE:
-                return unread(text, catalog, "the request holds too many long texts; send them in several requests")
             raise Postponed(self._order(key, catalog, state, parameters))
         self._spent += len(text)
-        found = classify(text, catalog, state, parameters=parameters)
+        found = classify(text, catalog, state, parameters=parameters, limits=_INLINE)
+        if found.doubt == TOO_COMPLEX:
+            raise Postponed(self._order(key, catalog, state, parameters))
         self._remember(key, found)
         return found
 

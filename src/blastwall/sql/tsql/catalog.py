@@ -142,6 +142,10 @@ class Memory:
     texts: dict[Hashable, object] = field(default_factory=dict)
     characters: int = 0
 
+    def __reduce__(self) -> tuple[type[Memory], tuple[()]]:
+        """Leave it behind where the catalog goes to another process, which works out what it needs."""
+        return Memory, ()
+
 
 class Catalog:
     """Look-ups are dictionary hits by folded names; answers bear the catalog's own spelling."""

@@ -32,7 +32,7 @@ _FIRING = frozenset({Action.DEFINE, Action.DROP, Action.ENTITLE})
 _PLANS = ("showplan_xml", "showplan_all", "showplan_text", "statistics xml", "statistics profile")
 _CHARACTERS_A_STEP = 10
 _MOST_TEXTS, _MOST_CHARACTERS = 2_000, 4_000_000
-_TOO_COMPLEX = "it takes more work to follow than Blastwall does for one request: split it"
+TOO_COMPLEX = "it takes more work to follow than Blastwall does for one request: split it"
 _TOO_DEEP = "it is nested too deeply to be followed: split it"
 
 
@@ -90,7 +90,7 @@ def call(
     try:
         reader = _read(batch, catalog, state, dict.fromkeys(names, ""), limits, constants=constants)
     except (TooComplexError, RecursionError):
-        return unread("", catalog, _TOO_COMPLEX)
+        return unread("", catalog, TOO_COMPLEX)
     return _answer(reader, "EXEC", state, dict.fromkeys(names, ""))
 
 
@@ -110,7 +110,7 @@ def _classified(
     except UnparsedError as error:
         return unread(text, catalog, f"the text cannot be read as T-SQL: {error}")
     except TooComplexError:
-        return unread(text, catalog, _TOO_COMPLEX)
+        return unread(text, catalog, TOO_COMPLEX)
     except RecursionError:
         return unread(text, catalog, _TOO_DEEP)
 

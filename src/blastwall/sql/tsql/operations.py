@@ -9,7 +9,7 @@ from blastwall.sql.tsql import nodes as n
 BATCH, EMPTY = "BATCH", "EMPTY"
 _WORDS: dict[type[n.Node], str] = {
     n.Insert: "INSERT", n.Update: "UPDATE", n.Delete: "DELETE", n.Merge: "MERGE", n.Truncate: "TRUNCATE TABLE",
-    n.BulkInsert: "BULK INSERT", n.Declare: "DECLARE", n.SetVariable: "SET", n.SetCursor: "SET", n.SetOption: "SET",
+    n.Declare: "DECLARE", n.SetVariable: "SET", n.SetCursor: "SET", n.SetOption: "SET",
     n.WaitFor: "WAITFOR", n.Execute: "EXEC", n.ExecuteText: "EXEC", n.ExecuteAs: "EXECUTE AS", n.Revert: "REVERT",
     n.DeclareCursor: "DECLARE CURSOR", n.CreateTable: "CREATE TABLE", n.AlterTable: "ALTER TABLE",
     n.CreateIndex: "CREATE INDEX", n.CreateSynonym: "CREATE SYNONYM", n.SchemaElements: "CREATE SCHEMA", n.Use: "USE",
@@ -48,6 +48,12 @@ def flat(statements: Sequence[n.Statement]) -> Iterator[n.Statement]:
 
 
 def _verb(node: n.Statement) -> str:
+    if isinstance(node, n.BulkInsert):
+        return "INSERT BULK" if node.file is None else "BULK INSERT"
+    return _other_verb(node)
+
+
+def _other_verb(node: n.Statement) -> str:
     match node:
         case n.SelectStatement():
             into = isinstance(node.query.body, n.Select) and node.query.body.into is not None
