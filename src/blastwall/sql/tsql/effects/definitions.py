@@ -365,6 +365,7 @@ class Definitions(Executing):
             for related in node.related:
                 moved = self.named(related)
                 self.effect(Action.DEFINE, moved.object)
+                self.effect(Action.ADMIN, moved.object)
                 self.renames.add((moved.schema, moved.name))
                 self.flow.unsettle(self.catalog.fold(moved.name))
         elif kind == "AUTHORIZATION":

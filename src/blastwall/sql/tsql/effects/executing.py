@@ -273,8 +273,8 @@ class Executing(Procedural):
         target = self.resolved(parts[:-1] if of_part and len(parts) > 1 else parts)
         self.defining = False
         self.effect(Action.DEFINE, target.object)
+        self.effect(Action.ADMIN, target.object)  # policies and masks speak of it by its name
         self.renames.add((target.schema, target.name))
-        self.connect()
         for name in (new, parts[-1], target.name):
             self.flow.unsettle(self.catalog.fold(name))
 

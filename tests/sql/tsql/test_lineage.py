@@ -1,0 +1,307 @@
+# ruff: noqa: E501 - a batch and its answer read better in one line
+from __future__ import annotations
+
+import pytest
+from tests.sql.tsql.shop import CATALOG, STATE, read, sources
+
+from blastwall.model.statement import Column
+from blastwall.sql.tsql.classify import call
+from blastwall.sql.tsql.state import NameState, before, reset, settled
+from blastwall.sql.tsql.statement import RETURN_STATUS, Argument
+
+
+def column(name: str, table: str = "customers", schema: str = "dbo") -> Column:
+    return Column("shop", schema, table, name)
+
+
+EMAIL, SSN = column("email"), column("ssn")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("select email from customers", [["email! < customers.email"]]),
+        ("select EMAIL from Customers", [["EMAIL! < customers.email"]]),
+        ("select c.email as mail from customers c", [["mail! < customers.email"]]),
+        ("select mail = email from customers", [["mail! < customers.email"]]),
+        ("select upper(email) from customers", [[" < customers.email"]]),
+        ("select concat(name, '') + email x from customers", [["x < customers.email, customers.name"]]),
+        ("select cast(email as varchar(9)) from customers", [[" < customers.email"]]),
+        ("select count(email), count(*) from customers", [[" < ", " < "]]),
+        ("select max(email) from customers", [[" < customers.email"]]),
+        ("select iif(1 = 1, email, '') from customers", [[" < customers.email"]]),
+        ("select case when email like 'a%' then 1 end from customers", [[" < customers.email"]]),
+        ("select label from customers", [["label < customers.email, customers.label, customers.name"]]),
+        ("select (select email from customers where id = 1)", [["! < customers.email"]]),
+        ("select mail from customer_mail", [["mail < customer_mail.mail, customers.email"]]),
+        ("select * from clients where 1 = 0", [["id! < customers.id", "name! < customers.name",
+         "email! < customers.email", "ssn! < customers.ssn", "salary! < customers.salary",
+         "label < customers.email, customers.label, customers.name"]]),
+        ("select email from customers union all select note from orders", [["email < customers.email, orders.note"]]),
+        ("with c as (select ssn x from customers) select x from c", [["x! < customers.ssn"]]),
+        ("with c (y) as (select ssn from customers) select * from c", [["y! < customers.ssn"]]),
+        ("with r as (select name, 1 as n from customers union all select email, n + 1 from r join customers on 1 = 1) select name from r", [["name < customers.email, customers.name"]]),
+        ("select x.e from (select email as e from customers) x", [["e! < customers.email"]]),
+        ("select v.a from customers cross apply (values (email), (ssn)) v(a)", [["a < customers.email, customers.ssn"]]),
+        ("select email from customers for json path", [["JSON_F52E2B61-18A1-11d1-B105-00805F49916B < customers.email"]]),
+        ("select email from customers for xml auto", [["XML_F52E2B61-18A1-11d1-B105-00805F49916B < customers.email"]]),
+        ("select (select email from customers for json auto) as j", [["j < customers.email"]]),
+        ("select value from customers cross apply string_split(email, ',')", [["value < customers.email"]]),
+        ("select [key], value from customers cross apply openjson(email)",
+         [["key < customers.email", "value < customers.email"]]),
+        ("select j.a from customers cross apply openjson(email) with (a int) j", [["a < customers.email"]]),
+        ("select p.[1] from (select id, email from customers) s pivot (max(email) for id in ([1])) p",
+         [["1 < customers.email"]]),
+        ("select v, k from (select email, ssn from customers) s unpivot (v for k in (email, ssn)) u",
+         [["v < customers.email, customers.ssn", "k < "]]),
+        ("select lag(email) over (order by id) from customers", [[" < customers.email"]]),
+        ("select string_agg(email, ',') within group (order by id) from customers", [[" < customers.email, customers.id"]]),
+        ("select dbo.mail_of(1)", [[" < customers.email"]]),
+        ("select dbo.twice(salary) from customers", [[" < customers.salary"]]),
+        ("select mail from dbo.mails()", [["mail < customers.email"]]),
+        ("select note from dbo.orders_of(1)", [["note < orders.note"]]),
+        ("select price from prices for system_time all", [["price < prices.price, prices_old.price"]]),
+        ("select price from history.prices_old", [["price < prices.price, prices_old.price"]]),
+        ("declare @e nvarchar(9); select @e = email from customers; select @e as e", [["e < customers.email"]]),
+        ("declare @e nvarchar(9); set @e = (select ssn from customers where id = 1); select @e + 'x'",
+         [[" < customers.ssn"]]),
+        ("declare @a int, @b int; while 1 = 1 begin select @b; select @b = @a; select @a = salary from customers end",
+         [[" < customers.salary"]]),
+        ("select email into #t from customers; select * from #t", [["email! < customers.email"]]),
+        ("create table #t (a nvarchar(9)); insert #t select ssn from customers; select a from #t",
+         [["a < customers.ssn"]]),
+        ("create table #t (a int, b nvarchar(9)); insert #t (b) select ssn from customers; select a, b from #t",
+         [["a < ", "b < customers.ssn"]]),
+        ("declare @t table (a nvarchar(9)); insert @t values ((select top 1 email from customers)); select a from @t",
+         [["a < customers.email"]]),
+        ("create table #t (a nvarchar(9)); update #t set a = c.email from customers c; select a from #t",
+         [["a < customers.email"]]),
+        ("create table #t (a nvarchar(9)); update orders set note = '' output (select top 1 ssn from customers) into #t; select a from #t", [["a < customers.ssn"]]),
+        ("update orders set note = '' output deleted.note, inserted.total", [["note! < orders.note", "total! < orders.total"]]),
+        ("delete customers output deleted.email", [["email! < customers.email"]]),
+        ("declare c cursor for select email from customers; open c; fetch next from c", [["email! < customers.email"]]),
+        ("declare @x nvarchar(9); declare c cursor for select email from customers; fetch c into @x; select @x",
+         [[" < customers.email"]]),
+        ("declare @m nvarchar(9); exec get_customer 1, @m output; select @m",
+         [["id! < orders.id", "note! < orders.note"], [" < customers.email"]]),
+        ("declare @m nvarchar(9); exec get_customer @id = 1, @mail = @m output; select @m",
+         [["id! < orders.id", "note! < orders.note"], [" < customers.email"]]),
+        ("declare @m nvarchar(9); select @m = ssn from customers; exec echo @m", [["said < customers.ssn"]]),
+        ("create table #caught (m nvarchar(9)); exec fills; select m from #caught", [["m < customers.email"]]),
+        ("create table #t (a int, b nvarchar(9)); insert #t exec hr.pays; select a, b from #t",
+         [["a < staff.name", "b < staff.name, staff.pay"]]),
+        ("declare @o nvarchar(9); exec sp_executesql N'select @p = email from customers', N'@p nvarchar(9) output', @o output; select @o", [[" < customers.email"]]),
+        ("declare @s nvarchar(9); select @s = ssn from customers; exec sp_executesql N'select @p', N'@p nvarchar(9)', @s",
+         [[" < customers.ssn"]]),
+        ("begin try select cast(email as int) from customers end try begin catch select error_message() end catch",
+         [[" < customers.email"], [" < customers.email"]]),
+        ("select 1 where exists (select * from customers)", [[" < "]]),
+        ("select nobody from customers", [["nobody < ?"]]),
+        ("select * from nowhere", [None]),
+    ],
+)  # fmt: skip
+def test_what_is_shown_is_traced(text: str, expected: list[list[str] | None]) -> None:
+    assert sources(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("select id from customers where email = 'a'", {"customers.email"}),
+        ("select id from customers order by email", {"customers.email"}),
+        ("select email as e from customers order by e", {"customers.email"}),
+        ("select email from customers order by 1", {"customers.email"}),
+        ("select distinct email from customers", {"customers.email"}),
+        ("select count(*) from customers group by email", {"customers.email"}),
+        ("select count(email) from customers", {"customers.email"}),
+        ("select id from orders o join customers c on c.email = o.note", {"customers.email", "orders.note"}),
+        ("if exists (select 1 from customers where email = 'x') print 1", {"customers.email"}),
+        ("declare @e nvarchar(9); select @e = email from customers; if @e = 'x' print 1", {"customers.email"}),
+        ("select 1 / salary from customers", {"customers.salary"}),
+        ("select cast(email as int) from customers", {"customers.email"}),
+        ("select upper(name) + email from customers", set()),
+        ("select email from customers", set()),
+        ("select case when email = 'a' then 1 else 0 end from customers", set()),
+        ("select mail from customer_mail", set()),
+        ("select id from open_orders", {"orders.total"}),
+        ("insert customers (email) values ('x')", {"customers.email"}),
+        ("insert orders (customer_id) values (1)", {"customers.id"}),
+        ("exec get_customer 1, null", {"customers.id", "orders.customer_id"}),
+        ("select row_number() over (order by email) from customers", {"customers.email"}),
+        ("declare @e nvarchar(9); select @e = email from customers; waitfor delay @e", {"customers.email"}),
+        ("create unique index u on customers (email)", {"customers.email"}),
+    ],
+)
+def test_what_decides_is_known(text: str, expected: set[str]) -> None:
+    found = read(text).filters
+    assert found is not None
+    assert {f"{one.table}.{one.column}" for one in found} == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["select * from sys.query_store_query_text where query_sql_text like '%x%'", "exec sealed", "dbcc show_statistics ('customers', 'email')",
+     "select id from nowhere where x = 1", "exec sp_who2"],
+)  # fmt: skip
+def test_what_may_decide_by_anything_says_so(text: str) -> None:
+    found = read(text).filters
+    assert found is None or any(one.column == "*" for one in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("insert audit_log (what) select email from customers", {EMAIL}),
+        ("select email into stolen from customers", {EMAIL}),
+        ("select email into ##stolen from customers", {EMAIL}),
+        ("select email into #mine from customers", set()),
+        ("update orders set note = c.email from customers c", {EMAIL}),
+        ("update customers set email = email + 'x'", set()),
+        ("update customers set email = ssn", {SSN}),
+        ("merge orders t using customers s on t.id = s.id when matched then update set note = s.email;", {EMAIL}),
+        ("declare @e nvarchar(9); select @e = email from customers; insert audit_log (what) values (@e)", {EMAIL}),
+        ("declare @e varbinary(9); select @e = cast(email as varbinary) from customers; set context_info @e", {EMAIL}),
+        ("declare @e nvarchar(9); select @e = email from customers; exec sp_set_session_context 'k', @e", {EMAIL}),
+        ("insert elsewhere.shop.dbo.t (a) select ssn from customers", {SSN}),
+        ("insert audit_log (what) exec ('select email from customers')", {EMAIL}),
+        ("delete customers output deleted.email into audit_log (what)", {EMAIL}),
+        ("delete guarded", {column("note", "guarded")}),
+    ],
+)
+def test_what_is_stored_elsewhere_is_known(text: str, expected: set[Column]) -> None:
+    assert read(text).copies == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("declare @e nvarchar(9); select @e = email from customers; print @e", {EMAIL}),
+        ("declare @e nvarchar(9); select @e = email from customers; raiserror (@e, 16, 1)", {EMAIL}),
+        ("declare @e nvarchar(9); select @e = email from customers; raiserror ('%s', 16, 1, @e)", {EMAIL}),
+        ("declare @e nvarchar(9); select @e = email from customers; throw 50000, @e, 1", {EMAIL}),
+        ("declare @e nvarchar(9); select @e = email from customers; exec echo @e", {EMAIL}),
+        ("print 'x'", set()),
+    ],
+)
+def test_what_messages_may_say_is_known(text: str, expected: set[Column]) -> None:
+    assert read(text).messages == expected
+
+
+def test_what_goes_out_by_parameters_is_known() -> None:
+    found = read("select @m = email from customers where id = @id", parameters={"@m": "nvarchar(9)", "@id": "int"})
+    assert found.returns == {"@m": {EMAIL}, "@id": frozenset()}
+    assert found.parameters == {"@id": column("id")}
+
+
+def test_a_return_value_is_traced() -> None:
+    found = read("declare @s int; select @s = salary from customers; return @s")
+    assert found.returns[RETURN_STATUS] == {column("salary")}
+
+
+@pytest.mark.parametrize(
+    ("text", "literal", "expected"),
+    [
+        ("select id from customers where email = 'a@b.c'", "'a@b.c'", "email"),
+        ("insert customers (name, email) values (N'x', N'a@b.c')", "N'a@b.c'", "email"),
+        ("update customers set ssn = '123' where id = 4", "'123'", "ssn"),
+        ("declare @e nvarchar(9) = 'a@b.c'; select id from customers where email = @e", "'a@b.c'", "email"),
+        ("exec ('select id from customers where email = ''a@b.c''')", "''a@b.c''", "email"),
+        ("exec sp_executesql N'select 1 from customers where email = @e', N'@e nvarchar(9)', @e = 'a@b.c'", "'a@b.c'", "email"),
+        ("exec get_customer 7, null", "7", "id"),
+        ("select id from customers where upper(email) in ('A', 'B')", "'B'", "email"),
+    ],
+)  # fmt: skip
+def test_a_literal_has_the_column_that_it_meets(text: str, literal: str, expected: str) -> None:
+    (found,) = [one for one in read(text).literals if text[one.start : one.end] == literal]
+    assert found.column is not None
+    assert found.column.column == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "create login thief with password = 'hush'",
+        "alter login sa with password = N'hush' old_password = 'x'",
+        "create credential c with identity = 'x', secret = 'hush'",
+        "create master key encryption by password = 'hush'",
+        "open symmetric key k decryption by password = 'hush'",
+        "exec sp_addlogin 'thief', 'hush'",
+        "exec sp_addlinkedsrvlogin 'a', 'false', null, 'sa', 'hush'",
+        "select encryptbypassphrase('hush', note) from orders",
+        "select * from openrowset('SQLNCLI', 'Server=x;Password=hush', 'select 1')",
+        "select * from opendatasource('SQLNCLI', 'hush').a.b.c",
+        "exec ('create login thief with password = ''hush''')",
+        "declare @p nvarchar(9) = 'hush'; exec sp_password null, @p, 'sa'",
+        "exec sp_setapprole 'app', 'hush'",
+        "backup certificate c to file = 'x' with private key (encryption by password = 'hush')",
+        "exec xp_cmdshell 'net use x hush'",
+        "create login thief with 'hush'",
+    ],
+)
+def test_no_recording_holds_a_secret(text: str) -> None:
+    found = read(text)
+    shown = list(text)
+    for one in found.literals:
+        if one.secret:
+            shown[one.start : one.end] = " " * (one.end - one.start)
+    assert "hush" not in "".join(shown)
+    assert "hush" not in str(found.effects)
+
+
+def test_a_procedure_called_by_name_is_followed() -> None:
+    found = call(["dbo", "get_customer"], [Argument("@id", "7"), Argument("", None, output=True)], CATALOG, STATE)
+    assert [effect.action for effect in found.effects] == ["execute", "read", "read"]
+    assert found.parameters["@id"] == column("id")
+    assert found.returns["@2"] == {EMAIL}
+    assert found.operation == "EXEC"
+
+
+def test_a_text_given_to_a_procedure_by_name_is_read() -> None:
+    found = call(["sp_executesql"], [Argument("", "delete from orders")], CATALOG, STATE)
+    assert "delete" in [effect.action for effect in found.effects]
+
+
+def test_a_temporary_table_keeps_its_sources_in_later_batches() -> None:
+    state = settled(STATE, read("select email into #t from customers"))
+    (result,) = read("select * from #t", state).results or ()
+    assert [one.sources for one in result.columns or ()] == [frozenset({EMAIL})]
+    state = settled(state, read("insert #t select ssn from customers", state))
+    (result,) = read("select * from #t", state).results or ()
+    assert [one.sources for one in result.columns or ()] == [frozenset({EMAIL, SSN})]
+    assert read("select * from #t", reset(state)).results == read("select * from #t").results
+
+
+def test_a_temporary_table_of_another_shape_is_not_trusted() -> None:
+    state = before(STATE, read("create table #t (a int)"))
+    state = before(state, read("select email, ssn into #t from customers", state))
+    (result,) = read("select * from #t", state).results or ()
+    assert result.columns is None
+
+
+def test_options_of_an_earlier_batch_count_until_they_are_reset() -> None:
+    state = before(STATE, read("set nocount on"))
+    assert state.may_be("nocount", "on", "off")
+    assert state.may_be("nocount", "off", "off")
+    assert read("set showplan_xml on", STATE).results is None
+    assert read("select 1", settled(STATE, read("set showplan_xml on"))).results is None
+    assert reset(state) == NameState("dbo")
+
+
+def test_a_name_that_the_session_redefined_is_unclear_until_the_catalog_is_read_again() -> None:
+    state = settled(STATE, read("alter view customer_mail as select id, ssn as mail from customers"))
+    assert "this session has changed" in read("select mail from customer_mail", state).doubt
+    assert not read("select id from orders", state).doubt
+
+
+def test_who_the_session_is_decides_what_unqualified_names_mean() -> None:
+    state = settled(STATE, read("execute as user = 'ana'"))
+    assert "default schema" in read("select * from orders", state).doubt
+    assert not read("select * from dbo.orders", state).doubt
+
+
+def test_the_default_schema_comes_first() -> None:
+    state = NameState("hr")
+    assert [effect.object.path for effect in read("select pay from staff", state).effects] == [("shop", "hr", "staff")]
+    assert [effect.object.path for effect in read("select id from orders", state).effects] == [
+        ("shop", "dbo", "orders")
+    ]
