@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import fuzz_tds
 from h2.connection import H2Connection
 
 from blastwall.config.load import ConfigurationError, load
@@ -386,6 +387,7 @@ TARGETS: Mapping[str, Target] = {
     "documents": Target(_documents, _DOCUMENTS, ()),
     "configuration": Target(_configuration, [path.read_bytes() for path in _ROOT.glob("examples/blastwall.yaml")]
                             or [b"issuers: []\nresources: []\n"], (ConfigurationError,)),
+    **{f"tds {name}": Target(read, samples) for name, (read, samples) in fuzz_tds.TARGETS.items()},
 }  # fmt: skip
 
 
