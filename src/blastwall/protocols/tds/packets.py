@@ -20,6 +20,7 @@ SMALLEST = 512
 EOM, IGNORE, RESET, RESET_SKIP = 0x01, 0x02, 0x08, 0x10
 """Status bits: the message's last packet, ignore this message, reset the session first, reset all but transactions."""
 _KNOWN = EOM | IGNORE | RESET | RESET_SKIP
+_RESETS = RESET | RESET_SKIP
 _HEAD = Struct(">BBHHBB")
 
 
@@ -39,6 +40,8 @@ class Kind(IntEnum):
 
 
 _KINDS = {int(kind): kind for kind in Kind}
+_RESETTING = frozenset({Kind.BATCH, Kind.RPC, Kind.TRANSACTION})
+"""What a session may be reset with (2.2.3.1.2)."""
 
 
 class Packet(NamedTuple):
@@ -122,7 +125,7 @@ class PacketReader:
 class Message(NamedTuple):
     """A whole message.
 
-    `reset` has the RESET and RESET_SKIP bits of its first packet. `raw` is all of its packets as they came. `ignored`:
+    `reset` has the RESET or RESET_SKIP bit of its first packet. `raw` is all of its packets as they came. `ignored`:
     its sender has taken it back (IGNORE on its last packet). `oversized`: it was over the limit, so nothing was kept of
     it; `size` is that of its payload in bytes.
     """
@@ -195,11 +198,12 @@ class MessageReader:
         while (packet := self.packets.take()) is not None:
             first = self._kind is None
             self._check(packet)
+            if first:
+                self._reset = packet.status & _RESETS
             if packet.kind in self.streamed:
                 self._kind = None if packet.last else packet.kind
-                reset = packet.status & (RESET | RESET_SKIP)
                 ignored = bool(packet.status & IGNORE)
-                return Piece(packet.kind, reset, packet.payload, packet.raw, first, packet.last, ignored)
+                return Piece(packet.kind, self._reset, packet.payload, packet.raw, first, packet.last, ignored)
             if first and packet.last:
                 whole = self._single(packet)
                 if whole is not None:
@@ -215,12 +219,23 @@ class MessageReader:
             raise Malformed(f"a packet of type {packet.kind} within a message of type {self._kind}")
         if status & ~_KNOWN:
             raise Malformed(f"a packet with the unknown status bits {status & ~_KNOWN:#x}")
-        if status & RESET and status & RESET_SKIP:
-            raise Malformed("a packet that resets the session both with and without its transaction")
+        self._check_reset(packet)
         if status & IGNORE and not status & EOM:
             raise Malformed("a message that is taken back before its end")
         if not packet.payload and not packet.last:
             raise Malformed("an empty packet within a message")
+        if packet.kind is Kind.ATTENTION and (packet.payload or not packet.last):
+            raise Malformed("an ATTENTION with something in it")
+
+    def _check_reset(self, packet: Packet) -> None:
+        """A server that would heed what stands in a later packet alone would do what nobody has seen coming."""
+        bits = packet.status & _RESETS
+        if bits == _RESETS:
+            raise Malformed("a packet that resets the session both with and without its transaction")
+        if bits and packet.kind not in _RESETTING:
+            raise Malformed(f"a packet of type {packet.kind} that resets the session")
+        if bits and self._kind is not None and bits != self._reset:
+            raise Malformed("a packet that resets the session within a message")
 
     def _single(self, packet: Packet) -> Message | None:
         """Return the message of one packet without copying it; None where it is over its limit."""
@@ -228,11 +243,11 @@ class MessageReader:
         if size > self._limits.get(packet.kind, self._limit):
             return None
         ignored = bool(packet.status & IGNORE)
-        return Message(packet.kind, _resets(packet), packet.payload, packet.raw, ignored, size=size)
+        return Message(packet.kind, self._reset, packet.payload, packet.raw, ignored, size=size)
 
     def _keep(self, packet: Packet, *, first: bool) -> None:
         if first:
-            self._kind, self._reset = packet.kind, _resets(packet)
+            self._kind = packet.kind
         self._size += len(packet.payload)
         limit = self._limits.get(packet.kind, self._limit)
         # Tiny packets are more header than payload: what they take is bounded as well.
@@ -251,10 +266,6 @@ class MessageReader:
         self._kind, self._reset, self._size, self._oversized = None, 0, 0, False
         self._payload, self._raw = bytearray(), bytearray()
         return whole
-
-
-def _resets(packet: Packet) -> int:
-    return packet.status & (RESET | RESET_SKIP)
 
 
 def header(kind: int, status: int, length: int, spid: int = 0, number: int = 1) -> bytes:

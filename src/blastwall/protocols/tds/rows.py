@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from blastwall.protocols.tds.types import MAX, Prefix, TypeInfo
+from blastwall.protocols.tds.types import LARGEST_VARIANT, MAX, Prefix, TypeInfo
 from blastwall.wire.reader import Malformed
 
 _ROW, _NBC_ROW = 0xD1, 0xD2
@@ -34,6 +34,8 @@ class RowPlan:
 
 
 def _most(type_: TypeInfo) -> int:
+    if type_.prefix is Prefix.VARIANT:
+        return LARGEST_VARIANT  # whatever size a client says
     return _LARGEST if type_.prefix in (Prefix.LONG, Prefix.PARTS, Prefix.POINTER) else min(type_.size, MAX)
 
 

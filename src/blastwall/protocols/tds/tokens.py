@@ -373,14 +373,14 @@ def _session_state(fields: Fields, raw: bytes) -> SessionState:
 
 
 def _fedauth_info(fields: Fields, raw: bytes) -> FedAuthInfo:
-    start = fields.at
+    start, end = fields.at, fields.at + fields.left
     count = fields.uint32()
     if 9 * count > fields.left:
         raise Malformed(f"{count} pieces of login information in {fields.left} bytes")
     options: list[tuple[int, str]] = []
     for _ in range(count):
         id_, length, offset = fields.byte(), fields.uint32(), fields.uint32()
-        options.append((id_, Fields(fields.data, start + offset).characters(length // 2)))
+        options.append((id_, Fields(fields.data, start + offset, end).characters(length // 2)))
     fields.rest()
     return FedAuthInfo(tuple(options), raw)
 

@@ -27,7 +27,7 @@ MAX = 0xFFFF
 """The size that says `(max)`: values come in parts (PLP)."""
 _LARGEST_SHORT = 8000
 _LARGEST_LONG = 0x7FFFFFFF
-_LARGEST_VARIANT = 8016
+LARGEST_VARIANT = 8016
 """2.2.5.5.4: 8,000 bytes of value, and what stands before them; FreeTDS and SqlClient allow 8,009 to 8,016."""
 
 
@@ -261,7 +261,7 @@ def _long(token: int, fields: Fields) -> TypeInfo:
 
 def _variant(token: int, fields: Fields) -> TypeInfo:
     size = fields.uint32()
-    if size > _LARGEST_VARIANT:
+    if size > LARGEST_VARIANT:
         raise Malformed(f"{_NAMES[token]} of {size} bytes")
     return TypeInfo(token, size)
 

@@ -99,6 +99,17 @@ def test_a_reply_that_ends_early_is_malformed(name: str) -> None:
             read(payload[:stop])
 
 
+def test_login_information_ends_with_its_token() -> None:
+    token = answers.fedauth_info(((1, "https://login.example"),))
+    longer = token[:10] + (100).to_bytes(4, "little") + token[14:]
+    moved = token[:14] + len(token).to_bytes(4, "little") + token[18:]
+    for broken in (longer, moved):
+        reader = TokenReader()
+        reader.feed(broken + b"x" * 200)
+        with pytest.raises(Malformed, match="longer than its length"):
+            reader.take()
+
+
 @pytest.mark.parametrize("kind", [0x78, 0x88, 0xA3, 0xD3, 0x00, 0x20, 0xD7, 0xE2])
 def test_a_token_whose_length_cannot_be_told_is_refused(kind: int) -> None:
     reader = TokenReader()
@@ -189,7 +200,7 @@ def test_a_message_over_its_limit_is_dropped_and_said() -> None:
 
 def test_a_message_that_is_streamed_comes_in_pieces() -> None:
     reader = MessageReader(10, streamed=frozenset({Kind.BULK}))
-    reader.feed(framed(Kind.BULK, b"x" * 1200, 512, RESET))
+    reader.feed(framed(Kind.BULK, b"x" * 1200, 512))
     pieces = []
     while (piece := reader.take()) is not None:
         pieces.append(piece)
@@ -197,7 +208,15 @@ def test_a_message_that_is_streamed_comes_in_pieces() -> None:
     assert [(getattr(piece, "first", None), getattr(piece, "last", None)) for piece in pieces] == [
         (True, False), (False, False), (False, True),
     ]  # fmt: skip
-    assert pieces[0].reset == RESET
+
+
+def test_a_driver_may_say_reset_on_each_packet() -> None:
+    """As tedious does."""
+    reader = MessageReader(1000)
+    reader.feed(b"\x01\x08\x00\x09\0\0\1\0x" + b"\x01\x09\x00\x09\0\0\2\0y")
+    message = reader.take()
+    assert message is not None
+    assert (message.payload, message.reset) == (b"xy", RESET)
 
 
 def test_a_message_may_be_taken_back() -> None:
@@ -216,6 +235,11 @@ def test_a_message_may_be_taken_back() -> None:
         (b"\x01\x01\x80\x00\0\0\1\0", "32768 bytes"),
         (b"\x01\x21\x00\x09\0\0\1\0x", "status bits 0x20"),
         (b"\x01\x19\x00\x09\0\0\1\0x", "both with and without"),
+        (b"\x07\x09\x00\x09\0\0\1\0x", "type 7 that resets"),
+        (b"\x06\x09\x00\x08\0\0\1\0", "type 6 that resets"),
+        (b"\x06\x01\x00\x09\0\0\1\0x", "ATTENTION with something in it"),
+        (b"\x01\x00\x00\x09\0\0\1\0x\x01\x09\x00\x09\0\0\2\0x", "resets the session within a message"),
+        (b"\x01\x10\x00\x09\0\0\1\0x\x01\x09\x00\x09\0\0\2\0x", "resets the session within a message"),
         (b"\x01\x02\x00\x09\0\0\1\0x", "taken back before its end"),
         (b"\x01\x00\x00\x08\0\0\1\0", "empty packet"),
         (b"\x01\x00\x00\x09\0\0\1\0x\x06\x01\x00\x08\0\0\1\0", "within a message"),
