@@ -2,14 +2,14 @@
 
 TDS does not say where a result's columns come from, so each is followed through the statement's own lineage. A batch
 may give several results: each description is matched with all that may come and look like it, and what any of them says
-of a column holds. What cannot be traced in a statement that touches a protected table is masked whole
+of a column holds. What cannot be traced is masked whole
 (`docs/adr/0033-masking-tds.md`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from blastwall.masking.columns import ProtectedColumns
 from blastwall.masking.kinds import ResultColumn, ValueKind
@@ -28,6 +28,7 @@ _RUNS_CODE = frozenset({Action.EXECUTE, Action.UNCLASSIFIED})
 _WORDS = re.compile(r"\w+")
 _ROW_STATUS = "rowstat"
 """The column behind those of a cursor's result (MS-TDS 2.2.6.6, sp_cursorfetch): what became of the row."""
+_SYSTEM = frozenset({"sys", "information_schema"})
 _UNTRACED = OutputColumn("", None)
 _HARMLESS: frozenset[Column] = frozenset()
 
@@ -49,11 +50,18 @@ class ResultGuard:
         """Whether the statement reads or runs anything through which a protected value could come back."""
         if not self.rules.columns:
             return False
-        if any(effect.action in _RUNS_CODE for effect in classified.effects) or classified.results is None:
+        if any(effect.action in _RUNS_CODE for effect in classified.effects) or self._may_tell(classified):
             return True
         named = {(self.catalog.database, *place) for place in classified.reads | classified.renames}
         named |= {effect.object.path for effect in classified.effects if len(effect.object.path) == 3}
         return any(self._hides(*path) for path in named)
+
+    def _may_tell(self, classified: Classified) -> bool:
+        """Whether what the statement computes with may be protected: of a temporary table, of who knows what."""
+        found = [classified.messages, classified.copies, classified.filters, *classified.returns.values()]
+        for result in (ResultSet(None),) if classified.results is None else classified.results:
+            found += (None,) if result.columns is None else (column.sources for column in result.columns)
+        return any(self.protects(sources) for sources in found)
 
     def refusal(self, classified: Classified) -> str | None:
         """Why the statement cannot be sent under these rules; None where it can."""
@@ -94,32 +102,26 @@ class ResultGuard:
         """What each column of a result may come from; sources are None where that must be taken for protected."""
         if not self.rules.columns:
             return tuple(OutputColumn(column.name, _HARMLESS) for column in columns)
-        touched = False
-        candidates: list[Columns] = []
-        for classified in statements:
-            touches = self.touches(classified)
-            touched = touched or touches
-            candidates += self._candidates(columns, classified, touches)
+        known: list[Classified] = list(statements)
+        candidates = [one for classified in known for one in self._candidates(columns, classified)]
         if not candidates:
-            return (OutputColumn("", None if touched else _HARMLESS),) * len(columns)
+            touched = any(self.touches(classified) for classified in known)
+            return (_UNTRACED if touched else OutputColumn("", _HARMLESS),) * len(columns)
         found = list(candidates[0])
         for one in candidates[1:]:
             found = [_either(*pair) for pair in zip(found, one, strict=True)]
         return tuple(found)
 
-    def _candidates(self, columns: Sequence[ColumnData], classified: Classified, touches: bool) -> list[Columns]:
+    def _candidates(self, columns: Sequence[ColumnData], classified: Classified) -> Iterator[Columns]:
         """What the results of a statement that look like this one consist of, each with as many columns."""
-        unknown = OutputColumn("", None if touches else _HARMLESS)
-        candidates: list[Columns] = []
         for one in (ResultSet(None),) if classified.results is None else classified.results:
-            outputs = _matched(columns, one, unknown)
+            outputs = _matched(columns, one)
             if outputs is not None:
-                candidates.append(tuple(self._output(output, unknown) for output in outputs))
-        return candidates
+                yield tuple(self._output(output) for output in outputs)
 
-    def _output(self, output: OutputColumn, unknown: OutputColumn) -> OutputColumn:
+    def _output(self, output: OutputColumn) -> OutputColumn:
         if output.sources is None:
-            return unknown
+            return _UNTRACED
         widened = self.widen(output.sources)
         return OutputColumn(output.name, widened, exact=output.exact and widened == output.sources)
 
@@ -183,6 +185,10 @@ class ResultGuard:
                 found.add(self._column(other, column.column))
         return frozenset(found - {column})
 
+    def _is_known(self, schema: str, name: str) -> bool:
+        """Whether a name is one of the system's, or of something that holds no rows."""
+        return schema.casefold() in _SYSTEM or self.catalog.knows(schema, name)
+
     def _column(self, relation: Relation, name: str) -> Column:
         return Column(self.catalog.database, relation.schema, relation.name, name)
 
@@ -197,7 +203,8 @@ class ResultGuard:
             return True
         relation = self._relation(database, schema, table)
         if relation is None:
-            return False
+            # Unknown to the catalog as it was read last: it may be a view over a masked table.
+            return not self._is_known(schema, table)
         return any(
             other.history == relation.id and self._protected.protects_table(database, other.schema, other.name)
             for other in self.catalog.relations()
@@ -205,18 +212,18 @@ class ResultGuard:
         )
 
 
-def _matched(columns: Sequence[ColumnData], result: ResultSet, unknown: OutputColumn) -> Columns | None:
+def _matched(columns: Sequence[ColumnData], result: ResultSet) -> Columns | None:
     """What a result of this description consists of, if it is this one; columns that come on top are unknown.
 
     Those are hidden key columns (FOR BROWSE, cursors) and the row's status behind a cursor's columns.
     """
     if result.columns is None:
-        return (unknown,) * len(columns)
+        return (_UNTRACED,) * len(columns)
     outputs = list(result.columns)
     found: list[OutputColumn] = []
     for position, column in enumerate(columns):
         if column.hidden or (not outputs and position == len(columns) - 1 and _is_row_status(column)):
-            found.append(OutputColumn("", _HARMLESS) if _is_row_status(column) else unknown)
+            found.append(OutputColumn("", _HARMLESS) if _is_row_status(column) else _UNTRACED)
         elif not outputs or not _same(outputs[0].name, column.name):
             return None
         else:
