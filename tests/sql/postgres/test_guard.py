@@ -8,7 +8,7 @@ import time
 import pytest
 from tests.sql.postgres.shop import CATALOG, STATE, effects, one, read
 
-from blastwall.sql.postgres import Limits, classify
+from blastwall.sql.postgres import Limits, classify, parse
 
 SHAPES = {
     "sums": "'select 1' + '+1' * n",
@@ -156,3 +156,15 @@ def test_no_text_takes_quadratic_time(text: str) -> None:
 )
 def test_lines_of_signs_are_read(text: str) -> None:
     assert not one(text).doubt
+
+
+def test_how_deep_a_tree_nests_is_told_from_its_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11 bounds what reads the tree by itself; from 3.12 on this does. Strings may hold brackets too."""
+    monkeypatch.setattr(parse, "_BOUNDED", False)
+    monkeypatch.setattr(parse, "_MOST_LEVELS", 100)
+    deep = "1" + "+1" * 60
+    assert one(f"select {deep}").doubt == "expressions or sub-selects are nested too deeply"
+    assert one(f"select '{'}]' * 3000}', '\\', '\"', {deep}").operation == "UNPARSED"
+    assert one("select 1" + "+1" * 20).operation == "SELECT"
+    assert one("select '" + "{[" * 3000 + "', '" + '"\\' * 500 + "'").operation == "SELECT"
+    assert one("insert into orders values " + ",".join(["('{', '[')"] * 2000)).operation == "INSERT"

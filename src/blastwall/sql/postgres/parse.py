@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 import msgspec
 from postgast import PgQueryError, scan
@@ -21,6 +23,14 @@ _SIGNS = re.compile(rb"[-+*/<>=~!@#%^&|`?]{500,}")
 _MARKS = re.compile(rb"/\*|\*/")
 _TAIL = re.compile(rb"[-+]{500,}")
 _MOST_MARKS = 20
+_MOST_LEVELS = 900
+"""How deep the parser's JSON may nest. Reading it recurses in C, which Python 3.11 bounds by its own limit of 1,000
+(`_BOUNDED`) and 3.12 and later by 10,000, which is more than a thread with a small stack has room for."""
+_BOUNDED = sys.version_info < (3, 12)
+_WIDE_LEVELS = 24
+"""Levels that are taken off at once before the rest is walked through: a wide statement has no more."""
+_STEPS = {ord(sign): 1 if sign in "[{" else -1 for sign in "[]{}"}
+_NO_BRACKETS = bytes(sorted(frozenset(range(256)) - frozenset(b"[]{}")))
 
 
 class UnparsedError(Exception):
@@ -118,7 +128,20 @@ def token_names(data: bytes) -> Iterator[str]:
     return (_NAMES.get(token.token, "") for token in found if token.token not in _COMMENTS)
 
 
+def _too_deep(data: bytes) -> bool:
+    """Whether JSON nests deeper than `_MOST_LEVELS`; told from its brackets, and for most texts from their number."""
+    if _BOUNDED or data.count(b"{") + data.count(b"[") <= _MOST_LEVELS:
+        return False
+    bare = data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]  # what stands outside strings
+    brackets = b"".join(bare).translate(None, _NO_BRACKETS)
+    for _ in range(_WIDE_LEVELS):
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")  # the innermost
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) + _WIDE_LEVELS > _MOST_LEVELS
+
+
 def _decode(data: bytes | None) -> object:
+    if _too_deep(data or b""):
+        raise UnparsedError("expressions or sub-selects are nested too deeply")
     try:
         return msgspec.json.decode(data or b"")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
