@@ -10,12 +10,17 @@ Name = tuple[str, str]
 
 SETUP = b"""
 CREATE SCHEMA blastwall_observer;
-CREATE UNLOGGED TABLE blastwall_observer.heard (what text, kind text, schema text, identity text);
-CREATE FUNCTION blastwall_observer.defined() RETURNS event_trigger LANGUAGE plpgsql AS $$
-BEGIN INSERT INTO blastwall_observer.heard
+CREATE UNLOGGED TABLE blastwall_observer.heard (
+  number int8 GENERATED ALWAYS AS IDENTITY, what text, kind text, schema text, identity text);
+GRANT USAGE ON SCHEMA blastwall_observer TO PUBLIC;
+GRANT SELECT ON blastwall_observer.heard TO PUBLIC;
+CREATE FUNCTION blastwall_observer.defined() RETURNS event_trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN INSERT INTO blastwall_observer.heard (what, kind, schema, identity)
       SELECT 'define', object_type, schema_name, object_identity FROM pg_event_trigger_ddl_commands(); END $$;
-CREATE FUNCTION blastwall_observer.dropped() RETURNS event_trigger LANGUAGE plpgsql AS $$
-BEGIN INSERT INTO blastwall_observer.heard
+CREATE FUNCTION blastwall_observer.dropped() RETURNS event_trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN INSERT INTO blastwall_observer.heard (what, kind, schema, identity)
       SELECT 'drop', object_type, schema_name, object_identity FROM pg_event_trigger_dropped_objects() WHERE original;
 END $$;
 CREATE EVENT TRIGGER blastwall_defined ON ddl_command_end EXECUTE FUNCTION blastwall_observer.defined();
@@ -36,7 +41,7 @@ WHERE c.relkind IN ('r', 'm') AND c.oid >= 16384
   AND (pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) > 0 OR pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) > 0
        OR pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) > 0)
 """
-_HEARD = b"SELECT what, kind, coalesce(schema, ''), identity FROM blastwall_observer.heard"
+_HEARD = b"SELECT what, kind, coalesce(schema, ''), identity FROM blastwall_observer.heard ORDER BY number"
 _KINDS = frozenset("rpvmfS")
 _STRONG = frozenset({"ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock",
                      "AccessExclusiveLock"})  # fmt: skip

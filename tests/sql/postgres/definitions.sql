@@ -144,3 +144,20 @@ CREATE DOMAIN fee AS int;
 CREATE TABLE fees (n fee);
 CREATE DOMAIN fee_list AS int[];
 CREATE TABLE fee_lists (n fee_list);
+
+CREATE TABLE moving (a int PRIMARY KEY) PARTITION BY LIST (a);
+CREATE TABLE moving_1 PARTITION OF moving FOR VALUES IN (1);
+CREATE TABLE moving_2 PARTITION OF moving FOR VALUES IN (2);
+CREATE TABLE of_moving (a int REFERENCES moving ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE of_moving_1 (a int REFERENCES moving_1 ON DELETE CASCADE);
+INSERT INTO moving VALUES (1);
+INSERT INTO of_moving VALUES (1);
+INSERT INTO of_moving_1 VALUES (1);
+CREATE TABLE judged (a int);
+CREATE TABLE judging (a int);
+INSERT INTO judging VALUES (1);
+CREATE VIEW checking AS SELECT a FROM judged WHERE EXISTS (SELECT FROM judging WHERE judging.a = judged.a)
+  WITH CHECK OPTION;
+CREATE VIEW checking_below AS SELECT a FROM checking;
+CREATE VIEW unchecking AS SELECT a FROM judged WHERE EXISTS (SELECT FROM judging WHERE judging.a = judged.a);
+CREATE VIEW checking_all AS SELECT a FROM unchecking WITH CASCADED CHECK OPTION;

@@ -28,8 +28,7 @@ class _Hanging:
                 event, definition = json.loads(detail)
                 self.rules.append(Rule(event, definition))
             case "cascade":
-                child, on_delete, on_update = json.loads(detail)
-                self.cascades.append(Cascade(child, on_delete, on_update))
+                self.cascades.append(Cascade(*json.loads(detail)))
             case "server":
                 self.server = detail
             case _:
@@ -40,7 +39,7 @@ class _Hanging:
         return Attached(
             tuple(self.triggers), tuple(self.rules), tuple(self.cascades), listed.get("written", ()),
             listed.get("seen", ()), listed.get("consulted", ()), listed.get("sequence", ()), self.server,
-            listed.get("child", ()),
+            listed.get("child", ()), "checked" in listed,
         )  # fmt: skip
 
 

@@ -101,8 +101,11 @@ SELECT tgrelid, 'trigger', json_build_array(tgtype, tgfoid::int8)::text FROM pg_
        WHERE tgenabled <> 'D' AND NOT (p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '^RI_FKey_')
 UNION ALL SELECT ev_class, 'rule', json_build_array(ev_type, pg_get_ruledef(oid))::text FROM pg_rewrite
        WHERE ev_type <> '1' AND ev_enabled <> 'D' AND ev_class >= 16384
-UNION ALL SELECT confrelid, 'cascade', json_build_array(conrelid::int8, confdeltype, confupdtype)::text
+UNION ALL SELECT confrelid, 'cascade', json_build_array(conrelid::int8, confdeltype, confupdtype,
+              CASE WHEN conparentid = 0 OR current_setting('server_version_num')::int < 150000
+                   THEN confdeltype ELSE 'a' END)::text
        FROM pg_constraint WHERE contype = 'f'
+UNION ALL SELECT oid, 'checked', '1' FROM pg_class WHERE relkind = 'v' AND reloptions::text ~ 'check_option='
 UNION ALL SELECT d.adrelid, 'sequence', s.refobjid::text FROM pg_attrdef d
        JOIN pg_depend s ON s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid
                            AND s.refclassid = 'pg_class'::regclass

@@ -29,12 +29,15 @@ class Rule:
 class Cascade:
     """A foreign key that changes the referencing table `child` with the referenced one.
 
-    `on_delete` and `on_update` are pg_constraint's letters (c cascade, n set null, d set default, a and r nothing).
+    `on_delete` and `on_update` are pg_constraint's letters (c cascade, n set null, d set default, a and r nothing);
+    `on_move` is that of an update which moves a row out of the referenced partition. To a key that refers to this very
+    partition that is a deletion; one that refers to the whole table it updates, from PostgreSQL 15 on.
     """
 
     child: int
     on_delete: str
     on_update: str
+    on_move: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class Attached:
     `written` are functions that run when a row is written (defaults, checks, domains, generated columns, indexes,
     partition keys), `seen` those that run when it is read or written (row security, virtual columns), `consulted`
     relations that row security reads, `sequences` those of defaults that are not the column's own, `server` the
-    foreign server of a foreign table, `children` partitions and inheriting tables, direct ones only.
+    foreign server of a foreign table, `children` partitions and inheriting tables, direct ones only. `checked` says
+    that a view has a CHECK OPTION: its query judges rows that are inserted by way of it.
     """
 
     triggers: tuple[Trigger, ...] = ()
@@ -56,6 +60,7 @@ class Attached:
     sequences: tuple[int, ...] = ()
     server: str = ""
     children: tuple[int, ...] = ()
+    checked: bool = False
 
 
 NOTHING = Attached()

@@ -102,10 +102,12 @@ class Follower:
     def _of_relation(self, relation: Relation, action: Action) -> Iterator[Effect]:
         attached = self._catalog.attached(relation.oid)
         if relation.kind == "v" and relation.definition:
-            if action is not Action.CREATE:
+            if action is not Action.CREATE or attached.checked:
                 yield from self.view(relation)
             yield from self._behind(relation, action, attached)
         yield from self._children(attached, action)
+        if action is Action.UPDATE and relation.kind == "p":
+            yield from self._moved(attached)
         for oid in attached.consulted:
             yield from self._touch(oid, Action.READ, _FOLLOWED)
         functions = dict.fromkeys(attached.seen)
@@ -148,6 +150,14 @@ class Follower:
                 for trigger in self._catalog.attached(oid).triggers:
                     if trigger.events & (INSERTS | DELETES):
                         yield from self.run(trigger.function)
+
+    def _moved(self, attached: Attached) -> Iterator[Effect]:
+        """An update may move a row out of a partition: to foreign keys that refer to the partition, it is deleted."""
+        for oid in attached.children[:MAX_CHILDREN]:
+            for cascade in self._catalog.attached(oid).cascades:
+                done = _CASCADING.get(cascade.on_move)
+                if done is not None:
+                    yield from self._touch(cascade.child, done, _BY_KEY)
 
     def _functions(self, attached: Attached, action: Action) -> Iterator[int]:
         event = _EVENTS.get(action, 0)
