@@ -22,8 +22,8 @@ from blastwall.protocols.tds.conversation import Conversation
 from blastwall.protocols.tds.denial import LIMIT, UNSUPPORTED, Denial
 from blastwall.protocols.tds.elsewhere import Postponed
 from blastwall.protocols.tds.headers import Headers, read_headers
-from blastwall.protocols.tds.packets import Kind, Message, MessageReader, Piece
-from blastwall.protocols.tds.rpc import NO_METADATA, REUSE_METADATA, Rpc, read_rpcs
+from blastwall.protocols.tds.packets import Kind, Message, MessageReader, Piece, framed
+from blastwall.protocols.tds.rpc import Rpc, read_rpcs, with_metadata
 from blastwall.protocols.tds.running import INSERT_BULK, Asked, Running
 from blastwall.protocols.tds.transaction_requests import DISTRIBUTED_REFUSED, distributed, effects_of, told
 from blastwall.protocols.tds.transactions import read_transaction
@@ -193,7 +193,11 @@ class Requests:
         def release(asks: tuple[Asked, ...], out: list[Output]) -> None:
             for asked, one in zip(asks, calls, strict=True):
                 self._expect(asked, one)
-            shared.transmit(Running(Kind.RPC, asks, calls=True), message.payload, message.raw, out)
+            payload, raw = message.payload, message.raw
+            described = with_metadata(payload, rpcs)
+            if described is not None:
+                payload, raw = described, framed(Kind.RPC, described, shared.packet_size)
+            shared.transmit(Running(Kind.RPC, asks, calls=True), payload, raw, out)
 
         questions = [
             Question(shared.statement(one.text, one.classified, one.stage, one.parameters), one.classified, one.read)
@@ -212,8 +216,6 @@ class Requests:
             return reason
         if len(rpcs) > MOST_CALLS:
             return Denial(LIMIT, f"{len(rpcs):,} calls in one request, of at most {MOST_CALLS:,}; send less at once")
-        if any(one.options & (NO_METADATA | REUSE_METADATA) for one in rpcs):
-            return Denial(UNSUPPORTED, "a call must have its result's columns described anew: leave fNoMetaData off")
         if any(one.gives for one in calls[1:]):
             return Denial(UNSUPPORTED, "what gives a handle must be the first call of its request")
         if any(one.gives and self._shared.handles.full(one.text) for one in calls):

@@ -53,11 +53,12 @@ class RpcParameter:
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """One call: of a system procedure by its number, or by a name."""
+    """One call: of a system procedure by its number, or by a name. `options_at` is where its options stand."""
 
     procedure: str | int
     options: int
     parameters: tuple[RpcParameter, ...]
+    options_at: int = field(default=0, compare=False)
 
 
 def read_rpcs(payload: bytes) -> tuple[Headers, tuple[Rpc, ...]]:
@@ -79,10 +80,21 @@ def read_rpcs(payload: bytes) -> tuple[Headers, tuple[Rpc, ...]]:
     return headers, tuple(calls)
 
 
+def with_metadata(payload: bytes, calls: Iterable[Rpc]) -> bytes | None:
+    """Return the payload with each call's result described anew; None where that is asked for already."""
+    asked = [one for one in calls if one.options & (NO_METADATA | REUSE_METADATA)]
+    if not asked:
+        return None
+    changed = bytearray(payload)
+    for one in asked:
+        changed[one.options_at] = one.options & RECOMPILE
+    return bytes(changed)
+
+
 def _call(fields: Fields) -> Rpc:
     length = fields.uint16()
     procedure: str | int = fields.uint16() if length == _NUMBERED else _procedure(length, fields)
-    options = fields.uint16()
+    options_at, options = fields.at, fields.uint16()
     if options & ~(RECOMPILE | NO_METADATA | REUSE_METADATA):
         raise Malformed(f"a call with the unknown options {options:#x}")
     parameters: list[RpcParameter] = []
@@ -90,7 +102,7 @@ def _call(fields: Fields) -> Rpc:
         if len(parameters) == _MOST_PARAMETERS:
             raise Malformed(f"a call with more than {_MOST_PARAMETERS} parameters")
         parameters.append(_parameter(mark, fields))
-    return Rpc(procedure, options, tuple(parameters))
+    return Rpc(procedure, options, tuple(parameters), options_at)
 
 
 def _procedure(length: int, fields: Fields) -> str:
