@@ -25,7 +25,7 @@ from blastwall.protocols.contract import (
     Refused,
     Withdraw,
 )
-from blastwall.testing.conformance import Specimens, specimens
+from blastwall.testing.conformance import Exchange, Specimens, specimens
 from blastwall.testing.playbook import Peer, Playbook
 
 PROTOCOLS = list(specimens())
@@ -70,9 +70,9 @@ def wait(_ask: Ask) -> None:
     return None
 
 
-def refuse(marker: bytes) -> Callable[[Ask], Answer]:
+def refuse(exchange: Exchange) -> Callable[[Ask], Answer]:
     def rule(ask: Ask) -> Answer:
-        found = marker.decode() in repr(ask.question)
+        found = exchange.text in repr(ask.question)
         return Deny("not permitted") if found else Allow()
 
     return rule
@@ -111,14 +111,14 @@ class TestEveryStatement:
 
     def test_no_byte_of_a_denied_one_reaches_the_resource(self, kind: str, name: str, shown: Specimens) -> None:
         exchange = shown.exchanges[name]
-        play = logged_in(shown, refuse(exchange.marker))
+        play = logged_in(shown, refuse(exchange))
         play.client(exchange.sent)
         assert exchange.marker not in bytes(play.to_server)
         assert shown.refusals(bytes(play.to_client)) == 1
 
     def test_the_session_works_after_a_refusal(self, kind: str, name: str, shown: Specimens) -> None:
         exchange = shown.exchanges[name]
-        play = logged_in(shown, refuse(exchange.marker))
+        play = logged_in(shown, refuse(exchange))
         play.client(exchange.sent)
         play.to_client.clear()
         play.client(shown.after_refusal.sent)
@@ -128,7 +128,7 @@ class TestEveryStatement:
 
     def test_what_the_gateway_puts_in_is_marked(self, kind: str, name: str, shown: Specimens) -> None:
         exchange = shown.exchanges[name]
-        play = logged_in(shown, refuse(exchange.marker))
+        play = logged_in(shown, refuse(exchange))
         play.client(exchange.sent)
         injected = [event for event in play.events if isinstance(event, Injected)]
         assert len(injected) == (1 if shown.injects else 0)
@@ -160,7 +160,7 @@ class TestEveryStatement:
         self, kind: str, name: str, shown: Specimens, cut: list[int], denied: bool
     ) -> None:
         exchange = shown.exchanges[name]
-        rule = refuse(exchange.marker) if denied else allow
+        rule = refuse(exchange) if denied else allow
         whole, pieces = opened(shown, rule), opened(shown, rule, cut)
         for play in (whole, pieces):
             play.client(shown.login)
@@ -176,11 +176,11 @@ class TestEveryStatement:
 class TestEveryProtocol:
     def test_a_refusal_never_overtakes_earlier_replies(self, kind: str, shown: Specimens) -> None:
         first, second = shown.pipelined
-        play = logged_in(shown, refuse(second.marker))
+        play = logged_in(shown, refuse(second))
         play.client(first.sent + second.sent)
         answers = list(shown.answers(bytes(play.to_client)))
         assert answers[-1] == "refused"
-        assert any(first.marker.decode() in answer for answer in answers[:-1])
+        assert any(first.text in answer for answer in answers[:-1])
 
     def test_unreadable_input_closes_and_passes_nothing_on(self, kind: str, shown: Specimens) -> None:
         for data in shown.unreadable:
@@ -208,7 +208,7 @@ class TestEveryProtocol:
         play.client(shown.login)
         assert (play.closed is None) is shown.tries_again
         assert not play.to_server
-        assert b"not permitted" in play.to_client
+        assert shown.written("not permitted") in play.to_client
 
     def test_the_credential_is_never_sent_to_the_client(self, kind: str, shown: Specimens) -> None:
         play = opened(shown, allow)
@@ -235,7 +235,7 @@ class TestEveryProtocol:
         play.client(shown.after_refusal.sent)
         play.terminate("contained")
         assert play.closed == "contained"
-        assert b"contained" in play.to_client
+        assert shown.written("contained") in play.to_client
         assert shown.after_refusal.marker not in bytes(play.to_server)
 
     @settings(max_examples=150, deadline=None)
@@ -300,7 +300,7 @@ def test_what_is_parked_is_adopted_without_a_login_and_works(kind: str, shown: S
     assert not [event for event in second.events if isinstance(event, Dial)]
     second.to_client.clear()
     second.client(shown.after_refusal.sent)
-    assert shown.after_refusal.marker.decode() in " ".join(shown.answers(bytes(second.to_client)))
+    assert shown.after_refusal.text in " ".join(shown.answers(bytes(second.to_client)))
 
 
 @pytest.mark.parametrize(("kind", "shown"), WARM)

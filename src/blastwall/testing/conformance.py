@@ -18,10 +18,19 @@ from blastwall.testing.playbook import Peer
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One thing that a client asks for: its bytes, and a part of them that is nowhere else (a name, a literal)."""
+    """One thing that a client asks for: its bytes, and a part of them that is nowhere else (a name, a literal).
+
+    `word` is that part as text, where the protocol writes text otherwise than in UTF-8.
+    """
 
     sent: bytes
     marker: bytes
+    word: str = ""
+
+    @property
+    def text(self) -> str:
+        """The part as text."""
+        return self.word or self.marker.decode()
 
 
 class Specimens(Protocol):
@@ -72,6 +81,9 @@ class Specimens(Protocol):
         """Whether a client may show another proof on the connection on which one was refused."""
 
     def session(self) -> ProtocolSession: ...
+
+    def written(self, text: str) -> bytes:
+        """How a text that the client is told stands in the protocol's bytes."""
 
     def forwarded(self, sent: bytes) -> bytes:
         """What the resource gets of an exchange's bytes: the same, unless the gateway writes its framing anew."""

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.tds.kind import TdsKind
 
-PROTOCOLS: tuple[ProtocolKind, ...] = ()
+PROTOCOLS: tuple[ProtocolKind, ...] = (TdsKind(),)

@@ -24,7 +24,7 @@ JOIN sys.schemas s ON s.schema_id = o.schema_id WHERE o.type IN ('V', 'S', 'IF',
 """What every database has; it changes only with the server's version."""
 
 SYSTEM_COLUMNS = """
-SELECT c.object_id, c.column_id, c.name, b.name, y.name, c.max_length, c.precision, c.scale, c.is_identity
+SELECT c.object_id, c.column_id, c.name, b.name, y.name, c.max_length, c.[precision], c.[scale], c.is_identity
 FROM sys.system_columns c
 LEFT JOIN sys.types b ON b.user_type_id = c.system_type_id
 LEFT JOIN sys.types y ON y.user_type_id = c.user_type_id
@@ -44,7 +44,7 @@ SELECT t.type_table_object_id, s.name, t.name FROM sys.table_types t JOIN sys.sc
 """
 
 COLUMNS = """
-SELECT c.object_id, c.column_id, c.name, b.name, y.name, c.max_length, c.precision, c.scale, c.is_identity
+SELECT c.object_id, c.column_id, c.name, b.name, y.name, c.max_length, c.[precision], c.[scale], c.is_identity
 FROM sys.columns c
 LEFT JOIN sys.types b ON b.user_type_id = c.system_type_id
 LEFT JOIN sys.types y ON y.user_type_id = c.user_type_id

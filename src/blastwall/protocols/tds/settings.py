@@ -44,8 +44,8 @@ class TdsSettings(BaseModel):
     entra: EntraSettings | None = Field(
         None, description="Where drivers that fetch their Microsoft Entra token themselves are sent for it."
     )
-    routes: tuple[Annotated[str, Field(pattern=_DOMAIN)], ...] = Field(
-        (),
+    routes: list[Annotated[str, Field(pattern=_DOMAIN)]] = Field(
+        default_factory=list,
         description="Domains to which the resource may redirect the gateway's login, besides the one that its host is "
         "in (`database.windows.net` for Azure SQL).",
     )

@@ -107,6 +107,9 @@ class HttpSpecimens:
     def look_up(self, lookup: Lookup) -> object:
         raise AssertionError(f"nothing is looked up, but {lookup} was")
 
+    def written(self, text: str) -> bytes:
+        return text.encode()
+
     def forwarded(self, sent: bytes) -> bytes:
         """The gateway writes heads itself, and frames a body anew that it has judged."""
         head, _, body = sent.partition(b"\r\n\r\n")

@@ -136,6 +136,9 @@ class PostgresSpecimens:
     def session(self) -> PostgresSession:
         return PostgresSession(opening())
 
+    def written(self, text: str) -> bytes:
+        return text.encode()
+
     def forwarded(self, sent: bytes) -> bytes:
         return sent
 

@@ -229,7 +229,7 @@ def test_a_domain_of_two_labels_at_least_is_trusted_by_itself() -> None:
 
 
 def test_settings_may_name_further_domains() -> None:
-    settings = TdsSettings(routes=("sql.example",))
+    settings = TdsSettings(routes=["sql.example"])
     play = Play(answering(IN_SHOP, ACK, routing("node7.sql.example", 1433), done()), settings=settings)
     assert play.login.ready
 
