@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from blastwall.model.ruling import Obligations
 from blastwall.model.statement import Statement
-from blastwall.protocols.contract import CLIENT, Allow, Answer, Ask, Deny, Held, Output, Refused, Send, Withdraw
+from blastwall.protocols.contract import (
+    CLIENT,
+    Allow,
+    Answer,
+    Ask,
+    AskWhole,
+    Deny,
+    Held,
+    Output,
+    Refused,
+    Send,
+    Withdraw,
+)
 from blastwall.protocols.tds.denial import (
     BUSY,
     LIMIT,
@@ -24,6 +36,7 @@ from blastwall.protocols.tds.denial import (
     notice,
 )
 from blastwall.protocols.tds.elsewhere import Postponed
+from blastwall.protocols.tds.repeating import StandingAnswers
 from blastwall.protocols.tds.running import Asked
 from blastwall.sql.tsql.catalog import Catalog
 from blastwall.sql.tsql.statement import Classified
@@ -72,6 +85,7 @@ class Asking:
     def __init__(self, conversation: Conversation) -> None:
         self._shared = conversation
         self.waiting: Waiting | None = None
+        self._standing = StandingAnswers()
 
     def reconsider(self) -> None:
         """Policy has changed: what is allowed already must not be sent because of it."""
@@ -94,7 +108,8 @@ class Asking:
             verdict = Denial(UNSUPPORTED, forbidden)
         waiting = self.waiting = Waiting(asks, lambda out: release(asks, out), calls, verdict)
         waiting.again, waiting.catalog = tuple(one.again for one in questions), self._shared.catalog
-        outputs += [Ask(one.number, one.statement) for one in asks]
+        single = len(asks) == 1 and verdict is None
+        outputs += [Ask(one.number, self._standing.question(one) if single else one.statement) for one in asks]
 
     def answer(self, number: int, answer: Answer) -> list[Output]:
         """Take one answer; numbers that nobody waits for any more are ignored."""
@@ -111,6 +126,9 @@ class Asking:
         elif isinstance(answer, Deny):
             number_ = BUSY if answer.retry else PERMISSION
             self._refused(waiting, one, Denial(verdict.number if verdict else number_, answer.reason), outputs)
+        elif isinstance(answer, AskWhole):
+            one.number = self._shared.next_number()
+            outputs.append(Ask(one.number, one.statement))
         else:
             outputs.append(Withdraw(number))
             self._refused(waiting, one, verdict or Denial(PERMISSION, "it was not allowed"), outputs)
@@ -146,7 +164,9 @@ class Asking:
 
     def _allowed(self, waiting: Waiting, one: Asked, answer: Allow, outputs: list[Output]) -> None:
         waiting.allowed.add(one.number)
-        one.rules, one.record, one.standing = answer.mask, answer.record, answer.standing
+        one.rules, one.record = answer.mask, answer.record
+        if answer.standing is not None:
+            self._standing.keep(one, answer.standing)
         if waiting.verdict is not None:
             self._refused(waiting, one, waiting.verdict, outputs)
             return

@@ -12,7 +12,6 @@ from enum import Enum, auto
 from blastwall.model.masks import NO_MASKS, MaskRules, ResultRecord
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import Output
-from blastwall.protocols.standing import Standing
 from blastwall.protocols.tds.handles import Source
 from blastwall.protocols.tds.packets import Kind
 from blastwall.protocols.tds.tokens import Done, ReturnValue
@@ -69,7 +68,6 @@ class Asked:
         "rules",
         "said",
         "stale",
-        "standing",
         "statement",
         "uncounted",
     )
@@ -80,7 +78,6 @@ class Asked:
         self.classified = classified
         self.rules: MaskRules = NO_MASKS
         self.record: ResultRecord | None = None
-        self.standing: Standing | None = None
         self.limit_rows: int | None = None
         self.limit_affected: int | None = None
         self.rows = self.bytes = self.said = self.given = 0

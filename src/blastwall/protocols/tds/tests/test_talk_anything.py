@@ -56,7 +56,7 @@ class Judge:
         return Allow(obligations=Obligations(limit_affected=3))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(ACTIONS, st.integers(0, 6), st.booleans(), st.integers(1, 600))
 def test_every_request_is_answered_once(names: list[str], changes: int, pipelined: bool, step: int) -> None:
     with meaning():
