@@ -17,9 +17,9 @@ cdef class RowCells:
     cdef public tuple wanted
     cdef public bytes buffer
     cdef public Py_ssize_t rows
-    cdef public object starts
-    cdef public object spans
-    cdef public object places
+    cdef public long long[::1] starts
+    cdef public long long[::1] spans
+    cdef public long long[::1] places
     cdef public bytearray _text
     cdef public Py_ssize_t _used
 
