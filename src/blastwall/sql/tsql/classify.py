@@ -15,8 +15,7 @@ from blastwall.model.statement import Literal
 from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.catalog import Catalog
 from blastwall.sql.tsql.effects.constants import Known
-from blastwall.sql.tsql.effects.findings import Budget, Flow, TooComplexError
-from blastwall.sql.tsql.effects.following import Chain
+from blastwall.sql.tsql.effects.findings import Budget, Chain, Flow, TooComplexError
 from blastwall.sql.tsql.effects.statements import Reader
 from blastwall.sql.tsql.limits import Limits
 from blastwall.sql.tsql.operations import operation_of
@@ -210,7 +209,7 @@ def _changes(reader: Reader, state: NameState) -> Changes:
         dropped=frozenset(reader.dropped),
         cursors={name: columns for name, columns in reader.cursors.items() if not name.startswith("@")},
         settings={name: frozenset(values) for name, values in reader.settings.items()},
-        unsettled=frozenset(reader.flow.unsettled),
+        unsettled=frozenset(reader.chain.unsettled),
         version=reader.catalog.version,
         forbidden=reader.forbidden,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from blastwall.sql.tsql import nodes as n
 
 MAX_ALTERNATIVES = 4
+_NODES_A_STEP = 8
 _SHORT = 4000
 """Characters to which nvarchar, concatenated of parts none of which is (max), is cut."""
 _DEFAULT_LENGTH = {"DECLARE": 1, "CAST": 30}
@@ -132,14 +133,15 @@ def _called(node: n.Call, variables: Mapping[str, Texts], offset: int | None) ->
     return None
 
 
-def assigned_in(nodes: Iterable[n.Node]) -> dict[str, int]:
-    """Return how often each variable is assigned anywhere in some statements."""
+def assigned_in(root: n.Node) -> tuple[dict[str, int], int]:
+    """Return how often each variable is assigned anywhere in a statement, and how many steps it took to see."""
     found: dict[str, int] = {}
-    for root in nodes:
-        for node in n.walk(root):
-            for name in _assigned(node):
-                found[name] = found.get(name, 0) + 1
-    return found
+    nodes = 0
+    for node in n.walk(root):
+        nodes += 1
+        for name in _assigned(node):
+            found[name] = found.get(name, 0) + 1
+    return found, nodes // _NODES_A_STEP
 
 
 def _assigned(node: n.Node) -> Iterable[str]:

@@ -129,7 +129,7 @@ class Definitions(Executing):
         """Read CREATE VIEW: `define`, and what its query reads."""
         target = self.created(node.name, "view")
         self.effect(Action.DEFINE, target.object)
-        self.flow.unsettle(self.catalog.fold(target.name))
+        self.unsettle(target.schema, target.name)
         self.query(node.query, None)
 
     def create_module(self, node: n.CreateModule) -> None:
@@ -141,7 +141,7 @@ class Definitions(Executing):
         kind = _OBJECTS.get(node.kind, "procedure")
         made = Object(target.object.path, kind)
         self.effect(Action.DEFINE, made)
-        self.flow.unsettle(self.catalog.fold(target.name))
+        self.unsettle(target.schema, target.name)
         if node.execute_as not in {"", "CALLER"} or node.kind == "TRIGGER":
             self.effect(Action.ENTITLE, made)
         if node.external is not None:
@@ -149,7 +149,9 @@ class Definitions(Executing):
             self.concede("its code is not T-SQL, so Blastwall cannot read it")
         if node.kind == "TRIGGER":
             self._trigger_on(node)
+        making, self.chain.making = self.chain.making, self.key(target.schema, target.name)
         self._read_body(node)
+        self.chain.making = making
 
     def _trigger_on(self, node: n.CreateModule) -> None:
         if node.on is not None:
@@ -223,7 +225,7 @@ class Definitions(Executing):
         self.effect(Action.DEFINE, Object(made.object.path, "synonym"))
         target = self.target(node.target)
         self.renames.add((target.schema, target.name))
-        self.flow.unsettle(self.catalog.fold(made.name))
+        self.unsettle(made.schema, made.name)
 
     def create_schema(self, node: n.SchemaElements) -> None:
         """Read CREATE SCHEMA with what is made inside it."""
@@ -265,7 +267,7 @@ class Definitions(Executing):
             target = self._unfollowed(name, _OBJECTS[kind])
             what = target.object
             if kind == "SYNONYM" or self.state.default_schema != "dbo":
-                self.flow.unsettle(self.catalog.fold(target.name))
+                self.unsettle(target.schema, target.name)
         if target.temporary:
             self.connect()
             self.dropped.add(target.temporary)
@@ -367,7 +369,9 @@ class Definitions(Executing):
                 self.effect(Action.DEFINE, moved.object)
                 self.effect(Action.ADMIN, moved.object)
                 self.renames.add((moved.schema, moved.name))
-                self.flow.unsettle(self.catalog.fold(moved.name))
+                self.unsettle(moved.schema, moved.name)
+                for name in node.names:
+                    self.unsettle(name.last, moved.name)
         elif kind == "AUTHORIZATION":
             for related in node.related:
                 self.effect(Action.ENTITLE, self.role(related.last))

@@ -106,6 +106,11 @@ class Executing(Procedural):
     def _user_procedure(self, target: Target, node: n.Execute) -> None:
         sources = self._argument_sources(node.arguments)
         module = target.module
+        if self.chain.making and self.key(target.schema, target.name) == self.chain.making:
+            self.effect(Action.EXECUTE, target.object)  # it calls itself: what it does is being read
+            self._given_out(node, None)
+            self.results_open = True
+            return
         if target.elsewhere or module is None or target.object.kind not in {"procedure", "function"}:
             self.effect(Action.EXECUTE, target.object)
             self._given_out(node, None)
@@ -276,7 +281,7 @@ class Executing(Procedural):
         self.effect(Action.ADMIN, target.object)  # policies and masks speak of it by its name
         self.renames.add((target.schema, target.name))
         for name in (new, parts[-1], target.name):
-            self.flow.unsettle(self.catalog.fold(name))
+            self.unsettle(target.schema, name)
 
     # ── texts ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -440,8 +445,6 @@ class Executing(Procedural):
         self.literals.update(child.literals)
         self.secrets |= child.secrets
         self.flow.store("\0error", child.flow.variables.get("\0error", _NOTHING))
-        for name in child.flow.unsettled:
-            self.flow.unsettle(name)
         for name, table in child.temporaries.tables.items():
             if name in before or name.startswith("##"):
                 self.temporaries.put(name, table)

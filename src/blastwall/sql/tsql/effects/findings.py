@@ -15,6 +15,7 @@ from blastwall.sql.tsql.state import NameState
 from blastwall.sql.tsql.statement import ResultSet, Temporary
 
 QUERY_STEPS, CALL_STEPS, APPLY_STEPS = 10, 4, 10
+MAX_DEPTH = 16
 _NO_SOURCES: frozenset[Column] = frozenset()
 _ROWS = frozenset({Action.UPDATE, Action.DELETE})
 
@@ -79,8 +80,6 @@ class Flow:
 
     variables: dict[str, Sources] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
-    unsettled: set[str] = field(default_factory=set)
-    resolved: set[str] = field(default_factory=set)
     again: bool = False
     lost: bool = False
 
@@ -92,16 +91,29 @@ class Flow:
     def store(self, name: str, sources: Sources) -> None:
         """Note what is put into a variable."""
         known = self.variables.get(name, _NO_SOURCES)
+        if known is None or (sources is not None and sources <= known):
+            return
         whole = union([Lineage(known), Lineage(sources)]).sources
         if whole != known:
             self.variables[name] = whole
             self.again = self.again or name in self.seen
 
-    def unsettle(self, name: str) -> None:
-        """Note a name whose meaning changes somewhere in the text."""
-        if name not in self.unsettled:
-            self.unsettled.add(name)
-            self.again = self.again or name in self.resolved
+
+@dataclass(slots=True)
+class Chain:
+    """What all readers of one request share.
+
+    `open` are the definitions that are being followed, outermost first; `lowest` is the outermost of those met again.
+    `unsettled` are names, as "schema.name" folded, whose meaning changes somewhere in the request, wherever they are
+    used in it; `making` is the one that is being defined, whose body may name itself. `assigned` are the variables
+    that the parts of a tree put something into, by the part's id().
+    """
+
+    open: list[int] = field(default_factory=list)
+    lowest: int = MAX_DEPTH
+    unsettled: set[str] = field(default_factory=set)
+    making: str = ""
+    assigned: dict[int, Mapping[str, int]] = field(default_factory=dict)
 
 
 Offsets = Callable[[int], int] | None
@@ -110,6 +122,8 @@ Offsets = Callable[[int], int] | None
 
 class Findings:
     """Collects effects, doubts, columns and literals; the readers built on it add to it."""
+
+    chain: Chain
 
     def __init__(
         self, catalog: Catalog, state: NameState, limits: Limits, budget: Budget, offsets: Offsets = None

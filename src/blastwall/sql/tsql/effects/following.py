@@ -19,7 +19,7 @@ from blastwall.sql.lineage import UNKNOWN, Columns, Lineage, OutputColumn, Sourc
 from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.catalog import Module, Relation
 from blastwall.sql.tsql.effects.expressions import ERROR
-from blastwall.sql.tsql.effects.findings import APPLY_STEPS, Flow, Temporaries, parameter, substituted
+from blastwall.sql.tsql.effects.findings import APPLY_STEPS, MAX_DEPTH, Chain, Flow, Temporaries, parameter, substituted
 from blastwall.sql.tsql.effects.names import Target
 from blastwall.sql.tsql.effects.query import Queries
 from blastwall.sql.tsql.effects.scope import Range
@@ -31,7 +31,6 @@ from blastwall.sql.tsql.unparsed import UnparsedError
 if TYPE_CHECKING:
     from typing import Self
 
-MAX_DEPTH = 16
 MAX_PASSES = 8
 _EMPTY: frozenset[str] = frozenset()
 _NOTHING: Sources = frozenset()
@@ -60,22 +59,12 @@ class Summary:
     modifies: int = 0
     uncounted: bool = False
     transaction: frozenset[str] = _EMPTY
-    unsettled: frozenset[str] = _EMPTY
     forbidden: str = ""
-
-
-@dataclass(slots=True)
-class Chain:
-    """The definitions that are being followed, outermost first; `lowest` is the outermost of those met again."""
-
-    open: list[int] = field(default_factory=list)
-    lowest: int = MAX_DEPTH
 
 
 class Following(Queries):
     """Follows definitions."""
 
-    chain: Chain
     session: NameState
     nested = False
     rows_of_module: Columns | None = None
@@ -110,11 +99,13 @@ class Following(Queries):
         for attempt in range(MAX_PASSES + 1):
             reader = make()
             reader.flow, reader.temporaries = flow, temporaries
+            settled = len(self.chain.unsettled)
             flow.again = temporaries.again = False
             flow.seen.clear()
             temporaries.seen.clear()
             read(reader)
-            if not (flow.again or temporaries.again) or flow.lost:
+            moved = len(self.chain.unsettled) != settled
+            if not (flow.again or temporaries.again or moved) or flow.lost:
                 return reader
             if attempt == MAX_PASSES - 1:
                 flow.lost = True
@@ -135,10 +126,15 @@ class Following(Queries):
             return self._opaque(module, "it is nested too deeply to be followed")
         temps = tuple(sorted(self.temporaries.tables.items())) if "#" in module.definition else ()
         key = ("module", module.id, temps, module.parent)
-        known = self.catalog.memory.found.get(key)
+        known = self.catalog.memory.found.get(key) if self._all_settled() else None
         if isinstance(known, Summary):
             return known
         return self._followed(module, key, pseudo or {})
+
+    def _all_settled(self) -> bool:
+        """Whether names mean what the catalog says: what is read otherwise is not kept for others."""
+        version = self.catalog.version
+        return not self.chain.unsettled and version not in self.session.unsettled.values()
 
     def _followed(self, module: Module, key: object, pseudo: Mapping[str, Columns | None]) -> Summary:
         chain = self.chain
@@ -152,7 +148,7 @@ class Following(Queries):
         finally:
             chain.open.pop()
         memory = self.catalog.memory.found
-        if chain.lowest >= depth and len(memory) < _MOST_KEPT:
+        if chain.lowest >= depth and len(memory) < _MOST_KEPT and self._all_settled():
             memory[key] = found
         chain.lowest = min(outer, chain.lowest if chain.lowest < depth else MAX_DEPTH)
         return found
@@ -214,7 +210,7 @@ class Following(Queries):
             self.rows_of_module = self.query(tree.inline, None)
             return
         rows = tree.returns_table
-        name = self.result_variable(tree)
+        name = self.result_variable(tree) if rows else ""
         if rows and name:
             self.temporaries.tables.setdefault(name, Temporary(name, self.define_rows(rows)))
         self.body(tree.body)
@@ -310,7 +306,6 @@ class Following(Queries):
             self.modifies,
             self.uncounted,
             frozenset(self.transaction),
-            frozenset(self.flow.unsettled),
             self.forbidden,
         )
 
@@ -356,8 +351,6 @@ class Following(Queries):
         self.uncounted = self.uncounted or found.uncounted
         self.transaction |= found.transaction
         self.forbidden = self.forbidden or found.forbidden
-        for name in found.unsettled:
-            self.flow.unsettle(name)
         for name, table in found.temporary.items():
             known = self.temporaries.tables.get(name)
             changed = Temporary(table.name, _substituted(table.columns, given))

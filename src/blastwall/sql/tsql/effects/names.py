@@ -100,11 +100,10 @@ class Names(Findings):
     def _here(self, schema: str, name: str, kind: str, depth: int) -> Target:
         catalog = self.catalog
         lowered = name.rstrip(" ").lower()
-        self.flow.resolved.add(catalog.fold(name))
         if schema.lower() in _ADMIN_ONLY:
             return self._system(schema, lowered)
         if not self.defining:
-            self._settled(name)
+            self._settled(schema, name)
         if not schema:
             if self.state.settings.get("user"):
                 self.concede(
@@ -120,12 +119,20 @@ class Names(Findings):
             return self._synonym(synonym.base, kind, depth)
         return self._found(schema, name, kind)
 
-    def _settled(self, name: str) -> None:
-        key = self.catalog.fold(name)
-        if key in self.flow.unsettled:
-            self.concede(f"what {name} means changes in this text: send the part that uses it by itself")
-        elif self.state.unsettled.get(key) == self.catalog.version:
-            self.concede(f"this session has changed what {name} means, and the catalog has not been read again since")
+    def unsettle(self, schema: str, name: str) -> None:
+        """Note a name whose meaning changes in this request."""
+        self.chain.unsettled.add(self.key(schema, name))
+
+    def key(self, schema: str, name: str) -> str:
+        """Return a name as unsettled names are kept."""
+        return f"{self.catalog.fold(schema)}.{self.catalog.fold(name)}"
+
+    def _settled(self, schema: str, name: str) -> None:
+        for key in {self.key(one, name) for one in ((schema,) if schema else (self.state.default_schema, "dbo"))}:
+            if key in self.chain.unsettled and key != self.chain.making:
+                self.concede(f"what {name} means changes in this text: send the part that uses it by itself")
+            elif self.state.unsettled.get(key) == self.catalog.version:
+                self.concede(f"this session has changed what {name} means, and the catalog does not know it yet")
 
     def _schema_of(self, name: str) -> str:
         own = self.state.default_schema

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from blastwall.model.effects import Action
 from blastwall.sql.lineage import Columns, Lineage, OutputColumn, Sources, union
@@ -119,10 +119,10 @@ class Procedural(Writes):
     def while_statement(self, node: n.While) -> None:
         """Read WHILE: what its body assigns may be anything, from the first time on."""
         self.straight = False
-        self._forget(assigned_in((node,)))
+        self._forget(self._assigned(node.body))
         self.decide(node.condition, self.scope())
         self.statement(node.body)
-        self._forget(assigned_in((node,)))
+        self._forget(self._assigned(node.body))
 
     def try_catch(self, node: n.TryCatch) -> None:
         """Read TRY and CATCH: the first may stop anywhere."""
@@ -131,11 +131,24 @@ class Procedural(Writes):
         self.body(node.attempt)
         after = dict(self.constants)
         self.constants = either(before, after)
-        self._forget({name: count for name, count in assigned_in(node.attempt).items() if count > 1})
+        found: dict[str, int] = {}
+        for part in node.attempt:
+            for name, count in self._assigned(part).items():
+                found[name] = found.get(name, 0) + count
+        self._forget([name for name, count in found.items() if count > 1])
         self.body(node.catch)
         self.constants = either(after, self.constants)
 
-    def _forget(self, names: dict[str, int]) -> None:
+    def _assigned(self, node: n.Statement) -> Mapping[str, int]:
+        """How often a statement puts something into each variable."""
+        known = self.chain.assigned.get(id(node))
+        if known is None:
+            known, steps = assigned_in(node)
+            self.spend(steps)
+            self.chain.assigned[id(node)] = known
+        return known
+
+    def _forget(self, names: Iterable[str]) -> None:
         for name in names:
             self.constants[name] = None
 

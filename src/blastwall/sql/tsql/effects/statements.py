@@ -6,7 +6,7 @@ from blastwall.model.effects import Action
 from blastwall.sql.lineage import Columns, OutputColumn
 from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.effects.definitions import Definitions
-from blastwall.sql.tsql.effects.following import Chain
+from blastwall.sql.tsql.effects.findings import Chain
 from blastwall.sql.tsql.state import NameState
 from blastwall.sql.tsql.statement import ResultSet
 

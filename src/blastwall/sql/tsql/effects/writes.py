@@ -69,7 +69,7 @@ class Writes(Following):
     def shadow(self, name: str) -> None:
         """A table made in a default schema of one's own hides one of dbo's."""
         if self.state.default_schema not in {"dbo", self.making_schema}:
-            self.flow.unsettle(self.catalog.fold(name))
+            self.unsettle(self.state.default_schema, name)
 
     def put_temporary(self, key: str, columns: Columns | None) -> None:
         """Note a temporary table, with what is in it; one that everybody sees carries values on."""
