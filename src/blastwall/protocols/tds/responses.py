@@ -50,6 +50,7 @@ class Responses:
 
     def __init__(self, conversation: Conversation) -> None:
         self._shared = conversation
+        conversation.responses = self
         self._writer = ReplyWriter(conversation.packet_size)
         self._results = Results(conversation, self._writer)
         self._reader: TokenReader | None = None

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from blastwall.model.masks import ColumnRule, MaskRules, MaskStyle
 from blastwall.model.resource import HostTarget
 from blastwall.protocols.contract import (
     CLIENT,
@@ -31,7 +32,7 @@ from blastwall.protocols.tds.catalog import KNOWN, CatalogUnavailable, View
 from blastwall.protocols.tds.login7 import Login7
 from blastwall.protocols.tds.packets import Kind, Message, MessageReader, framed
 from blastwall.protocols.tds.session import TdsSession
-from blastwall.protocols.tds.tests.server import TinyServer
+from blastwall.protocols.tds.tests.server import TinyServer, selected
 from blastwall.protocols.tds.tests.specimens import LOGIN, SPECIMENS, arriving, batch, catalog, opening
 from blastwall.protocols.tds.token_reader import TokenReader
 from blastwall.protocols.tds.tokens import (
@@ -266,6 +267,18 @@ def test_a_statement_is_asked_sent_and_finished() -> None:
     (finished,) = [event for event in made.events if isinstance(event, Finished)]
     assert (finished.rows, finished.error) == (1, None)
     assert made.session.idle
+
+
+def test_what_policy_hides_is_hidden_in_the_answer() -> None:
+    rules = MaskRules(columns=(ColumnRule("pii", "dbo.customers.email", MaskStyle.REDACT),))
+    made = let_in(lambda ask: SPECIMENS.admit if isinstance(ask.question, Login) else Allow(mask=rules))
+    asked = "SELECT email AS text FROM dbo.customers"
+    server_of(made).replies = {asked: selected("ada@example.com")}
+    made.client(batch(asked))
+    assert server_of(made).requests == [(Kind.BATCH, asked)]
+    assert "ada@example.com".encode("utf-16-le") not in bytes(made.to_client)
+    (finished,) = [event for event in made.events if isinstance(event, Finished)]
+    assert finished.masked == {"pii": 1}
 
 
 def test_a_session_with_something_under_way_is_not_idle() -> None:
