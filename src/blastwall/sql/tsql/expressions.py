@@ -274,6 +274,8 @@ class Expressions(Reader):
             return self._signed()
         elif kind == "(":
             found = self._members(self._brackets())
+        elif kind == ".":
+            found = self._name()
         else:
             found = self._members(self._reserved(kind))
         return found if self.kinds[self.at] != "COLLATE" and self.words[self.at] != "AT" else self._postfixes(found)
@@ -361,9 +363,10 @@ class Expressions(Reader):
 
     def _dotted(self) -> nodes.ObjectName:
         """Read the names of a column or function, a pseudo column at the end; `t.*` is left before its dot."""
-        first = self.identifier()
-        if self.kinds[self.at] != ".":
-            return nodes.ObjectName(first.start, first.end, (first,))
+        start = self.starts[self.at]
+        first = None if self.kinds[self.at] == "." else self.identifier()
+        if first is not None and self.kinds[self.at] != ".":
+            return nodes.ObjectName(start, first.end, (first,))
         parts: list[nodes.Identifier | None] = [first]
         while self.kinds[self.at] == "." and self.kinds[self.at + 1] != "*":
             self.at += 1
@@ -376,7 +379,7 @@ class Expressions(Reader):
                 parts.append(self._pseudo())
             else:
                 parts.append(self.identifier())
-        return nodes.ObjectName(first.start, self.end, tuple(parts))
+        return nodes.ObjectName(start, self.end, tuple(parts))
 
     def _pseudo(self) -> nodes.Identifier:
         self.at += 1

@@ -155,16 +155,17 @@ class Reader:
         return self.identifier()
 
     def object_name(self, most: int = 4, wanted: str = "a name") -> nodes.ObjectName:
-        """Read `a.b.c`, with middle parts perhaps left out, of `most` parts. Raises UnparsedError."""
-        first = self.identifier(wanted)
-        if self.kinds[self.at] != ".":
-            return nodes.ObjectName(first.start, first.end, (first,))
+        """Read `a.b.c`, all parts but the last perhaps left out, `most` in all. Raises UnparsedError."""
+        start = self.starts[self.at]
+        first = None if self.kinds[self.at] == "." else self.identifier(wanted)
+        if first is not None and self.kinds[self.at] != ".":
+            return nodes.ObjectName(start, first.end, (first,))
         parts: list[nodes.Identifier | None] = [first]
         while self.taken("."):
             if len(parts) == most:
                 raise self.refused(f"a name of more than {most} parts")
             parts.append(None if self.kinds[self.at] == "." else self.identifier())
-        return nodes.ObjectName(first.start, self.end, tuple(parts))
+        return nodes.ObjectName(start, self.end, tuple(parts))
 
     def names_in_brackets(self) -> tuple[nodes.Identifier, ...]:
         """Read `(a, b, c)`. Raises UnparsedError."""

@@ -90,7 +90,7 @@ class Sources(Queries):
 
     def _source(self) -> nodes.TableSource:
         kind = self.kinds[self.at]
-        if kind is NAME or kind is QUOTED:
+        if kind is NAME or kind is QUOTED or kind == ".":
             return self._named_source()
         if kind == "(":
             return self._in_brackets()
