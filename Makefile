@@ -6,7 +6,7 @@ QUICK ?=
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test drivers fuzz check bench chaos soak classification lock servers environment clean format docs
+.PHONY: help demo test drivers fuzz check bench chaos soak classification corpora lock servers environment clean format docs
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z]*\): *[a-z]* *## /\1	/p; s/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | sort -u | expand -t 14
@@ -41,6 +41,9 @@ bench: environment  ## Compare direct, PgBouncer and Blastwall; QUICK=1 takes un
 classification: environment  ## Compare the classifier with a real PostgreSQL on its regression scripts; write the docs' figures
 	@$(VENV)/python -m blastwall.testing.setup classification
 	@$(VENV)/python -m tests.classification $(ARGS)
+
+corpora: environment  ## Fetch public T-SQL and say which share of it the parser refuses; ARGS="--refusals NAME …"
+	@$(VENV)/python -m tests.corpora $(ARGS)
 
 chaos: servers  ## Break what the gateway needs, and the gateway, under load; ARGS="--kills 40 --only disk …"
 	@$(VENV)/python -m tests.chaos $(ARGS)
