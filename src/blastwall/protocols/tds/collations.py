@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 _UTF8 = 1 << 26
 """fUTF8: introduced with SQL Server 2019."""
-_IGNORES_CASE = 1 << 20
-_BINARY = 1 << 24 | 1 << 25
 _LATIN = "cp1252"
 
 # Sort orders of SQL collations (the last byte) by code page; 0 means a Windows collation.
@@ -73,11 +71,6 @@ class Collation:
     @property
     def utf8(self) -> bool:
         return bool(self.info & _UTF8)
-
-    @property
-    def ignores_case(self) -> bool:
-        """Whether names and values that differ in case alone are the same."""
-        return bool(self.info & _IGNORES_CASE) and not self.info & _BINARY
 
     @property
     def charset(self) -> str:

@@ -15,15 +15,8 @@ from blastwall.wire.reader import Malformed
 TDS_7_2, TDS_7_3, TDS_7_4, TDS_8_0 = 0x72090002, 0x730A0003, 0x74000004, 0x08000000
 """Versions as a client says them."""
 
-SESSION_RECOVERY, FEDAUTH, COLUMN_ENCRYPTION, GLOBAL_TRANSACTIONS, AZURE_SQL, DATA_CLASSIFICATION = 1, 2, 4, 5, 8, 9
-UTF8, DNS_CACHING, JSON, VECTOR, ENHANCED_ROUTING, USER_AGENT = 0x0A, 0x0B, 0x0D, 0x0E, 0x0F, 0x10
+SESSION_RECOVERY, FEDAUTH, COLUMN_ENCRYPTION, UTF8 = 0x01, 0x02, 0x04, 0x0A
 """Features by id."""
-PASSED_ON = frozenset({AZURE_SQL, UTF8, JSON, VECTOR})
-"""What a client may agree upon with the resource: it changes types of values alone, or which replica answers.
-
-Not so session recovery (a session would go on elsewhere, unseen), column encryption and data classification (other
-tokens and cipher text), distributed transactions, routing and DNS caching (the gateway's own business).
-"""
 
 _HEAD = Struct("<IIIIIIBBBBiI")
 _PAIR = Struct("<HH")
@@ -39,10 +32,10 @@ DATABASE_NOTICES, DATABASE_FATAL, LANGUAGE_NOTICES = 0x20, 0x40, 0x80
 ODBC, INTEGRATED = 0x02, 0x80
 """OptionFlags2: an ODBC driver's session settings; the login is integrated (SSPI)."""
 _USER_TYPE = 0x70
-READ_ONLY_INTENT, OLEDB = 0x20, 0x10
+READ_ONLY_INTENT = 0x20
 """TypeFlags."""
-CHANGE_PASSWORD, BINARY_XML, USER_INSTANCE, UNKNOWN_COLLATIONS, EXTENSION = 0x01, 0x02, 0x04, 0x08, 0x10
-"""OptionFlags3: the bits as 2.2.6.4 lists them and drivers send them."""
+CHANGE_PASSWORD, UNKNOWN_COLLATIONS, EXTENSION = 0x01, 0x08, 0x10
+"""OptionFlags3: another password; collations may be unknown to the client; there are features."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +85,6 @@ class Login7:
     def feature(self, id_: int) -> bytes | None:
         """Return a feature's data, None where it is not asked for."""
         return dict(self.features).get(id_)
-
-    def with_features(self, features: tuple[tuple[int, bytes], ...]) -> Login7:
-        """Return the login with other features."""
-        return replace(self, features=features)
-
-    @property
-    def passed_on(self) -> tuple[tuple[int, bytes], ...]:
-        """The features that may be agreed upon with the resource."""
-        return tuple((id_, data) for id_, data in self.features if id_ in PASSED_ON)
 
 
 def read_login7(payload: bytes) -> Login7:

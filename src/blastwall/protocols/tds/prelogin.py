@@ -51,7 +51,7 @@ class Prelogin:
 
     @property
     def mars(self) -> bool:
-        """Whether several requests at once (MARS) are wanted."""
+        """Whether several requests at once (MARS) are wanted, or given."""
         return self.data(MARS) == b"\1"
 
     @property

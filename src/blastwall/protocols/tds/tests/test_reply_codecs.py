@@ -146,7 +146,7 @@ def test_what_is_written_is_read() -> None:
     assert isinstance(told, Info)
     assert told.message == "waits"
     assert isinstance(database, EnvChange)
-    assert (database.new_text, database.old_text) == ("shop", "master")
+    assert (database.new_text, database.old.decode("utf-16-le")) == ("shop", "master")
     assert isinstance(begun, EnvChange)
     assert begun.new == bytes(range(8))
     assert isinstance(routed, EnvChange)
