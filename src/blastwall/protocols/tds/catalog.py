@@ -4,18 +4,22 @@ Sessions ask it for `KNOWN` at login, which is answered by a look at the catalog
 and for `CURRENT` after a statement that may have changed a definition: then everything is read again, whatever the
 fingerprint says, for whoever changed it may know how fingerprints are made. A reading begins after the question that it
 answers. The answer is the `View`, whose `catalog` every session reads at each statement.
+
+A view outlives the connection that it was read by: sessions that were there before go by what the next one reads. Where
+it is known that a definition has changed, or may have, and nobody could read it again, the view is forgotten: then
+nothing can be resolved by it until it is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from blastwall.model.credential import Credential
 from blastwall.protocols.contract import Answered, Close, Opening, Output
 from blastwall.protocols.tds.answer_reading import Reply, Rows
-from blastwall.protocols.tds.catalog_queries import FINGERPRINT, OWN, SECURE, SYSTEM
+from blastwall.protocols.tds.catalog_queries import FINGERPRINT, LOCKED, OWN, SECURE, SYSTEM
 from blastwall.protocols.tds.catalog_reading import catalog_of
 from blastwall.protocols.tds.conversation import CURRENT
 from blastwall.protocols.tds.hosts import companion_place
@@ -25,6 +29,9 @@ from blastwall.wire.reader import Malformed
 
 KNOWN = "known"
 """The question: the catalog, as it is unless the server's own dates say that it has changed."""
+
+
+_LOCKED = "an open transaction is changing a definition there; try again once it has ended"
 
 
 class CatalogUnavailable(Exception):
@@ -38,11 +45,28 @@ class CatalogUnavailable(Exception):
         self.told = told
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class View:
-    """What the sessions of one database share; `catalog` is replaced whole."""
+    """What the sessions of one database share; `catalog` is replaced whole. `known` is false where it was forgotten."""
 
     catalog: Catalog
+    known: bool = True
+
+    def forget(self) -> None:
+        """A definition may have changed unseen: judge nothing by what was read before it."""
+        old = self.catalog
+        self.known = False
+        self.catalog = Catalog(
+            old.database, old.version + 1, collation=old.collation, default_schema=old.default_schema
+        )
+
+    def learn(self, catalog: Catalog) -> None:
+        """Go by a new reading."""
+        self.catalog, self.known = catalog, True
+
+
+Views = MutableMapping[Hashable, View]
+"""The views of sessions that are open, by resource and companion's name."""
 
 
 class _Step(Enum):
@@ -57,7 +81,7 @@ class _Step(Enum):
 class TdsCompanion(Questioner):
     """The side connection of one resource and database. One batch is under way at a time."""
 
-    def __init__(self, opening: Opening, credential: Credential, name: str) -> None:
+    def __init__(self, opening: Opening, credential: Credential, name: str, views: Views) -> None:
         self._database, hosts = companion_place(opening.resource, name)
         super().__init__(opening, credential, self._database, "blastwall catalog", hosts=hosts)
         self._asked: list[tuple[int, bool]] = []
@@ -66,8 +90,9 @@ class TdsCompanion(Questioner):
         self._step = _Step.LOGIN
         self._system: Sequence[Rows] = ()
         self._fingerprint: Rows = []
-        self._version = 0
-        self._view: View | None = None
+        self._views = views
+        self._key = (opening.resource.name, *map(str, opening.resource.hosts), name)
+        self._view = views.get(self._key)
 
     def look_up(self, number: int, question: Hashable) -> list[Output]:
         self._asked.append((number, question == CURRENT))
@@ -75,6 +100,8 @@ class TdsCompanion(Questioner):
 
     def over(self, reply: Reply) -> list[Output]:
         results, error = reply
+        if error is not None and error.number == LOCKED:
+            return self.fail("what is being changed there is locked", _LOCKED)
         if error is not None:
             raise Malformed(f"the error {error.number}: {error.message[:500]}")
         match self._step:
@@ -103,19 +130,24 @@ class TdsCompanion(Questioner):
         return self._go(_Step.FINGERPRINT, FINGERPRINT)
 
     def _compare(self, fingerprint: Rows) -> list[Output]:
-        anew = self._view is None or any(must for _, must in self._reading) or fingerprint != self._fingerprint
+        anew = (
+            self._view is None
+            or not self._view.known
+            or any(must for _, must in self._reading)
+            or fingerprint != self._fingerprint
+        )
         self._fingerprint = fingerprint
         return self._go(_Step.OWN, ";".join(OWN)) if anew else self._answer()
 
     def _read(self, results: Sequence[Rows]) -> list[Output]:
-        self._version += 1
-        catalog = catalog_of(self._version, self._system, results)
+        version = self._view.catalog.version + 1 if self._view is not None else 1
+        catalog = catalog_of(version, self._system, results)
         if catalog.fold(catalog.database) != catalog.fold(self._database):
             raise Malformed(f"the catalog of another database ({catalog.database[:200]!r})")
         if self._view is None:
-            self._view = View(catalog)
+            self._view = self._views[self._key] = View(catalog)
         else:
-            self._view.catalog = catalog
+            self._view.learn(catalog)
         return self._answer()
 
     def _answer(self) -> list[Output]:
@@ -126,6 +158,8 @@ class TdsCompanion(Questioner):
         reason = f"the catalog of {self._database} cannot be read: {reason}"
         waiting = [*self._reading, *self._asked]
         self._reading, self._asked = [], []
+        if self._view is not None and any(must for _, must in waiting):
+            self._view.forget()
         failed: list[Output] = [Answered(number, CatalogUnavailable(reason, told)) for number, _ in waiting]
         return [*failed, Close(reason)]
 

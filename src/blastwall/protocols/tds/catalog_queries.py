@@ -6,8 +6,12 @@ can be taken by an agent's object. Sources: SQL Server documentation, "System Ca
 
 from __future__ import annotations
 
-SECURE = "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; SET LOCK_TIMEOUT 10000; SET NOCOUNT ON"
-"""A definition that a transaction has changed is locked until its end: read what it will be, and do not wait long."""
+SECURE = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCK_TIMEOUT 5000; SET NOCOUNT ON"
+"""A definition that a transaction has changed is locked until its end. It must not be read before: it may be rolled
+back, and until then everybody would be judged by what one session said. So the reading waits, for milliseconds.
+"""
+LOCKED = 1222
+"""The error where it has waited in vain."""
 
 DATABASE = """
 SELECT DB_NAME(), SCHEMA_NAME(), d.collation_name FROM sys.databases d WHERE d.name = DB_NAME()

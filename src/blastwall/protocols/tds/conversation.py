@@ -158,6 +158,13 @@ class Conversation:
         waits = (self.asking.waiting, self.running, self.refreshing, self.texts.waiting)
         return any(one is not None for one in waits)
 
+    @property
+    def altering(self) -> bool:
+        """Whether definitions may have changed, or may be changing now, that the catalog does not tell yet."""
+        asks = self.running.asks if self.running is not None else ()
+        changes = any(effect.action in _DEFINES for one in asks for effect in one.classified.effects)
+        return self.refreshing is not None or changes or (self._altered and self.running is not None)
+
     def classify(
         self, text: str, state: NameState | None = None, parameters: Mapping[str, str] | None = None
     ) -> Classified:

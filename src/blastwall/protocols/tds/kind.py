@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel
 
@@ -15,7 +16,7 @@ from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import ClientAddress, Opening
 from blastwall.protocols.tds.audit import TdsAuditor
-from blastwall.protocols.tds.catalog import TdsCompanion
+from blastwall.protocols.tds.catalog import TdsCompanion, View
 from blastwall.protocols.tds.estimates import PREFIX, TdsEstimator, question_of
 from blastwall.protocols.tds.forwarding import TdsForwarder
 from blastwall.protocols.tds.session import TdsSession
@@ -34,6 +35,9 @@ _STRAYS = frozenset(
 
 class TdsKind:
     """Implements `ProtocolKind`."""
+
+    def __init__(self) -> None:
+        self._views: WeakValueDictionary[Hashable, View] = WeakValueDictionary()
 
     @property
     def kind(self) -> str:
@@ -82,8 +86,9 @@ class TdsKind:
         return TdsSession(opening)
 
     def companion(self, opening: Opening, credential: Credential, name: str) -> TdsCompanion | TdsEstimator:
-        made = TdsEstimator if name.startswith(PREFIX) else TdsCompanion
-        return made(opening, credential, name)
+        if name.startswith(PREFIX):
+            return TdsEstimator(opening, credential, name)
+        return TdsCompanion(opening, credential, name, self._views)
 
     def estimate(self, database: str, effects: Sequence[Effect]) -> tuple[str, Hashable] | None:
         return question_of(database, effects)

@@ -197,7 +197,8 @@ class TdsSession:
 
     def _receive_client(self, data: bytes) -> list[Output]:
         if self._requests is not None:
-            return self._requests.receive(data)
+            outputs = self._freshen([])
+            return outputs + self._requests.receive(data)
         if self._phase is not _Phase.STARTING:
             self._early += data
             if len(self._early) > self._opening.limits.startup:
@@ -234,7 +235,8 @@ class TdsSession:
 
     def _receive_server(self, data: bytes) -> list[Output]:
         if self._responses is not None and self._requests is not None:
-            return self._responses.receive(data) + self._requests.go_on()
+            outputs = self._responses.receive(data)
+            return self._freshen(outputs) + self._requests.go_on()
         if self._server is None:
             raise Malformed("bytes before it was asked")
         if self._server.ready:
@@ -266,7 +268,15 @@ class TdsSession:
         except Malformed as error:
             return outputs + self._fatal(LOGIN_FAILED, f"the client sent {error}")
 
+    def _freshen(self, outputs: list[Output]) -> list[Output]:
+        """Have the catalog read again before anything else is judged, where it was forgotten."""
+        talk, view = self._conversation, self._view
+        if talk is not None and view is not None and not view.known and not talk.busy:
+            talk.refresh(outputs)
+        return outputs
+
     def _go_on(self, outputs: list[Output]) -> list[Output]:
+        outputs = self._freshen(outputs)
         try:
             return self._ended(outputs + (self._requests.go_on() if self._requests else []))
         except Malformed as error:
@@ -279,6 +289,8 @@ class TdsSession:
         why = reply.told if isinstance(reply, CatalogUnavailable) else ""
         told = f"nothing can be judged at {self._opening.resource.name}: its catalog cannot be read; "
         reason = f"statements cannot be judged: {reply}"
+        if self._view is not None:
+            self._view.forget()
         return self._fatal(UNAVAILABLE, reason, told=told + (why or "the gateway's log says why"))
 
     def _withdrawals(self) -> list[Output]:
@@ -330,6 +342,12 @@ class TdsSession:
         for position, output in enumerate(outputs):
             if isinstance(output, Close):
                 self._phase = _Phase.CLOSED
+                self._leave_view()
                 streamed = self._responses.streamed() if self._responses is not None else []
                 return [*outputs[:position], *streamed, output]
         return outputs
+
+    def _leave_view(self) -> None:
+        """Nobody will hear what became of a definition that was being changed: the others must look for themselves."""
+        if self._conversation is not None and self._view is not None and self._conversation.altering:
+            self._view.forget()

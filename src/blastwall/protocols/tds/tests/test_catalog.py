@@ -6,7 +6,7 @@ import pytest
 
 from blastwall.protocols.contract import UPSTREAM
 from blastwall.protocols.tds.answers import done, error
-from blastwall.protocols.tds.catalog import KNOWN, CatalogUnavailable, TdsCompanion, View
+from blastwall.protocols.tds.catalog import KNOWN, CatalogUnavailable, TdsCompanion, View, Views
 from blastwall.protocols.tds.catalog_queries import COLUMNS, DATABASE, FINGERPRINT, OBJECTS, OWN, SYSTEM
 from blastwall.protocols.tds.catalog_reading import declared
 from blastwall.protocols.tds.conversation import CURRENT
@@ -22,8 +22,9 @@ READING = ";".join(OWN)
 class Play(Asking):
     """The catalog's companion under play."""
 
-    def __init__(self, server: TinyServer) -> None:
-        super().__init__(server, lambda opening, credential: TdsCompanion(opening, credential, "shop"))
+    def __init__(self, server: TinyServer, views: Views | None = None) -> None:
+        known: Views = {} if views is None else views
+        super().__init__(server, lambda opening, credential: TdsCompanion(opening, credential, "shop", known))
 
     @property
     def view(self) -> View:
@@ -180,6 +181,42 @@ def test_a_question_during_a_reading_is_answered_by_a_later_one() -> None:
     assert made.times(READING) == 3
 
 
+def test_a_later_connection_goes_on_with_the_views_of_sessions_that_are_there() -> None:
+    views: Views = {}
+    first = Play(serving(), views)
+    first.ask(KNOWN)
+    later = Play(serving(), views)
+    later.server.replies = replies({**ROWS, OBJECTS: ROWS[OBJECTS][:-1]})
+    later.ask(KNOWN)
+    assert later.view is first.view
+    assert first.catalog.relation("dbo", "orders_history") is None, "what it read holds for everybody"
+    assert first.catalog.version == 2
+
+
+def test_what_changed_and_cannot_be_read_is_forgotten_until_it_is() -> None:
+    views: Views = {}
+    made = Play(serving(), views)
+    made.ask(KNOWN)
+    view = made.view
+    made.server.replies[READING] = error(1205, "deadlock") + done(status=2)
+    made.ask(CURRENT)
+    assert not view.known
+    assert view.catalog.relation("dbo", "customers") is None
+    assert view.catalog.version == 2
+    again = Play(serving(), views)
+    again.ask(KNOWN)
+    assert view.known
+    assert view.catalog.relation("dbo", "customers") is not None
+
+
+def test_what_cannot_be_looked_at_at_a_login_leaves_what_was_read() -> None:
+    made = play()
+    view = made.view
+    made.server.replies[FINGERPRINT] = error(1205, "deadlock") + done(status=2)
+    made.ask(KNOWN)
+    assert view.known
+
+
 # ── what can go wrong ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -197,8 +234,15 @@ def failed(server: TinyServer) -> CatalogUnavailable:
 
 def test_an_error_of_the_servers_is_no_catalog() -> None:
     server = serving()
-    server.replies[READING] += error(1222, "Lock request time out period exceeded.") + done(status=2)
-    assert "Lock request time out" in str(failed(server))
+    server.replies[READING] += error(208, "Invalid object name 'sys.objects'.") + done(status=2)
+    assert "Invalid object name" in str(failed(server))
+
+
+def test_a_definition_that_is_being_changed_is_not_read_before_it_is() -> None:
+    server = serving()
+    server.replies[READING] = error(1222, "Lock request time out period exceeded.") + done(status=2)
+    assert "an open transaction is changing a definition there" in failed(server).told
+    assert "READ COMMITTED" in server.requests[0][1]
 
 
 def test_a_result_that_is_missing_is_no_catalog() -> None:

@@ -29,6 +29,7 @@ from blastwall.protocols.contract import (
 )
 from blastwall.protocols.tds.answers import done, error, routing
 from blastwall.protocols.tds.catalog import KNOWN, CatalogUnavailable, View
+from blastwall.protocols.tds.conversation import CURRENT
 from blastwall.protocols.tds.login7 import Login7
 from blastwall.protocols.tds.packets import Kind, Message, MessageReader, framed
 from blastwall.protocols.tds.session import TdsSession
@@ -316,6 +317,58 @@ def test_the_gateway_stops_a_statement_and_the_client_hears_why() -> None:
     made.from_server(framed(Kind.REPLY, done(status=CANCELLED), 4096))
     assert "ran longer than 5 seconds".encode("utf-16-le") in bytes(made.to_client)
     assert made.closed is None
+
+
+# ── definitions that change ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def sharing() -> tuple[View, Callable[[Lookup], object], list[Lookup]]:
+    """A view that sessions share, and who reads it."""
+    view, asked = View(catalog()), list[Lookup]()
+
+    def look_up(lookup: Lookup) -> object:
+        asked.append(lookup)
+        view.learn(catalog())
+        return view
+
+    return view, look_up, asked
+
+
+def test_a_session_that_leaves_amid_a_change_has_the_others_look_again() -> None:
+    view, look_up, asked = sharing()
+    leaving, staying = play(look_up=look_up), play(look_up=look_up)
+    for made in (leaving, staying):
+        made.client(arriving())
+    server_of(leaving).slow = True
+    leaving.client(batch("ALTER TABLE dbo.customers ADD ssn nvarchar(20)"))
+    leaving.leave()
+    assert not view.known
+    assert view.catalog.relation("dbo", "customers") is None
+    before = len(asked)
+    staying.client(batch("SELECT id FROM dbo.customers"))
+    assert [one.question for one in asked[before:]] == [CURRENT]
+    assert view.known
+    assert server_of(staying).requests == [(Kind.BATCH, "SELECT id FROM dbo.customers")]
+
+
+def test_a_session_that_leaves_amid_a_query_changes_nothing() -> None:
+    view, look_up, _ = sharing()
+    made = play(look_up=look_up)
+    made.client(arriving())
+    server_of(made).slow = True
+    made.client(batch("SELECT id FROM dbo.customers"))
+    made.leave()
+    assert view.known
+
+
+def test_a_change_after_which_nothing_can_be_read_is_judged_by_nobody() -> None:
+    view, look_up, _ = sharing()
+    made = play(look_up=look_up)
+    made.client(arriving())
+    made.look_up = lambda _lookup: CatalogUnavailable("lost")
+    made.client(batch("ALTER TABLE dbo.customers ADD ssn nvarchar(20)"))
+    assert made.closed is not None
+    assert not view.known
 
 
 # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────────
