@@ -2,7 +2,8 @@
 
 `shows` are the columns of the results that come, one text a result, names parted by spaces: "-" for a column without
 a name, "+" before one that holds nothing masked. `says` is how a message would quote the value: by PRINT or RAISERROR
-("code"), or by an error of SQL Server's, which is its number.
+("code"), or by an error of SQL Server's, which is its number. `live` ways show the value on the test server, where
+nothing is masked; `changes` are those that change its tables.
 """
 
 from __future__ import annotations
@@ -50,9 +51,11 @@ class Way:
     sql: str
     shows: tuple[str, ...] = ()
     says: str = ""
+    live: bool = False
+    changes: bool = False
 
 
 WAYS = [
-    Way(one["sql"], tuple(one.get("shows", ())), one.get("says", ""))
+    Way(one["sql"], tuple(one.get("shows", ())), one.get("says", ""), one.get("live", False), one.get("changes", False))
     for one in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
 ]

@@ -31,6 +31,7 @@ from blastwall.protocols.tds.denial import (
     PERMISSION,
     UNSUPPORTED,
     Denial,
+    acknowledgement,
     begun,
     notice,
 )
@@ -140,7 +141,7 @@ class Asking:
             return []
         outputs = self.withdrawn()
         if denial is None:
-            self._shared.say_cancelled(outputs)
+            self._shared.say(acknowledgement(), outputs)
         else:
             self._shared.refuse(waiting.asks[0].number, denial, waiting.calls, outputs)
         return outputs

@@ -27,7 +27,7 @@ from blastwall.sql.tsql.statement import RETURN_STATUS, Classified, ResultSet
 _RUNS_CODE = frozenset({Action.EXECUTE, Action.UNCLASSIFIED})
 _WORDS = re.compile(r"\w+")
 _ROW_STATUS = "rowstat"
-"""The column behind those of a cursor's result (MS-TDS 2.2.6.6, sp_cursorfetch): what became of the row."""
+"""The column behind those of a cursor's result (documentation of sp_cursorfetch): what became of the row."""
 _SYSTEM = frozenset({"sys", "information_schema"})
 _UNTRACED = OutputColumn("", None)
 _HARMLESS: frozenset[Column] = frozenset()

@@ -243,7 +243,8 @@ class Responses:
             running.call_ended()
         if token.cancelled:
             self._acknowledged(token)
-        elif self._dropping and not token.more:
+        elif not token.more and (self._dropping or (self._stopped and token.failed)):
+            # A server may end the answer first, and acknowledge in a message of its own (MS-TDS 2.2.1.7, 3.3.5.9).
             self._stop(token, b"")
         elif running.private and token.status & IN_TRANSACTION:
             status = token.status & ~IN_TRANSACTION

@@ -1,6 +1,6 @@
 """Whole rows, and where the values in them end; `rows` walks rows that need not be read and may arrive in pieces.
 
-Source: MS-TDS 2.2.5.2 "Packet Data Stream Types", 2.2.7.22 NBCROW, 2.2.7.23 ROW. The compiled twin is typed by
+Source: MS-TDS 2.2.5.2 "Packet Data Stream Types", 2.2.7.15 "NBCROW", 2.2.7.20 "ROW". The compiled twin is typed by
 `row_forms.pxd`.
 """
 

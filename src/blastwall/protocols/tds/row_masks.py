@@ -1,6 +1,6 @@
 """A run of rows written anew, with what masking shows in the place of their cells.
 
-NULL becomes a text and a text NULL: in NBCROW that is a bit of the row's bitmap (MS-TDS 2.2.7.22). What is shown is cut
+NULL becomes a text and a text NULL: in NBCROW that is a bit of the row's bitmap (MS-TDS 2.2.7.15). What is shown is cut
 to what its column can hold, between characters. The compiled twin is typed by `row_masks.pxd`.
 """
 

@@ -39,7 +39,7 @@ _NAMES = frozenset(
         8145, 8162, 8178, 15151,
         # Grammar, and the word at fault.
         102, 103, 105, 111, 116, 120, 121, 130, 137, 141, 145, 147, 156, 164, 178, 195, 205, 243, 319, 1033, 2715, 8120,
-        8155, 8156, 8158, 8159,
+        8155, 8156, 8158, 8159, 2714,
     }
 )  # fmt: skip
 """Messages that name what the text names, unless text is put together at run time: then a name may be a value."""

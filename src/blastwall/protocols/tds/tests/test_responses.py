@@ -618,6 +618,20 @@ def test_whoever_is_stopped_by_the_gateway_hears_why() -> None:
     assert got[2].status & 0x22 == 2
 
 
+def test_an_answer_may_end_before_its_attention_is_acknowledged() -> None:
+    peer = Peer()
+    peer.conversation.start(peer.running)
+    peer.responses.explain_cancel("enough")
+    peer.outputs += peer.conversation.interrupt("enough")
+    got = tokens(peer.answer(described([("a", INT)]) + done(bits=2)))
+    assert isinstance(got[1], Error)
+    assert got[1].message == "blastwall: enough"
+    assert peer.conversation.running is not None
+    before = sent(peer.outputs, CLIENT)
+    assert peer.raw(packets(ACKNOWLEDGED, SIZE)) == before
+    assert peer.conversation.running is None
+
+
 # ── the recording ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
