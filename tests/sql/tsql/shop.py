@@ -67,6 +67,7 @@ MODULES = (
     Module(46, "dbo", "round_and_round", "P", "CREATE PROC dbo.round_and_round AS BEGIN DELETE orders; EXEC round_and_round END"),
     Module(47, "dbo", "echo", "P", "CREATE PROC dbo.echo @what nvarchar(100) AS BEGIN PRINT @what; SELECT @what AS said END"),
     Module(48, "dbo", "fills", "P", "CREATE PROC dbo.fills AS INSERT #caught SELECT email FROM dbo.customers"),
+    Module(50, "dbo", "quiet_purge", "P", "CREATE PROC dbo.quiet_purge AS SET NOCOUNT ON; DELETE dbo.orders WHERE id = 1"),
     Module(49, "hr", "pays", "P", "CREATE PROC hr.pays AS SELECT name, pay FROM staff"),
 )  # fmt: skip
 CATALOG_FACTS = {

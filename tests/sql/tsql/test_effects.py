@@ -23,7 +23,7 @@ def test_an_attack_shows_every_effect(case: dict[str, object]) -> None:
 
 
 def test_the_corpus_only_grows() -> None:
-    assert len(BYPASSES) >= 340
+    assert len(BYPASSES) >= 370
 
 
 @pytest.mark.parametrize("case", BYPASSES, ids=lambda case: case["text"][:60])
@@ -99,6 +99,7 @@ def test_the_operation_is_the_verb_that_matters(text: str, operation: str) -> No
         ("delete orders where id = 1; update orders set note = ''", 2, True),
         ("set nocount on; delete orders where id = 1", 1, False),
         ("exec purge", 1, True),
+        ("exec quiet_purge", 1, False),
         ("exec ('delete orders')", 1, True),
         ("exec sealed", 0, False),
         ("declare @s nvarchar(9) select @s = note from orders exec (@s)", 0, False),

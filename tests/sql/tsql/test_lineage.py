@@ -278,6 +278,18 @@ def test_a_temporary_table_of_another_shape_is_not_trusted() -> None:
     assert result.columns is None
 
 
+def test_code_that_cannot_be_read_may_fill_a_temporary_table_with_anything() -> None:
+    state = settled(STATE, read("create table #t (a nvarchar(9)); exec sealed"))
+    (result,) = read("select a from #t", state).results or ()
+    assert [one.sources for one in result.columns or ()] == [None]
+
+
+def test_a_temporary_table_that_everybody_sees_is_not_followed() -> None:
+    found = read("select email into ##t from customers; select * from ##t")
+    assert found.copies == frozenset({EMAIL})
+    assert [one.columns for one in found.results or ()] == [None]
+
+
 def test_options_of_an_earlier_batch_count_until_they_are_reset() -> None:
     state = before(STATE, read("set nocount on"))
     assert state.may_be("nocount", "on", "off")

@@ -31,7 +31,6 @@ from blastwall.protocols.tds.denial import (
     PERMISSION,
     UNSUPPORTED,
     Denial,
-    acknowledgement,
     begun,
     notice,
 )
@@ -141,7 +140,7 @@ class Asking:
             return []
         outputs = self.withdrawn()
         if denial is None:
-            self._shared.say(acknowledgement(), outputs)
+            self._shared.say_cancelled(outputs)
         else:
             self._shared.refuse(waiting.asks[0].number, denial, waiting.calls, outputs)
         return outputs

@@ -32,6 +32,7 @@ from blastwall.protocols.tds.denial import (
     STOPPED,
     Denial,
     acknowledgement,
+    ignored,
     refusal,
     rolled_back,
 )
@@ -217,7 +218,7 @@ class Conversation:
         if message is None:
             return outputs
         if denial is None:
-            self.say(acknowledgement(), outputs)
+            self.say_cancelled(outputs)
         else:
             self.refuse(self.next_number(), denial, int(message.kind is Kind.RPC), outputs)
         return outputs
@@ -303,6 +304,14 @@ class Conversation:
         """Give the client a whole answer of the gateway's own, and the acknowledgement that it may wait for besides."""
         outputs.append(Send(CLIENT, framed(Kind.REPLY, payload, self.packet_size)))
         self.acknowledge(outputs)
+
+    def say_cancelled(self, outputs: list[Output]) -> None:
+        """End the answer to a request that its client has cancelled before anything was sent, and acknowledge that.
+
+        The answer and the acknowledgement are messages of their own: tedious reads the one and waits for the other.
+        """
+        self.attention.asked = True
+        self.say(ignored(), outputs)
 
     def acknowledge(self, outputs: list[Output]) -> None:
         """Acknowledge an attention that the resource was not sent, since nothing of the client's ran there."""

@@ -23,7 +23,7 @@ from blastwall.model.effects import Action, Effect, Mark
 from blastwall.model.ruling import Obligations
 from blastwall.model.statement import Stage
 from blastwall.protocols.contract import CLIENT, Close, Exceeded, Output, Refused, Send
-from blastwall.protocols.tds.denial import LIMIT, STOPPED, Denial, acknowledgement, refusal, rolled_back
+from blastwall.protocols.tds.denial import LIMIT, STOPPED, Denial, refusal, rolled_back
 from blastwall.protocols.tds.headers import with_transaction
 from blastwall.protocols.tds.packets import framed
 from blastwall.protocols.tds.running import INSERT_BULK, Asked, Audience, Running
@@ -221,8 +221,7 @@ class Limiter:
         self._limited = None
         self._not_sent(limited, limited.stopped or "the client cancelled it before it was sent", outputs)
         if shared.attention.asked:
-            shared.attention.asked = False
-            shared.say(acknowledgement(), outputs)
+            shared.say_cancelled(outputs)
         else:
             told = Denial(STOPPED, f"blastwall: {limited.stopped}")
             shared.refuse(limited.number, told, _calls(limited.running), outputs)

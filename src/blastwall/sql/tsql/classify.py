@@ -131,6 +131,7 @@ def _read(
     def make() -> Reader:
         reader = Reader(catalog, state, limits, budget, None if constants is not None else _itself)
         reader.begin(state, chain)
+        reader.quoted = "off" not in state.settings.get("quoted_identifier", ())
         reader.constants.update(constants or {})
         return reader
 

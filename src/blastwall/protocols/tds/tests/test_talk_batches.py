@@ -18,6 +18,8 @@ DENIED = "blastwall: no"
 REFUSAL = ["error 229: blastwall: no", "done failed", "|"]
 ROWS = ["done 1 rows", "|"]
 ACKNOWLEDGED = ["done cancelled", "|"]
+CANCELLED = ["done failed", "|", *ACKNOWLEDGED]
+"""The end of the answer, and the acknowledgement in a message of its own."""
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +95,7 @@ def test_an_attention_while_asked_withdraws_it_and_is_acknowledged_once() -> Non
     talk.client(batch("SELECT later"), attention())
     number = talk.play.asked[0].number
     assert talk.events(Withdraw) == [Withdraw(number)]
-    assert talk.since() == ACKNOWLEDGED
+    assert talk.since() == CANCELLED
     talk.play.answer(number, Allow())
     assert not talk.play.to_server, "an answer that nobody waits for sends nothing"
     talk.client(batch(SELECT))
@@ -105,7 +107,7 @@ def test_an_attention_during_a_hold_ends_the_answer_that_has_begun() -> None:
     talk.client(batch("SELECT later"))
     talk.play.answer(talk.play.asked[0].number, Held("waiting"))
     talk.client(attention())
-    assert talk.heard == ["info: blastwall: waiting", *ACKNOWLEDGED]
+    assert talk.heard == ["info: blastwall: waiting", *CANCELLED]
 
 
 def test_an_attention_to_what_runs_is_the_resource_s_to_acknowledge() -> None:

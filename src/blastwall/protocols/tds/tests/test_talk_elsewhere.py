@@ -19,7 +19,7 @@ from blastwall.sql.tsql.statement import Classified
 
 LONG = "SELECT '" + "x" * INLINE + "'"
 ROWS = ["done 1 rows", "|"]
-ACKNOWLEDGED = ["done cancelled", "|"]
+CANCELLED = ["done failed", "|", "done cancelled", "|"]
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def test_an_attention_gives_up_what_is_read_elsewhere() -> None:
     (order,) = talk.events(Isolate)
     assert isinstance(order, Isolate)
     assert talk.events(Withdraw) == [Withdraw(order.number)]
-    assert talk.heard == ACKNOWLEDGED
+    assert talk.heard == CANCELLED
     talk.play.isolated(order.number, order.task(order.context))
     assert not talk.play.asked
     talk.client(batch("SELECT 1"))

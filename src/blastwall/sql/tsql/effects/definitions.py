@@ -390,6 +390,7 @@ class Definitions(Executing):
         self._literals(node.literals, secret=verb in {"OPEN", "BACKUP", "RESTORE"})
         for variable in node.variables:
             self.send_on(self.variable(variable.name))
+            self.constants[variable.name.lower()] = None
         if verb in {"BACKUP", "RESTORE"}:
             self._backup(verb, node)
             return

@@ -15,7 +15,7 @@ from blastwall.sql.tsql.effects.following import Summary
 from blastwall.sql.tsql.effects.names import Target, split_name
 from blastwall.sql.tsql.effects.procedural import Procedural
 from blastwall.sql.tsql.effects.scope import merged
-from blastwall.sql.tsql.effects.system_procedures import SYSTEM, Procedure, is_system
+from blastwall.sql.tsql.effects.system_procedures import Procedure, is_system, known_procedure
 from blastwall.sql.tsql.operations import flat
 from blastwall.sql.tsql.parse import parse
 from blastwall.sql.tsql.state import NameState
@@ -46,8 +46,8 @@ class Executing(Procedural):
         self.straight = False
         for parts in self._procedures(node.procedure):
             self._call_procedure(parts, node)
-        if node.status is not None and node.status.name.lower() not in self.flow.variables:
-            self.flow.store(node.status.name.lower(), _NOTHING)
+        if node.status is not None:
+            self.constants[node.status.name.lower()] = None
 
     def _procedures(self, procedure: n.ObjectName | n.Variable) -> Sequence[tuple[str, ...]]:
         if isinstance(procedure, n.ObjectName):
@@ -65,6 +65,7 @@ class Executing(Procedural):
         self.say(None)
         self.results_open = True
         self.uncounted = True
+        self.blur()
 
     def _call_procedure(self, parts: tuple[str, ...], node: n.Execute) -> None:
         lowered = parts[-1].lower()
@@ -75,6 +76,9 @@ class Executing(Procedural):
         own = self.catalog.fold(padded[1]) in {"", self.catalog.fold(self.catalog.database)}
         if is_system(lowered) and (own or padded[1].lower() in _OTHERS):
             self._system_procedure(lowered, node)
+            schema = padded[2] or self._schema_of(parts[-1])
+            if own and self.catalog.module(schema, parts[-1]) is not None:
+                self._user_procedure(self.resolved(parts, "procedure"), node)  # where the server has none of that name
             return
         if not own or padded[2].lower() == "sys":
             self._unknown_code(f"it calls {'.'.join(part for part in parts if part)}, of which Blastwall knows nothing")
@@ -175,7 +179,7 @@ class Executing(Procedural):
         if name == "sp_executesql":
             self._execute_sql(node)
             return
-        known = SYSTEM.get(name)
+        known = known_procedure(name)
         secret = known is None or known.secret
         self.secret(True) if secret else None
         sources = self._argument_sources(node.arguments)
@@ -365,7 +369,7 @@ class Executing(Procedural):
         self.depth_check()
         self.spend(len(known.text) // _CHARACTERS_A_STEP)
         try:
-            batch = parse(known.text, limits=self.limits)
+            batch = parse(known.text, quoted_identifier=self.quoted, limits=self.limits)
         except UnparsedError as error:
             self._unknown_code(f"it runs text that cannot be read: {error}")
             if known.places is not None and self.offsets is not None:

@@ -27,6 +27,20 @@ from blastwall.sql.tsql.effects.system_names import (
 ERROR = "\0error"
 """The variable that stands for what ERROR_MESSAGE() may quote: any value that was met."""
 _CLR_TYPES = frozenset({"geometry", "geography", "hierarchyid", "xml", "vector", "json"})
+METHODS = frozenset(
+    """
+    value query exist nodes modify write tostring parse getancestor getdescendant getlevel isdescendantof
+    getreparentedvalue read getroot starea stasbinary stastext stboundary stbuffer stcentroid stcontains stconvexhull
+    stcrosses stcurven stcurvetoline stdifference stdimension stdisjoint stdistance stendpoint stenvelope stequals
+    stexteriorring stgeometryn stgeometrytype stinteriorringn stintersection stintersects stisclosed stisempty stisring
+    stissimple stisvalid stlength stnumcurves stnumgeometries stnuminteriorring stnumpoints stoverlaps stpointn
+    stpointonsurface strelate stsrid ststartpoint stsymdifference sttouches stunion stwithin stx sty asgml astextzm
+    asbinaryzm bufferwithcurves bufferwithtolerance envelopeangle envelopecenter filter hasm hasz instanceof
+    isnull isvaliddetailed lat long m makevalid minimumdbcompatibilitylevel numrings reduce reorientobject ringn
+    shortestlineto z curvetolinewithtolerance
+    """.split()  # noqa: SIM905 - a word list reads better as words
+)
+"""Methods of the server's own types: what else follows a column and a dot is a function of the schema of that name."""
 _PSEUDO_COLUMNS = frozenset({"$action", "$rowguid", "$identity", "identitycol", "rowguidcol", "$cuid"})
 
 
@@ -361,7 +375,7 @@ class Expressions(Names):
         column = self._method_of(parts, scope)
         if column is not None:
             self.meet(column.sources)
-            if not self.catalog.knows(parts[-2], parts[-1]):
+            if parts[-1].lower() in METHODS and not self.catalog.knows(parts[-2], parts[-1]):
                 return Lineage(union([column, *given]).sources)
         if parts[-2].lower() == "sys":
             return self.system_function(parts[-1].lower(), given)

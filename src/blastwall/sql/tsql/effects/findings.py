@@ -106,14 +106,14 @@ class Chain:
     `open` are the definitions that are being followed, outermost first; `lowest` is the outermost of those met again.
     `unsettled` are names, as "schema.name" folded, whose meaning changes somewhere in the request, wherever they are
     used in it; `making` is the one that is being defined, whose body may name itself. `assigned` are the variables
-    that the parts of a tree put something into, by the part's id().
+    that the parts of a tree put something into, by the id() of the part, which is kept beside.
     """
 
     open: list[int] = field(default_factory=list)
     lowest: int = MAX_DEPTH
     unsettled: set[str] = field(default_factory=set)
     making: str = ""
-    assigned: dict[int, Mapping[str, int]] = field(default_factory=dict)
+    assigned: dict[int, tuple[Node, Mapping[str, int]]] = field(default_factory=dict)
 
 
 Offsets = Callable[[int], int] | None
@@ -165,7 +165,7 @@ class Findings:
         self.forbidden = ""
         self.settings: dict[str, set[str]] = {}
         self.dropped: set[str] = set()
-        self.applied: set[tuple[int, tuple[tuple[str, Sources], ...]]] = set()
+        self.applied: dict[tuple[int, tuple[tuple[str, Sources], ...]], object] = {}
         self._secret = 0
 
     # ── effects ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -22,7 +22,7 @@ from blastwall.sql.tsql.effects.expressions import ERROR
 from blastwall.sql.tsql.effects.findings import APPLY_STEPS, MAX_DEPTH, Chain, Flow, Temporaries, parameter, substituted
 from blastwall.sql.tsql.effects.names import Target
 from blastwall.sql.tsql.effects.query import Queries
-from blastwall.sql.tsql.effects.scope import Range
+from blastwall.sql.tsql.effects.scope import Bound, Range
 from blastwall.sql.tsql.parse import parse
 from blastwall.sql.tsql.state import NameState, merged
 from blastwall.sql.tsql.statement import RETURN_STATUS, ResultSet, Temporary
@@ -67,6 +67,8 @@ class Following(Queries):
 
     session: NameState
     nested = False
+    quoted = True
+    """Whether double quotes stand around names in texts that are run here: QUOTED_IDENTIFIER."""
     rows_of_module: Columns | None = None
     bases_of_module: tuple[Target, ...] = ()
 
@@ -85,6 +87,7 @@ class Following(Queries):
         made = type(self)(self.catalog, state, self.limits, self.budget)
         made.begin(session, self.chain)
         made.nested = True
+        made.quoted = self.quoted
         return made
 
     @abstractmethod
@@ -176,16 +179,19 @@ class Following(Queries):
         if definer:
             session = replace(session, settings={**session.settings, "user": frozenset({"owner"})})
 
-        make = partial(self._fresh, state, session, pseudo)
+        make = partial(self._fresh, state, session, pseudo, quoted=module.quoted_identifier)
         parameters = tree.parameters if isinstance(tree, n.CreateModule) else ()
         flow = Flow({one.name.lower(): parameter(one.name.lower()) for one in parameters})
         tables = self.temporaries.tables
         reader = self.settled_reading(make, lambda child: child.run_definition(tree), flow, tables)
         return reader.summarized(tree, tables, definer=definer, module=module)
 
-    def _fresh(self, state: NameState, session: NameState, pseudo: Mapping[str, Columns | None]) -> Self:
+    def _fresh(
+        self, state: NameState, session: NameState, pseudo: Mapping[str, Columns | None], *, quoted: bool
+    ) -> Self:
         child = self.child(state, session)
         child.pseudo_tables = dict(pseudo)
+        child.quoted = quoted
         return child
 
     def run_definition(self, tree: n.Statement) -> None:
@@ -230,39 +236,34 @@ class Following(Queries):
     def _declared(self, tree: n.CreateModule, key: str) -> bool:
         return any(isinstance(node, n.VariableDeclaration) and node.name.lower() == key for node in n.walk(tree))
 
-    def bases_in(self, query: n.Query) -> list[Target]:  # noqa: C901 - one case a kind of source
+    def bases_in(self, query: n.Query, around: Mapping[str, Bound] | None = None) -> list[Target]:
         """Return the tables and views in a query's FROM, through its common tables and derived ones."""
-        ctes = {self.catalog.fold(one.name.text): one.query for one in query.ctes}
+        known = dict(around or {})
+        for one in query.ctes:
+            known = {**known, self.catalog.fold(one.name.text): Bound(one.query, known)}
         found: list[Target] = []
-        todo: list[n.Node] = [query.body]
-        seen: set[str] = set()
-        while todo:
-            node = todo.pop()
-            match node:
-                case n.Select():
-                    todo.extend(node.sources)
-                case n.SetOperation():
-                    todo.extend(node.branches)
-                case n.Query():
-                    ctes.update({self.catalog.fold(one.name.text): one.query for one in node.ctes})
-                    todo.append(node.body)
-                case n.Join():
-                    todo.extend((node.left, node.right))
-                case n.Pivot() | n.Unpivot():
-                    todo.append(node.source)
-                case n.DerivedTable() if isinstance(node.source, n.Query):
-                    todo.append(node.source)
-                case n.Table():
-                    name = self.catalog.fold(node.name.last)
-                    if len(node.name.parts) == 1 and name in ctes:
-                        if name not in seen:
-                            seen.add(name)
-                            todo.append(ctes[name])
-                    else:
-                        found.append(self.target(node.name))
-                case _:
-                    continue
-        return found
+        self._bases(query.body, known, found)
+        return list({one.object: one for one in found}.values())
+
+    def _bases(self, node: n.Node, known: Mapping[str, Bound], found: list[Target]) -> None:
+        self.spend(1)
+        match node:
+            case n.Select():
+                for source in node.sources:
+                    self._bases(source, known, found)
+            case n.SetOperation():
+                for branch in node.branches:
+                    self._bases(branch, known, found)
+            case n.Join():
+                self._bases(node.left, known, found)
+                self._bases(node.right, known, found)
+            case n.Pivot() | n.Unpivot():
+                self._bases(node.source, known, found)
+            case n.DerivedTable(source=n.Query() as source):
+                found.extend(self.bases_in(source, known))
+            case n.Table():
+                bound = known.get(self.catalog.fold(node.name.last)) if len(node.name.parts) == 1 else None
+                found.extend([self.target(node.name)] if bound is None else self.bases_in(bound.query, bound.around))
 
     def summarized(
         self, tree: n.Statement, before: Mapping[str, Temporary], *, definer: bool, module: Module | None = None
@@ -304,10 +305,14 @@ class Following(Queries):
             dict(self.compared),
             changed,
             self.modifies,
-            self.uncounted,
+            self.uncounted or (module is not None and module.type.strip() != "TR" and self._quiet()),
             frozenset(self.transaction),
             self.forbidden,
         )
+
+    def _quiet(self) -> bool:
+        """Whether rows may be changed with NOCOUNT on."""
+        return self.modifies > 0 and "on" in self.settings.get("nocount", ())
 
     def _opaque(self, module: Module, reason: str) -> Summary:
         target = self.catalog.object(*module.place, "procedure")
@@ -333,7 +338,7 @@ class Following(Queries):
         key = (id(found), tuple(given.items()))
         if key in self.applied:
             return
-        self.applied.add(key)
+        self.applied[key] = found
         self.spend(len(found.effects))
         self.follow(found.effects)
         self.doubts.update(dict.fromkeys(found.doubts))
@@ -351,10 +356,18 @@ class Following(Queries):
         self.uncounted = self.uncounted or found.uncounted
         self.transaction |= found.transaction
         self.forbidden = self.forbidden or found.forbidden
+        if found.doubts:
+            self.blur()
         for name, table in found.temporary.items():
             known = self.temporaries.tables.get(name)
             changed = Temporary(table.name, _substituted(table.columns, given))
             self.temporaries.put(name, changed if known is None else merged(known, changed))
+
+    def blur(self) -> None:
+        """Code that could not be read may have put anything into the temporary tables that it sees."""
+        for name, table in list(self.temporaries.tables.items()):
+            if name.startswith("#"):
+                self.temporaries.put(name, Temporary(table.name, None))
 
     def placed(self, found: Summary, arguments: Sequence[Sources]) -> dict[str, Sources]:
         """Return what stands for each parameter, of arguments by their place."""

@@ -74,7 +74,10 @@ class Names(Findings):
         return self._here(schema, name, kind, depth)
 
     def _temporary(self, name: str) -> Target:
+        """One that starts with ## is seen by every session: what is in it, nobody here knows."""
         key = name.lower()
+        if key.startswith("##"):
+            return Target(Object((self.catalog.database, "tempdb", key), "table"), "tempdb", key)
         return Target(Object((self.catalog.database, "tempdb", key), "table"), "tempdb", key, temporary=key)
 
     def _linked(self, server: str, parts: tuple[str, ...]) -> Target:

@@ -24,6 +24,7 @@ _HARMLESS = frozenset(
     ansi_defaults ansi_null_dflt_off ansi_null_dflt_on ansi_nulls ansi_padding ansi_warnings arithabort arithignore
     concat_null_yields_null context_info cursor_close_on_commit datefirst deadlock_priority fips_flagger forceplan
     identity_insert lock_timeout numeric_roundabort offsets query_governor_cost_limit remote_proc_transactions
+    no_browsetable
     result_set_caching statistics textsize disable_def_cnst_chk
     """.split()  # noqa: SIM905 - a word list reads better as words
 )
@@ -36,6 +37,7 @@ class Procedural(Writes):
     constants: dict[str, Texts]
     types: dict[str, n.DataType | None]
     cursors: dict[str, Columns | None]
+    spelled: dict[str, str]
     jumps = False
     offset: int | None = 0
 
@@ -55,6 +57,8 @@ class Procedural(Writes):
         self.connect()
         for one in node.variables:
             key = one.name.lower()
+            if self.spelled.setdefault(key, one.name) != one.name:
+                self.jumps = True  # where names of variables go by case, these are two: no text of either is trusted
             if one.table:
                 columns = self.define_rows(one.table)
                 known = self.temporaries.tables.get(key)
@@ -142,11 +146,12 @@ class Procedural(Writes):
     def _assigned(self, node: n.Statement) -> Mapping[str, int]:
         """How often a statement puts something into each variable."""
         known = self.chain.assigned.get(id(node))
-        if known is None:
-            known, steps = assigned_in(node)
-            self.spend(steps)
-            self.chain.assigned[id(node)] = known
-        return known
+        if known is not None:
+            return known[1]
+        found, steps = assigned_in(node)
+        self.spend(steps)
+        self.chain.assigned[id(node)] = (node, found)
+        return found
 
     def _forget(self, names: Iterable[str]) -> None:
         for name in names:

@@ -9,7 +9,7 @@ from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.effects.deciding import narrows
 from blastwall.sql.tsql.effects.findings import QUERY_STEPS
 from blastwall.sql.tsql.effects.rowsets import Rowsets
-from blastwall.sql.tsql.effects.scope import MAX_COLUMNS, Range, Scope, merged, renamed, stacked
+from blastwall.sql.tsql.effects.scope import MAX_COLUMNS, Bound, Range, Scope, merged, renamed, stacked
 
 _MAX_PASSES = 8
 _JSON = "JSON_F52E2B61-18A1-11d1-B105-00805F49916B"
@@ -67,7 +67,8 @@ class Queries(Rowsets):
         """Read one SELECT and return its columns."""
         for source in node.sources:
             scope.stars.append(self.source(source, scope))
-        columns = self.items(node.items, scope, once=not node.sources and node.where is None)
+        plain = not node.sources and node.where is None and node.top is None and node.having is None
+        columns = self.items(node.items, scope, once=plain and node.group_by is None)
         self.decide(node.where, scope)
         for expression in node.group_by.expressions if node.group_by is not None else ():
             self.decide(expression, scope)
@@ -158,7 +159,9 @@ class Queries(Rowsets):
 
     def with_clause(self, ctes: tuple[n.CommonTable, ...], scope: Scope) -> None:
         """Read WITH and define its names in `scope`."""
+        around = scope.environment()
         for cte in ctes:
+            self.spend(1 + len(around) // 8)
             name = self.catalog.fold(cte.name.text)
             names = tuple(column.text for column in cte.columns)
             body = cte.query.body
@@ -167,7 +170,8 @@ class Queries(Rowsets):
             else:
                 columns = self.query(cte.query, scope)
             scope.ctes[name] = renamed(columns, names)
-            scope.bodies[name] = cte.query
+            scope.bodies[name] = Bound(cte.query, around)
+            around = {**around, name: scope.bodies[name]}
 
     def _names_itself(self, query: n.Query, name: str) -> bool:
         return any(
@@ -179,7 +183,6 @@ class Queries(Rowsets):
         self, name: str, names: tuple[str, ...], query: n.Query, first: n.QueryBody, scope: Scope
     ) -> Columns | None:
         """The first branch does not name it; the others are read until what they add is known."""
-        scope.bodies[name] = query
         columns, _ = self._body(first, scope)
         for _ in range(_MAX_PASSES):
             scope.ctes[name] = renamed(columns, names)

@@ -10,7 +10,7 @@ from blastwall.model.statement import SOME, Column
 from blastwall.sql.lineage import Columns, Lineage, OutputColumn, Sources, union
 from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.catalog import Relation
-from blastwall.sql.tsql.effects.expressions import Expressions
+from blastwall.sql.tsql.effects.expressions import METHODS, Expressions
 from blastwall.sql.tsql.effects.names import Target
 from blastwall.sql.tsql.effects.scope import Range, Scope, renamed
 from blastwall.sql.tsql.effects.system_names import FILE_FUNCTIONS
@@ -158,7 +158,7 @@ class Rowsets(Expressions):
     ) -> Range:
         parts = call.name.texts
         column = self._method_of(parts, scope) if len(parts) > 1 else None
-        if column is not None and not self.catalog.knows(parts[-2], parts[-1]):
+        if column is not None and parts[-1].lower() in METHODS and not self.catalog.knows(parts[-2], parts[-1]):
             given = self.each(call.arguments or (), scope)
             self.filter_by(column.sources)
             self.meet(column.sources)

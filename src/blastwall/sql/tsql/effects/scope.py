@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from blastwall.model.statement import Column
@@ -53,6 +54,14 @@ def _indexed(columns: Columns, fold: Folding) -> dict[str, Lineage]:
     return index
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A common table's query, and the common tables that its names may mean: those before it, never itself."""
+
+    query: Query
+    around: Mapping[str, Bound]
+
+
 @dataclass(slots=True)
 class Scope:
     """The ranges of one query level, those around it, and the common tables that hide others."""
@@ -61,7 +70,7 @@ class Scope:
     parent: Scope | None = None
     ranges: list[Range] = field(default_factory=list)
     ctes: dict[str, Columns | None] = field(default_factory=dict)
-    bodies: dict[str, Query] = field(default_factory=dict)
+    bodies: dict[str, Bound] = field(default_factory=dict)
     stars: list[Columns | None] = field(default_factory=list)
 
     def inner(self) -> Scope:
@@ -78,6 +87,11 @@ class Scope:
             if len(found) > MAX_COLUMNS:
                 return None
         return tuple(found)
+
+    def environment(self) -> dict[str, Bound]:
+        """Return the common tables that can be named here."""
+        around = self.parent.environment() if self.parent is not None else {}
+        return {**around, **self.bodies}
 
     def cte(self, name: str) -> Scope | None:
         """Return the level that defines the common table of that folded name."""

@@ -22,6 +22,7 @@ class Reader(Definitions):
         self.constants = {}
         self.types = {}
         self.cursors = {}
+        self.spelled = {}
 
     def statement(self, node: n.Statement) -> None:
         """Read a statement; an unknown kind is conceded."""

@@ -161,6 +161,18 @@ _GROUPS: tuple[tuple[Procedure, str], ...] = (
 SYSTEM: dict[str, Procedure] = {name: procedure for procedure, names in _GROUPS for name in names.split()}
 """Known procedures; the few that a reader treats by themselves are in none of the groups."""
 
+_FAMILIES = (
+    "sp_syspolicy_", "sp_trace_", "sp_query_store_", "sp_cdc_", "sp_fulltext_", "sp_xtp_", "sp_ssis_", "sp_sysutility_",
+    "sp_sysmanagement_", "sp_sysdac_", "sp_help_log_shipping_", "sp_add_log_shipping_", "sp_pdw_",
+)  # fmt: skip
+"""Beginnings of names under which the server keeps procedures that administer it."""
+
+
+def known_procedure(name: str) -> Procedure | None:
+    """Return what a procedure of the server's does, of a lower-case name."""
+    return SYSTEM.get(name) or (Procedure((Action.ADMIN,), "setting") if name.startswith(_FAMILIES) else None)
+
+
 SPECIAL = frozenset(
     """
     sp_executesql sp_rename sp_renamedb sp_setapprole sp_unsetapprole sp_set_session_context sp_xml_preparedocument
@@ -172,4 +184,4 @@ SPECIAL = frozenset(
 
 def is_system(name: str) -> bool:
     """Whether a lower-case name is one of the server's own procedures, or is looked for among them first."""
-    return name in SYSTEM or name in SPECIAL or name.startswith("xp_")
+    return name in SYSTEM or name in SPECIAL or name.startswith(("xp_", *_FAMILIES))

@@ -72,11 +72,9 @@ class Writes(Following):
             self.unsettle(self.state.default_schema, name)
 
     def put_temporary(self, key: str, columns: Columns | None) -> None:
-        """Note a temporary table, with what is in it; one that everybody sees carries values on."""
+        """Note a temporary table, with what is in it."""
         known = self.temporaries.tables.get(key)
         made = Temporary(key, columns)
-        if key.startswith("##"):
-            self.send_on(merged(columns).sources)
         if known is not None and known.columns is not None and columns is not None:
             if [one.name for one in known.columns] == [one.name for one in columns]:
                 for at, column in enumerate(columns):
@@ -149,17 +147,11 @@ class Writes(Following):
 
     def _behind_cte(self, name: str, scope: Scope) -> list[Target]:
         level = scope.cte(name)
-        query = level.bodies.get(name) if level is not None else None
-        return self._behind(query, scope) if query is not None else []
+        bound = level.bodies.get(name) if level is not None else None
+        return self.bases_in(bound.query, bound.around) if bound is not None else []
 
     def _behind(self, query: n.Query, scope: Scope) -> list[Target]:
-        ctes: dict[str, n.Query] = {}
-        level: Scope | None = scope
-        while level is not None:
-            ctes = {**level.bodies, **ctes}
-            level = level.parent
-        names = [n.CommonTable(0, 0, n.Identifier(0, 0, name), (), body) for name, body in ctes.items()]
-        return self.bases_in(n.Query(query.start, query.end, query.body, (*names, *query.ctes)))
+        return self.bases_in(query, scope.environment())
 
     def wrote(
         self, action: Action, written: Written, *, narrow: bool = True, columns: Iterable[str] | None = None
@@ -342,9 +334,8 @@ class Writes(Following):
     def _store(self, written: Written, names: Sequence[str], found: Columns | None) -> None:
         """Note where values go: into a temporary table they are followed, anywhere else they are copied."""
         key = written.key
-        if key.startswith("##") or not key:
-            self.send_on(merged(found).sources)
         if not key:
+            self.send_on(merged(found).sources)
             return
         table = self.temporaries.tables.get(key)
         if table is None or table.columns is None:
@@ -449,7 +440,7 @@ class Writes(Following):
     def _moved(self, written: Written, name: str, sources: Sources, own: Lineage | None) -> None:
         if written.key:
             self._store_cell(written.key, name, 0, sources)
-        if not written.key or written.key.startswith("##"):
+        if not written.key:
             self.send_on(_other(sources, own.sources if own is not None else None))
 
     # ── MERGE ────────────────────────────────────────────────────────────────────────────────────────────────────────
