@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from blastwall.model.masks import ColumnRule, DetectRule, MaskRules, MaskStyle, ResultRecord
+from blastwall.model.statement import Statement
+from blastwall.protocols.contract import CLIENT, UPSTREAM, Allow, Answer, Ask
 from blastwall.protocols.tds import answers, types
 from blastwall.protocols.tds.bulk import BulkReader
 from blastwall.protocols.tds.fedauth import (
@@ -25,6 +28,8 @@ from blastwall.protocols.tds.prelogin import read_prelogin, write_prelogin
 from blastwall.protocols.tds.rows import RowPlan, RowWalk
 from blastwall.protocols.tds.rpc import read_rpcs, write_rpcs
 from blastwall.protocols.tds.tests import dumps
+from blastwall.protocols.tds.tests.server import TinyServer
+from blastwall.protocols.tds.tests.specimens import SPECIMENS, batch
 from blastwall.protocols.tds.tests.test_request_codecs import LOAD, TEXT, WHOLE, column, table
 from blastwall.protocols.tds.tests.test_value_codecs import FORMS
 from blastwall.protocols.tds.token_reader import TokenReader
@@ -32,6 +37,7 @@ from blastwall.protocols.tds.tokens import EnvChange, RowRun
 from blastwall.protocols.tds.transactions import Verb, read_transaction, write_transaction
 from blastwall.protocols.tds.types import read_type, write_type
 from blastwall.protocols.tds.values import decoded, field_of
+from blastwall.testing.playbook import Playbook
 from blastwall.wire.reader import Malformed
 
 _PIECES = (1, 7, 61)
@@ -104,7 +110,7 @@ def _reply(data: bytes, size: int, *, whole: bool) -> object:
 def _rpcs(data: bytes) -> None:
     headers, calls = read_rpcs(data)
     written = write_rpcs(data[: headers.size], calls)
-    assert data.removesuffix(b"\xff") == written.removesuffix(b"\xff")
+    assert data in (written, written + b"\xff")
     assert read_rpcs(written)[1] == calls
     for call in calls:
         for one in call.parameters:
@@ -159,6 +165,39 @@ def _value(data: bytes) -> None:
         decoded(data[fields.at : end], type_)
 
 
+_RULES = MaskRules(
+    (ColumnRule("email", "dbo.customers.email", MaskStyle.PARTIAL),),
+    (DetectRule("card", ("card", "email"), MaskStyle.REDACT),),
+    key=b"k" * 32,
+)
+
+
+def _allow(ask: Ask) -> Answer:
+    kept = Allow(mask=_RULES, record=ResultRecord(_RULES, 5, 1000))
+    return kept if isinstance(ask.question, Statement) else SPECIMENS.admit
+
+
+def _played(side: str) -> Callable[[bytes], None]:
+    """Feed a whole session: it may close, never raise, and never keep more than it was given."""
+
+    def read(data: bytes) -> None:
+        tiny = TinyServer()
+        play = Playbook(SPECIMENS.session(), _allow, tiny, SPECIMENS.look_up)
+        if side != "start":
+            play.client(SPECIMENS.login)
+        if side == "server":
+            tiny.slow = True
+            play.client(batch("SELECT 1"))
+        for piece in _pieces(data, 61):
+            if play.closed is None:
+                (play.from_server if side == "server" else play.client)(piece)
+        if play.closed is None:
+            assert play.session.backlog(CLIENT) <= len(data) + 4096
+            assert play.session.backlog(UPSTREAM) <= len(data) + 4096
+
+    return read
+
+
 _REPLIES = [value[8:] for value in (dumps.LOGIN_RESPONSE, dumps.LOGIN_RESPONSE_FEDAUTH, dumps.BATCH_RESPONSE,
             dumps.RPC_RESPONSE, dumps.SPARSE_RESPONSE, dumps.SESSION_STATE, dumps.LOGIN_RESPONSE_AZURE)]  # fmt: skip
 _CELLS = [(type_, value) for _, type_, value, _ in FORMS if len(value) < 100 and type_.type != types.NTEXT]
@@ -180,6 +219,14 @@ _CALLS = [
     ) + b"\xff\1\0p\0\0\0",
 ]  # fmt: skip
 
+_TALK = [
+    b"".join(one.sent for one in SPECIMENS.exchanges.values()),
+    batch("BEGIN TRAN; UPDATE dbo.orders SET a = 1 WHERE id = 1") + dumps.ATTENTION + batch("SELECT 1"),
+    *(framed(Kind.RPC, one, 512) for one in _CALLS),
+    framed(Kind.TRANSACTION, write_transaction(Verb.BEGIN, 0, "t"), 4096) + batch("SELECT * FROM dbo.customers"),
+    batch("INSERT BULK dbo.orders (id int, name nvarchar(4000))") + framed(Kind.BULK, LOAD, 512),
+]
+
 TARGETS: Mapping[str, tuple[Callable[[bytes], object], Sequence[bytes]]] = {
     "messages": (_alike(_messages), [framed(Kind.BATCH, b"x" * 900, 512), framed(Kind.RPC, b"x" * 700, 512),
                  framed(Kind.BULK, b"x" * 700, 512) + dumps.ATTENTION, dumps.LOGIN + dumps.TRANSACTION]),
@@ -196,4 +243,7 @@ TARGETS: Mapping[str, tuple[Callable[[bytes], object], Sequence[bytes]]] = {
     "loads": (_alike(_load), [LOAD, dumps.BULK[8:]]),
     "values": (_value, [write_type(type_) + field_of(value, type_) for _, type_, value, _ in FORMS
                if len(value) < 100]),
+    "client, before the login": (_played("start"), [SPECIMENS.login, SPECIMENS.login + _TALK[0]]),
+    "client, after the login": (_played("client"), _TALK),
+    "server": (_played("server"), [framed(Kind.REPLY, reply, 512) for reply in (*_REPLIES, _EVERYTHING)]),
 }  # fmt: skip
