@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from blastwall.protocols.contract import UPSTREAM, Exceeded, Injected, Output, Send
 from blastwall.protocols.tds.bulk import BulkReader
-from blastwall.protocols.tds.denial import LIMIT, PERMISSION, UNSUPPORTED, Denial, ignored
+from blastwall.protocols.tds.denial import LIMIT, PERMISSION, STOPPED, UNSUPPORTED, Denial, ignored
 from blastwall.protocols.tds.packets import EOM, HEADER, IGNORE, Kind, Piece, header
 from blastwall.protocols.tds.running import Asked, Audience, Running
 from blastwall.wire.reader import Malformed
@@ -59,7 +59,7 @@ class Load:
         """Pass a packet on, or drop it."""
         running = self._running
         if self._denial is None and running is not None and not self._within(piece, running.asks[0], outputs):
-            self._take_back(running, outputs)
+            self._take_back(running, outputs, "limit")
         if self._denial is not None:
             self._came = piece.last
             self._conclude(piece, outputs)
@@ -68,6 +68,13 @@ class Load:
                 self._begun = True
                 self._shared.start(running)
             outputs.append(Send(UPSTREAM, piece.raw))
+
+    def stop(self, reason: str, outputs: list[Output]) -> None:
+        """The gateway stops it: an attention could not be sent in the middle of its message."""
+        if self._running is not None:
+            self._denial = Denial(STOPPED, f"blastwall: {reason}")
+            self._running.asks[0].error = f"{STOPPED}: {reason}"
+            self._take_back(self._running, outputs, "interrupt")
 
     def _within(self, piece: Piece, asked: Asked, outputs: list[Output]) -> bool:
         """Count the rows in a packet; whether they are within the limit so far."""
@@ -90,7 +97,7 @@ class Load:
         outputs.append(Exceeded(asked.number, "affected", most, told))
         return False
 
-    def _take_back(self, running: Running, outputs: list[Output]) -> None:
+    def _take_back(self, running: Running, outputs: list[Output], why: str) -> None:
         """Take back what the resource has got of it; its answer to that is nobody's."""
         if not self._begun:
             self._shared.finish(running.asks, outputs)
@@ -98,7 +105,7 @@ class Load:
             return
         running.audience = Audience.NOBODY
         running.after = self._dropped
-        outputs.append(Injected(running.asks[0].number, "the bulk load taken back", "limit"))
+        outputs.append(Injected(running.asks[0].number, "the bulk load taken back", why))
         outputs.append(Send(UPSTREAM, TAKEN_BACK))
 
     def _dropped(self, _error: str | None, outputs: list[Output]) -> None:

@@ -28,6 +28,7 @@ from blastwall.protocols.contract import (
 )
 from blastwall.protocols.tds.asking import Asking
 from blastwall.protocols.tds.attention import Attention
+from blastwall.protocols.tds.bulk_load import Load
 from blastwall.protocols.tds.denial import (
     STOPPED,
     Denial,
@@ -127,6 +128,8 @@ class Conversation:
         """RESET or RESET_SKIP of a request that was refused: it goes with the next one that is sent."""
         self.loading: Asked | None = None
         """The INSERT BULK that the resource has agreed to and whose rows must come next."""
+        self.load: Load | None = None
+        """The bulk load whose rows are coming."""
         self._view = view
         self._numbers = numbers
         self._altered = False
@@ -246,7 +249,9 @@ class Conversation:
         if self.postponed is not None:
             return self.give_up(Denial(STOPPED, f"blastwall: {reason}"))
         outputs: list[Output] = []
-        if self.running is not None and self.running.own:
+        if self.load is not None and self.load.passing:
+            self.load.stop(reason, outputs)
+        elif self.running is not None and self.running.own:
             self.limits.stop(reason)
         elif self.running is not None:
             self.attention.send(outputs)
@@ -278,11 +283,12 @@ class Conversation:
         self.pending_reset = 0
         return raw if raw[1] == status else raw[:1] + bytes((status,)) + raw[2:]
 
-    def inject(self, number: int, payload: bytes, text: str, after: After, *, why: str) -> list[Output]:
-        """Send a transaction request of the gateway's own, for statement `number`; `after` is called at its end."""
-        outputs: list[Output] = [Injected(number, text, why)]
-        payload = framed(Kind.TRANSACTION, payload, self.packet_size)
-        self.send(Running(Kind.TRANSACTION, (), own=text, after=after), payload, outputs)
+    def inject(
+        self, number: int, payload: bytes, own: str, after: After, *, why: str, kind: Kind = Kind.TRANSACTION
+    ) -> list[Output]:
+        """Send a request of the gateway's own, for statement `number`; `after` is called at its answer's end."""
+        outputs: list[Output] = [Injected(number, own, why)]
+        self.send(Running(kind, (), own=own, after=after), framed(kind, payload, self.packet_size), outputs)
         return outputs
 
     def refuse(self, number: int, denial: Denial, calls: int, outputs: list[Output]) -> None:
@@ -324,6 +330,7 @@ class Conversation:
         both = self.pending_reset | bits
         self.pending_reset = RESET if both & RESET else both
         self.state = reset(self.state)
+        self.limits.counts_told = False
         self.handles.clear()
 
     # ── the server's half calls these ────────────────────────────────────────────────────────────────────────────────
@@ -334,6 +341,8 @@ class Conversation:
         Raises:
             Malformed: it is none that a request of this session's can bring about.
         """
+        if self.running is not None and change.type == ENV_COMMIT:
+            self.running.committed = True
         if change.type == ENV_BEGIN or change.type in _ENDED:
             self.descriptor = int.from_bytes(change.new, "little") if change.type == ENV_BEGIN else 0
             return self.running is None or not self.running.private

@@ -24,8 +24,8 @@ from blastwall.model.ruling import Obligations
 from blastwall.model.statement import Stage
 from blastwall.protocols.contract import CLIENT, Close, Exceeded, Output, Refused, Send
 from blastwall.protocols.tds.denial import LIMIT, STOPPED, Denial, refusal, rolled_back
-from blastwall.protocols.tds.headers import with_transaction
-from blastwall.protocols.tds.packets import framed
+from blastwall.protocols.tds.headers import with_transaction, write_headers
+from blastwall.protocols.tds.packets import Kind, framed
 from blastwall.protocols.tds.running import INSERT_BULK, Asked, Audience, Running
 from blastwall.protocols.tds.transactions import Verb, write_transaction
 from blastwall.sql.tsql.statement import Classified
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _ROWS = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
 _WHY = "limit"
 _SAVEPOINT = "blastwall_limit"
+_COUNTS = "SET NOCOUNT OFF"
 
 
 _Then = Callable[["_Limited", str | None, list[Output]], None]
@@ -75,6 +76,8 @@ class Limiter:
     def __init__(self, conversation: Conversation) -> None:
         self._shared = conversation
         self._limited: _Limited | None = None
+        self.counts_told = False
+        """Whether the session's NOCOUNT is off for certain: a server may have it on by default ("user options")."""
 
     def oblige(self, asked: Asked, obligations: Obligations) -> str | None:
         """Put limits on a statement; return why it cannot be sent under them, None where it can."""
@@ -115,15 +118,35 @@ class Limiter:
             scope = _Scope.IMPLICIT
         limited = self._limited = _Limited(running, payload, min(limits), scope, outside)
         running.audience, running.private = Audience.LATER, scope is _Scope.OWN
-        if scope is _Scope.OWN:
+        if self.counts_told or all(one.classified.straight for one in running.asks):
+            self._open(limited, None, outputs)
+        else:
+            self._have_counts_told(limited, outputs)
+        return True
+
+    def _have_counts_told(self, limited: _Limited, outputs: list[Output]) -> None:
+        """Where it is open how many counts must come, none may be left out because of the server's defaults."""
+        self.counts_told = True
+        payload = write_headers(limited.outside) + _COUNTS.encode("utf-16-le")
+
+        def after(error: str | None, out: list[Output]) -> None:
+            self._open(limited, error, out)
+
+        outputs += self._shared.inject(limited.number, payload, _COUNTS, after, why=_WHY, kind=Kind.BATCH)
+
+    def _open(self, limited: _Limited, error: str | None, outputs: list[Output]) -> None:
+        if error is not None:
+            self._opened(limited, error, outputs)
+        elif self._shared.attention.asked or limited.stopped:
+            self._withdrawn(limited, None, outputs)
+        elif limited.scope is _Scope.OWN:
             payload = write_transaction(Verb.BEGIN, 0)
             self._inject(limited, payload, "BEGIN TRANSACTION", self._opened, outputs)
-        elif scope is _Scope.SAVEPOINT:
-            payload = write_transaction(Verb.SAVE, outside, _SAVEPOINT)
+        elif limited.scope is _Scope.SAVEPOINT:
+            payload = write_transaction(Verb.SAVE, limited.outside, _SAVEPOINT)
             self._inject(limited, payload, f"SAVE TRANSACTION {_SAVEPOINT}", self._opened, outputs)
         else:
             self._request(limited, outputs)
-        return True
 
     def _inject(self, limited: _Limited, payload: bytes, text: str, then: _Then, outputs: list[Output]) -> None:
         def after(error: str | None, out: list[Output]) -> None:
@@ -204,7 +227,9 @@ class Limiter:
     def _undo(self, limited: _Limited, then: _Then, outputs: list[Output]) -> None:
         """Undo what the request did, where an error has not undone it already."""
         descriptor = self._shared.descriptor
-        if not descriptor:
+        if limited.running.committed:
+            self._stands(limited, outputs)
+        elif not descriptor:
             then(limited, None, outputs)
         elif limited.scope is _Scope.SAVEPOINT and not (limited.reason and self._shared.aborts):
             payload = write_transaction(Verb.ROLLBACK, descriptor, _SAVEPOINT)
@@ -239,6 +264,8 @@ class Limiter:
             self._limited = None
             told = f"it could not be committed, so nothing of it is kept: {error}"
             self._refuse(limited, told, outputs)
+        elif self._shared.descriptor:
+            self._lost("the server has committed nothing", outputs)
         else:
             self._conclude(limited, outputs)
 
@@ -270,6 +297,18 @@ class Limiter:
         for one in limited.running.asks:
             one.finished = True
             outputs.append(Refused(one.number, told))
+
+    def _stands(self, limited: _Limited, outputs: list[Output]) -> None:
+        """It has committed what it should not have: what was forbidden for a text was done by code that it ran."""
+        self._limited = None
+        told = (
+            "it went over its row limit or was cancelled, and had committed the transaction that it ran in: it stands"
+        )
+        outputs.append(Exceeded(limited.number, "affected", limited.most, told))
+        for one in limited.running.asks:
+            one.error = f"{LIMIT}: {told}"
+        self._shared.finish(limited.running.asks, outputs)
+        outputs.append(Close(told))
 
     def _lost(self, error: str, outputs: list[Output]) -> None:
         """What is over its limit could not be rolled back: the end of the connection does it."""

@@ -52,7 +52,6 @@ class Requests:
         self._shared = conversation
         self._reader = MessageReader(limits.message, sizes, streamed=frozenset({Kind.BULK}))
         self._next: Message | Piece | None = None
-        self._load: Load | None = None
         shared = conversation
         self._reading = Reading(lambda: shared.catalog, lambda: shared.state, shared.handles, shared.classify)
 
@@ -64,7 +63,7 @@ class Requests:
     @property
     def amid(self) -> bool:
         """Whether a message to the resource has begun and not ended: nothing else may be sent there."""
-        return self._load is not None and self._load.passing
+        return self._shared.load is not None and self._shared.load.passing
 
     def __len__(self) -> int:
         """Bytes that were not handled yet."""
@@ -98,7 +97,7 @@ class Requests:
     def _must_wait(self, message: Message | Piece) -> bool:
         if message.kind is Kind.ATTENTION:
             return False
-        if isinstance(message, Piece) and self._load is not None:
+        if isinstance(message, Piece) and self._shared.load is not None:
             return False
         return self._shared.busy
 
@@ -248,11 +247,11 @@ class Requests:
         )
 
     def _bulk(self, piece: Piece, outputs: list[Output]) -> None:
-        if self._load is None:
-            self._load = Load(self._shared, outputs)
-        self._load.take(piece, outputs)
+        shared = self._shared
+        load = shared.load = shared.load or Load(shared, outputs)
+        load.take(piece, outputs)
         if piece.last:
-            self._load = None
+            shared.load = None
 
     # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -106,7 +106,8 @@ class Running:
 
     `own` is the text of a request of the gateway's own, empty for the client's: nothing of its answer is delivered,
     `outcome` is the error that the resource answered with, if any, and `after` is called at its end. `replied` says
-    that a whole message of its answer has come, `cancelled` that an attention was acknowledged. In a `private`
+    that a whole message of its answer has come, `cancelled` that an attention was acknowledged, `committed` that a
+    transaction was committed meanwhile. In a `private`
     transaction, which is the gateway's own, the client must hear nothing of transactions. A request that `loads` is an
     INSERT BULK: the rows come in a message of their own.
 
@@ -120,6 +121,7 @@ class Running:
         "audience",
         "calls",
         "cancelled",
+        "committed",
         "kept",
         "kind",
         "loads",
@@ -142,7 +144,7 @@ class Running:
         self.audience = Audience.NOBODY if own else Audience.CLIENT
         self.position = 0
         self.outcome: str | None = None
-        self.private = self.replied = self.cancelled = self.spilt = self.loads = False
+        self.private = self.replied = self.cancelled = self.spilt = self.loads = self.committed = False
         self.kept: list[bytes] = []
 
     @property

@@ -117,7 +117,8 @@ def means(text: str) -> Classified:
         transaction = frozenset({"commit"}) if "COMMIT" in text else frozenset[str]()
         counted = "NOCOUNT" not in text
         effects = (Effect(_CHANGES[operation], ORDERS),)
-        return Classified(operation, effects, modifies=1, counted=counted, transaction=transaction)
+        straight = not text.endswith(" IF")
+        return Classified(operation, effects, modifies=1, counted=counted, straight=straight, transaction=transaction)
     if operation == "SET":
         _, name, value = text.lower().split(" ")
         return Classified("SET", (Effect(Action.CONNECT, HERE),), changes=Changes(settings={name: frozenset({value})}))

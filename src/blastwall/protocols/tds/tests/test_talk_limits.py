@@ -9,8 +9,8 @@ import pytest
 from blastwall.model.ruling import Obligations
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import Allow, Answer, Ask, Exceeded, Finished, Injected, Refused, Side
-from blastwall.protocols.tds.answers import env_change, info
-from blastwall.protocols.tds.packets import EOM, IGNORE, RESET, Kind, framed, header
+from blastwall.protocols.tds.answers import done, env_change, info
+from blastwall.protocols.tds.packets import EOM, IGNORE, RESET, Kind, Message, framed, header
 from blastwall.protocols.tds.running import INSERT_BULK
 from blastwall.protocols.tds.tests.talking import (
     Talk,
@@ -22,8 +22,8 @@ from blastwall.protocols.tds.tests.talking import (
     opening,
     rpc,
 )
-from blastwall.protocols.tds.tokens import ENV_BEGIN
-from blastwall.protocols.tds.transactions import Verb
+from blastwall.protocols.tds.tokens import ENV_BEGIN, ENV_COMMIT
+from blastwall.protocols.tds.transactions import Verb, read_transaction
 
 DELETE = "DELETE FROM dbo.orders"
 TOO_MANY = "blastwall: policy limits this statement to 3 rows: it changes more than 3 rows; it was rolled back"
@@ -200,6 +200,72 @@ def test_what_cannot_be_rolled_back_ends_the_session() -> None:
     assert talk.heard == [], "success is never told"
 
 
+def test_where_it_is_open_how_many_counts_must_come_nocount_is_put_off_first() -> None:
+    """A server may have NOCOUNT on for every session ("user options"), which the gateway cannot see."""
+    talk = Talk(limited, TinyServer(changes=4))
+    talk.client(
+        batch("DELETE x IF", status=RESET), batch("DELETE y IF"), batch(DELETE), batch("DELETE z IF", status=RESET)
+    )
+    assert talk.server.texts("batch") == [
+        "SET NOCOUNT OFF", "DELETE x IF", "DELETE y IF", DELETE, "SET NOCOUNT OFF", "DELETE z IF"
+    ]  # fmt: skip
+    assert [reset for _, text, reset, _ in talk.server.got if text == "SET NOCOUNT OFF"] == [RESET, RESET]
+
+
+def test_a_cancel_before_the_savepoint_is_set_undoes_nothing() -> None:
+    talk = Talk(limited, Dawdling())
+    talk.conversation.descriptor = talk.server.transaction = 7
+    talk.client(batch("DELETE x IF", transaction=7), attention())
+    talk.play.from_server(talk.server.batch("SET NOCOUNT OFF") and LATE)
+    assert talk.heard == ["done failed", "|", *ACKNOWLEDGED]
+    assert talk.server.texts() == ["SET NOCOUNT OFF"]
+    assert talk.conversation.descriptor == 7
+
+
+class Dawdling(TinyServer):
+    """Does not answer batches."""
+
+    def receive(self, side: Side, data: bytes) -> bytes:
+        reply = super().receive(side, data)
+        return b"" if self.got and self.got[-1][0] == "batch" else reply
+
+
+LATE = framed(Kind.REPLY, done(), 4096)
+
+
+def test_code_that_commits_by_itself_is_told_to_stand_and_ends_the_session() -> None:
+    talk = Talk(limited, Committing(changes=4))
+    talk.client(batch(DELETE))
+    assert "it stands" in (talk.play.closed or "")
+    assert talk.heard == [], "and nobody is told that it was rolled back"
+    (exceeded,) = talk.events(Exceeded)
+    assert isinstance(exceeded, Exceeded)
+    assert "it stands" in exceeded.told
+
+
+class Committing(TinyServer):
+    """Its triggers commit."""
+
+    def batch(self, text: str) -> bytes:
+        old, self.transaction = self.transaction.to_bytes(8, "little"), 0
+        return env_change(ENV_COMMIT, b"", old) + super().batch(text)
+
+
+def test_a_commit_that_commits_nothing_ends_the_session() -> None:
+    talk = Talk(limited, Idle())
+    talk.client(batch(DELETE))
+    assert "committed nothing" in (talk.play.closed or "")
+    assert talk.heard == []
+
+
+class Idle(TinyServer):
+    """Says yes to COMMIT and does nothing."""
+
+    def _transaction(self, message: Message) -> bytes:
+        verb = read_transaction(message.payload).verb
+        return done() if verb is Verb.COMMIT else super()._transaction(message)
+
+
 def test_a_reset_goes_with_the_transaction_that_is_opened_for_the_request() -> None:
     talk = Talk(limited)
     talk.client(batch(DELETE, status=RESET))
@@ -325,6 +391,16 @@ def test_a_bulk_load_over_the_limit_is_taken_back_whole(size: int) -> None:
     over(talk)
     talk.client(batch("SELECT 1"))
     assert talk.since() == ["done 1 rows", "|"]
+
+
+def test_a_load_that_the_gateway_stops_is_taken_back_between_its_packets() -> None:
+    talk = Talk(limited)
+    part = METADATA + b"\xd1\x01\0\0\0" * 2
+    talk.client(ANNOUNCED, header(Kind.BULK, 0, 8 + len(part)) + part)
+    talk.play.interrupt("its budget is spent")
+    talk.client(header(Kind.BULK, EOM, 8 + 13) + b"\xfd" + b"\0" * 12)
+    assert talk.server.texts() == [ANNOUNCED[30:].decode("utf-16-le"), "taken back"]
+    assert talk.heard == ["done", "|", "error 50000: blastwall: its budget is spent", "done failed", "|"]
 
 
 def test_rows_that_nobody_announced_are_dropped() -> None:
