@@ -92,6 +92,19 @@ def test_a_semicolon_parts_what_is_read(first: str, second: str) -> None:
     assert together == f"{outline(first)}, {outline(second)}"
 
 
+@given(st.sampled_from(READ), st.sampled_from(READ))
+@settings(max_examples=150, deadline=None)
+def test_nothing_is_swallowed_without_a_semicolon(first: str, second: str) -> None:
+    """What follows without a semicolon is read as by itself, or refused; but a call without EXEC must stand first."""
+    if outline(second).startswith("Execute ") and not second.upper().startswith("EXEC"):
+        return
+    try:
+        together = outline(f"{first}\n{second}")
+    except UnparsedError:
+        return
+    assert together == f"{outline(first)}, {outline(second)}"
+
+
 @given(st.sampled_from(READ))
 @settings(max_examples=100, deadline=None)
 def test_letters_case_changes_nothing(text: str) -> None:

@@ -653,12 +653,27 @@ class Expressions(Reader):
         return nodes.Constant(start, self.end, "DATE", string_value(self.raw(at)))
 
     def _escaped_call(self) -> nodes.Expression:
-        if self.words[self.at] in ("CONVERT", "EXTRACT"):
-            raise self.unexpected("a function other than CONVERT and EXTRACT")
-        if not self.words[self.at] or self.kinds[self.at + 1] != "(":
+        start, word = self.starts[self.at], self.words[self.at]
+        if not word or self.kinds[self.at + 1] != "(":
             raise self.unexpected("a function")
         self.deepen()
-        found = self.call(self._word_name())
+        if word == "CONVERT":
+            self.at += 2
+            operand = self.condition()
+            self.expect(",")
+            kind = self.data_type()
+            self.expect(")")
+            found: nodes.Expression = nodes.Cast(start, self.end, word, operand, kind)
+        elif word == "EXTRACT":
+            name = self._word_name()
+            self.at += 1
+            self.identifier("a part of a date")
+            self.expect("FROM")
+            operand = self.condition()
+            self.expect(")")
+            found = nodes.Call(start, self.end, name, (operand,))
+        else:
+            found = self.call(self._word_name())
         self.rise()
         return found
 
