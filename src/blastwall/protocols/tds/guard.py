@@ -41,6 +41,7 @@ class ResultGuard:
         self.catalog = catalog
         self._protected = ProtectedColumns(rules)
         self._widened: dict[Column, frozenset[Column]] = {}
+        self._histories: dict[int, list[Relation]] | None = None
         self.prose = plan((ResultColumn("", ValueKind.TEXT, frozenset(), exact=False),), MaskRules(detect=rules.detect))
         """What masks a text that no column rule applies to."""
 
@@ -180,36 +181,39 @@ class ResultGuard:
             if name.casefold() == column.column.casefold():
                 words = {word.casefold() for word in _WORDS.findall(definition)}
                 found |= {self._column(relation, other) for other in relation.columns if _named(other, words)}
-        for other in self.catalog.relations():
-            if other.history and other.history == relation.id:
-                found.add(self._column(other, column.column))
+        found |= {self._column(other, column.column) for other in self._kept_for(relation)}
         return frozenset(found - {column})
 
-    def _is_known(self, schema: str, name: str) -> bool:
-        """Whether a name is one of the system's, or of something that holds no rows."""
-        return schema.casefold() in _SYSTEM or self.catalog.knows(schema, name)
+    def _kept_for(self, history: Relation) -> list[Relation]:
+        """The tables whose old rows a table holds."""
+        if self._histories is None:
+            self._histories = {}
+            for other in self.catalog.relations():
+                if other.history:
+                    self._histories.setdefault(other.history, []).append(other)
+        return self._histories.get(history.id, [])
 
     def _column(self, relation: Relation, name: str) -> Column:
         return Column(self.catalog.database, relation.schema, relation.name, name)
 
     def _relation(self, database: str, schema: str, table: str) -> Relation | None:
-        if database.casefold() != self.catalog.database.casefold():
-            return None
-        return self.catalog.relation(schema, table)
+        return self.catalog.relation(schema, table) if self._here(database) else None
 
     def _hides(self, database: str, schema: str, table: str) -> bool:
         """Whether a table may show protected values: one with masked columns, its history, or a temporary one."""
         if table.startswith("#") or self._protected.protects_table(database, schema, table):
             return True
+        if schema.casefold() in _SYSTEM:
+            return False
         relation = self._relation(database, schema, table)
         if relation is None:
-            # Unknown to the catalog as it was read last: it may be a view over a masked table.
-            return not self._is_known(schema, table)
-        return any(
-            other.history == relation.id and self._protected.protects_table(database, other.schema, other.name)
-            for other in self.catalog.relations()
-            if other.history
-        )
+            # Unknown to the catalog as it was read last, it may be a view over a masked one; elsewhere all is unknown.
+            return not self._here(database) or not self.catalog.knows(schema, table)
+        kept_for = self._kept_for(relation)
+        return any(self._protected.protects_table(database, other.schema, other.name) for other in kept_for)
+
+    def _here(self, database: str) -> bool:
+        return database.casefold() == self.catalog.database.casefold()
 
 
 def _matched(columns: Sequence[ColumnData], result: ResultSet) -> Columns | None:

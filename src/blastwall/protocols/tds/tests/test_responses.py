@@ -49,9 +49,16 @@ CATALOG = Catalog(
     1,
     relations=(
         Relation(
-            1, "dbo", "customers", "U", ("id", "email", "born", "domain"), computed=(("domain", "(right([email],9))"),)
+            1,
+            "dbo",
+            "customers",
+            "U",
+            ("id", "email", "born", "domain"),
+            computed=(("domain", "(right([email],9))"),),
+            history=3,
         ),
         Relation(2, "dbo", "orders", "U", ("id", "note")),
+        Relation(3, "dbo", "old_customers", "U", ("id", "email", "born", "domain")),
     ),
 )
 EMAIL, BORN, NOTE = (
@@ -332,6 +339,23 @@ def test_what_is_derived_untraced_or_of_a_computed_column_is_hidden_whole() -> N
         got = Peer(one, rules=COLUMNS).answer(described([("x", NVARCHAR)]) + row([NVARCHAR], [nv(MAIL)]) + done(1))
         assert nv("ann") not in got
         assert nv("[redacted]") in got
+
+
+def test_what_is_of_another_database_or_not_known_touches_masked_tables() -> None:
+    for path in (("archive", "dbo", "orders"), ("shop", "dbo", "made_a_moment_ago"), ("shop", "dbo", "old_customers")):
+        effect = Effect(Action.READ, Object(path, "table"))
+        reading = Classified("SELECT", (effect,), results=())
+        got = Peer(reading, rules=COLUMNS).answer(described([("x", NVARCHAR)]) + row([NVARCHAR], [nv(MAIL)]) + done(1))
+        assert nv("[redacted]") in got
+        assert nv("ann") not in got
+
+
+def test_a_tables_history_holds_what_the_table_held() -> None:
+    old = Column("shop", "dbo", "old_customers", "email")
+    one = reads(OutputColumn("email", frozenset({old}), exact=True), table="old_customers")
+    got = Peer(one, rules=COLUMNS).answer(described([("email", NVARCHAR)]) + row([NVARCHAR], [nv(MAIL)]) + done(1))
+    assert nv("[redacted]") in got
+    assert nv("ann") not in got
 
 
 def test_of_results_that_look_alike_each_is_masked_as_any_of_them_would_be() -> None:
