@@ -65,7 +65,9 @@ class Runner:
     def _read(self) -> Catalog:
         """The catalog without the observer's own event triggers."""
         catalog = read_snapshot(self._side).catalog
-        catalog.attachments = replace(catalog.attachments, event_triggers=())
+        known = {oid: catalog.function(oid) for oid in catalog.attachments.event_triggers}
+        others = tuple(oid for oid, one in known.items() if one is None or one.schema != "blastwall_observer")
+        catalog.attachments = replace(catalog.attachments, event_triggers=others)
         return catalog
 
     def script(self, path: Path) -> None:
