@@ -445,7 +445,11 @@ class LimitSettings(Strict):
     connections: Annotated[int, Field(ge=1)] = Field(10_000, description="Client connections at once, all resources.")
     handshake: Period = Field(timedelta(seconds=15), description="A login must be complete within this time.")
     idle: Period = Field(timedelta(hours=8), description="A session without traffic is ended after this time.")
-    statement: Period | None = Field(None, description="A statement that runs longer is cancelled; default: no limit.")
+    statement: Period | None = Field(
+        None,
+        description="A statement that runs longer is cancelled. What a pipeline sends without asking for answers in "
+        "between is answered together, and counts as one. Default: no limit.",
+    )
     statement_size: Size = Field(
         256 << 10, description="A longer statement is refused, since it could not be classified."
     )
