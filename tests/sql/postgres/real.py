@@ -5,14 +5,22 @@ from __future__ import annotations
 import psycopg
 
 from blastwall.protocols.postgres.catalog import Snapshot, snapshot, split_path
-from blastwall.protocols.postgres.catalog_queries import FUNCTIONS, QUERIES, SEARCH_PATH
+from blastwall.protocols.postgres.catalog_queries import (
+    FIRST_VIEWS,
+    FUNCTIONS,
+    QUERIES,
+    SEARCH_PATH,
+    VIEWS_AT_ONCE,
+    views_after,
+)
 
 
 def read_snapshot(connection: psycopg.Connection) -> Snapshot:
     """Read the catalog as the side connection does; the connection's search_path is put back."""
     path = str(_rows(connection, SEARCH_PATH)[0][0])
     connection.execute("SET search_path TO pg_catalog")
-    results = [_functions(connection) if query is FUNCTIONS else _rows(connection, query) for query in QUERIES]
+    special = {FUNCTIONS: _functions, FIRST_VIEWS: _views}
+    results = [special[query](connection) if query in special else _rows(connection, query) for query in QUERIES]
     connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", [path])
     return snapshot(connection.info.dbname, 1, results, split_path(path))
 
@@ -26,6 +34,14 @@ def _functions(connection: psycopg.Connection) -> list[list[str | None]]:
     if version not in _built_in:
         _built_in[version] = _rows(connection, FUNCTIONS + " WHERE p.oid < 16384")
     return _built_in[version] + _rows(connection, FUNCTIONS + " WHERE p.oid >= 16384")
+
+
+def _views(connection: psycopg.Connection) -> list[list[str | None]]:
+    rows = part = _rows(connection, FIRST_VIEWS)
+    while len(part) == VIEWS_AT_ONCE:
+        part = _rows(connection, views_after(max(int(str(oid)) for oid, _ in part)))
+        rows = rows + part
+    return rows
 
 
 def _rows(connection: psycopg.Connection, query: str) -> list[list[str | None]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from blastwall.model.credential import Credential
@@ -18,7 +18,15 @@ from blastwall.model.statement import SOME, Column
 from blastwall.protocols.contract import UPSTREAM, Answered, Close, Opening, Output, Send, Side
 from blastwall.protocols.postgres.attachments import attachments
 from blastwall.protocols.postgres.binary_values import Shapes, shapes_of
-from blastwall.protocols.postgres.catalog_queries import FINGERPRINT, MOMENT, QUERIES, SECURE
+from blastwall.protocols.postgres.catalog_queries import (
+    FINGERPRINT,
+    FIRST_VIEWS,
+    MOMENT,
+    QUERIES,
+    SECURE,
+    VIEWS_AT_ONCE,
+    views_after,
+)
 from blastwall.protocols.postgres.constraints import constrained
 from blastwall.protocols.postgres.errors import decode_fields
 from blastwall.protocols.postgres.hosts import ServerLogin, companion_place
@@ -123,6 +131,8 @@ class PostgresCompanion:
         self._asked: list[int] = []
         self._reading: list[int] = []
         self._queries: deque[str] = deque()
+        self._on_views = False
+        self._views: list[list[str | None]] = []
         self._rows: list[list[str | None]] = []
         self._results: list[list[list[str | None]]] = []
         self._fingerprint: list[str | None] = []
@@ -187,7 +197,9 @@ class PostgresCompanion:
         return self._send()
 
     def _send(self) -> list[Output]:
-        return [Send(UPSTREAM, encode_query(self._queries.popleft()))]
+        query = self._queries.popleft()
+        self._on_views = self._on_views or query == FIRST_VIEWS
+        return [Send(UPSTREAM, encode_query(query))]
 
     def _messages(self) -> list[Output]:
         outputs: list[Output] = []
@@ -212,11 +224,23 @@ class PostgresCompanion:
             fields = decode_fields(body)
             raise Malformed(f"{fields['M']} ({fields['C']})")
         elif kind == b"Z":
-            self._results.append(self._rows)
+            self._take(self._rows)
             self._rows = []
             outputs += self._send() if self._queries else self._finished()
         elif kind not in (b"T", b"C", b"S", b"N", b"A", b"K"):
             raise Malformed(f"an unexpected message {kind!r}")
+
+    def _take(self, rows: list[list[str | None]]) -> None:
+        """Keep a result. That of the views comes in parts, of which the last one is short."""
+        if not self._on_views:
+            self._results.append(rows)
+            return
+        self._views += rows
+        if len(rows) == VIEWS_AT_ONCE:
+            self._queries.appendleft(views_after(max(int(oid or 0) for oid, _ in rows)))
+            return
+        self._results.append(self._views)
+        self._views, self._on_views = [], False
 
     def _finished(self) -> list[Output]:
         results, self._results = self._results, []
@@ -259,11 +283,12 @@ class PostgresCompanion:
 
 def snapshot(database: str, version: int, results: list[list[list[str | None]]], path: tuple[str, ...]) -> Snapshot:
     """Put together what `QUERIES` returned, as text."""
-    relations, functions, schemas, parents, types, checks, generated, code, attached, shapes = results
+    relations, views, functions, schemas, parents, types, checks, generated, code, attached, shapes = results
+    definitions = {int(oid or 0): definition or "" for oid, definition in views}
     catalog = Catalog(
         database,
         version,
-        constrained([_relation(row) for row in relations], database, checks, generated),
+        constrained([_relation(row, definitions) for row in relations], database, checks, generated),
         [_function(row) for row in functions],
         [str(row[0]) for row in schemas],
         path,
@@ -294,15 +319,16 @@ def split_path(setting: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _relation(row: list[str | None]) -> Relation:
-    oid, schema, name, kind, columns, types, definition = row
+def _relation(row: list[str | None], definitions: Mapping[int, str]) -> Relation:
+    oid, schema, name, kind, columns, types = row
+    number = int(oid or 0)
     return Relation(
-        int(oid or 0),
+        number,
         schema or "",
         name or "",
         kind or "",
         tuple(json.loads(columns or "[]")),
-        definition or "",
+        definitions.get(number, ""),
         tuple(json.loads(types or "[]")),
     )
 

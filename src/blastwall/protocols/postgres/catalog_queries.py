@@ -41,9 +41,7 @@ SELECT txid_current_snapshot()::text,
 """Changes with whatever the other queries read; system columns of pg_attribute never change."""
 
 RELATIONS = """
-SELECT c.oid, n.nspname, c.relname, c.relkind, a.names, a.types,
-       CASE WHEN c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-            THEN pg_get_viewdef(c.oid) END
+SELECT c.oid, n.nspname, c.relname, c.relkind, a.names, a.types
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN (SELECT attrelid,
@@ -52,6 +50,26 @@ LEFT JOIN (SELECT attrelid,
            FROM pg_attribute WHERE attnum > 0 GROUP BY attrelid) a ON a.attrelid = c.oid
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND n.nspname <> 'pg_toast'
 """
+
+VIEWS_AT_ONCE = 200
+_VIEWS = """
+SELECT v.oid, pg_get_viewdef(v.oid)
+FROM (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND c.oid > {after}
+      ORDER BY c.oid LIMIT {most}) v
+"""
+
+
+def views_after(oid: int) -> str:
+    """Return the query for the definitions of the next views, by OID, `VIEWS_AT_ONCE` of them.
+
+    `pg_get_viewdef` locks what a view reads until its statement's end: all of a database's views at once can be more
+    than the server's lock table holds (`max_locks_per_transaction`), which would fail others' statements too.
+    """
+    return _VIEWS.format(after=oid, most=VIEWS_AT_ONCE)
+
+
+FIRST_VIEWS = views_after(0)
 
 FUNCTIONS = """
 SELECT n.nspname, p.proname, l.lanname, p.provolatile, p.prosecdef, p.prokind, p.oid,
@@ -141,4 +159,6 @@ UNION ALL SELECT c.reloftype, 'rows', c.oid::text FROM pg_class c WHERE c.reloft
 """
 """What hangs on relations, operators and types: (OID of the relation or type, what, detail)."""
 
-QUERIES = (RELATIONS, FUNCTIONS, SCHEMAS, PARENTS, TEXT_TYPES, CHECKS, GENERATED, CODE, ATTACHED, SHAPES)
+QUERIES = (
+    RELATIONS, FIRST_VIEWS, FUNCTIONS, SCHEMAS, PARENTS, TEXT_TYPES, CHECKS, GENERATED, CODE, ATTACHED, SHAPES,
+)  # fmt: skip
