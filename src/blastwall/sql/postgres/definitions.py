@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from blastwall.model.effects import Action, Object
 from blastwall.model.statement import SOME, Column
@@ -485,7 +486,16 @@ class Definitions(Cascading):
             named = sub(inner, "relation") if inner else body(item, "RangeVar")
             self._computed(self.targets(named) if named else ())
             self._family(self.targets(named) if named else (), Action.ADMIN)
+            self._locked_below(self.targets(named) if named else ())
         self._each((Action.ADMIN,), targets or [self.database])
+
+    def _locked_below(self, targets: Iterable[Target]) -> None:
+        """LOCK of a view locks all that its query reads, through views below it (lockcmds.c, LockViewRecurse)."""
+        for target in targets:
+            if target.relation is not None and target.relation.kind == "v":
+                below = self.follower.view(target.relation)
+                self.follow(effect for effect in below if effect.action is Action.UNCLASSIFIED)
+                self.follow(replace(effect, action=Action.ADMIN) for effect in below if effect.action is Action.READ)
 
     def load_server_code(self, node: Node) -> None:
         """Read CHECKPOINT and what else concerns the whole server."""
