@@ -35,7 +35,7 @@ _COVERS = {
 }
 _PARTS = frozenset(
     {"index", "sequence", "table constraint", "table column", "default value", "domain constraint", "trigger", "rule",
-     "policy", "toast table"}
+     "policy", "toast table", "publication relation", "publication namespace"}
 )  # fmt: skip
 
 
@@ -85,6 +85,8 @@ def _of_kin(one: Happened, said: list[Effect], catalog: Catalog) -> bool:
         what == "define" and defining and name.endswith("_seq")
     ):
         return True
+    if what == "define" and any(effect.object.path[1:2] == ("@publications",) for effect in defining):
+        return True  # what a publication no longer has is locked; what it has from now on is said
     family = _family(catalog, schema, name)
     return any(effect.object.path[1:] in family for effect in defining)
 

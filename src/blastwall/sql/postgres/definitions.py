@@ -129,9 +129,19 @@ class Definitions(Cascading):
 
     def _published(self, node: Node) -> None:
         for tag, inner in descendants(items(node, "pubobjects")):
-            table = sub(inner, "pubtable") if tag == "PublicationObjSpec" else {}
+            if tag != "PublicationObjSpec":
+                continue
+            table = sub(inner, "pubtable")
             if table:
                 self._each((Action.EXPORT,), self.relation(table))
+                self._family(self.targets(sub(table, "relation")), Action.EXPORT)
+            elif text(inner, "pubobjtype") == "PUBLICATIONOBJ_TABLES_IN_CUR_SCHEMA":
+                named = {made.path[1] for made in self.created(("any",), "table")}
+                self._each(
+                    (Action.EXPORT,), (Object((self.catalog.database, name), "schema") for name in sorted(named))
+                )
+            else:
+                self.effect(Action.EXPORT, Object((self.catalog.database, text(inner, "name")), "schema"))
 
     def domain(self, node: Node) -> None:
         """Read ALTER DOMAIN."""
