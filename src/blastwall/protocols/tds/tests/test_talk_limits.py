@@ -216,7 +216,7 @@ def test_a_cancel_before_the_savepoint_is_set_undoes_nothing() -> None:
     talk = Talk(limited, Dawdling())
     talk.conversation.descriptor = talk.server.transaction = 7
     talk.client(batch("DELETE x IF", transaction=7), attention())
-    talk.play.from_server(talk.server.batch("SET NOCOUNT OFF") and LATE)
+    talk.play.from_server(LATE)
     assert talk.heard == ["done failed", "|", *ACKNOWLEDGED]
     assert talk.server.texts() == ["SET NOCOUNT OFF"]
     assert talk.conversation.descriptor == 7
