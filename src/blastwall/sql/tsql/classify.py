@@ -133,6 +133,7 @@ def _read(
         reader.begin(state, chain)
         reader.quoted = "off" not in state.settings.get("quoted_identifier", ())
         reader.constants.update(constants or {})
+        reader.kinds.update({name.lower(): kind.lower() for name, kind in parameters.items()})
         return reader
 
     def read(reader: Reader) -> None:

@@ -82,7 +82,9 @@ def merged(one: Temporary, other: Temporary) -> Temporary:
     if [column.name for column in one.columns] != [column.name for column in other.columns]:
         return Temporary(one.name, None)
     pairs = zip(one.columns, other.columns, strict=True)
-    return Temporary(one.name, tuple(_either(first, second) for first, second in pairs))
+    types = one.types if one.types == other.types else ()
+    columns = tuple(_either(first, second) for first, second in pairs)
+    return Temporary(one.name, columns, types, one.strict or other.strict)
 
 
 def _either(one: OutputColumn, other: OutputColumn) -> OutputColumn:

@@ -38,11 +38,14 @@ class Argument:
 class Temporary:
     """A temporary table as the gateway knows it: its columns, each with the sources of what was ever written into it.
 
-    `columns` is None where they are not known.
+    `columns` is None where they are not known. `types` are their types as declared, lower-case ("nvarchar(50)"), where
+    they were; `strict` is whether a key or a check of its own may refuse a value.
     """
 
     name: str
     columns: Columns | None
+    types: tuple[str, ...] = ()
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

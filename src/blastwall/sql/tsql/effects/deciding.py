@@ -6,7 +6,7 @@ nor take noticeably longer for one value than for another. `cannot_fail` trusts 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from blastwall.sql.tsql import nodes as n
 
@@ -15,7 +15,7 @@ IsText = Callable[[n.Column], bool]
 _TOTAL_FUNCTIONS = frozenset(
     """
     ascii coalesce concat concat_ws datalength first_value iif isnull last_value lag lead left len lower ltrim max min
-    nullif quotename replace reverse right rtrim string_agg trim unicode upper checksum binary_checksum hashbytes
+    nullif quotename replace reverse right rtrim trim unicode upper checksum binary_checksum hashbytes
     getdate sysdatetime getutcdate sysutcdatetime newid db_name user_name suser_sname
     """.split()  # noqa: SIM905 - a word list reads better as words
 )
@@ -46,8 +46,9 @@ def cannot_fail(node: n.Node, is_text: IsText) -> bool:
 def _total(node: n.Node, is_text: IsText) -> bool:
     match node:
         case n.Call():
-            names = node.name.texts
-            return len(names) == 1 and names[0].lower() in _TOTAL_FUNCTIONS
+            return _total_call(node, is_text)
+        case n.Case():
+            return _total_case(node, is_text)
         case n.Cast():
             return node.function in _TRYING or (node.type.name.last.lower() in _TEXTS and node.style is None)
         case n.Operation():
@@ -64,7 +65,47 @@ def _total(node: n.Node, is_text: IsText) -> bool:
             return isinstance(node, _TOTAL_NODES)
 
 
-_TOTAL_NODES = (n.Column, n.Constant, n.Variable, n.Star, n.Case, n.When, n.Logical, n.Not, n.IsNull, n.Collate)
+def _total_call(node: n.Call, is_text: IsText) -> bool:
+    names = node.name.texts
+    arguments = node.arguments or ()
+    name = names[0].lower()
+    if len(names) != 1 or name not in _TOTAL_FUNCTIONS:
+        return False
+    match name:
+        case "coalesce" | "isnull" | "nullif":
+            return all(_text(one, is_text) for one in arguments)
+        case "iif":
+            return _alike(arguments[1:], is_text)
+        case "left" | "right":
+            return len(arguments) == 2 and isinstance(arguments[1], n.Constant)
+        case "lag" | "lead":
+            return len(arguments) == 1
+        case _:
+            return True
+
+
+def _total_case(node: n.Case, is_text: IsText) -> bool:
+    """Values of several types are converted to one of them, which may fail for the one that is chosen."""
+    values = [when.value for when in node.whens]
+    compared = [node.operand, *(when.condition for when in node.whens)] if node.operand is not None else []
+    ends = [*values, node.otherwise] if node.otherwise is not None else values
+    return _alike(ends, is_text) and all(_text(one, is_text) for one in compared if one is not None)
+
+
+def _alike(values: Sequence[n.Node], is_text: IsText) -> bool:
+    """Whether values are all text, or all numbers that stand in the text of the batch."""
+    if all(_text(one, is_text) for one in values):
+        return True
+    return all(isinstance(one, n.Constant) and one.kind in _NUMBERS for one in values)
+
+
+def gives_text(node: n.Node, is_text: IsText) -> bool:
+    """Whether a value is text for certain, so that becoming text converts nothing."""
+    return _text(node, is_text)
+
+
+_NUMBERS = frozenset({"INTEGER", "DECIMAL", "FLOAT", "MONEY", "NULL"})
+_TOTAL_NODES = (n.Column, n.Constant, n.Variable, n.Star, n.When, n.Logical, n.Not, n.IsNull, n.Collate)
 
 
 def _text(node: n.Node, is_text: IsText) -> bool:
@@ -77,11 +118,18 @@ def _text(node: n.Node, is_text: IsText) -> bool:
         case n.Collate():
             return _text(node.operand, is_text)
         case n.Call():
-            return node.name.last.lower() in _GIVING_TEXT
+            name = node.name.last.lower()
+            same = name in {"coalesce", "isnull", "nullif"} and bool(node.arguments)
+            return name in _GIVING_TEXT or (same and all(_text(one, is_text) for one in node.arguments or ()))
         case n.Cast():
             return node.type.name.last.lower() in _TEXTS
         case n.Operation():
             return all(_text(one, is_text) for one in node.operands)
+        case n.Case():
+            ends = [when.value for when in node.whens]
+            return all(
+                _text(one, is_text) for one in (*ends, *((node.otherwise,) if node.otherwise is not None else ()))
+            )
         case _:
             return False
 

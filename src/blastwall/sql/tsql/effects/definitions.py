@@ -12,6 +12,7 @@ from blastwall.sql.tsql.effects.executing import Executing
 from blastwall.sql.tsql.effects.findings import Flow
 from blastwall.sql.tsql.effects.kinds import DEFINED, HARMLESS_DBCC, SECRET_KINDS, TELLING_DBCC, UTILITIES, Kind
 from blastwall.sql.tsql.effects.names import Target, split_name
+from blastwall.sql.tsql.effects.procedural import is_strict, types_of
 from blastwall.sql.tsql.effects.scope import merged
 from blastwall.sql.tsql.statement import ResultSet
 
@@ -68,7 +69,7 @@ class Definitions(Executing):
             self.send_on(merged(columns).sources)
         if target.temporary:
             self.connect()
-            self.put_temporary(target.temporary, columns)
+            self.put_temporary(target.temporary, columns, types_of(node.elements), strict=is_strict(node.elements))
             return
         self.effect(Action.DEFINE, target.object)
         self.shadow(target.name)
@@ -94,6 +95,8 @@ class Definitions(Executing):
 
     def _alter_temporary(self, key: str, change: n.TableChange) -> None:
         self.elements(change.elements, None)
+        if is_strict(change.elements) or change.verb != "ADD":
+            self.stricter(key)
         table = self.temporaries.tables.get(key)
         if table is not None and table.columns is not None and change.verb != "ADD":
             return
@@ -104,11 +107,17 @@ class Definitions(Executing):
             known = {one.name.lower() for one in table.columns}
             fresh = tuple(one for one in added if one.name.lower() not in known)
             if fresh:
-                self.temporaries.put(key, type(table)(table.name, (*table.columns, *fresh)))
+                self.temporaries.put(key, replace(table, columns=(*table.columns, *fresh), types=()))
 
     def _change(self, table: Object, schema: str, name: str, change: n.TableChange) -> None:
         relation = self.catalog.relation(schema, name)
-        self.elements(change.elements, self.catalog.shown(relation) if relation is not None else None)
+        shown = self.catalog.shown(relation) if relation is not None else None
+        mark, code = len(self.met), self.code_runs
+        self.elements(change.elements, shown)
+        self.filter_by_met(mark, code)  # the rows that are there are checked, or fail
+        if verb_checks(change):
+            named = [one for element in change.elements for one in _names_in(element)]
+            self._checked(shown, named)
         verb = change.verb
         options = {option.name.upper() for option in change.options}
         if verb.startswith(("NOCHECK", "DISABLE", "ENABLE TRIGGER")) or any(word in options for word in _GUARDING):
@@ -122,6 +131,17 @@ class Definitions(Executing):
             self.send_on(merged(self.catalog.shown(relation)).sources if relation is not None else None)
         for option in change.options:
             self.hints((option,), self.scope())
+
+    def _checked(self, columns: Columns | None, names: Sequence[str]) -> None:
+        """Keys over columns, and new types of them, fail by the values that are there."""
+        if columns is None:
+            self.filter_by(None)
+            return
+        fold = self.catalog.fold
+        wanted = {fold(name) for name in names}
+        for column in columns:
+            if fold(column.name) in wanted:
+                self.filter_by(column.sources)
 
     # ── code ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,10 +226,9 @@ class Definitions(Executing):
     def create_index(self, node: n.CreateIndex) -> None:
         """Read CREATE INDEX: a unique one tells whether values repeat."""
         target = self.target(node.table)
-        if target.temporary:
-            self.connect()
-            return
-        self.effect(Action.DEFINE, target.object)
+        self.connect() if target.temporary else self.effect(Action.DEFINE, target.object)
+        if target.temporary and "UNIQUE" in node.kind:
+            self.stricter(target.temporary)
         scope = self.scope()
         scope.ranges.append(self.range_of(target.name, self.columns_of(target), None))
         self.decide(node.where, scope)
@@ -391,6 +410,7 @@ class Definitions(Executing):
         for variable in node.variables:
             self.send_on(self.variable(variable.name))
             self.constants[variable.name.lower()] = None
+            self.filter_by(self.flow.read(variable.name.lower()))
         if verb in {"BACKUP", "RESTORE"}:
             self._backup(verb, node)
             return
@@ -462,6 +482,17 @@ class Definitions(Executing):
             self.effect(Action.DEFINE, target.object)
         else:
             self.read(target)
+
+
+def verb_checks(change: n.TableChange) -> bool:
+    """Whether a change of a table checks the rows that are in it."""
+    return change.verb in {"ADD", "ALTER COLUMN"}
+
+
+def _names_in(element: n.TableElement) -> Sequence[str]:
+    if isinstance(element, n.ColumnDefinition):
+        return (element.name.text,)
+    return [column.text for column in element.columns]
 
 
 def _first(names: Sequence[n.ObjectName]) -> str:

@@ -124,6 +124,8 @@ class Executing(Procedural):
         marks = frozenset({Mark.DEFINER} if self._runs_as_owner(found) else ())
         self.effect(Action.EXECUTE, target.object, marks)
         given = self._by_parameter(node.arguments, sources, found)
+        for name, one in given.items():
+            self.convert(Lineage(one), found.types.get(name, ""))
         self.apply(found, given)
         self._associated(node.arguments, found)
         if found.results is None:
@@ -162,6 +164,7 @@ class Executing(Procedural):
             name = argument.name.lower() if argument.name is not None else names[at] if at < len(names) else ""
             sources = found.returns.get(name, _NOTHING if found.results is not None else None)
             self.flow.store(argument.value.name.lower(), substituted(sources, given))
+            self.convert(Lineage(substituted(sources, given)), self.type_named(argument.value.name.lower()))
         if node.status is not None:
             status = substituted(found.returns.get(RETURN_STATUS, _NOTHING), given)
             self.flow.store(node.status.name.lower(), status)
@@ -327,7 +330,7 @@ class Executing(Procedural):
 
     def _parameters(
         self, declared: n.Argument | None, given: Sequence[tuple[n.Argument, Sources]]
-    ) -> tuple[Flow, Sequence[tuple[str, n.Argument]] | None]:
+    ) -> tuple[Flow, Sequence[tuple[str, str, n.Argument]] | None]:
         """Return the variables of the inner text, and which argument stands for each."""
         if declared is None or (isinstance(declared.value, n.Constant) and not declared.value.text.strip()):
             return Flow(), ()
@@ -336,27 +339,28 @@ class Executing(Procedural):
             if isinstance(declared.value, n.Constant) and declared.value.kind == "NULL":
                 return Flow(), ()
             return Flow(), None
-        names = declared_parameters(next(iter(texts)).text)
-        if names is None:
+        declarations = declared_parameters(next(iter(texts)).text)
+        if declarations is None:
             return Flow(), None
         flow = Flow()
-        pairs: list[tuple[str, n.Argument]] = []
-        for at, name in enumerate(names):
+        pairs: list[tuple[str, str, n.Argument]] = []
+        for at, (name, kind) in enumerate(declarations):
             named = [one for one in given if (one[0].name or "").lower() == name]
             placed = [given[at]] if at < len(given) and given[at][0].name is None else []
             for argument, sources in (named or placed)[:1]:
                 flow.variables[name] = sources
-                pairs.append((name, argument))
+                self.convert(Lineage(sources), kind)
+                pairs.append((name, kind, argument))
         return flow, pairs
 
     def _run_texts(
-        self, texts: Texts, state: NameState, flow: Flow, parameters: Sequence[tuple[str, n.Argument]]
+        self, texts: Texts, state: NameState, flow: Flow, parameters: Sequence[tuple[str, str, n.Argument]]
     ) -> None:
         if texts is None:
             self._unknown_code(
                 "it runs text that is put together from values: send the statement itself, with parameters"
             )
-            for _, argument in parameters:
+            for _, _, argument in parameters:
                 if argument.output and isinstance(argument.value, n.Variable):
                     self.flow.store(argument.value.name.lower(), None)
             return
@@ -364,7 +368,7 @@ class Executing(Procedural):
             self._run_text(one, state, flow, parameters)
 
     def _run_text(
-        self, known: Known, state: NameState, flow: Flow, parameters: Sequence[tuple[str, n.Argument]]
+        self, known: Known, state: NameState, flow: Flow, parameters: Sequence[tuple[str, str, n.Argument]]
     ) -> None:
         self.depth_check()
         self.spend(len(known.text) // _CHARACTERS_A_STEP)
@@ -388,12 +392,14 @@ class Executing(Procedural):
             child.offset = None
             child.cursors = dict(self.cursors)
             child.text_depth = self.text_depth + 1
+            child.kinds.update(kinds)
             return child
 
+        kinds = {name: kind for name, kind, _ in parameters}
         before = {name: table for name, table in self.temporaries.tables.items() if name.startswith("#")}
         child = self.settled_reading(make, read, flow, before)
         self.absorb(child, before)
-        for name, argument in parameters:
+        for name, _, argument in parameters:
             self._parameter_done(child, name, argument)
 
     def _whole_secret(self, known: Known) -> None:
@@ -410,6 +416,7 @@ class Executing(Procedural):
                 self.secret_variables.add(argument.value.name.lower())
             if argument.output:
                 self.flow.store(argument.value.name.lower(), child.flow.read(name))
+                self.convert(Lineage(child.flow.read(name)), self.type_named(argument.value.name.lower()))
         elif isinstance(argument.value, n.Constant) and name in child.secret_variables and self.offsets is not None:
             self.secrets.add(self.place(argument.value))
 
@@ -480,8 +487,8 @@ class Executing(Procedural):
         self.connect()
 
 
-def declared_parameters(text: str) -> list[str] | None:
-    """Return the names of sp_executesql's parameters, lower-case; None where their declaration cannot be read."""
+def declared_parameters(text: str) -> list[tuple[str, str]] | None:
+    """Return the names and types of sp_executesql's parameters, lower-case; None where they cannot be read."""
     if not text.strip():
         return []
     try:
@@ -489,7 +496,9 @@ def declared_parameters(text: str) -> list[str] | None:
     except UnparsedError:
         return None
     one = batch.statements[0] if len(batch.statements) == 1 else None
-    return [parameter.name.lower() for parameter in one.parameters] if isinstance(one, n.CreateModule) else None
+    if not isinstance(one, n.CreateModule):
+        return None
+    return [(parameter.name.lower(), parameter.type.name.last.lower()) for parameter in one.parameters]
 
 
 def _given_result(result: ResultSet, given: Mapping[str, Sources]) -> ResultSet:

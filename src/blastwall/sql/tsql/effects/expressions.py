@@ -27,6 +27,8 @@ from blastwall.sql.tsql.effects.system_names import (
 ERROR = "\0error"
 """The variable that stands for what ERROR_MESSAGE() may quote: any value that was met."""
 _CLR_TYPES = frozenset({"geometry", "geography", "hierarchyid", "xml", "vector", "json"})
+TEXTS = ("char", "nchar", "varchar", "nvarchar", "text", "ntext", "sysname")
+"""How the names of character types begin."""
 METHODS = frozenset(
     """
     value query exist nodes modify write tostring parse getancestor getdescendant getlevel isdescendantof
@@ -147,12 +149,24 @@ class Expressions(Names):
 
     def holds_text(self, column: Place | None) -> bool:
         """Whether a column is of a character type."""
-        relation = self.catalog.relation(column.schema, column.table) if column is not None else None
-        if relation is None or column is None or column.column not in relation.columns:
-            return False
+        return column is not None and self.type_of(column).startswith(TEXTS)
+
+    def convert(self, lineage: Lineage, kind: str) -> None:
+        """Say that a value becomes one of another type, which may fail; what becomes a text is at most cut."""
+        if lineage.sources == frozenset():
+            return
+        own = self.type_of(next(iter(lineage.sources))) if lineage.sources and lineage.exact else ""
+        same = bool(own) and own.partition("(")[0] == kind.partition("(")[0]
+        if not same and not kind.startswith((*TEXTS, "sql_variant")):
+            self.filter_by(lineage.sources)
+
+    def type_of(self, column: Place) -> str:
+        """Return a column's type as the catalog has it, lower-case; "" where that is not known."""
+        relation = self.catalog.relation(column.schema, column.table)
+        if relation is None or column.column not in relation.columns:
+            return ""
         at = relation.columns.index(column.column)
-        kind = relation.types[at].lower() if at < len(relation.types) else ""
-        return kind.startswith(("char", "nchar", "varchar", "nvarchar", "text", "ntext", "sysname"))
+        return relation.types[at].lower() if at < len(relation.types) else ""
 
     # ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blastwall.model.effects import Action, Effect, Mark, Object
 from blastwall.model.statement import SOME, Column
@@ -65,13 +65,13 @@ class Temporaries:
         if known is None or known.columns is None or sources == _NO_SOURCES:
             return
         if at >= len(known.columns):
-            self.put(name, Temporary(known.name, None))
+            self.put(name, replace(known, columns=None))
             return
         column = known.columns[at]
         whole = union([Lineage(column.sources), Lineage(sources)]).sources
         if whole != column.sources:
             changed = OutputColumn(column.name, whole, exact=False)
-            self.put(name, Temporary(known.name, (*known.columns[:at], changed, *known.columns[at + 1 :])))
+            self.put(name, replace(known, columns=(*known.columns[:at], changed, *known.columns[at + 1 :])))
 
 
 @dataclass(slots=True)

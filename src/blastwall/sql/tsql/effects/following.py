@@ -55,6 +55,7 @@ class Summary:
     bases: tuple[Target, ...] = ()
     parameters: tuple[tuple[str, bool], ...] = ()
     compared: Mapping[str, Column] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
     temporary: Mapping[str, Temporary] = field(default_factory=dict)
     modifies: int = 0
     uncounted: bool = False
@@ -71,6 +72,9 @@ class Following(Queries):
     """Whether double quotes stand around names in texts that are run here: QUOTED_IDENTIFIER."""
     rows_of_module: Columns | None = None
     bases_of_module: tuple[Target, ...] = ()
+
+    returning: str
+    kinds: dict[str, str]
 
     @abstractmethod
     def body(self, statements: Sequence[n.Statement]) -> None:
@@ -112,7 +116,7 @@ class Following(Queries):
                 return reader
             if attempt == MAX_PASSES - 1:
                 flow.lost = True
-                temporaries.tables = {key: Temporary(one.name, None) for key, one in temporaries.tables.items()}
+                temporaries.tables = {key: replace(one, columns=None) for key, one in temporaries.tables.items()}
         return reader
 
     # ── definitions ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -215,6 +219,10 @@ class Following(Queries):
         if tree.inline is not None:
             self.rows_of_module = self.query(tree.inline, None)
             return
+        for one in tree.parameters:
+            self.kinds[one.name.lower()] = one.type.name.last.lower()
+        if tree.returns is not None:
+            self.returning = tree.returns.name.last.lower()
         rows = tree.returns_table
         name = self.result_variable(tree) if rows else ""
         if rows and name:
@@ -303,6 +311,7 @@ class Following(Queries):
             self.bases_of_module,
             tuple((one.name.lower(), one.output) for one in parameters),
             dict(self.compared),
+            {one.name.lower(): one.type.name.last.lower() for one in parameters},
             changed,
             self.modifies,
             self.uncounted or (module is not None and module.type.strip() != "TR" and self._quiet()),
@@ -360,14 +369,14 @@ class Following(Queries):
             self.blur()
         for name, table in found.temporary.items():
             known = self.temporaries.tables.get(name)
-            changed = Temporary(table.name, _substituted(table.columns, given))
+            changed = replace(table, columns=_substituted(table.columns, given))
             self.temporaries.put(name, changed if known is None else merged(known, changed))
 
     def blur(self) -> None:
         """Code that could not be read may have put anything into the temporary tables that it sees."""
         for name, table in list(self.temporaries.tables.items()):
             if name.startswith("#"):
-                self.temporaries.put(name, Temporary(table.name, None))
+                self.temporaries.put(name, replace(table, columns=None))
 
     def placed(self, found: Summary, arguments: Sequence[Sources]) -> dict[str, Sources]:
         """Return what stands for each parameter, of arguments by their place."""

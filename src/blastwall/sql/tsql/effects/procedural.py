@@ -36,9 +36,13 @@ class Procedural(Writes):
 
     constants: dict[str, Texts]
     types: dict[str, n.DataType | None]
+    kinds: dict[str, str]
+    """The names of the types of parameters that are declared outside of the text."""
     cursors: dict[str, Columns | None]
     spelled: dict[str, str]
     jumps = False
+    returning = "int"
+    """The name of the type that RETURN gives, lower-case: a procedure's is a number."""
     offset: int | None = 0
 
     @abstractmethod
@@ -63,7 +67,7 @@ class Procedural(Writes):
                 columns = self.define_rows(one.table)
                 known = self.temporaries.tables.get(key)
                 if known is None:
-                    self.temporaries.put(key, Temporary(key, columns))
+                    self.temporaries.put(key, Temporary(key, columns, types_of(one.table), is_strict(one.table)))
                 continue
             self.types[key] = one.type
             self.typed(one.type)
@@ -72,17 +76,20 @@ class Procedural(Writes):
                 self.assigned(one.name, "=", one.value, lineage, once=True)
             elif one.type is not None and len(one.type.name.parts) > 1 and key not in self.temporaries.tables:
                 # A type of the user's may be a table type, whose columns only the catalog knows.
-                self.temporaries.put(key, Temporary(key, self._of_type(one.type)))
+                self.temporaries.put(key, self._of_type(key, one.type))
 
-    def _of_type(self, kind: n.DataType) -> Columns | None:
-        target = self.target(kind.name, "type")
-        relation = target.relation
-        return None if relation is None else tuple(OutputColumn(name, _NOTHING) for name in relation.columns)
+    def _of_type(self, key: str, kind: n.DataType) -> Temporary:
+        relation = self.target(kind.name, "type").relation
+        if relation is None:
+            return Temporary(key, None)
+        columns = tuple(OutputColumn(name, _NOTHING) for name in relation.columns)
+        return Temporary(key, columns, relation.types, strict=True)
 
     def assigned(self, name: str, operator: str, value: n.Expression, lineage: Lineage, *, once: bool) -> None:
         """Note what is put into a variable; `once` is false where that may happen never, or more than once."""
         key = name.lower()
         self.flow.store(key, lineage.sources)
+        self.convert(lineage, self.type_named(key))
         if isinstance(value, n.Constant) and self.offsets is not None:
             self.given.setdefault(key, set()).add(self.place(value))
         if not once or self.jumps:
@@ -95,6 +102,11 @@ class Procedural(Writes):
         elif operator != "=":
             texts = None
         self.constants[key] = fitted(texts, self.types.get(key), "DECLARE")
+
+    def type_named(self, name: str) -> str:
+        """Return the name of a variable's declared type, lower-case; "" where it is not declared here."""
+        kind = self.types.get(name)
+        return kind.name.last.lower() if kind is not None else self.kinds.get(name, "")
 
     def set_variable(self, node: n.SetVariable) -> None:
         """Read SET of a variable."""
@@ -164,11 +176,14 @@ class Procedural(Writes):
         if node.value is not None:
             lineage = self.shown(node.value, self.scope())
             self.give(RETURN_STATUS, lineage.sources)
+            self.convert(lineage, self.returning)
 
     def message(self, node: n.Message) -> None:
         """Read PRINT, RAISERROR or THROW: what they say is sent to the client."""
         self.connect()
         found = [self.shown(argument, self.scope()) for argument in node.arguments]
+        for argument in _deciding(node):
+            self.decide(argument, self.scope())
         self.say(union(found).sources)
         if "LOG" in node.options:
             self.effect(Action.ADMIN, self.database)
@@ -201,9 +216,11 @@ class Procedural(Writes):
         if not node.into:
             self.results.append(ResultSet(columns))
         for at, variable in enumerate(node.into):
-            sources = columns[at].sources if columns is not None and at < len(columns) else None
+            one = columns[at] if columns is not None and at < len(columns) else None
+            sources = one.sources if one is not None else None
             self.meet(sources)
             self.flow.store(variable.name.lower(), sources)
+            self.convert(Lineage(sources, one is not None and one.exact), self.type_named(variable.name.lower()))
             self.constants[variable.name.lower()] = None
 
     def _cursor_known(self, key: str) -> bool:
@@ -215,7 +232,7 @@ class Procedural(Writes):
         """Read SET of an option: all values that it may have from now on are kept."""
         self.connect()
         scope = self.scope()
-        lineage = self.shown(node.value, scope)
+        lineage = self.shown(node.value, scope) if "CONTEXT_INFO" in node.names else self.decide(node.value, scope)
         value = node.value.text.lower() if isinstance(node.value, n.Constant) else "?"
         if node.table is not None:
             target = self.target(node.table)
@@ -253,3 +270,36 @@ class Procedural(Writes):
     def scalar_scope(self) -> Scope:
         """Return a scope without any table."""
         return self.scope()
+
+
+def types_of(elements: Sequence[n.TableElement]) -> tuple[str, ...]:
+    """Return the types of a table's columns as they are declared, lower-case."""
+    return tuple(_spelled(one.type) for one in elements if isinstance(one, n.ColumnDefinition))
+
+
+def _spelled(kind: n.DataType | None) -> str:
+    if kind is None:
+        return ""
+    name = kind.name.last.lower()
+    return f"{name}({','.join(kind.arguments).lower()})" if kind.arguments else name
+
+
+def is_strict(elements: Sequence[n.TableElement]) -> bool:
+    """Whether a key or a check may refuse a row; NOT NULL alone tells no more than that a value is missing."""
+    for one in elements:
+        if isinstance(one, n.Constraint):
+            if one.kind != "DEFAULT":
+                return True
+        elif one.checks or one.references is not None or one.computed is not None or _KEYED & set(one.options):
+            return True
+    return False
+
+
+_KEYED = frozenset({"PRIMARY KEY", "UNIQUE", "PRIMARY", "KEY"})
+
+
+def _deciding(node: n.Message) -> Sequence[n.Expression]:
+    """The severity and the state of a message, and THROW's number: they are seen, and steer what comes after."""
+    if node.verb == "RAISERROR":
+        return node.arguments[1:3]
+    return (*node.arguments[:1], *node.arguments[2:]) if node.verb == "THROW" else ()

@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 from blastwall.sql.lineage import CONSTANT, Columns, Lineage, OutputColumn, Sources, union
 from blastwall.sql.tsql import nodes as n
-from blastwall.sql.tsql.effects.deciding import narrows
+from blastwall.sql.tsql.effects.deciding import gives_text, narrows
 from blastwall.sql.tsql.effects.findings import QUERY_STEPS
 from blastwall.sql.tsql.effects.rowsets import Rowsets
 from blastwall.sql.tsql.effects.scope import MAX_COLUMNS, Bound, Range, Scope, merged, renamed, stacked
@@ -20,6 +20,8 @@ _XML = "XML_F52E2B61-18A1-11d1-B105-00805F49916B"
 class Queries(Rowsets):
     """Reads queries; each gives its columns, or None where they could not be traced as a whole."""
 
+    shapes: dict[int, tuple[bool, ...]]
+    """Of each part of a set operation, by its id(), which columns hold text for certain."""
     unlisted: Sources = None
     """Of the last select list whose columns are not all known: what is in all of them together."""
 
@@ -61,7 +63,21 @@ class Queries(Rowsets):
                 self.filter_by_columns(columns)
                 self.filter_by_columns(found)
             columns = stacked(columns, found) if index else found
+        self._unify(node, columns, around)
         return columns, around.inner()
+
+    def _unify(self, node: n.SetOperation, columns: Columns | None, around: Scope) -> None:
+        """Columns of several types become one: values are converted, and that may fail."""
+        del around
+        shapes = [self.shapes.get(id(branch)) for branch in node.branches]
+        for at, column in enumerate(columns or ()):
+            sure = all(shape is not None and at < len(shape) and shape[at] for shape in shapes)
+            if not sure:
+                self.filter_by(column.sources)
+        self.shapes[id(node)] = tuple(
+            all(shape is not None and at < len(shape) and shape[at] for shape in shapes)
+            for at in range(len(columns or ()))
+        )
 
     def select(self, node: n.Select, scope: Scope) -> Columns | None:
         """Read one SELECT and return its columns."""
@@ -69,6 +85,8 @@ class Queries(Rowsets):
             scope.stars.append(self.source(source, scope))
         plain = not node.sources and node.where is None and node.top is None and node.having is None
         columns = self.items(node.items, scope, once=plain and node.group_by is None)
+        if columns is not None:
+            self.shapes[id(node)] = self._texts(node, columns, scope)
         self.decide(node.where, scope)
         for expression in node.group_by.expressions if node.group_by is not None else ():
             self.decide(expression, scope)
@@ -82,6 +100,17 @@ class Queries(Rowsets):
         if node.into is not None:
             self.into(node.into, columns)
         return columns
+
+    def _texts(self, node: n.Select, columns: Columns, scope: Scope) -> tuple[bool, ...]:
+        """Which columns hold text for certain."""
+        is_text = self.text_in(scope)
+        items = [item.expression for item in node.items]
+        if len(items) == len(columns) and not any(isinstance(item, n.Star) for item in items):
+            return tuple(gives_text(item, is_text) for item in items)
+        return tuple(
+            column.exact and column.sources is not None and all(map(self.holds_text, column.sources))
+            for column in columns
+        )
 
     def filter_by_columns(self, columns: Columns | None) -> None:
         """Say that whole rows are compared or measured."""
@@ -253,6 +282,11 @@ class Queries(Rowsets):
                 if index == len(found):
                     found.append([])
                 found[index].append(self.shown(cell, scope))
+        is_text = self.text_in(scope)
+        for at, cells in enumerate(found):
+            column = [row[at] for row in node.rows if at < len(row)]
+            if len(column) > 1 and not all(gives_text(cell, is_text) for cell in column):
+                self.filter_by(union(cells).sources)
         return tuple(OutputColumn("", union(cells).sources) for cells in found)
 
     def _pivot(self, node: n.Pivot, scope: Scope) -> Columns | None:

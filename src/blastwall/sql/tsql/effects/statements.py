@@ -23,6 +23,8 @@ class Reader(Definitions):
         self.types = {}
         self.cursors = {}
         self.spelled = {}
+        self.kinds = {}
+        self.shapes = {}
 
     def statement(self, node: n.Statement) -> None:
         """Read a statement; an unknown kind is conceded."""

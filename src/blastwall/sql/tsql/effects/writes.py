@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blastwall.model.effects import Action, Effect, Mark
 from blastwall.model.statement import Column
 from blastwall.sql.lineage import Columns, Lineage, OutputColumn, Sources, union
 from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.catalog import ForeignKey, Module, Relation
+from blastwall.sql.tsql.effects.expressions import TEXTS
 from blastwall.sql.tsql.effects.following import Following
 from blastwall.sql.tsql.effects.names import Target
 from blastwall.sql.tsql.effects.scope import Range, Scope, merged
@@ -71,10 +72,12 @@ class Writes(Following):
         if self.state.default_schema not in {"dbo", self.making_schema}:
             self.unsettle(self.state.default_schema, name)
 
-    def put_temporary(self, key: str, columns: Columns | None) -> None:
+    def put_temporary(
+        self, key: str, columns: Columns | None, types: tuple[str, ...] = (), *, strict: bool = False
+    ) -> None:
         """Note a temporary table, with what is in it."""
         known = self.temporaries.tables.get(key)
-        made = Temporary(key, columns)
+        made = Temporary(key, columns, types, strict)
         if known is not None and known.columns is not None and columns is not None:
             if [one.name for one in known.columns] == [one.name for one in columns]:
                 for at, column in enumerate(columns):
@@ -342,16 +345,17 @@ class Writes(Following):
             return
         if found is None:
             self.temporaries.put(
-                key, Temporary(table.name, tuple(OutputColumn(one.name, None) for one in table.columns))
+                key, replace(table, columns=tuple(OutputColumn(one.name, None) for one in table.columns))
             )
             return
         for at, column in enumerate(found):
-            self._store_cell(key, names[at] if at < len(names) else "", at, column.sources)
+            lineage = Lineage(column.sources, column.exact)
+            self._store_cell(key, names[at] if at < len(names) else "", at, lineage)
 
-    def _store_cell(self, key: str, name: str, at: int, sources: Sources) -> None:
+    def _store_cell(self, key: str, name: str, at: int, lineage: Lineage) -> None:
         """Put a value into a column by its name, or by its place; where an identity may shift places, into all."""
         table = self.temporaries.tables.get(key)
-        if table is None or table.columns is None or sources == _NOTHING:
+        if table is None or table.columns is None or lineage.sources == _NOTHING:
             return
         fold = self.catalog.fold
         if name:
@@ -359,7 +363,23 @@ class Writes(Following):
         else:
             places = [index for index in (at, at + 1) if index < len(table.columns)]
         for place in places:
-            self.temporaries.store(key, place, sources)
+            self.temporaries.store(key, place, lineage.sources)
+            self._lands(table, place, lineage)
+
+    def _lands(self, table: Temporary, place: int, lineage: Lineage) -> None:
+        """Storing a value fails where a key or a check refuses it, or where the column cannot hold it."""
+        target = table.types[place] if place < len(table.types) else ""
+        sources = lineage.sources
+        own = self.type_of(next(iter(sources))) if sources and len(sources) == 1 and lineage.exact else ""
+        if table.strict or not fits(own, target):
+            self.filter_by(sources)
+
+    def stricter(self, key: str) -> None:
+        """Note that a temporary table gets a unique key: what is in it decides whether that can be."""
+        table = self.temporaries.tables.get(key)
+        if table is not None:
+            self.temporaries.put(key, replace(table, strict=True))
+            self.filter_by_columns(table.columns)
 
     # ── UPDATE, DELETE ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -435,13 +455,13 @@ class Writes(Following):
                 kept = lineage if one.column is None else union([lineage, own or Lineage(None)])
                 self.assigned(one.variable.name, one.operator, one.value, kept, once=False)
             if one.column is not None:
-                self._moved(written, one.column.last, lineage.sources, own)
+                self._moved(written, one.column.last, lineage, own)
 
-    def _moved(self, written: Written, name: str, sources: Sources, own: Lineage | None) -> None:
+    def _moved(self, written: Written, name: str, lineage: Lineage, own: Lineage | None) -> None:
         if written.key:
-            self._store_cell(written.key, name, 0, sources)
-        if not written.key:
-            self.send_on(_other(sources, own.sources if own is not None else None))
+            self._store_cell(written.key, name, 0, lineage)
+        else:
+            self.send_on(_other(lineage.sources, own.sources if own is not None else None))
 
     # ── MERGE ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -545,6 +565,25 @@ class Writes(Following):
             self.connect()
         else:
             self.effect(Action.DROP, target.object)
+
+
+def fits(own: str, target: str) -> bool:
+    """Whether a value of one type can always be stored as another; types as in "nvarchar(50)", "" where not known."""
+    base = target.partition("(")[0]
+    if base.startswith(TEXTS) and target.endswith("(max)"):
+        return True
+    if not own or not target:
+        return False
+    if own.startswith(TEXTS) and base.startswith(TEXTS):
+        return _length(own) <= _length(target)
+    return own == target
+
+
+def _length(kind: str) -> int:
+    given = kind.partition("(")[2].rstrip(")")
+    if given == "max" or kind.startswith(("text", "ntext")):
+        return 1 << 31
+    return int(given) if given.isdecimal() else 128 if kind.startswith("sysname") else 1
 
 
 def _other(sources: Sources, own: Sources) -> Sources:
