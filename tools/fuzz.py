@@ -51,6 +51,8 @@ from blastwall.protocols.postgres.settings import StartupRefused, check_startup,
 from blastwall.protocols.postgres.tests.server import TinyServer
 from blastwall.protocols.postgres.tests.specimens import SPECIMENS, extended, opening, query, snapshot
 from blastwall.sql.postgres import NameState, classify
+from blastwall.sql.tsql.parse import parse as parse_tsql
+from blastwall.sql.tsql.unparsed import UnparsedError
 from blastwall.testing.playbook import Playbook
 from blastwall.wire.inbox import Inbox
 from blastwall.wire.reader import Malformed
@@ -105,6 +107,11 @@ def _scram(data: bytes) -> None:
 
 def _sql(data: bytes) -> None:
     classify(data.decode(errors="surrogateescape"), _CATALOG, NameState((("public",),), "app"))
+
+
+def _tsql(data: bytes) -> None:
+    for quoted in (True, False):
+        parse_tsql(data.decode(errors="surrogateescape"), quoted_identifier=quoted)
 
 
 def _claims(data: bytes) -> None:
@@ -350,6 +357,8 @@ _DOCUMENTS = (
     zlib.compress(b'{"a": "x@example.com"}'),
     gzip.compress(b'{"a": "x@example.com"}'),
 )
+_TSQL = (_ROOT / "tests" / "sql" / "tsql" / "spoken.sql").read_bytes().splitlines()
+
 TARGETS: Mapping[str, Target] = {
     "parse": Target(messages.decode_parse, [messages.encode_parse(Parse("s", "SELECT 1", (23,)))[5:]]),
     "bind": Target(messages.decode_bind, [messages.encode_bind(Bind("p", "s", (1,), (b"abc", None), (0,)))[5:]]),
@@ -373,6 +382,7 @@ TARGETS: Mapping[str, Target] = {
     "copy csv": Target(_copied(lambda: CsvFormat(b",", b"", b'"', b'"')), [b'1,"a ""b"" c",\n\x01x,y,z\n']),
     "copy binary": Target(_copied(BinaryFormat), [b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\1a\x01\xff\xff"]),
     "sql": Target(_sql, _TEXTS, ()),
+    "tsql": Target(_tsql, _TSQL, (UnparsedError,)),
     "claims": Target(_claims, [b'{"iss": "a", "aud": ["x"], "kubernetes.io": {"a": {"b": 1}}, "n": 1.5, "t": true}'],
                      (ForeignTenant,)),
     "client, before the login": Target(_played("start"), [SPECIMENS.login, SPECIMENS.login + _TALK], ()),

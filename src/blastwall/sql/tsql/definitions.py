@@ -47,7 +47,6 @@ KINDS: dict[tuple[str, ...], int] = {
     ("RESOURCE", "GOVERNOR"): 0,
     ("WORKLOAD", "GROUP"): 1,
     ("WORKLOAD", "CLASSIFIER"): 1,
-    ("SECURITY", "POLICY"): 2,
     ("FULLTEXT", "CATALOG"): 1,
     ("FULLTEXT", "STOPLIST"): 1,
     ("SEARCH", "PROPERTY", "LIST"): 1,
@@ -80,6 +79,7 @@ _DROPS: dict[tuple[str, ...], int] = {
     ("TRIGGER",): 3,
     ("SYNONYM",): 3,
     ("SCHEMA",): 1,
+    ("SECURITY", "POLICY"): 3,
     ("TYPE",): 2,
     ("STATISTICS",): 4,
 }
@@ -117,20 +117,23 @@ class Definitions(Tables):
         module = self.module(start, verb)
         if module is not None:
             return module
+        if self.phrase("SECURITY", "POLICY"):
+            return self._security_policy(start, verb)
+        special = self._alter_special(start) if verb == "ALTER" else None
         if verb == "CREATE":
             special = self._create_special(start)
-            if special is not None:
-                return special
-        elif verb == "ALTER":
-            if self.taken("TABLE"):
-                return self.alter_table(start)
-            if self.kinds[self.at] == "INDEX":
-                return self._alter_index(start)
-            if self.ahead("FULLTEXT", "INDEX"):
-                return self._alter_full_text(start)
-            if self.kinds[self.at] == "SCHEMA":
-                return self._alter_schema(start)
-        return self._definition(start, verb)
+        return self._definition(start, verb) if special is None else special
+
+    def _alter_special(self, start: int) -> nodes.Statement | None:
+        if self.taken("TABLE"):
+            return self.alter_table(start)
+        if self.kinds[self.at] == "INDEX":
+            return self._alter_index(start)
+        if self.ahead("FULLTEXT", "INDEX"):
+            return self._alter_full_text(start)
+        if self.kinds[self.at] == "SCHEMA":
+            return self._alter_schema(start)
+        return None
 
     def _create_special(self, start: int) -> nodes.Statement | None:
         kind, word = self.kinds[self.at], self.words[self.at]
@@ -190,7 +193,7 @@ class Definitions(Tables):
             first = ("CURRENT",)
         elif parts and not (kind == "DATABASE" and self.ahead("SCOPED")):
             names = (self.object_name(parts),)
-        tail = self.tail(change=verb == "ALTER")
+        tail = self.tail(kind if verb == "ALTER" else "")
         return nodes.Definition(start, self.end, verb, kind, names, tail.names, tail.literals, first + tail.words)
 
     def _kind(self) -> tuple[str, int]:
@@ -231,6 +234,36 @@ class Definitions(Tables):
                 raise self.unexpected("CREATE TABLE, GRANT, DENY, REVOKE or a semicolon")
             else:
                 return nodes.SchemaElements(start, self.end, name, owner, tuple(found))
+
+    def _security_policy(self, start: int, verb: str) -> nodes.Statement:
+        first = self.at
+        name = self.object_name(2)
+        related: list[nodes.ObjectName] = []
+        while word := self.maybe("ADD", "ALTER", "DROP"):
+            if not self.phrase("NOT", "FOR", "REPLICATION"):
+                self._predicate_of_policy(word, related)
+            if not self.taken(","):
+                break
+        if self.taken("WITH"):
+            self.hints()
+        self.phrase("NOT", "FOR", "REPLICATION")
+        words = tuple(word for word in self.words[first : self.at] if word)
+        return nodes.Definition(start, self.end, verb, "SECURITY POLICY", (name,), tuple(related), (), words)
+
+    def _predicate_of_policy(self, word: str, related: list[nodes.ObjectName]) -> None:
+        """`FILTER PREDICATE f(column) ON table`, `BLOCK PREDICATE f(column) ON table AFTER INSERT`."""
+        self.maybe("FILTER", "BLOCK")
+        self.expect_phrase("PREDICATE")
+        if word != "DROP":
+            function = self.object_name(3)
+            related.append(function)
+            self.call(function)
+        self.expect("ON")
+        related.append(self.object_name(3))
+        if self.phrase("AFTER"):
+            self.one_of("INSERT", "UPDATE")
+        elif self.phrase("BEFORE"):
+            self.one_of("UPDATE", "DELETE")
 
     def _alter_schema(self, start: int) -> nodes.Statement:
         self.at += 1
@@ -286,7 +319,7 @@ class Definitions(Tables):
         name = None if self.taken("ALL") else self.object_name(1)
         self.expect("ON")
         table = self.object_name(3)
-        tail = self.tail(change=True)
+        tail = self.tail("INDEX")
         related = (table, *tail.names)
         names = () if name is None else (name,)
         return nodes.Definition(start, self.end, "ALTER", "INDEX", names, related, tail.literals, tail.words)
@@ -295,7 +328,7 @@ class Definitions(Tables):
         self.at += 2
         self.expect("ON")
         table = self.object_name(3)
-        tail = self.tail(change=True)
+        tail = self.tail("FULLTEXT INDEX")
         return nodes.Definition(
             start, self.end, "ALTER", "FULLTEXT INDEX", (), (table, *tail.names), tail.literals, tail.words
         )

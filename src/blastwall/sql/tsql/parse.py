@@ -37,6 +37,7 @@ class Parser(Utilities):
         super().__init__(tokens, limits)
         self._quoted_identifier = quoted_identifier
         self._left = limits.statements
+        self._last_quote = tokens.text.rfind('"')
 
     def batch(self) -> nodes.Batch:
         """Read the whole text. Raises UnparsedError."""
@@ -104,7 +105,7 @@ class Parser(Utilities):
         SQL Server changes it while it reads the text, whether or not the SET is ever run.
         """
         on = isinstance(value, nodes.Constant) and value.text == "ON"
-        if on != self._quoted_identifier and '"' in self.text[self.end :]:
+        if on != self._quoted_identifier and self._last_quote > self.end:
             raise self.refused("double quotes after a change of QUOTED_IDENTIFIER: send the SET in a batch of its own")
 
     _STATEMENTS: ClassVar[dict[str, Callable[[Parser], nodes.Statement]]] = {

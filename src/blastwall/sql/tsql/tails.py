@@ -14,20 +14,37 @@ from blastwall.sql.tsql.lexer import END, LABEL, NAME
 from blastwall.sql.tsql.words import STARTS
 
 _DROPPED = frozenset({"EVENT", "TARGET", "FILTER", "BLOCK", "MEMBER", "ENCRYPTION", "VALUE", "FILE", "ATTESTED"})
-_FIRST = frozenset({"SET", "ENABLE", "DISABLE", "RECONFIGURE"})
-_AFTER = {
-    "ROLLBACK": ("WITH",),
-    "SET": ("SECONDARY", "CONVERSATION"),
-    **dict.fromkeys(("INSERT", "UPDATE", "DELETE"), ("AFTER", "BEFORE")),
-    "CREATE": ("GRANT", "DENY"),
+"""What follows a DROP inside a definition; no statement drops such a thing, but for EVENT SESSION and NOTIFICATION."""
+
+_SET = frozenset({"SET"})
+_FIRST: dict[str, frozenset[str]] = {
+    "LOGIN": frozenset({"ENABLE", "DISABLE", "DROP"}),
+    "DATABASE": _SET,
+    "DATABASE SCOPED CONFIGURATION": _SET,
+    "SERVER CONFIGURATION": _SET,
+    "AVAILABILITY GROUP": frozenset({"SET", "GRANT", "DENY"}),
+    "RESOURCE GOVERNOR": frozenset({"RECONFIGURE", "DISABLE"}),
+    "CRYPTOGRAPHIC PROVIDER": frozenset({"ENABLE", "DISABLE"}),
+    "EXTERNAL DATA SOURCE": _SET,
+    "EXTERNAL LIBRARY": _SET,
+    "EXTERNAL LANGUAGE": _SET,
+    "EXTERNAL MODEL": _SET,
+    "FULLTEXT INDEX": frozenset({"SET", "ENABLE", "DISABLE", "DROP"}),
+    "FULLTEXT STOPLIST": frozenset({"DROP"}),
+    "SEARCH PROPERTY LIST": frozenset({"DROP"}),
+    "INDEX": frozenset({"SET", "DISABLE"}),
 }
-_BEFORE = {
-    "UPDATE": ("POPULATION",),
-    "MERGE": ("RANGE",),
-    "GRANT": ("CREATE",),
-    "DENY": ("CREATE",),
-    "ALTER": ("FILTER", "BLOCK"),
+"""What an ALTER of a kind goes on with at once, though it begins a statement elsewhere: without it none is whole."""
+
+_AFTER: dict[tuple[str, str], str] = {
+    ("DATABASE", "ROLLBACK"): "WITH",
+    ("DATABASE SCOPED CONFIGURATION", "SET"): "SECONDARY",
+    ("AVAILABILITY GROUP", "CREATE"): "GRANT",
+    ("FULLTEXT INDEX", "UPDATE"): "START",
+    ("PARTITION FUNCTION", "MERGE"): "",
 }
+"""What a kind and a word must follow, where the reference has that word in that kind's definition."""
+
 _SIGNED = ("SIGNATURE", "COUNTER", "SENSITIVITY")
 _NEVER = (")", "{", "}", "!", "<", ">")
 
@@ -46,15 +63,15 @@ class Tail:
 class Tails(Flow):
     """Reads the loose ends of statements."""
 
-    def tail(self, *, change: bool = False) -> Tail:
-        """Read to the statement's end. `change`: it is an ALTER, which may go on with SET, ENABLE, DROP … at once.
+    def tail(self, altered: str = "") -> Tail:
+        """Read to the statement's end. `altered`: the kind of what an ALTER changes.
 
         Raises:
             UnparsedError: it is not certain whether a statement begins in it.
         """
         first = self.at
         tail = Tail()
-        while not self._at_stop(change and self.at == first):
+        while not self._at_stop(altered, first):
             if self.kinds[self.at] == "(":
                 self._bracket(tail.found)
             elif self.kinds[self.at] in _NEVER:
@@ -67,34 +84,40 @@ class Tails(Flow):
         tail.variables = tuple(each for each in tail.found if isinstance(each, nodes.Variable))
         return tail
 
-    def _at_stop(self, first: bool) -> bool:
+    def _at_stop(self, altered: str, first: int) -> bool:
         kind, word = self.kinds[self.at], self.words[self.at]
         if kind in (END, ";", LABEL):
             return True
-        if word not in STARTS or word == "WITH":
-            return False
-        if self._belongs(word, first):
+        if word not in STARTS or word == "WITH" or self._belongs(word, altered, first):
             return False
         if kind == NAME:  # THROW, ENABLE and their like: names anywhere else
             raise self.unexpected("a semicolon, or the statement's end")
         return True
 
-    def _belongs(self, word: str, first: bool) -> bool:
+    def _belongs(self, word: str, altered: str, first: int) -> bool:
         """Whether the reference has this word in this place of a definition."""
-        before, after = self.words[self.at - 1], self.words[self.at + 1]
+        after = self.words[self.at + 1]
         if after == "TRIGGER":
             return False
-        if first and (word in _FIRST or (word == "DROP" and after == "CREDENTIAL")):
-            return True
+        if self.at == first and word in _FIRST.get(altered, ()):
+            return word != "DROP" or after in (("CREDENTIAL",) if altered == "LOGIN" else ("", "ALL"))
         if word == "ADD":
             return after not in _SIGNED
         if word == "DROP":
             if after in _DROPPED:
                 return self.words[self.at + 2] not in ("SESSION", "NOTIFICATION")
-            return self.kinds[self.at + 1] == "(" or (first and after in ("", "ALL"))
+            return self.kinds[self.at + 1] == "("
+        if word == "SET":
+            return self.kinds[self.at + 1] == "(" or self._follows(word, altered, first)
         if word == "MOVE":
-            return (before in ("WITH", "") or after == "TO") and after != "CONVERSATION"
-        return before in _AFTER.get(word, ()) or after in _BEFORE.get(word, ())
+            return after != "CONVERSATION" and (self.words[self.at - 1] in ("WITH", "") or after == "TO")
+        return self._follows(word, altered, first)
+
+    def _follows(self, word: str, altered: str, first: int) -> bool:
+        wanted = _AFTER.get((altered, word))
+        if wanted is None or self.at == first or self.words[self.at - 1] != wanted:
+            return False
+        return word not in ("SET", "MERGE") or self.at == first + 2  # FOR SECONDARY SET, () MERGE RANGE
 
     def _bracket(self, found: list[nodes.Expression]) -> None:
         at = self.at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from blastwall.sql.tsql import nodes
 from blastwall.sql.tsql.modules import Modules
+from blastwall.sql.tsql.words import STARTS
 
 
 class Utilities(Modules):
@@ -23,6 +24,8 @@ class Utilities(Modules):
         kind = ""
         if self.words[self.at] and verb != "KILL":
             kind = self.words[self.at]
+            if kind in STARTS:
+                raise self.unexpected("what it is for")
             self.at += 1
         return self._loose(start, verb, kind)
 

@@ -19,9 +19,9 @@ _RESERVED = """
     """
 RESERVED = frozenset(_RESERVED.split())
 
-_NO_ALIAS = "THROW ENABLE DISABLE SEND RECEIVE MOVE GET DISK DUMP LOAD PRECISION STOPLIST SECURITYAUDIT WITHIN LABEL"
+_NO_ALIAS = "THROW ENABLE DISABLE SEND RECEIVE MOVE GET DISK DUMP LOAD"
 NO_ALIAS = frozenset(_NO_ALIAS.split())
-"""Words that begin a statement without being reserved, or of which the sources disagree: no alias without AS."""
+"""Words that begin a statement without being reserved, or once did: no alias without AS."""
 
 _STARTS = """
     ADD ALTER BACKUP BEGIN BREAK BULK CHECKPOINT CLOSE COMMIT CONTINUE CREATE DBCC DEALLOCATE DECLARE DELETE DENY DROP
