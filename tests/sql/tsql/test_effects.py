@@ -12,6 +12,7 @@ from blastwall.sql.tsql.state import NameState
 
 HERE = Path(__file__).parent
 BYPASSES = yaml.safe_load((HERE / "bypasses.yaml").read_text())
+ORDINARY = yaml.safe_load((HERE / "ordinary.yaml").read_text())
 HARMLESS = [text.strip() for text in (HERE / "harmless.sql").read_text().split("\nGO\n") if text.strip()]
 
 
@@ -30,6 +31,14 @@ def test_the_corpus_only_grows() -> None:
 def test_what_is_unclassified_says_why(case: dict[str, object]) -> None:
     found = read(str(case["text"]))
     assert bool(found.doubt) is any(effect.action is Action.UNCLASSIFIED for effect in found.effects)
+
+
+@pytest.mark.parametrize("case", ORDINARY, ids=lambda case: case["text"][:60])
+def test_what_applications_send_is_read_whole(case: dict[str, object]) -> None:
+    found = read(str(case["text"]))
+    assert effects_of(found) == case["effects"]
+    assert not found.doubt
+    assert found.results is not None
 
 
 @pytest.mark.parametrize("text", HARMLESS, ids=lambda text: text.splitlines()[-1][:60])
@@ -63,6 +72,8 @@ def test_what_drivers_and_tools_send_harms_nothing(text: str) -> None:
         ("merge orders t using customers s on t.id = s.id when not matched by source then delete;", False),
         ("delete orders where id = 1; delete customers", False),
         ("if 1 = 1 delete orders where id = 1", True),
+        ("with gone as (select top (5) * from orders where id < 9 order by id) delete from gone", True),
+        ("with gone as (select top (5) * from orders order by id) delete from gone", False),
     ],
 )
 def test_filtered_needs_a_column_of_the_target(text: str, expected: object) -> None:

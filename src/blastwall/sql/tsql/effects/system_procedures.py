@@ -37,7 +37,8 @@ _GROUPS: tuple[tuple[Procedure, str], ...] = (
         sp_special_columns_100 sp_sproc_columns sp_sproc_columns_90 sp_sproc_columns_100 sp_statistics
         sp_statistics_100 sp_stored_procedures sp_table_privileges sp_tables sp_spaceused
         sp_describe_first_result_set sp_describe_undeclared_parameters sp_describe_parameter_encryption sp_validname
-        sp_getapplock sp_releaseapplock sp_oledb_ro_usrname sp_oledb_deflang sp_oledb_language
+        sp_getapplock sp_releaseapplock sp_tablecollations sp_tablecollations_90 sp_tablecollations_100
+        sp_bcp_dbcmptlevel sp_columns_managed sp_mshasdbaccess sp_oledb_ro_usrname sp_oledb_deflang sp_oledb_language
         sp_getbindtoken sp_ddopen sp_table_type_columns_100 sp_table_types sp_foreignkeys sp_indexes
         sp_catalogs_rowset sp_catalogs_rowset2 sp_columns_rowset sp_columns_rowset2 sp_indexes_rowset
         sp_indexes_rowset2 sp_foreign_keys_rowset sp_foreign_keys_rowset2 sp_primary_keys_rowset

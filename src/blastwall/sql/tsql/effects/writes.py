@@ -12,6 +12,7 @@ from blastwall.model.statement import Column
 from blastwall.sql.lineage import Columns, Lineage, OutputColumn, Sources, union
 from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.catalog import ForeignKey, Module, Relation
+from blastwall.sql.tsql.effects.deciding import narrows
 from blastwall.sql.tsql.effects.expressions import TEXTS
 from blastwall.sql.tsql.effects.following import Following
 from blastwall.sql.tsql.effects.names import Target
@@ -36,6 +37,7 @@ class Written:
     row: Range
     targets: list[Target]
     variable: str = ""
+    body: n.Query | None = None
 
     @property
     def key(self) -> str:
@@ -104,7 +106,9 @@ class Writes(Following):
                 return self._through(meant, scope, own)
             level = scope.cte(own)
             if level is not None:
-                return Written(Range(own, level.ctes[own]), self._behind_cte(own, scope))
+                bound = level.bodies.get(own)
+                body = bound.query if bound is not None else None
+                return Written(Range(own, level.ctes[own]), self._behind_cte(own, scope), body=body)
         target = self.target(node.name)
         self.hints(node.hints, scope)
         row = Range(
@@ -141,7 +145,7 @@ class Writes(Following):
             case n.TableVariable():
                 return Written(row, [], node.variable.name.lower())
             case n.DerivedTable() if isinstance(node.source, n.Query):
-                return Written(row, self._behind(node.source, scope))
+                return Written(row, self._behind(node.source, scope), body=node.source)
             case n.ForeignRowset():
                 return Written(row, [])
             case _:
@@ -423,7 +427,7 @@ class Writes(Following):
             self._read_target(written)
         only = self.scope(scope.parent)
         only.ranges.append(written.row)
-        narrow = self.narrowing(where, only)
+        narrow = self.narrowing(where, only) or _narrows_itself(written.body)
         todo = list(sources)
         while todo and not narrow:
             join = todo.pop()
@@ -565,6 +569,12 @@ class Writes(Following):
             self.connect()
         else:
             self.effect(Action.DROP, target.object)
+
+
+def _narrows_itself(body: n.Query | None) -> bool:
+    """Whether the common table or derived one that is written through has a predicate of its own."""
+    where = body.body.where if body is not None and isinstance(body.body, n.Select) else None
+    return narrows(where, lambda column: bool(column.name.last))
 
 
 def fits(own: str, target: str) -> bool:
