@@ -115,10 +115,20 @@ class Answer:
         self._flush(more=False)
         self._reply.end()
 
-    def cancelled(self) -> None:
-        """End the reply by acknowledging ATTENTION (MS-TDS 3.3.5.7, DONE_ATTN)."""
-        self._flush(more=True)
+    def acknowledged(self) -> None:
+        """Acknowledge ATTENTION in a message of its own (MS-TDS 3.3.5.7, DONE_ATTN)."""
         self._reply.write(tokens.done(tokens.DONE, tokens.ATTENTION_ACKNOWLEDGED))
+        self._reply.end()
+
+    def cancelled(self) -> None:
+        """End the reply where it is, then acknowledge ATTENTION: tedious waits for it in the message after the reply."""
+        self._flush(more=True)
+        self.ignored()
+        self.acknowledged()
+
+    def ignored(self) -> None:
+        """Answer a request that its sender has taken back: one DONE that says so (MS-TDS 2.2.1.7)."""
+        self._reply.write(tokens.done(tokens.DONE, tokens.ERROR))
         self._reply.end()
 
 

@@ -201,7 +201,7 @@ class Connection:
         answer = interpreter.answer = Answer(self.channel)
         if message.kind == packets.ATTENTION:
             self.server.note("attention", "")
-            answer.cancelled()
+            answer.acknowledged()
             return
         state.transactions.poll = answer.poll
         interpreter.failed = False
@@ -210,7 +210,7 @@ class Connection:
             self._reset(state, answer, keep=bool(message.status & packets.RESET_SKIP))
         try:
             if message.ignored:
-                answer.cancelled()
+                answer.ignored()
                 return
             self._dispatch(message, interpreter)
         except Cancelled:
