@@ -121,7 +121,7 @@ class Answer:
         self._reply.end()
 
     def cancelled(self) -> None:
-        """End the reply where it is, then acknowledge ATTENTION: tedious waits for it in the message after the reply."""
+        """End the reply where it is, and acknowledge ATTENTION in the next message, for which tedious waits."""
         self._flush(more=True)
         self.ignored()
         self.acknowledged()
