@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from ctypes.util import find_library
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -163,6 +164,31 @@ def find_azurite() -> Path:
     if not script.is_file():
         raise ServerMissing("Azurite is not installed; run `make servers`, which installs it")
     return script
+
+
+def find_tedious() -> Path:
+    """Return the folder of the npm packages that hold tedious, the driver of Node.js for SQL Server.
+
+    Raises:
+        ServerMissing: it is not installed.
+    """
+    folder = SERVERS / "node_modules"
+    if not (folder / "tedious" / "package.json").is_file():
+        raise ServerMissing("tedious is not installed; run `make servers`, which installs it")
+    return folder
+
+
+def find_libtool() -> Path | None:
+    """Return the library that Microsoft's ODBC driver for SQL Server opens libraries with; None: the machine has it.
+
+    Raises:
+        ServerMissing: it is not installed.
+    """
+    for found in sorted(_UNPACKED.glob("usr/lib/*/libltdl.so.7")):
+        return found
+    if find_library("ltdl") is None:
+        raise ServerMissing("libltdl is not installed; run `make servers`, or `apt install libltdl7`")
+    return None
 
 
 @cache

@@ -30,10 +30,12 @@ from blastwall.testing.servers import (
     find_az,
     find_azurite,
     find_chromium,
+    find_libtool,
     find_postgres,
     find_program,
     find_regression,
     find_suite,
+    find_tedious,
     installations,
 )
 
@@ -266,7 +268,12 @@ def needs(purpose: str) -> Sequence[Need]:
     axe = Need("axe-core", find_axe, (("npm", from_npm),), "install Node.js with npm, then run `make servers` again")
     return {
         "demo": (any_server, psql),
-        "tests": (server15, newest, psql, pgbench, pgbouncer, suite, regression, chromium, axe, *_azure(), *_web()),
+        "tests": (
+            *(server15, newest, psql, pgbench, pgbouncer, suite, regression, chromium, axe),
+            *_azure(),
+            *_web(),
+            *_sql_server(),
+        ),
         "classification": (server15, regression),
         "bench": (server15, psql, pgbench, pgbouncer, *_web()),
     }[purpose]
@@ -278,6 +285,20 @@ def _azure() -> Sequence[Need]:
     return (
         Need("Azurite", find_azurite, (("npm", from_npm),), "install Node.js with npm, then run `make servers` again"),
         Need("the Azure CLI", find_az, az, "pip install -r requirements/az.txt, in an environment at .servers/az"),
+    )
+
+
+def _sql_server() -> Sequence[Need]:
+    """Return the clients for SQL Server that PyPI does not hold whole."""
+    return (
+        Need("tedious", find_tedious, (("npm", from_npm),), "install Node.js with npm, then run `make servers` again"),
+        Need("libltdl", find_libtool, (("Debian", from_debian("libltdl7")),), "apt install libltdl7"),
+        Need(
+            "FreeTDS's tsql",
+            partial(find_program, "tsql", "freetds-bin"),
+            (("Debian", from_debian("freetds-bin")),),
+            "apt install freetds-bin",
+        ),
     )
 
 

@@ -262,7 +262,7 @@ class Functions(Expressions):
             return Typed("NULL", UNKNOWN)
         constants = [self._constant(one) for one in args]
         mapping = self.facts.mapping(name)
-        if mapping is not None and (not args or constants[0] is _VARIES):
+        if mapping is not None and _VARIES in constants:
             return self._mapped(mapping, args)
         if any(one is _VARIES for one in constants):
             raise unsupported(f"{name} of something else than a constant")

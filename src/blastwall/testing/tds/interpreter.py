@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _DEEPEST_NESTING = 32
 _FETCH = 2000
+_MOST_ACCUMULATED = 1000
 _TERMINATED = frozenset({515, 547, 2601, 2627, 2628, 8115, 8134, 8152, 544, 545})
 """Errors after which the server says that the statement has been terminated."""
 
@@ -215,13 +216,31 @@ class Interpreter:
         self._counted(count, tokens.SELECT_COMMAND, always=False)
 
     def _select_assigning(self, query: Query, script: Script) -> None:
-        rows = self.state.transactions.rows(query.sql, script.values)
         if len(query.assigns) != len(query.fields):
             raise SqlError(141)
+        own = [name for name in query.assigns if f"v{name[1:]}" in script.values]
+        if own:
+            self._select_accumulating(query, script)
+            return
+        rows = self.state.transactions.rows(query.sql, script.values)
         if rows:
             for name, one, value in zip(query.assigns, query.fields, rows[-1], strict=True):
                 self.store(name, one.type, value)
         self.state.rowcount = len(rows)
+
+    def _select_accumulating(self, query: Query, script: Script) -> None:
+        """A variable that is made of itself, as `SELECT @list = @list + name FROM …`: row after row."""
+        ((count,),) = self.state.transactions.rows(f"SELECT count(*) FROM ({query.sql})", script.values)
+        if int(str(count)) > _MOST_ACCUMULATED:
+            raise unsupported(f"A variable that is made of itself over more than {_MOST_ACCUMULATED} rows")
+        for index in range(int(str(count))):
+            row = self.state.transactions.rows(f"SELECT * FROM ({query.sql}) LIMIT 1 OFFSET {index}", script.values)[0]
+            for name, one, value in zip(query.assigns, query.fields, row, strict=True):
+                self.store(name, one.type, value)
+                held, key = self.state.variables[name].value, f"v{name[1:]}"
+                if key in script.values:
+                    script.values[key] = str(held) if isinstance(held, Decimal) else held
+        self.state.rowcount = int(str(count))
 
     def _change(self, node: Node, script: Script) -> None:
         compilers = {"INSERT": script.insert, "UPDATE": script.update, "DELETE": script.delete, "MERGE": script.merge}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from blastwall.testing.tds.catalog import Argument, Module, View
-from blastwall.testing.tds.datatypes import INT, SYSNAME, SqlType
+from blastwall.testing.tds.catalog import COLLATION_NAME, Argument, Module, Table, View
+from blastwall.testing.tds.datatypes import COLLATION, INT, SYSNAME, SqlType
 from blastwall.testing.tds.describing import DESCRIBED, described
 from blastwall.testing.tds.errors import SqlError, unsupported
 from blastwall.testing.tds.expressions import Field, Variable
 from blastwall.testing.tds.interpreter import Interpreter
+from blastwall.testing.tds.lexer import VARIABLE, tokens_of
 from blastwall.testing.tds.parsing import declared_parameters
 from blastwall.testing.tds.script import Node, Script
 from blastwall.testing.tds.state import OpenCursor, Prepared
@@ -293,6 +294,44 @@ def _describe(interpreter: Interpreter, given: list[Given]) -> int:
     return 0
 
 
+_COLLATIONS = "colid int; name sysname?; tds_collation_100 binary(5)?; collation_100 sysname?"
+_UNDECLARED = (
+    "parameter_ordinal int; name sysname; suggested_system_type_id int; suggested_system_type_name nvarchar(256)?; "
+    "suggested_max_length smallint; suggested_precision tinyint; suggested_scale tinyint; suggested_user_type_id int?; "
+    "suggested_user_type_database sysname?; suggested_user_type_schema sysname?; suggested_user_type_name sysname?; "
+    "suggested_assembly_qualified_type_name nvarchar(4000)?; suggested_xml_collection_id int?; "
+    "suggested_xml_collection_database sysname?; suggested_xml_collection_schema sysname?; "
+    "suggested_xml_collection_name sysname?; suggested_is_xml_document bit; suggested_is_case_sensitive bit; "
+    "suggested_is_fixed_length_clr_type bit; suggested_is_input bit; suggested_is_output bit; "
+    "formal_parameter_name sysname?; suggested_tds_type_id int; suggested_tds_length int"
+)
+
+
+def _collations(interpreter: Interpreter, given: list[Given]) -> int:
+    """sp_tablecollations_100: what a bulk load asks of its table."""
+    parts = name_parts(_text_of(given, 0).lstrip("."))
+    table = interpreter.state.resolve(parts)
+    columns = table.columns if isinstance(table, Table) else ()
+    rows: list[tuple[object, ...]] = []
+    for number, one in enumerate(columns, 1):
+        text = one.type.is_text and one.type.name != "xml"
+        rows.append((number, one.name, COLLATION if text else None, COLLATION_NAME if text else None))
+    _show(interpreter, _COLLATIONS, rows)
+    return 0
+
+
+def _undeclared(interpreter: Interpreter, given: list[Given]) -> int:
+    """sp_describe_undeclared_parameters: each is suggested as text, which the server converts."""
+    text, declared = _text_of(given, 0), {one.name.lower() for one in declared_parameters(_text_of(given, 1))}
+    names = [one.text for one in tokens_of(text) if one.kind == VARIABLE and one.word not in declared]
+    rows: list[tuple[object, ...]] = [
+        (number, name, 231, "nvarchar(4000)", 8000, 0, 0, *(None for _ in range(9)), 0, 0, 0, 1, 0, None, 231, 8000)
+        for number, name in enumerate(dict.fromkeys(names), 1)
+    ]
+    _show(interpreter, _UNDECLARED, rows)
+    return 0
+
+
 def _reset(interpreter: Interpreter, _: list[Given]) -> int:
     interpreter.state.reset(keep_transaction=False)
     return 0
@@ -347,6 +386,7 @@ SYSTEM: dict[str, _System] = {
     "sp_cursorexecute": _cursor_execute, "sp_cursorprepexec": _cursor_prepexec, "sp_cursorfetch": _cursor_fetch,
     "sp_cursorclose": _cursor_close, "sp_cursoroption": _cursor_option, "sp_cursorunprepare": _unprepare,
     "sp_describe_first_result_set": _describe,
-    "sp_reset_connection": _reset, "sp_rename": _rename, "sp_helptext": _helptext, "sp_tables": _tables,
-    "sp_who": _who,
+    "sp_reset_connection": _reset, "sp_tablecollations_100": _collations,
+    "sp_describe_undeclared_parameters": _undeclared, "sp_rename": _rename, "sp_helptext": _helptext,
+    "sp_tables": _tables, "sp_who": _who,
 }  # fmt: skip

@@ -12,56 +12,12 @@ from blastwall.testing.tds.lexer import NUMBER, STRING, VARIABLE, Cursor, tokens
 from blastwall.testing.tds.sources import Sources
 from blastwall.testing.tds.typed import NULL_TYPE, UNKNOWN, Typed, convert, wider
 
-STARTERS = frozenset(
-    [
-        "SELECT",
-        "INSERT",
-        "UPDATE",
-        "DELETE",
-        "MERGE",
-        "DECLARE",
-        "SET",
-        "IF",
-        "ELSE",
-        "WHILE",
-        "BEGIN",
-        "END",
-        "PRINT",
-        "RAISERROR",
-        "THROW",
-        "EXEC",
-        "EXECUTE",
-        "RETURN",
-        "BREAK",
-        "CONTINUE",
-        "WAITFOR",
-        "COMMIT",
-        "ROLLBACK",
-        "SAVE",
-        "USE",
-        "CREATE",
-        "ALTER",
-        "DROP",
-        "TRUNCATE",
-        "GRANT",
-        "REVOKE",
-        "DENY",
-        "GOTO",
-        "OPEN",
-        "CLOSE",
-        "FETCH",
-        "DEALLOCATE",
-        "KILL",
-        "DBCC",
-        "SHUTDOWN",
-        "BACKUP",
-        "RESTORE",
-        "BULK",
-        "CHECKPOINT",
-        "RECONFIGURE",
-        "REVERT",
-    ]
-)
+_STARTERS_WORDS = """
+    SELECT INSERT UPDATE DELETE MERGE DECLARE SET IF ELSE WHILE BEGIN END PRINT RAISERROR THROW EXEC EXECUTE
+    RETURN BREAK CONTINUE WAITFOR COMMIT ROLLBACK SAVE USE CREATE ALTER DROP TRUNCATE GRANT REVOKE DENY GOTO
+    OPEN CLOSE FETCH DEALLOCATE KILL DBCC SHUTDOWN BACKUP RESTORE BULK CHECKPOINT RECONFIGURE REVERT
+"""
+STARTERS = frozenset(_STARTERS_WORDS.split())
 """Words that start a statement."""
 _AFTER_LIST = frozenset(["WHERE", "GROUP", "HAVING", "ORDER", "UNION", "EXCEPT", "INTERSECT", "FOR", "OPTION"])
 
