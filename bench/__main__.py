@@ -13,8 +13,9 @@ from bench.http_routes import http_routes
 from bench.http_workloads import http_workloads, latency
 from bench.measure import GATEWAY, BenchmarkFailed, Workload, measure
 from bench.memory import idle_connection
-from bench.report import conditions, introduction, publish, rates, ratios, save, table
+from bench.report import conditions, introduction, pairs, publish, rates, ratios, save, table
 from bench.routes import Route, routes
+from bench.tds_workloads import tds_routes, tds_workloads
 from bench.workloads import load, workloads
 from blastwall.testing.postgres import PostgresServer
 from blastwall.testing.processes import ServerFailed
@@ -49,6 +50,7 @@ def main() -> int:
     try:
         _databases(run)
         _http(run)
+        _tds(run)
     except (BenchmarkFailed, ServerFailed, ServerMissing) as error:
         _say(f"bench: {error}")
         return 1
@@ -92,6 +94,18 @@ def _http(run: Run) -> None:
     said = ", ".join(f"{name} {found['p50']:.2f} and {found['p99']:.2f}" for name, found in took.items())
     run.tables.append(table(results, "nginx", "nginx"))
     run.tables.append(f"Milliseconds of a GET of 1,024 bytes over 16 connections, median and 99th percentile: {said}.")
+
+
+def _tds(run: Run) -> None:
+    """Measure the workloads over TDS, always with TLS: nothing stands between but the gateway."""
+    chosen = [one for one in tds_workloads() if run.only in one.name]
+    if not chosen:
+        return
+    with tds_routes() as ways:
+        results = measure(chosen, ways, rounds=run.rounds, seconds=run.seconds, chance=run.chance, say=_say)
+    run.rates |= rates(results)
+    run.ratios |= ratios(results)
+    run.tables.append(pairs(results))
 
 
 def _arguments() -> argparse.Namespace:

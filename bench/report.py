@@ -83,6 +83,17 @@ def table(results: Sequence[Result[Way]], peer: str, title: str) -> str:
     return "\n".join(lines)
 
 
+def pairs(results: Sequence[Result[Way]]) -> str:
+    """Return the results as Markdown where nothing but the gateway stands between."""
+    lines = ["| workload | direct | Blastwall | to direct |", "| --- | ---: | ---: | ---: |"]
+    for result in results:
+        each = " | ".join(f"{result.rate(route):,.0f}" for route in ("direct", "blastwall"))
+        lines.append(
+            f"| {result.workload.title}, {result.workload.unit}/s | {each} | {result.ratios['to_direct']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
 def publish(text: str) -> None:
     """Put the table into docs/benchmarks.md, between its marks."""
     page = PAGE.read_text()

@@ -26,6 +26,8 @@ import pytds
 from blastwall.testing.servers import environment, find_libtool, find_tedious
 
 Row = tuple[object, ...]
+Loaded = tuple[int | str, ...]
+Value = int | str | float | bytes
 _ACCESS_TOKEN = 1256
 _RUNNER = Path(__file__).with_name("tedious.cjs")
 
@@ -54,10 +56,10 @@ class Target:
 class Client(Protocol):
     """One connection."""
 
-    def query(self, text: str, *values: object) -> list[Row]:
+    def query(self, text: str, *values: Value) -> list[Row]:
         """Run text with `?` for each value; return the rows of its last result."""
 
-    def prepared(self, text: str, values: Sequence[Sequence[object]]) -> list[list[Row]]:
+    def prepared(self, text: str, values: Sequence[Sequence[Value]]) -> list[list[Row]]:
         """Prepare text once and run it with each set of values."""
 
     def begin(self) -> None: ...
@@ -69,19 +71,36 @@ class Client(Protocol):
     def cancelled(self, text: str, seconds: float) -> None:
         """Run text and cancel it after a while; return once the cancelling is done."""
 
-    def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> int:
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Loaded]) -> int:
         """Load rows in bulk; return how many."""
 
     def close(self) -> None: ...
 
 
 _BULK_COPY = """
-import json, sys, mssql_python
+import json, sys
 asked = json.load(sys.stdin)
-with mssql_python.connect(asked["text"]) as connection, connection.cursor() as cursor:
-    rows = [tuple(row) for row in asked["rows"]]
-    print(cursor.bulkcopy(asked["table"], rows, column_mappings=asked["columns"])["rows_copied"])
+rows = [tuple(row) for row in asked["rows"]]
+if "text" in asked:
+    import mssql_python
+    with mssql_python.connect(asked["text"]) as connection, connection.cursor() as cursor:
+        cursor.bulkcopy(asked["table"], rows, column_mappings=asked["columns"])
+else:
+    import pymssql
+    with pymssql.connect(**asked["login"]) as connection:
+        connection.bulk_copy(asked["table"], rows)
 """
+
+
+def _load_apart(rows: Sequence[Loaded], **asked: object) -> int:
+    """Load in a process of its own: these drivers keep Python's lock while they wait, and the server needs it."""
+    done = subprocess.run(
+        [sys.executable, "-c", _BULK_COPY], input=json.dumps({**asked, "rows": rows}), env=environment(), text=True,
+        check=False, capture_output=True, timeout=60,
+    )  # fmt: skip
+    if done.returncode:
+        raise Failed(0, done.stderr.strip().splitlines()[-1])
+    return len(rows)
 
 
 class MssqlPython:
@@ -96,7 +115,7 @@ class MssqlPython:
         text = (
             f"Server=localhost,{target.port};Database={target.database};Encrypt={'strict' if target.strict else 'yes'};"
         )
-        attributes = {}
+        attributes: dict[int, int | str | bytes] = {}
         if target.token:
             data = target.token.encode("utf-16-le")
             attributes[_ACCESS_TOKEN] = struct.pack("<I", len(data)) + data
@@ -107,16 +126,16 @@ class MssqlPython:
             self._connection = mssql_python.connect(text, autocommit=True, attrs_before=attributes)
         self.messages: list[str] = []
 
-    def query(self, text: str, *values: object) -> list[Row]:
+    def query(self, text: str, *values: Value) -> list[Row]:
         with _failures(), self._connection.cursor() as cursor:
             cursor.execute(text, *values)
             rows = _last(cursor)
             self.messages = [str(one[1]) for one in cursor.messages]
             return rows
 
-    def prepared(self, text: str, values: Sequence[Sequence[object]]) -> list[list[Row]]:
+    def prepared(self, text: str, values: Sequence[Sequence[Value]]) -> list[list[Row]]:
         with _failures(), self._connection.cursor() as cursor:
-            found = []
+            found: list[list[Row]] = []
             for one in values:
                 cursor.execute(text, *one, reset_cursor=False) if found else cursor.execute(text, *one)
                 found.append([tuple(row) for row in cursor.fetchall()])
@@ -137,22 +156,14 @@ class MssqlPython:
 
     def cancelled(self, text: str, seconds: float) -> None:
         """The driver offers no cancel of a running statement but its timeout."""
-        cursor = self._connection.cursor()
-        cursor.timeout = 1
-        with cursor, _failures():
-            cursor.execute(text)
-            cursor.fetchall()
+        self._connection.timeout = max(1, int(seconds))
+        try:
+            self.query(text)
+        finally:
+            self._connection.timeout = 0
 
-    def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> int:
-        """Its bulk copy keeps Python's lock while it waits for the server: it gets a process of its own."""
-        asked = {"text": self._text, "table": table, "columns": columns, "rows": rows}
-        done = subprocess.run(
-            [sys.executable, "-c", _BULK_COPY], input=json.dumps(asked), env=environment(), text=True, check=False,
-            capture_output=True, timeout=60,
-        )  # fmt: skip
-        if done.returncode:
-            raise Failed(0, done.stderr.strip().splitlines()[-1])
-        return int(done.stdout)
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Loaded]) -> int:
+        return _load_apart(rows, text=self._text, table=table, columns=columns)
 
     def close(self) -> None:
         self._connection.close()
@@ -164,18 +175,22 @@ class Pymssql:
     def __init__(self, target: Target) -> None:
         if target.token or target.strict:
             raise NotImplementedError
+        self._target = target
         with _failures():
             self._connection = pymssql.connect(
                 server="127.0.0.1", port=str(target.port), user=target.user, password=target.password,
                 database=target.database, autocommit=True, encryption="require", login_timeout=20, tds_version="7.4",
             )  # fmt: skip
 
-    def query(self, text: str, *values: object) -> list[Row]:
+    def query(self, text: str, *values: Value) -> list[Row]:
         with _failures(), self._connection.cursor() as cursor:
-            cursor.execute(text.replace("%", "%%").replace("?", "%s") if values else text, values or None)
+            if values:
+                cursor.execute(text.replace("%", "%%").replace("?", "%s"), values)
+            else:
+                cursor.execute(text)
             return _last(cursor)
 
-    def prepared(self, text: str, values: Sequence[Sequence[object]]) -> list[list[Row]]:
+    def prepared(self, text: str, values: Sequence[Sequence[Value]]) -> list[list[Row]]:
         """It has no prepared statements: each is a batch of its own."""
         return [self.query(text, *one) for one in values]
 
@@ -198,10 +213,12 @@ class Pymssql:
             cursor.execute(text)
             cursor.fetchone()
 
-    def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> int:
-        with _failures():
-            self._connection.bulk_copy(table, list(rows))
-        return len(rows)
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Loaded]) -> int:
+        login = {
+            "server": "127.0.0.1", "port": str(self._target.port), "user": self._target.user, "autocommit": True,
+            "password": self._target.password, "database": self._target.database, "encryption": "require",
+        }  # fmt: skip
+        return _load_apart(rows, login=login, table=table)
 
     def close(self) -> None:
         self._connection.close()
@@ -223,12 +240,12 @@ class PythonTds:
                 login_timeout=20, **who,
             )  # fmt: skip
 
-    def query(self, text: str, *values: object) -> list[Row]:
+    def query(self, text: str, *values: Value) -> list[Row]:
         with _failures(), self._connection.cursor() as cursor:
             cursor.execute(text.replace("%", "%%").replace("?", "%s") if values else text, values)
             return _last(cursor)
 
-    def prepared(self, text: str, values: Sequence[Sequence[object]]) -> list[list[Row]]:
+    def prepared(self, text: str, values: Sequence[Sequence[Value]]) -> list[list[Row]]:
         """It has no prepared statements: each is a call of sp_executesql."""
         return [self.query(text, *one) for one in values]
 
@@ -256,7 +273,7 @@ class PythonTds:
             finally:
                 timer.cancel()
 
-    def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> int:
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Loaded]) -> int:
         with _failures(), self._connection.cursor() as cursor:
             cursor.copy_to(data=rows, table_or_view=table, columns=_pytds_columns(columns, rows))
         return len(rows)
@@ -265,7 +282,7 @@ class PythonTds:
         self._connection.close()
 
 
-def _pytds_columns(names: Sequence[str], rows: Sequence[Row]) -> list[object]:
+def _pytds_columns(names: Sequence[str], rows: Sequence[Loaded]) -> list[object]:
     types = {int: pytds.tds_types.IntType(), str: pytds.tds_types.NVarCharType(100)}
     return [
         pytds.tds_base.Column(name=name, type=types[type(value)]) for name, value in zip(names, rows[0], strict=True)
@@ -312,14 +329,14 @@ class Tedious:
             raise Failed(int(error["number"] or 0), f"{error.get('code')} {error['message']}")
         return answer
 
-    def query(self, text: str, *values: object) -> list[Row]:
+    def query(self, text: str, *values: Value) -> list[Row]:
         parameters = [_tedious_parameter(f"p{index}", value) for index, value in enumerate(values, 1)]
         named = text
         for one in parameters:
             named = named.replace("?", f"@{one['name']}", 1)
         return _tedious_rows(self.ask("sql" if values else "batch", text=named, parameters=parameters))
 
-    def prepared(self, text: str, values: Sequence[Sequence[object]]) -> list[list[Row]]:
+    def prepared(self, text: str, values: Sequence[Sequence[Value]]) -> list[list[Row]]:
         parameters = [_tedious_parameter(f"p{index}", value) for index, value in enumerate(values[0], 1)]
         named = text
         for one in parameters:
@@ -341,7 +358,7 @@ class Tedious:
     def cancelled(self, text: str, seconds: float) -> None:
         self.ask("batch", text=text, cancelAfter=seconds * 1000)
 
-    def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> int:
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Loaded]) -> int:
         described = [
             {"name": name, "type": "Int" if isinstance(value, int) else "NVarChar", "options": {"length": 100}}
             for name, value in zip(columns, rows[0], strict=True)
@@ -378,7 +395,8 @@ def _plain(value: object) -> object:
 
 
 class _Cursor(Protocol):
-    description: object
+    @property
+    def description(self) -> object: ...
 
     def fetchall(self) -> Sequence[Sequence[object]]: ...
 

@@ -76,6 +76,12 @@ class Answer:
         self._reply.write(bytes(buffer))
         return count
 
+    def encoded(self, parts: list[bytes]) -> None:
+        """Write rows that are encoded already."""
+        for part in parts:
+            self._write(part)
+            self.poll()
+
     def error(self, error: SqlError) -> None:
         """Write ERROR, or INFO where its class is 10 or less."""
         self.message(error.number, error.severity, error.state, error.text, procedure=error.procedure, line=error.line)

@@ -22,6 +22,8 @@ class Engine:
         """Goes up with each change of any catalog."""
         self.databases: dict[str, Database] = {}
         self.members: dict[str, set[str]] = {}
+        self.repeats: dict[str, tuple[int, list[bytes]]] | None = None
+        """Where not None, encoded results by their query: for benchmarks over data that nobody changes."""
         self.started = datetime.now().astimezone().replace(tzinfo=None)
         self._duck = duckdb.connect()
         self._duck.execute("SET GLOBAL default_collation = 'nocase'")

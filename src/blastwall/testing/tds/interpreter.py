@@ -180,13 +180,31 @@ class Interpreter:
             sql = f"SELECT * FROM ({sql}) LIMIT {self.state.options.row_count}"
         if self.state.options.format_only:
             sql = f"SELECT * FROM ({sql}) LIMIT 0"
-        result = self.state.transactions.select(sql, script.values)
         columns = result_columns(query.fields)
+        if self.state.engine.repeats is not None and not script.values:
+            self._repeat(sql, columns)
+            return
+        result = self.state.transactions.select(sql, script.values)
         self.answer.columns(columns)
         count = 0
         while rows := result.fetchmany(_FETCH):
             count += self.answer.rows(columns, rows)
             self.answer.poll()
+        self._counted(count, tokens.SELECT_COMMAND)
+
+    def _repeat(self, sql: str, columns: list[tokens.ResultColumn]) -> None:
+        """Send a result as it was encoded the first time."""
+        known = self.state.engine.repeats
+        if known is None:
+            return
+        if sql not in known:
+            rows = self.state.transactions.rows(sql, {})
+            encode = tokens.RowEncoder(columns).encode
+            parts = [b"".join(map(encode, rows[start : start + 200])) for start in range(0, len(rows), 200)]
+            known[sql] = (len(rows), parts)
+        count, parts = known[sql]
+        self.answer.columns(columns)
+        self.answer.encoded(parts)
         self._counted(count, tokens.SELECT_COMMAND)
 
     def result(
