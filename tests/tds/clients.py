@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
 from typing import Protocol
 
 import mssql_python
@@ -263,15 +262,10 @@ class PythonTds:
         self._connection.autocommit = True
 
     def cancelled(self, text: str, seconds: float) -> None:
-        """Its cursor's cancel belongs to another thread."""
+        """Its cancel from another thread does not suit pyOpenSSL; it cancels where a result is not read to its end."""
         with self._connection.cursor() as cursor, _failures():
-            timer = Timer(seconds, cursor.cancel)
-            timer.start()
-            try:
-                cursor.execute(text)
-                cursor.fetchall()
-            finally:
-                timer.cancel()
+            cursor.execute(text)
+            cursor.fetchone()
 
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Loaded]) -> int:
         with _failures(), self._connection.cursor() as cursor:
