@@ -29,6 +29,8 @@ _LOOKS = re.compile(
 )
 """Functions that take a lock to tell of a relation, and read none of its rows."""
 _RENAMES = re.compile(r"\brename\s+to\b|\bset\s+schema\b", re.IGNORECASE)
+_OF_THE_PLANNER = re.compile(r"drop\s+statistics\b", re.IGNORECASE)
+"""What locks a table and changes nothing of it but how its queries are planned."""
 _ROWS = frozenset({"create", "update", "delete"})
 _DEFINING = frozenset({Action.DEFINE, Action.DROP, Action.ENTITLE, Action.EXECUTE, Action.UNCLASSIFIED})
 _STATEMENT_SECONDS = "20s"
@@ -119,6 +121,8 @@ class Runner:
                 happened = since(before, after)
                 if _RENAMES.search(piece.text):
                     happened = {what for what in happened if what[0] not in _ROWS}  # counted under the new name
+                if _OF_THE_PLANNER.match(piece.text):
+                    happened = {what for what in happened if what[0] != "define"}
                 if _LOOKS.search(piece.text):
                     happened = {what for what in happened if what[0] != "read"}
                 if not own:

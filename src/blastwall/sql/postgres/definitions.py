@@ -102,6 +102,8 @@ class Definitions(Cascading):
             actions, field, folder, kind = NAMED[tag]
             self._each(actions, [self.pseudo(folder, text(node, field), kind)])
             self._published(node)
+            if tag == "AlterTableMoveAllStmt":
+                self.effect(Action.DEFINE, self.database)  # whatever is kept there is written anew
         elif tag in DATABASES:
             self._each(DATABASES[tag], [Object((text(node, "dbname"),), "database")])
         elif tag in HARMLESS:
