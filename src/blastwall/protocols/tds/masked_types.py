@@ -23,7 +23,7 @@ from blastwall.protocols.tds import types
 from blastwall.protocols.tds.collations import Collation
 from blastwall.protocols.tds.row_cells import ASKED, NARROW, WIDE, Wanted
 from blastwall.protocols.tds.row_masks import Shown
-from blastwall.protocols.tds.types import MAX, Prefix, TypeInfo
+from blastwall.protocols.tds.types import Prefix, TypeInfo
 
 Read = Callable[[bytes], bytes]
 
@@ -187,7 +187,3 @@ def _variant(value: bytes) -> bytes:
         return _reader(TypeInfo(base, _LARGE))(inside)
     return b"" if base in _HARMLESS else _binary(inside)
 
-
-def is_max(type_: TypeInfo) -> bool:
-    """Whether a column's values may be longer than a row has room for."""
-    return type_.size == MAX or type_.prefix in (Prefix.PARTS, Prefix.POINTER)
