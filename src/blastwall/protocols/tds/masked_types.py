@@ -186,4 +186,3 @@ def _variant(value: bytes) -> bytes:
     if base in _NUMBERS:
         return _reader(TypeInfo(base, _LARGE))(inside)
     return b"" if base in _HARMLESS else _binary(inside)
-
