@@ -8,7 +8,7 @@ from blastwall.model.statement import Parameter
 from blastwall.protocols.tds.declarations import Declared
 from blastwall.protocols.tds.rpc import BY_REFERENCE, DEFAULT, RpcParameter
 from blastwall.protocols.tds.types import INT1, INT2, INT4, INT8, INTN, NCHAR, NTEXT, NVARCHAR
-from blastwall.protocols.tds.values import decoded
+from blastwall.protocols.tds.values import decoded, value_of
 from blastwall.sql.tsql.statement import Argument, Classified
 
 _TEXTS = frozenset({NVARCHAR, NCHAR, NTEXT})
@@ -49,10 +49,11 @@ class Arguments:
             raise UnreadableCall(
                 f"parameter {position + 1} of {self.procedure} must be nvarchar, not {one.type.declared}"
             )
-        value = decoded(one.field, one.type)
-        if isinstance(value, bytes):
-            raise UnreadableCall(f"parameter {position + 1} of {self.procedure} is no well-formed Unicode")
-        return value or ""
+        try:
+            return (value_of(one.field, one.type) or b"").decode("utf-16-le")
+        except UnicodeDecodeError:
+            # As text for a record it could be shown; what is judged must be what is run.
+            raise UnreadableCall(f"parameter {position + 1} of {self.procedure} is no well-formed Unicode") from None
 
     def number(self, position: int) -> int | None:
         """Return an integer; None where it is NULL or not there.

@@ -100,6 +100,7 @@ def test_a_name_that_may_run_the_text_elsewhere_is_refused(procedure: str) -> No
         call(10, parameter(nvarchar(SELECT)), parameter(nvarchar("@id int, @ID int"))),
         call(10, parameter(nvarchar(SELECT), flags=0x02)),
         call(12, parameter(nvarchar("1"))),
+        call(10, parameter(nvarchar("SELECT '?'").replace(b"?\0", b"\0\xd8"))),
         call(1, handle(1), parameter(integer(33)), parameter(integer(0)), parameter(nvarchar("dbo.orders"))),
         call(99),
     ],
@@ -112,6 +113,7 @@ def test_a_name_that_may_run_the_text_elsewhere_is_refused(procedure: str) -> No
         "twice",
         "default",
         "no number",
+        "half a character",
         "cursor",
         "?",
     ],
@@ -232,6 +234,19 @@ def test_any_other_procedure_is_asked_by_its_name_and_arguments() -> None:
     (statement,) = asked(talk)
     assert statement.text == "EXEC [sales dept].close_order @id = @id, @2 OUTPUT"
     assert [one.value for one in statement.parameters] == ["7", "1"]
+
+
+def test_a_table_that_is_passed_is_recorded_and_sent_as_it_came() -> None:
+    talk = Talk(judge)
+    ids = b"\xf3\0\3d\0b\0o\0\3i\0d\0s\0" + b"\1\0" + b"\0\0\0\0\0\0\x26\4\0" + b"\0" + b"\1\4\7\0\0\0" + b"\0"
+    sent = rpc(call("dbo.close_orders", parameter(ids, "@ids")))
+    talk.client(sent)
+    (statement,) = asked(talk)
+    assert statement.text == "EXEC dbo.close_orders @ids = @ids"
+    (given,) = statement.parameters
+    assert given.declared == "@ids dbo.ids"
+    assert "7" in str(given.value)
+    assert bytes(talk.play.to_server) == sent
 
 
 def test_a_prepared_call_is_asked_as_the_call_that_it_is() -> None:
