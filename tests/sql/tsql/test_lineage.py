@@ -281,6 +281,18 @@ def test_a_literal_has_the_column_that_it_meets(text: str, literal: str, expecte
         "backup certificate c to file = 'x' with private key (encryption by password = 'hush')",
         "exec xp_cmdshell 'net use x hush'",
         "create login thief with 'hush'",
+        "create login thief 'hush'",
+        "exec sp_addlogin thief, hush",
+        "exec ('create login thief with password = ' + char(39) + 'hush' + char(39))",
+        "exec ('create login thief with password = ''hush''' + char(32))",
+        "exec ('exec (''create login thief with password = ''''hush'''''')')",
+        "exec sp_executesql N'exec sp_executesql N''create login thief with password = ''''hush''''''",
+        "declare @s nvarchar(99) = N'create login thief '; set @s = @s + N'with password = ''hush'''; exec (@s)",
+        "exec sp_addlinkedserver @provstr = 'PWD=hush', @server = 'far'",
+        "exec sp_addlogin @passwd = 'hush', @loginame = 'thief'",
+        "exec sp_invoke_external_rest_endpoint @headers = 'hush', @url = 'https://u:hush@x.example/?sig=hush'",
+        "bulk insert orders from 'https://u:hush@x.example/a?sig=hush'",
+        "backup database shop to url = 'https://x.example/a?sig=hush'",
     ],
 )
 def test_no_recording_holds_a_secret(text: str) -> None:
@@ -291,6 +303,7 @@ def test_no_recording_holds_a_secret(text: str) -> None:
             shown[one.start : one.end] = " " * (one.end - one.start)
     assert "hush" not in "".join(shown)
     assert "hush" not in str(found.effects)
+    assert "hush" not in found.doubt
 
 
 def test_a_procedure_called_by_name_is_followed() -> None:

@@ -15,6 +15,7 @@ from blastwall.model.statement import Literal
 from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.catalog import Catalog
 from blastwall.sql.tsql.effects.constants import Known
+from blastwall.sql.tsql.effects.executing import without_strings
 from blastwall.sql.tsql.effects.findings import Budget, Chain, Flow, TooComplexError
 from blastwall.sql.tsql.effects.statements import Reader
 from blastwall.sql.tsql.limits import Limits
@@ -107,7 +108,7 @@ def _classified(
         reader = _read(batch, catalog, state, parameters, limits, length=len(text))
         return _answer(reader, operation_of(batch), state, parameters)
     except UnparsedError as error:
-        return unread(text, catalog, f"the text cannot be read as T-SQL: {error}")
+        return unread(text, catalog, f"the text cannot be read as T-SQL: {without_strings(str(error))}")
     except TooComplexError:
         return unread(text, catalog, TOO_COMPLEX)
     except RecursionError:

@@ -115,6 +115,13 @@ def _cut(one: Known, length: int) -> Known:
     return Known(one.text[:length], None if one.places is None else one.places[: length + 1])
 
 
+def _made(node: n.Call, text: str, offset: int | None) -> Known:
+    """A text that a call makes stands where the call does, as a whole."""
+    if offset is None:
+        return Known(text, None)
+    return Known(text, (*(node.start + offset for _ in text), node.end + offset))
+
+
 def _called(node: n.Call, variables: Mapping[str, Texts], offset: int | None) -> Texts:
     names = node.name.texts
     arguments = node.arguments or ()
@@ -124,12 +131,12 @@ def _called(node: n.Call, variables: Mapping[str, Texts], offset: int | None) ->
     argument = arguments[0]
     if name in {"char", "nchar"} and isinstance(argument, n.Constant) and argument.text.isdecimal():
         code = int(argument.text)
-        return frozenset({Known(chr(code), None)}) if 0 < code < 128 else None
+        return frozenset({_made(node, chr(code), offset)}) if 0 < code < 128 else None
     if name == "quotename":
         inner = folded(argument, variables, offset)
         if inner is None or any(len(one.text) > 128 for one in inner):
             return None
-        return frozenset(Known("[" + one.text.replace("]", "]]") + "]", None) for one in inner)
+        return frozenset(_made(node, "[" + one.text.replace("]", "]]") + "]", offset) for one in inner)
     return None
 
 

@@ -10,7 +10,7 @@ from blastwall.model.effects import Action, Mark, Object
 from blastwall.sql.lineage import Lineage, OutputColumn, Sources, union
 from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.effects.constants import Known, Texts, folded
-from blastwall.sql.tsql.effects.findings import Flow, substituted
+from blastwall.sql.tsql.effects.findings import Flow, Offsets, substituted
 from blastwall.sql.tsql.effects.following import Summary
 from blastwall.sql.tsql.effects.names import Target, split_name
 from blastwall.sql.tsql.effects.procedural import Procedural
@@ -228,7 +228,7 @@ class Executing(Procedural):
             self.filters_unknown = True
 
     def _objects(self, name: str, on: str, node: n.Execute) -> list[Object]:
-        first = self._text(node, 0)
+        first = self._named_first(node)
         match on:
             case "":
                 return [self.database]
@@ -249,6 +249,13 @@ class Executing(Procedural):
             case _:
                 parts = split_name(first) if first else ()
                 return [self.resolved(parts).object] if parts else [self.database]
+
+    def _named_first(self, node: n.Execute) -> str | None:
+        """What a call is about: its first argument, or the one of a telling name; others may be secrets."""
+        if node.arguments and node.arguments[0].name is None:
+            return self._text(node, 0)
+        places = [at for at, one in enumerate(node.arguments) if (one.name or "").lower() in _TELLING]
+        return self._text(node, places[0]) if places else None
 
     def _principals(self, name: str, node: n.Execute) -> list[str]:
         """The principals that are named: never an argument that may be a password."""
@@ -375,12 +382,11 @@ class Executing(Procedural):
         try:
             batch = parse(known.text, quoted_identifier=self.quoted, limits=self.limits)
         except UnparsedError as error:
-            self._unknown_code(f"it runs text that cannot be read: {error}")
-            if known.places is not None and self.offsets is not None:
-                self._whole_secret(known)
+            self._unknown_code(f"it runs text that cannot be read: {without_strings(str(error))}")
+            self._whole_secret(known)
             return
         places = known.places
-        offsets = None if places is None or self.offsets is None else places.__getitem__
+        offsets = composed(self.offsets, places)
 
         def read(child: Executing) -> None:
             child.run_batch(batch)
@@ -389,7 +395,6 @@ class Executing(Procedural):
             child = self.child(state, state if not self.nested else self.session)
             child.nested = self.nested
             child.offsets = offsets
-            child.offset = None
             child.cursors = dict(self.cursors)
             child.text_depth = self.text_depth + 1
             child.kinds.update(kinds)
@@ -403,9 +408,11 @@ class Executing(Procedural):
             self._parameter_done(child, name, argument)
 
     def _whole_secret(self, known: Known) -> None:
-        places = known.places or (0, 0)
-        self.literals[places[0], places[-1]] = None
-        self.secrets.add((places[0], places[-1]))
+        places, offsets = known.places, self.offsets
+        if places is not None and offsets is not None:
+            place = (offsets(places[0]), offsets(places[-1]))
+            self.literals[place] = None
+            self.secrets.add(place)
 
     def _parameter_done(self, child: Executing, name: str, argument: n.Argument) -> None:
         column = child.compared.get(name)
@@ -501,6 +508,18 @@ def declared_parameters(text: str) -> list[tuple[str, str]] | None:
     return [(parameter.name.lower(), parameter.type.name.last.lower()) for parameter in one.parameters]
 
 
+def composed(outer: Offsets, places: tuple[int, ...] | None) -> Offsets:
+    """Return where each place of an inner text stands in the request's, by way of the text around it."""
+    if outer is None or places is None:
+        return None
+    return lambda at: outer(places[at])
+
+
+def without_strings(reason: str) -> str:
+    """Return why a text cannot be read without quoting a string of it, which may be a secret."""
+    return _QUOTED.sub("a string", reason)
+
+
 def _given_result(result: ResultSet, given: Mapping[str, Sources]) -> ResultSet:
     if result.columns is None or not given:
         return result
@@ -521,7 +540,12 @@ def _host(name: str) -> str:
 
 _MOST_TEXTS = 8
 _ADDRESS = re.compile(r"\w+://(?:[^@/?#]*@)?([^/:?#]+)")
+_QUOTED = re.compile(r"`[Nn]?['\"].*`", re.DOTALL)
 _SECRET = re.compile(r"pass|pwd|old|new|secret|key", re.IGNORECASE)
+_TELLING = frozenset(
+    {"@server", "@rmtsrvname", "@local_server", "@url", "@job_name", "@configname", "@name", "@dbname", "@objname",
+     "@tabname", "@table_name", "@publication", "@schedule_name", "@viewname", "@triggername"}
+)  # fmt: skip
 _TWO_ROLES = frozenset(
     {"sp_addrolemember", "sp_droprolemember", "sp_addsrvrolemember", "sp_dropsrvrolemember", "sp_changegroup"}
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -214,7 +215,7 @@ class Findings:
 
     def file(self, name: str) -> Object:
         """Return a file or an address that the server would open, without what may be a signature."""
-        return self.pseudo("files", name.partition("?")[0] or "unknown", "file")
+        return self.pseudo("files", _USER.sub("//", name.partition("?")[0]) or "unknown", "file")
 
     def role(self, name: str) -> Object:
         """Return a principal of the database or the server."""
@@ -303,8 +304,9 @@ class Findings:
 
 
 _MOST_DOUBTS = 8
+_USER = re.compile(r"//[^/@]*@")
 _SYSTEM = frozenset({"sys", "INFORMATION_SCHEMA"})
-_WORDS = frozenset({"NULL", "DEFAULT", "WORD"})
+_WORDS = frozenset({"NULL", "DEFAULT"})
 
 
 def _counts(effect: Effect) -> bool:

@@ -151,7 +151,7 @@ class Following(Queries):
         try:
             found = self._read(module, pseudo)
         except UnparsedError as error:
-            found = self._opaque(module, f"its definition cannot be read: {error}")
+            found = self._opaque(module, f"its definition cannot be read: {error.reason.partition(': ')[0]}")
         finally:
             chain.open.pop()
         memory = self.catalog.memory.found
