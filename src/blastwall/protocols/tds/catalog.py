@@ -130,12 +130,8 @@ class TdsCompanion(Questioner):
         return self._go(_Step.FINGERPRINT, FINGERPRINT)
 
     def _compare(self, fingerprint: Rows) -> list[Output]:
-        anew = (
-            self._view is None
-            or not self._view.known
-            or any(must for _, must in self._reading)
-            or fingerprint != self._fingerprint
-        )
+        unknown = self._view is None or not self._view.known
+        anew = unknown or any(must for _, must in self._reading) or fingerprint != self._fingerprint
         self._fingerprint = fingerprint
         return self._go(_Step.OWN, ";".join(OWN)) if anew else self._answer()
 
