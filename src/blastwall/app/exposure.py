@@ -21,7 +21,10 @@ from blastwall.vault.azure_failures import told
 from blastwall.vault.azure_identities import SECONDS, called, credential_of
 
 _SECONDS = 15.0
-_API_VERSIONS: Mapping[str, str] = {"microsoft.dbforpostgresql/flexibleservers": "2024-08-01"}
+_API_VERSIONS: Mapping[str, str] = {
+    "microsoft.dbforpostgresql/flexibleservers": "2024-08-01",
+    "microsoft.sql/servers": "2021-11-01",
+}
 """By resource type, from "Azure REST API reference"."""
 _CLOSE = "use a private endpoint or virtual network, and switch public network access off"
 
@@ -72,7 +75,7 @@ async def _azure(settings: AzureSettings | None, resource: Resource) -> Sequence
     try:
         async with asyncio.timeout(2 * SECONDS), await credential_of(settings.identity) as credential:
             token = await credential.get_token_info(f"{settings.management}/.default")
-            return await _read(settings, resource.azure.rstrip("/"), version, token.token)
+            return await _read(settings, _server(resource.azure), version, token.token)
     except aiohttp.ClientError:
         return [Finding(Weight.NOTE, f"Azure did not say whether public network access is on: {source}: not reached")]
     except Exception as error:  # noqa: BLE001 - the SDK raises many kinds; none of its texts is passed on
@@ -84,6 +87,12 @@ def _type(azure: str) -> str:
     """Return a resource's type by its id: `…/providers/NAMESPACE/TYPE/NAME`."""
     parts = azure.lower().strip("/").split("/providers/")[-1].split("/")
     return "/".join(parts[:2])
+
+
+def _server(azure: str) -> str:
+    """Return the server's id, where that of a database on it may be given: who may reach it is the server's affair."""
+    before, found, after = azure.rstrip("/").rpartition("/providers/")
+    return before + found + "/".join(after.split("/")[:3])
 
 
 async def _read(settings: AzureSettings, azure: str, version: str, token: str) -> Sequence[Finding]:
@@ -98,6 +107,7 @@ async def _read(settings: AzureSettings, azure: str, version: str, token: str) -
             reason = f"it answered {status}; give the identity the role Reader on the resource, or correct its id"
             return [Finding(Weight.NOTE, f"Azure did not say whether public network access is on: {reason}")]
         access = _at(server, "properties", "network", "publicNetworkAccess")
+        access = access or _at(server, "properties", "publicNetworkAccess")
         if access == "Disabled":
             return [Finding(Weight.GOOD, "public network access is off")]
         if access != "Enabled":

@@ -43,11 +43,6 @@ _SHOWN = 10
 def findings(replies: Mapping[str, Rows | None]) -> tuple[Finding, ...]:
     """Return what the answers mean, by question; None is the answer of a server that refused it."""
     return (
-        Finding(
-            Weight.NOTE,
-            "whether the server can be reached from the public network is not told over TDS",
-            "disable its public network access, and let the gateway in by a private endpoint",
-        ),
         *_of(replies[AUTHENTICATION], _authentication, "whether passwords open it (SERVERPROPERTY)"),
         *_of(replies[OWN], _own, "what the gateway's own user may do"),
         *_of(replies[OTHERS], _others, "which other users the database has"),
