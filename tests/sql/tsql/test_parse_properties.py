@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.sql.tsql.outline import outline
 
 from blastwall.sql.tsql import nodes
+from blastwall.sql.tsql.lexer import tokenize
 from blastwall.sql.tsql.limits import Limits
 from blastwall.sql.tsql.parse import parse
 from blastwall.sql.tsql.unparsed import UnparsedError
@@ -103,6 +104,22 @@ def test_nothing_is_swallowed_without_a_semicolon(first: str, second: str) -> No
     except UnparsedError:
         return
     assert together == f"{outline(first)}, {outline(second)}"
+
+
+@given(st.sampled_from(READ + SPOKEN), st.integers(0, 20), st.sampled_from(NAMED), st.sampled_from(FOLLOWING))
+@settings(max_examples=250, deadline=None)
+def test_a_name_that_is_a_word_of_a_definition_hides_nothing(text: str, at: int, name: str, following: str) -> None:
+    tokens = tokenize(text)
+    places = [index for index, kind in enumerate(tokens.kinds) if kind == "name"]
+    if not places:
+        return
+    place = places[at % len(places)]
+    text = f"{text[: tokens.starts[place]]}{name}{text[tokens.ends[place] :]}"
+    try:
+        alone, together = outline(text), outline(f"{text}\n{following}")
+    except UnparsedError:
+        return
+    assert together == f"{alone}, {outline(following)}"
 
 
 @given(st.sampled_from(READ))

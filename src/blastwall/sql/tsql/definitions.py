@@ -306,7 +306,7 @@ class Definitions(Tables):
         self, start: int, name: nodes.Identifier | None, table: nodes.ObjectName, kind: str
     ) -> nodes.Statement:
         columns = []
-        if self.taken("("):
+        if self.kinds[self.at + 1] != "SELECT" and self.taken("("):
             found: list[nodes.Expression] = []
             self.scraps(found)
             self.expect(")")

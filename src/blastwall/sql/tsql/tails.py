@@ -22,17 +22,14 @@ _FIRST: dict[str, frozenset[str]] = {
     "DATABASE": _SET,
     "DATABASE SCOPED CONFIGURATION": _SET,
     "SERVER CONFIGURATION": _SET,
-    "AVAILABILITY GROUP": frozenset({"SET", "GRANT", "DENY"}),
+    "AVAILABILITY GROUP": frozenset({"GRANT", "DENY"}),
     "RESOURCE GOVERNOR": frozenset({"RECONFIGURE", "DISABLE"}),
     "CRYPTOGRAPHIC PROVIDER": frozenset({"ENABLE", "DISABLE"}),
     "EXTERNAL DATA SOURCE": _SET,
-    "EXTERNAL LIBRARY": _SET,
-    "EXTERNAL LANGUAGE": _SET,
-    "EXTERNAL MODEL": _SET,
     "FULLTEXT INDEX": frozenset({"SET", "ENABLE", "DISABLE", "DROP"}),
     "FULLTEXT STOPLIST": frozenset({"DROP"}),
     "SEARCH PROPERTY LIST": frozenset({"DROP"}),
-    "INDEX": frozenset({"SET", "DISABLE"}),
+    "INDEX": frozenset({"DISABLE"}),
 }
 """What an ALTER of a kind goes on with at once, though it begins a statement elsewhere: without it none is whole."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from blastwall.sql.tsql import nodes
+from blastwall.sql.tsql.lexer import LABEL
 from blastwall.sql.tsql.modules import Modules
 from blastwall.sql.tsql.words import STARTS
 
@@ -24,7 +25,7 @@ class Utilities(Modules):
         kind = ""
         if self.words[self.at] and verb != "KILL":
             kind = self.words[self.at]
-            if kind in STARTS:
+            if kind in STARTS or self.kinds[self.at] == LABEL:
                 raise self.unexpected("what it is for")
             self.at += 1
         return self._loose(start, verb, kind)
