@@ -37,6 +37,17 @@ WORDS = [
     "[q]",
     "x:",
 ]
+SPOKEN = (Path(__file__).parent / "spoken.sql").read_text().splitlines()
+NAMED = ["after", "before", "start", "population", "range", "secondary", "conversation", "session", "member", "event"]
+FOLLOWING = [
+    "DELETE FROM t",
+    "UPDATE population SET a = 1",
+    "MERGE range USING s ON 1 = 1 WHEN MATCHED THEN DELETE;",
+    "GRANT CREATE TABLE TO a",
+    "DROP EVENT SESSION s ON SERVER",
+    "INSERT t VALUES (1)",
+    "TRUNCATE TABLE t",
+]
 
 
 def well_placed(node: nodes.Node, text: str) -> None:
