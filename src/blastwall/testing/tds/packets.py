@@ -66,6 +66,7 @@ class Channel:
             break
         self._flush_handshake(inside_prelogin)
         self._tls = tls
+        self._fill(b"")  # the client's first packet may have come with the end of its handshake
         return tls.selected_alpn_protocol()
 
     def _flush_handshake(self, inside_prelogin: bool) -> None:
