@@ -29,6 +29,7 @@ CREATE TABLE contacts (id int PRIMARY KEY, name nvarchar(50) NOT NULL, email var
 INSERT INTO contacts SELECT CAST(value AS int), CONCAT(N'Person ', value), CONCAT('person', value, '@example.org'),
     CONCAT(N'City ', value % 50) FROM GENERATE_SERIES(1, {ROWS});
 """
+_EVERYTHING = f"SELECT id, name, email, city FROM contacts WHERE id <= {ROWS}"
 _RESOURCES = ("tds-bench", "tds-mask", "tds-scan")
 _POLICY = "".join(
     f'@id("{name}-may-do-anything")\n'
@@ -71,8 +72,10 @@ def tds_routes() -> Iterator[tuple[TdsRoute, ...]]:
         issuer = running.enter_context(DevIssuer())
         gateway = running.enter_context(_gateway(told, issuer))
         parts = {name.removeprefix("tds-"): name for name in _RESOURCES}
+        direct = TdsRoute("direct", dict.fromkeys(parts, told["port"]), dict.fromkeys(parts, told["password"]))
+        _rows("bench", _EVERYTHING, direct, 0)  # from now on the server repeats what it has encoded
         yield (
-            TdsRoute("direct", dict.fromkeys(parts, told["port"]), dict.fromkeys(parts, told["password"])),
+            direct,
             TdsRoute(
                 GATEWAY,
                 {part: gateway.port(name) for part, name in parts.items()},
@@ -119,7 +122,6 @@ def _pass(gateway: Gateway, issuer: DevIssuer, resource: str) -> str:
 
 def tds_workloads() -> tuple[Workload[TdsRoute], ...]:
     """Return all workloads over TDS."""
-    everything = f"SELECT id, name, email, city FROM contacts WHERE id <= {ROWS}"
     return (
         Workload(
             "tds_select_simple", "TDS select of a row, batches, 1 client", "statements", partial(_selects, _batch)
@@ -127,12 +129,12 @@ def tds_workloads() -> tuple[Workload[TdsRoute], ...]:
         Workload(
             "tds_select_call", "TDS select of a row, sp_executesql, 1 client", "statements", partial(_selects, _call)
         ),
-        Workload("tds_rows", f"TDS, {ROWS:,} rows", "rows", partial(_rows, "bench", everything)),
+        Workload("tds_rows", f"TDS, {ROWS:,} rows", "rows", partial(_rows, "bench", _EVERYTHING)),
         Workload(
-            "tds_rows_masked", f"TDS, {ROWS:,} rows, one column masked", "rows", partial(_rows, "mask", everything)
+            "tds_rows_masked", f"TDS, {ROWS:,} rows, one column masked", "rows", partial(_rows, "mask", _EVERYTHING)
         ),
         Workload(
-            "tds_rows_scanned", f"TDS, {ROWS:,} rows, all text scanned", "rows", partial(_rows, "scan", everything)
+            "tds_rows_scanned", f"TDS, {ROWS:,} rows, all text scanned", "rows", partial(_rows, "scan", _EVERYTHING)
         ),
         Workload("tds_connect", "TDS connections with TLS, one after another", "connections", _connections),
     )
