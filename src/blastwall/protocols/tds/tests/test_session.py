@@ -293,9 +293,10 @@ def test_an_attention_is_acknowledged_and_the_statement_never_sent() -> None:
     made = let_in(wait)
     made.client(batch("SELECT 'x'") + ATTENTION)
     assert [type(event) for event in made.events] == [Ask, Withdraw]
-    (token,) = heard(made)
-    assert isinstance(token, Done)
-    assert token.cancelled
+    ended, acknowledged = heard(made)
+    assert isinstance(ended, Done)
+    assert isinstance(acknowledged, Done)
+    assert (ended.cancelled, acknowledged.cancelled) == (False, True)
     assert server_of(made).requests == []
 
 
