@@ -375,3 +375,40 @@ def test_the_default_schema_comes_first() -> None:
     assert [effect.object.path for effect in read("select id from orders", state).effects] == [
         ("shop", "dbo", "orders")
     ]
+
+
+def test_a_temporary_table_whose_drop_may_be_left_out_or_undone_is_not_forgotten() -> None:
+    """Else a CREATE that fails, or is rolled back, would make it harmless."""
+    secret = settled(STATE, read("select email as id into #t from customers"))
+    dropped = "drop table #t"
+    for state in (
+        settled(secret, read(f"if 1 = 0 {dropped}", secret)),
+        settled(secret, read(f"begin tran; {dropped}; create table #t (id nvarchar(9)); rollback", secret)),
+        settled(secret, read(dropped, secret), lasting=False),
+        before(secret, read(dropped, secret)),
+    ):
+        after = before(state, read("create table #t (id nvarchar(9))", state))
+        (result,) = read("select id from #t", after).results or ()
+        assert [one.sources for one in result.columns or ()] == [frozenset({EMAIL})]
+    gone = settled(secret, read(dropped, secret))
+    after = settled(gone, read("create table #t (id nvarchar(9))", gone))
+    (result,) = read("select id from #t", after).results or ()
+    assert [one.sources for one in result.columns or ()] == [frozenset()]
+
+
+def test_a_cursor_that_may_be_that_of_before_shows_nobody_knows_what() -> None:
+    state = settled(STATE, read("declare c cursor global for select email as id from customers; open c"))
+    state = settled(state, read("if 1 = 0 declare c cursor global for select id from customers", state))
+    (result,) = read("fetch next from c", state).results or ()
+    assert result.columns is None
+
+
+@pytest.mark.parametrize("text", ["exec sp_cursoroption 180150003, 2, 'c'", "exec sp_unprepare 1"])
+def test_cursors_and_handles_are_not_renamed_or_ended_behind_the_session_s_back(text: str) -> None:
+    assert read(text).doubt
+
+
+def test_a_reset_settles_nothing_that_was_defined_anew() -> None:
+    """It may keep the transaction, and with it a definition that the catalog does not know."""
+    state = reset(settled(STATE, read("alter view customer_mail as select id, ssn as mail from customers")))
+    assert "this session has changed" in read("select mail from customer_mail", state).doubt

@@ -196,7 +196,7 @@ class Asking:
             return False
         pairs = zip(waiting.asks, waiting.again, strict=True)
         try:
-            return any(again is None or again().effects != one.classified.effects for one, again in pairs)
+            return any(again is None or not again().means_like(one.classified) for one, again in pairs)
         except Postponed:
             self._shared.texts.withdrawn()
             return True

@@ -50,6 +50,7 @@ class Call:
 
     `gives` are the ordinals of the RETURNVALUEs that are handles, of what `source` is; `ends` the handles that are
     gone after it; `cursor` the cursor whose rows it gives. `declared` are the names of its parameters by ordinal.
+    `by_handle`: what it does is told by a number alone.
     """
 
     text: str
@@ -63,6 +64,7 @@ class Call:
     ends: tuple[tuple[Named, int], ...] = ()
     cursor: Source | None = None
     verdict: Denial | None = None
+    by_handle: bool = False
 
 
 def _names(*each: str) -> tuple[frozenset[str], ...]:
@@ -116,6 +118,8 @@ _ENDS = {
 }
 _RESET = "sp_reset_connection"
 """It would put SET options and temporary tables back behind the back of whoever judges what comes next."""
+_OPTIONS = frozenset({1, 3, 4, 5, 6})
+"""sp_cursoroption's codes: text pointers, text, scrolling, concurrency, row count. 2 gives the cursor a name."""
 _PARAMETRISED = 0x1000
 """The bit of sp_cursoropen's scrollopt that says that parameters follow (PARAMETERIZED_STMT)."""
 
@@ -203,6 +207,7 @@ class Reading:
         values = given.after(place.values) if place.stage is Stage.EXECUTE and (parametrised or not told) else ()
         read = self._reader(source)
         classified = read()
+        source.opened = self._opened(classified)
         return Call(
             text,
             read,
@@ -224,11 +229,13 @@ class Reading:
             raise NoSuchHandle(Denial(NO_HANDLE, f"Could not find prepared statement with handle {handle or 0}.", 16))
         values = given.after(5 if template else 1)
         if source.procedure:
-            return self._procedure(source.procedure, values, outputs_of(given.all, {}))
+            return replace(self._procedure(source.procedure, values, outputs_of(given.all, {})), by_handle=True)
         read = self._reader(source)
         classified = read()
         names = {5 * template + (not template) + n: one.name for n, one in enumerate(source.declared)}
-        opened = Source(source.text, source.state, source.declared) if template else None
+        opened = None
+        if template:
+            opened = Source(source.text, source.state, source.declared, opened=self._opened(classified))
         return Call(
             source.text,
             read,
@@ -238,6 +245,7 @@ class Reading:
             gives={1: Named.CURSOR} if template else {},
             source=opened,
             cursor=opened,
+            by_handle=True,
         )
 
     def _fetch(self, given: Arguments) -> Call:
@@ -247,12 +255,22 @@ class Reading:
             told = f"sp_cursorfetch: The cursor identifier value provided ({handle or 0:x}) is not valid."
             raise NoSuchHandle(Denial(NO_CURSOR, told, 16))
         read = self._reader(source)
-        return Call(source.text, read, read(), cursor=source)
+        classified = read()
+        if source.opened is not None:
+            catalog, then = source.opened
+            if catalog is not self._catalog() and not classified.means_like(then):
+                raise UnreadableCall("what this cursor shows was defined anew after it was opened: open it again")
+        return Call(source.text, read, classified, cursor=source, by_handle=True)
+
+    def _opened(self, classified: Classified) -> tuple[Catalog, Classified]:
+        return self._catalog(), classified
 
     def _harmless(self, name: str, given: Arguments) -> Call:
         """A handle's end, or an option of a cursor's."""
         handle = given.number(0) or 0
         kind = _ENDS.get(name)
+        if name == "sp_cursoroption" and given.number(1) not in _OPTIONS:
+            raise UnreadableCall("a cursor is not given a name: FETCH would show by it what another text reads")
 
         def read() -> Classified:
             here = Object((self._catalog().database,), "database")

@@ -403,6 +403,8 @@ class Conversation:
         """What the request may have changed holds from now on."""
         for one in running.asks:
             classified = within_call(one.classified) if running.calls else one.classified
-            change = settled if one.error is None else before
-            self.state = change(self.state, classified)
+            if one.error is None and not running.cancelled:
+                self.state = settled(self.state, classified, lasting=not self.descriptor)
+            else:
+                self.state = before(self.state, classified)
             self._altered = self._altered or any(effect.action in _DEFINES for effect in one.classified.effects)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from blastwall.protocols.tds.conversation import Conversation
 
 _ROWS = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
+_COUNTED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 _WHY = "limit"
 _SAVEPOINT = "blastwall_limit"
 _COUNTS = "SET NOCOUNT OFF"
@@ -109,7 +110,7 @@ class Limiter:
     def send(self, running: Running, payload: bytes, outputs: list[Output]) -> bool:
         """Send a request under a limit on what it changes; false where it has none. `payload` is the client's."""
         limits = [one.limit_affected for one in running.asks if one.limit_affected is not None]
-        if not limits or running.asks[0].classified.operation == INSERT_BULK:
+        if not limits or running.loads:
             return False
         shared = self._shared
         outside = shared.descriptor if shared.in_transaction else 0
@@ -118,7 +119,7 @@ class Limiter:
             scope = _Scope.IMPLICIT
         limited = self._limited = _Limited(running, payload, min(limits), scope, outside)
         running.audience, running.private = Audience.LATER, scope is _Scope.OWN
-        if self.counts_told or all(one.classified.straight for one in running.asks):
+        if self.counts_told or _counts_itself(running):
             self._open(limited, None, outputs)
         else:
             self._have_counts_told(limited, outputs)
@@ -171,7 +172,8 @@ class Limiter:
 
     def _request(self, limited: _Limited, outputs: list[Output]) -> None:
         payload, shared = limited.payload, self._shared
-        if limited.scope is _Scope.OWN:
+        if limited.scope is not _Scope.IMPLICIT:
+            # What undoes it is in this transaction: nothing of it may run outside, whatever the client's header says.
             payload = with_transaction(payload, shared.descriptor)
         shared.send(limited.running, framed(limited.running.kind, payload, shared.packet_size), outputs)
 
@@ -314,6 +316,13 @@ class Limiter:
         """What is over its limit could not be rolled back: the end of the connection does it."""
         self._limited = None
         outputs.append(Close(f"what is over its row limit is undone by the end of the session: {error}"))
+
+
+def _counts_itself(running: Running) -> bool:
+    """Whether it is one change, counted or failed: no error elsewhere can be why its count is missing."""
+    return len(running.asks) == 1 and all(
+        one.classified.straight and one.classified.operation in _COUNTED for one in running.asks
+    )
 
 
 def _calls(running: Running) -> int:

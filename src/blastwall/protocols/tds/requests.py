@@ -23,7 +23,7 @@ from blastwall.protocols.tds.denial import LIMIT, UNSUPPORTED, Denial
 from blastwall.protocols.tds.elsewhere import Postponed
 from blastwall.protocols.tds.headers import Headers, read_headers
 from blastwall.protocols.tds.packets import Kind, Message, MessageReader, Piece, framed
-from blastwall.protocols.tds.rpc import Rpc, read_rpcs, with_metadata
+from blastwall.protocols.tds.rpc import TooManyCalls, read_rpcs, with_metadata
 from blastwall.protocols.tds.running import INSERT_BULK, Asked, Running
 from blastwall.protocols.tds.transaction_requests import DISTRIBUTED_REFUSED, distributed, effects_of, told
 from blastwall.protocols.tds.transactions import read_transaction
@@ -35,11 +35,10 @@ _OVERHEAD = 64 << 10
 """What a batch may have besides its text: headers."""
 _TRANSACTION = 16 << 10
 """The largest transaction request in bytes: two names of at most 255 bytes, and headers."""
-MOST_CALLS = 5_000
-"""The most calls in one request: each is asked for by itself."""
 _TOLD = 2_000
 """How much is recorded of a text that is refused unread, in characters."""
 _NOTIFICATION = "query notifications leave a subscription behind that sends on what changes; leave the header off"
+_BULK_ALONE = "INSERT BULK must be a batch of its own: the rows of one load follow it, and are counted as its own"
 _REQUESTS = frozenset({Kind.BATCH, Kind.RPC, Kind.TRANSACTION})
 
 
@@ -177,17 +176,23 @@ class Requests:
             running.loads = classified.operation == INSERT_BULK
             shared.transmit(running, message.payload, message.raw, out)
 
-        shared.asking.ask(outputs, [Question(shared.statement(text, classified), classified, read)], release)
+        question = Question(shared.statement(text, classified), classified, read)
+        verdict = None if _loads_once(classified) else Denial(UNSUPPORTED, _BULK_ALONE)
+        shared.asking.ask(outputs, [question], release, verdict=verdict)
 
     def _rpc(self, message: Message, outputs: list[Output]) -> None:
         shared = self._shared
-        headers, rpcs = read_rpcs(message.payload)
         try:
-            calls = [self._reading.read(one) for one in rpcs[:MOST_CALLS]]
+            headers, rpcs = read_rpcs(message.payload)
+        except TooManyCalls as much:
+            self._refuse(f"[{message.size} bytes]", "OVERSIZED", Denial(LIMIT, str(much)), outputs, calls=1)
+            return
+        try:
+            calls = [self._reading.read(one) for one in rpcs]
         except NoSuchHandle as missing:
             shared.refuse(shared.next_number(), missing.denial, len(rpcs), outputs)
             return
-        verdict = self._verdict(headers, rpcs, calls)
+        verdict = self._verdict(headers, calls)
 
         def release(asks: tuple[Asked, ...], out: list[Output]) -> None:
             for asked, one in zip(asks, calls, strict=True):
@@ -204,7 +209,7 @@ class Requests:
         ]
         shared.asking.ask(outputs, questions, release, calls=len(rpcs), verdict=verdict)
 
-    def _verdict(self, headers: Headers, rpcs: Sequence[Rpc], calls: Sequence[Call]) -> Denial | None:
+    def _verdict(self, headers: Headers, calls: Sequence[Call]) -> Denial | None:
         """Why the message is refused whatever policy says; None where it is not."""
         found = next((one.verdict for one in calls if one.verdict is not None), None)
         longest = max((len(one.text) for one in calls), default=0)
@@ -213,10 +218,12 @@ class Requests:
             return found
         if reason is not None:
             return reason
-        if len(rpcs) > MOST_CALLS:
-            return Denial(LIMIT, f"{len(rpcs):,} calls in one request, of at most {MOST_CALLS:,}; send less at once")
+        if any(one.classified.operation == INSERT_BULK for one in calls):
+            return Denial(UNSUPPORTED, _BULK_ALONE)
         if any(one.gives for one in calls[1:]):
             return Denial(UNSUPPORTED, "what gives a handle must be the first call of its request")
+        if calls[0].gives and any(one.by_handle for one in calls[1:]):
+            return Denial(UNSUPPORTED, "what is done by a handle must not follow what gives one in the same request")
         if any(one.gives and self._shared.handles.full(one.text) for one in calls):
             return Denial(LIMIT, "too many prepared statements and cursors; close what is not used any more")
         return None
@@ -280,6 +287,13 @@ class Requests:
         classified = replace(unread(text, shared.catalog, denial.text), operation=operation)
         question = Question(shared.statement(text, classified), classified)
         shared.asking.ask(outputs, [question], lambda _asks, _out: None, calls=calls, verdict=denial)
+
+
+def _loads_once(classified: Classified) -> bool:
+    """Whether a batch announces one bulk load, or none."""
+    if classified.operation != INSERT_BULK:
+        return True
+    return classified.modifies <= 1 and classified.straight and not classified.transaction
 
 
 def _text(payload: bytes, start: int) -> str:

@@ -31,10 +31,18 @@ _LONGEST_PROCEDURE = 523
 """Characters: 1046 bytes (2.2.6.6, ProcName)."""
 _MOST_PARAMETERS = 4200
 """Twice what SQL Server takes (2,100)."""
+MOST_CALLS = 5_000
+"""The most calls in one request: each is asked for by itself."""
+MOST_TOGETHER = 50_000
+"""The most parameters of all calls of a request: they are read on the data loop, ten microseconds or more for each."""
 _REFUSED = frozenset(
     {types.NULL, types.CHAR, types.VARCHAR, types.BINARY, types.VARBINARY, types.DECIMAL, types.NUMERIC}
 )
 """Types of clients before TDS 7: of some of them it is not written down whether a collation follows."""
+
+
+class TooManyCalls(Exception):
+    """A request holds more calls, or more parameters, than are read of one; the text says how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +74,20 @@ def read_rpcs(payload: bytes) -> tuple[Headers, tuple[Rpc, ...]]:
 
     Raises:
         Malformed: it is not of its form, holds no call, or something that could be read in two ways.
+        TooManyCalls: it holds so much that it is not read to its end.
     """
     headers = read_headers(payload)
     fields = Fields(payload, headers.size)
     calls: list[Rpc] = []
+    parameters = 0
     try:
         while fields.left:
+            if len(calls) == MOST_CALLS:
+                raise TooManyCalls(f"more than {MOST_CALLS:,} calls in one request; send less at once")
             calls.append(_call(fields))
+            parameters += len(calls[-1].parameters)
+            if parameters > MOST_TOGETHER:
+                raise TooManyCalls(f"more than {MOST_TOGETHER:,} parameters in one request; send less at once")
     except Short:
         raise Malformed("a call that ends too early") from None
     if not calls:

@@ -38,7 +38,7 @@ class NameState:
 
 def before(state: NameState, classified: Classified) -> NameState:
     """Return the state in which a later request may run while the success of this one is not known."""
-    after = settled(state, classified)
+    after = settled(state, classified, lasting=False)
     if after is state:
         return state
     settings = {
@@ -47,20 +47,28 @@ def before(state: NameState, classified: Classified) -> NameState:
     return replace(after, settings=settings)
 
 
-def settled(state: NameState, classified: Classified) -> NameState:
-    """Return the state after the request ran, or failed somewhere: what it may have left behind counts as left."""
+def settled(state: NameState, classified: Classified, *, lasting: bool = True) -> NameState:
+    """Return the state after the request ran: what it may have left behind counts as left.
+
+    A temporary table is forgotten only if it is gone for certain. It is not where an IF may have left its DROP out, nor
+    where a ROLLBACK may bring it back: `lasting` is false while a transaction is open, and where the request failed.
+    """
     changes = classified.changes
     if not changes:
         return state
     temporary = dict(state.temporary)
-    for name in changes.dropped:
-        temporary.pop(name, None)
+    if lasting and classified.straight and not classified.transaction:
+        for name in changes.dropped:
+            temporary.pop(name, None)
     for name, table in changes.temporary.items():
         known = temporary.get(name)
         temporary[name] = table if known is None else merged(known, table)
     if len(temporary) > MAX_TEMPORARY:
         temporary = {name: Temporary(name, None) for name in list(temporary)[-MAX_TEMPORARY:]}
-    cursors = {**state.cursors, **changes.cursors}
+    cursors = dict(state.cursors)
+    for name, columns in changes.cursors.items():
+        # The one of before may still be there: its DEALLOCATE is not seen, and the new one may not have been declared.
+        cursors[name] = columns if cursors.get(name, columns) == columns else None
     return replace(
         state,
         temporary=temporary,
@@ -71,8 +79,11 @@ def settled(state: NameState, classified: Classified) -> NameState:
 
 
 def reset(state: NameState) -> NameState:
-    """Return the state after sp_reset_connection: temporary tables, cursors and SET options are gone."""
-    return NameState(state.default_schema)
+    """Return the state after sp_reset_connection: temporary tables, cursors and SET options are gone.
+
+    What the session has defined anew stays unsettled: a reset may keep the transaction that it was defined in.
+    """
+    return NameState(state.default_schema, unsettled=state.unsettled)
 
 
 def merged(one: Temporary, other: Temporary) -> Temporary:

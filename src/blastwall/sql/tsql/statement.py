@@ -116,3 +116,11 @@ class Classified:
     straight: bool = True
     transaction: frozenset[str] = frozenset()
     changes: Changes = NO_CHANGES
+
+    def means_like(self, other: Classified) -> bool:
+        """Whether it does and shows the same as another reading of the same text, under another catalog, did."""
+        return _meaning(self) == _meaning(other)
+
+
+def _meaning(one: Classified) -> tuple[object, ...]:
+    return one.effects, one.results, one.returns, one.messages, one.copies, one.filters, one.modifies

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from unittest import mock
 
 import pytest
 
-from blastwall.model.statement import Parameter, Stage, Statement
+from blastwall.model.ruling import Obligations
+from blastwall.model.statement import Column, Parameter, Stage, Statement
 from blastwall.protocols.contract import Allow, Answer, Ask, Deny
 from blastwall.protocols.tds.packets import RESET
 from blastwall.protocols.tds.tests.talking import (
     Talk,
     TinyServer,
+    View,
     batch,
     call,
     executesql,
     integer,
     meaning,
+    means,
     nvarchar,
     parameter,
     rpc,
 )
+from blastwall.sql.tsql.catalog import Catalog
 
 SELECT = "SELECT id FROM dbo.orders WHERE id = @id"
 DECLARED = "@id int"
@@ -278,3 +284,64 @@ def _max(value: str) -> bytes:
         + encoded
         + b"\0" * 4
     )
+
+
+def cursor(text: str = SELECT) -> bytes:
+    return call(2, handle(), parameter(nvarchar(text)), *[parameter(integer(1))] * 3)
+
+
+def test_a_cursor_is_given_no_name() -> None:
+    """FETCH would show by it what the text of another cursor of that name was judged for."""
+    talk = Talk(lambda _ask: Allow())
+    talk.client(rpc(cursor()))
+    named = [call(8, handle(1), parameter(integer(code)), parameter(nvarchar("c"))) for code in (2, 0x102)]
+    talk.client(*(rpc(one) for one in named))
+    assert [word.partition(":")[0] for word in talk.heard if word.startswith("error")] == ["error 40510"] * 2
+    talk.client(rpc(call(8, handle(1), parameter(integer(4)), parameter(integer(1)))))
+    assert len(talk.server.got) == 2
+
+
+def test_a_number_that_may_be_given_anew_in_the_same_request_is_not_used_there() -> None:
+    talk = Talk(judge)
+    talk.client(rpc(prepare()))
+    sent = len(talk.play.to_server)
+    talk.client(rpc(prepare("SELECT 2"), execute(1)))
+    assert "must not follow what gives one" in talk.heard[-3]
+    assert len(talk.play.to_server) == sent
+
+
+def test_rows_of_a_cursor_are_not_shown_by_what_its_text_means_since() -> None:
+    talk = Talk(lambda _ask: Allow())
+    talk.client(rpc(cursor()), rpc(call(7, handle(1))))
+    assert len(talk.server.got) == 2
+    secret = Column("shop", "dbo", "orders", "id")
+    anew = replace(means(SELECT), filters=frozenset({secret}))
+    with (
+        mock.patch.object(View, "catalog", Catalog("shop", 2)),
+        mock.patch("blastwall.protocols.tds.elsewhere.classify", return_value=anew),
+    ):
+        talk.client(rpc(call(7, handle(1))))
+        assert "defined anew" in talk.heard[-3]
+        talk.client(rpc(cursor()), rpc(call(7, handle(2))))
+    assert len(talk.server.got) == 4
+
+
+def test_a_bulk_load_is_announced_by_a_batch_alone() -> None:
+    talk = Talk(lambda _ask: Allow(obligations=Obligations(limit_affected=3)))
+    talk.client(rpc(executesql("INSERT BULK dbo.orders (id int)"), executesql("DELETE FROM dbo.orders")))
+    assert "INSERT BULK must be a batch of its own" in talk.heard[0]
+    assert not talk.play.to_server
+
+
+@pytest.mark.parametrize(
+    ("calls", "most"), [(5_001, "5,000 calls"), (13, "50,000 parameters")], ids=["calls", "parameters"]
+)
+def test_a_request_of_too_many_calls_or_parameters_is_not_read_to_its_end(calls: int, most: str) -> None:
+    """Reading it takes seconds of everybody's time."""
+    values = () if calls > 5_000 else (parameter(b"\x30\x01"),) * 4_000
+    talk = Talk(judge)
+    talk.client(rpc(*[call(12, *values)] * calls, b"\xff\xff not even calls"))
+    assert most in talk.heard[0]
+    assert talk.heard[1:] == ["doneproc failed", "|"]
+    assert asked(talk)[0].operation == "OVERSIZED"
+    assert not talk.play.to_server

@@ -448,3 +448,33 @@ def test_rows_announced_under_another_policy_are_dropped() -> None:
     talk.client(framed(Kind.BULK, rows(1), 512))
     assert "policy changed" in talk.since()[0]
     assert not talk.server.texts("bulk")
+
+
+# ── ways around ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("forged", [0, 8])
+def test_nothing_runs_outside_the_transaction_that_can_be_undone(forged: int) -> None:
+    talk = Talk(limited, TinyServer(changes=2))
+    talk.conversation.descriptor = talk.server.transaction = 7
+    talk.client(batch(DELETE, transaction=forged))
+    assert talk.server.got[-1] == ("batch", DELETE, 0, 7)
+
+
+def test_an_error_elsewhere_in_the_request_is_no_reason_to_do_without_a_count() -> None:
+    """A server may have NOCOUNT on by default: then the count of the change behind the error would not come."""
+    talk = Talk(limited)
+    talk.client(rpc(executesql("EXEC broken"), executesql(DELETE)))
+    assert talk.server.texts("batch") == ["SET NOCOUNT OFF"]
+
+
+def test_an_option_that_a_cancelled_request_may_not_have_set_is_not_relied_on() -> None:
+    talk = Talk(limited)
+    talk.client(batch("SET nocount on"))
+    talk.server.silent = True
+    talk.client(batch("SET nocount off"), attention())
+    talk.server.silent = False
+    talk.since()
+    talk.client(batch(DELETE + " IF"))
+    assert "SET NOCOUNT OFF" in talk.since()[0]
+    assert talk.server.texts("batch") == ["SET nocount on", "SET nocount off"]

@@ -48,7 +48,7 @@ _GROUPS: tuple[tuple[Procedure, str], ...] = (
         sp_tables_rowset sp_tables_rowset2 sp_tables_info_rowset sp_tables_info_rowset2 sp_table_constraints_rowset
         sp_views_rowset sp_usertypes_rowset sp_constr_col_usage_rowset sp_check_constraints_rowset
         sp_column_privileges_rowset sp_table_privileges_rowset sp_catalogs sp_who_am_i sp_xml_removedocument
-        sp_unprepare sp_cursorclose sp_cursoroption sp_cursorunprepare sp_lookupcustomresolver
+        sp_lookupcustomresolver
         sp_helpfulltextcatalogs sp_help_fulltext_catalogs sp_help_fulltext_columns sp_help_fulltext_tables
         sp_help_fulltext_catalog_components sp_fulltext_semantic_get_language_statistics_db
         sp_helpdevice sp_estimated_rowsize_reduction_for_vardecimal
