@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.tds.clients import DRIVERS, Client, Failed, MssqlPython, Pymssql, PythonTds
+from tests.tds.clients import DRIVERS, Client, Failed, Pymssql, PythonTds
 from tests.tds.world import World
 
 
@@ -94,10 +94,7 @@ def test_many_rows_come_whole(client: Client) -> None:
     assert rows[-1] == (100_000, "row 100000")
 
 
-def test_rows_are_loaded_in_bulk(client: Client, route: str) -> None:
-    """Through the gateway mssql-python's bulk copy is refused: it asks the catalog by dynamic SQL (test_gateway)."""
-    if isinstance(client, MssqlPython) and route == "through":
-        return
+def test_rows_are_loaded_in_bulk(client: Client) -> None:
     rows = [(index, f"customer {index}", "é") for index in range(10, 510)]
     assert client.load("orders", ("id", "customer", "note"), rows) == 500
     assert client.query("SELECT COUNT(*), MAX(customer) FROM orders WHERE note = N'é'") == [(500, "customer 99")]

@@ -9,6 +9,7 @@ and the catalog's snapshot.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.statement import Literal
@@ -18,6 +19,7 @@ from blastwall.sql.tsql.effects.constants import Known
 from blastwall.sql.tsql.effects.executing import without_strings
 from blastwall.sql.tsql.effects.findings import Budget, Chain, Flow, TooComplexError
 from blastwall.sql.tsql.effects.statements import Reader
+from blastwall.sql.tsql.known_batches import plain
 from blastwall.sql.tsql.limits import Limits
 from blastwall.sql.tsql.operations import operation_of
 from blastwall.sql.tsql.parse import parse
@@ -103,10 +105,12 @@ def _classified(
     quoting = state.settings.get("quoted_identifier", frozenset({"on"}))
     if len(quoting) > 1 and '"' in text:
         return unread(text, catalog, "double quotes may mean names or strings here: set QUOTED_IDENTIFIER again first")
+    meant = plain(text)
     try:
-        batch = parse(text, quoted_identifier="on" in quoting, limits=limits)
-        reader = _read(batch, catalog, state, parameters, limits, length=len(text))
-        return _answer(reader, operation_of(batch), state, parameters)
+        batch = parse(meant, quoted_identifier="on" in quoting, limits=limits)
+        reader = _read(batch, catalog, state, parameters, limits, length=len(meant))
+        found = _answer(reader, operation_of(batch), state, parameters)
+        return found if meant is text else replace(found, literals=())  # the client's text has none to hide
     except UnparsedError as error:
         return unread(text, catalog, f"the text cannot be read as T-SQL: {without_strings(str(error))}")
     except TooComplexError:

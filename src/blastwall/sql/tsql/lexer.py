@@ -25,7 +25,8 @@ NAME, QUOTED, LABEL, VARIABLE, PSEUDO = "name", "quoted", "label", "variable", "
 STRING, NATIONAL = "string", "national"
 INTEGER, DECIMAL, FLOAT, MONEY, BINARY, SIZE = "integer", "decimal", "float", "money", "binary", "size"
 
-_SPACE = r"[\t\n\x0b\x0c\r \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]"
+_SPACE = r"[\t\n\x0b\x0c\r ]"
+"""Other blanks (no-break, ideographic) are refused: whether a name ends at one is not documented."""
 _CURRENCY = "$£¤¥৲৳฿€₡₢₣₤₦₧₨₩₪₫"
 _TOKEN = re.compile(
     rf"""{_SPACE}*+(?:

@@ -503,7 +503,10 @@ def declared_parameters(text: str) -> list[tuple[str, str]] | None:
     except UnparsedError:
         return None
     one = batch.statements[0] if len(batch.statements) == 1 else None
-    if not isinstance(one, n.CreateModule):
+    if not isinstance(one, n.CreateModule) or one.options or one.execute_as or len(one.body) != 1:
+        return None  # the text has closed the list itself
+    last = one.body[0]
+    if not isinstance(last, n.Return) or last.value is not None:
         return None
     return [(parameter.name.lower(), parameter.type.name.last.lower()) for parameter in one.parameters]
 

@@ -43,7 +43,8 @@ METHODS = frozenset(
     """.split()  # noqa: SIM905 - a word list reads better as words
 )
 """Methods of the server's own types: what else follows a column and a dot is a function of the schema of that name."""
-_PSEUDO_COLUMNS = frozenset({"$action", "$rowguid", "$identity", "identitycol", "rowguidcol", "$cuid"})
+_OWN_COLUMNS = frozenset({"$action", "$cuid"})
+"""Columns by names that belong to no table; `$identity`, `$rowguid` and their old forms are a table's own column."""
 
 
 class Expressions(Names):
@@ -189,7 +190,7 @@ class Expressions(Names):
             found = scope.column(last)
             if found is not None:
                 return found
-            return CONSTANT if last.lower() in _PSEUDO_COLUMNS else UNKNOWN
+            return CONSTANT if last.lower() in _OWN_COLUMNS else UNKNOWN
         schema = fold(parts[-3]) if len(parts) > 2 else ""
         row = scope.range(fold(parts[-2]), schema)
         if row is None:
@@ -197,7 +198,7 @@ class Expressions(Names):
         found = row.find(last, fold)
         if found is not None:
             return found
-        return CONSTANT if last.lower() in _PSEUDO_COLUMNS else row.whole()
+        return CONSTANT if last.lower() in _OWN_COLUMNS else row.whole()
 
     def direct(self, node: n.Node | None, scope: Scope) -> Place | None:
         """Return the column that an expression is, through casts and simple functions; None for anything else."""
