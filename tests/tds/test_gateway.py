@@ -158,12 +158,3 @@ def test_a_wrong_login_is_refused(world: World, driver: str) -> None:
     with pytest.raises(Failed):
         DRIVERS[driver](Target(world.gateway.port("sql-prod"), world.gateway.ca, user="sa", password="a guess"))
     assert world.server.texts("login", "batch") == []
-
-
-def test_the_bulk_copy_of_mssql_python_is_refused_for_its_dynamic_sql(world: World) -> None:
-    world.fresh()
-    client = world.through("mssql-python", by_password=True)
-    with pytest.raises(Failed):
-        client.load("orders", ("id", "customer", "note"), [(7, "x", "y")])
-    client.close()
-    assert world.server.texts("bulk") == []

@@ -31,6 +31,8 @@ EMAIL, SSN = column("email"), column("ssn")
         ("select max(email) from customers", [[" < customers.email"]]),
         ("select iif(1 = 1, email, '') from customers", [[" < customers.email"]]),
         ("select case when email like 'a%' then 1 end from customers", [[" < customers.email"]]),
+        ("select $identity from customers", [["$identity < ?"]]),
+        ("select identitycol from customers", [["identitycol < ?"]]),
         ("select label from customers", [["label < customers.email, customers.label, customers.name"]]),
         ("select (select email from customers where id = 1)", [["! < customers.email"]]),
         ("select mail from customer_mail", [["mail < customer_mail.mail, customers.email"]]),
