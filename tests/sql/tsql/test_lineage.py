@@ -31,8 +31,8 @@ EMAIL, SSN = column("email"), column("ssn")
         ("select max(email) from customers", [[" < customers.email"]]),
         ("select iif(1 = 1, email, '') from customers", [[" < customers.email"]]),
         ("select case when email like 'a%' then 1 end from customers", [[" < customers.email"]]),
-        ("select $identity from customers", [["$identity < ?"]]),
-        ("select identitycol from customers", [["identitycol < ?"]]),
+        ("select $identity from customers", [[" < ?"]]),
+        ("select identitycol from customers", [[" < ?"]]),
         ("select label from customers", [["label < customers.email, customers.label, customers.name"]]),
         ("select (select email from customers where id = 1)", [["! < customers.email"]]),
         ("select mail from customer_mail", [["mail < customer_mail.mail, customers.email"]]),
@@ -97,6 +97,21 @@ EMAIL, SSN = column("email"), column("ssn")
          [[" < customers.ssn"]]),
         ("begin try select cast(email as int) from customers end try begin catch select error_message() end catch",
          [[" < customers.email"], [" < customers.email"]]),
+        ("declare @t id_list; insert @t select email from customers; select a from @t", [["a < customers.email"]]),
+        ("declare @t dbo.id_list; update orders set note = '' output (select top 1 ssn from customers) into @t; select a from @t", [["a < customers.ssn"]]),
+        ("declare @t id_list; insert @t select email from customers; select * from @t; select note as a from orders",
+         [None, ["a! < orders.note"]]),
+        ("create table #t (a nvarchar(9)); insert #t ([\uff41]) select email from customers; select a from #t",
+         [["a < customers.email"]]),
+        ("create table #t (a nvarchar(9)); insert [#t ] select email from customers; select a from #t",
+         [["a < customers.email"]]),
+        ("declare @\xe9 nvarchar(9), @e int; select @e = email from customers; select @\xe9", [[" < customers.email"]]),
+        ("declare @e nvarchar(9); select @e; select @\xe9 = ssn from customers", [[" < customers.ssn"]]),
+        ("select email from customers for xml auto, type", [[" < customers.email"]]),
+        ("exec hr.pays with result sets ((z nvarchar(9), y int))", [[" < staff.name", " < staff.pay"]]),
+        ("exec ('select email from customers') with result sets ((z nvarchar(9)))", [[" < customers.email"]]),
+        ("exec sp_executesql N'select email from customers' with result sets ((z nvarchar(9)))", [[" < customers.email"]]),
+        ("select o.identitycol from orders o", [[" < orders.customer_id, orders.id, orders.note, orders.total"]]),
         ("select 1 where exists (select * from customers)", [[" < "]]),
         ("select nobody from customers", [["nobody < ?"]]),
         ("select * from nowhere", [None]),
@@ -414,3 +429,23 @@ def test_a_reset_settles_nothing_that_was_defined_anew() -> None:
     """It may keep the transaction, and with it a definition that the catalog does not know."""
     state = reset(settled(STATE, read("alter view customer_mail as select id, ssn as mail from customers")))
     assert "this session has changed" in read("select mail from customer_mail", state).doubt
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "declare @n int; select @n = ascii(email) from customers; throw @n, N'x', 1",
+        "declare @n int; select @n = ascii(email) from customers; throw 50000, N'x', @n",
+        "declare @n int; select @n = ascii(email) from customers; raiserror('x', 1, @n)",
+        "declare @n sysname; select @n = email from customers; save transaction @n",
+        "create table dbo.n (a nvarchar(9) default (dbo.mail_of(1)))",
+    ],
+)
+def test_what_outlives_a_request_counts_as_a_copy(text: str) -> None:
+    assert read(text).copies == frozenset({EMAIL})
+
+
+@pytest.mark.parametrize("name", ["[#\uff54]", "[#t\u200b]", "[#\u212a]"])
+def test_no_temporary_table_may_have_a_name_that_the_server_may_take_for_another(name: str) -> None:
+    assert "another temporary table" in read(f"create table #t (a int); insert {name} select 1").changes.forbidden
+    assert not read("create table #h\xf6he (a int)").changes.forbidden

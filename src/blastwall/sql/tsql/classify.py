@@ -161,7 +161,7 @@ def _answer(reader: Reader, operation: str, state: NameState, parameters: Mappin
     if not reader.effects and not reader.followed:
         reader.connect()
     names = [name.lower() for name in parameters]
-    outputs = {name: None if reader.flow.lost else reader.flow.variables.get(name, frozenset()) for name in names}
+    outputs = {name: reader.flow.read(name) for name in names}
     plans = any("on" in state.settings.get(name, ()) for name in _PLANS)
     return Classified(
         operation,

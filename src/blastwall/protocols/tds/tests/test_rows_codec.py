@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from blastwall.protocols.tds import answers, types
 from blastwall.protocols.tds.collations import LATIN
+from blastwall.protocols.tds.row_forms import row_end
 from blastwall.protocols.tds.rows import RowPlan, RowWalk
 from blastwall.protocols.tds.tests.test_value_codecs import FORMS
 from blastwall.protocols.tds.token_reader import TokenReader
@@ -152,3 +153,36 @@ def test_a_long_description_is_not_read_again_and_again() -> None:
     assert isinstance(token, ColMetadata)
     assert token.raw == payload
     assert len(token.columns) == 4096
+
+
+def both_ends(plan: RowPlan, payload: bytes) -> tuple[int | None, int | None]:
+    """Where a row ends as rows are passed, and as they are read; None where it is malformed or not whole."""
+    walk = RowWalk(plan)
+    passed: int | None
+    read: int | None
+    try:
+        walk.walk(payload, 0, len(payload))
+        passed = walk.whole if walk.rows else None
+    except Malformed:
+        passed = None
+    try:
+        end = row_end(plan, payload, 0, len(payload))
+        read = end if end > 0 else None
+    except Malformed:
+        read = None
+    return passed, read
+
+
+@given(results(), st.integers(0, 400), st.integers(0, 255), st.booleans())
+def test_rows_that_are_passed_and_rows_that_are_read_end_at_the_same_place(
+    result: tuple[tuple[ColumnData, ...], list[bytes]], at: int, byte: int, damaged: bool
+) -> None:
+    columns, rows = result
+    plan = RowPlan([column.type for column in columns])
+    for one in rows[:2]:
+        payload = bytearray(one)
+        if damaged:
+            payload[1:] = payload[1 : 1 + at] + bytes((byte,)) + payload[2 + at :]
+        passed, read = both_ends(plan, bytes(payload))
+        assert passed == read
+        assert damaged or passed == len(one)

@@ -55,7 +55,9 @@ class Definitions(Executing):
             if isinstance(one, n.ColumnDefinition):
                 self.typed(one.type)
                 for part in (one.computed, one.default, *one.checks):
-                    self.expr(part, scope)
+                    found = self.expr(part, scope)
+                    if part is not None and part is one.default:
+                        self.send_on(found.sources)
             else:
                 self.expr(one.condition, scope)
 

@@ -44,10 +44,21 @@ class Executing(Procedural):
     def call(self, node: n.Execute) -> None:
         """Read the call of a procedure."""
         self.straight = False
+        before = len(self.results)
         for parts in self._procedures(node.procedure):
             self._call_procedure(parts, node)
+        self._renamed(before, node.options)
         if node.status is not None:
             self.constants[node.status.name.lower()] = None
+
+    def _renamed(self, before: int, options: Sequence[str]) -> None:
+        """Forget how the columns of the newest results are called, where WITH RESULT SETS calls them otherwise."""
+        if "RESULT SETS" not in options:
+            return
+        for at in range(before, len(self.results)):
+            columns = self.results[at].columns
+            if columns is not None:
+                self.results[at] = ResultSet(tuple(replace(column, name="", exact=False) for column in columns))
 
     def _procedures(self, procedure: n.ObjectName | n.Variable) -> Sequence[tuple[str, ...]]:
         if isinstance(procedure, n.ObjectName):
@@ -312,12 +323,13 @@ class Executing(Procedural):
             named = node.server or node.data_source
             self._remote(named.text if named is not None else "", ())
             return
-        state = self.session
+        state, before = self.session, len(self.results)
         if node.kind:
             name = node.principal.text if isinstance(node.principal, n.Constant) else ""
             self.effect(Action.EXECUTE, self.role(name))
             state = _as_another(state, name)
         self._run_texts(folded(whole, self.constants, self.offset), state, Flow(), ())
+        self._renamed(before, node.options)
 
     def _execute_sql(self, node: n.Execute) -> None:
         arguments = {(one.name or "").lower(): one for one in node.arguments}

@@ -75,6 +75,10 @@ class Temporaries:
             self.put(name, replace(known, columns=(*known.columns[:at], changed, *known.columns[at + 1 :])))
 
 
+_ODD = "\0odd"
+"""The variable that stands for those with names outside ASCII."""
+
+
 @dataclass(slots=True)
 class Flow:
     """The variables of one text: what may have been put into each, wherever in it. `lost`: nobody knows any more."""
@@ -83,11 +87,18 @@ class Flow:
     seen: set[str] = field(default_factory=set)
     again: bool = False
     lost: bool = False
+    all_seen: bool = False
 
     def read(self, name: str) -> Sources:
-        """Return what a variable may hold."""
-        self.seen.add(name)
-        return None if self.lost else self.variables.get(name, _NO_SOURCES)
+        """Return what a variable may hold: one outside ASCII may be any other, where names go without accents."""
+        self.seen.update((name, _ODD))
+        if self.lost:
+            return None
+        names = {name, _ODD}
+        if not name.isascii():
+            names |= {one for one in self.variables if one.startswith("@")}
+            self.all_seen = True
+        return union([Lineage(self.variables.get(one, _NO_SOURCES)) for one in names]).sources
 
     def store(self, name: str, sources: Sources) -> None:
         """Note what is put into a variable."""
@@ -97,7 +108,9 @@ class Flow:
         whole = union([Lineage(known), Lineage(sources)]).sources
         if whole != known:
             self.variables[name] = whole
-            self.again = self.again or name in self.seen
+            self.again = self.again or name in self.seen or self.all_seen
+        if not name.isascii():
+            self.store(_ODD, sources)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from blastwall.model.effects import Action, Mark, Object
 from blastwall.sql.tsql.catalog import Module, Relation
@@ -19,6 +20,7 @@ from blastwall.sql.tsql.effects.system_names import (
 from blastwall.sql.tsql.nodes import ObjectName
 
 _MAX_SYNONYMS = 8
+_WORD = re.compile(r"[\w$#@ -]+")
 _MOST_PARTS = 4
 _ADMIN_ONLY = frozenset({"sys", "information_schema"})
 
@@ -75,7 +77,10 @@ class Names(Findings):
 
     def _temporary(self, name: str) -> Target:
         """One that starts with ## is seen by every session: what is in it, nobody here knows."""
-        key = name.lower()
+        key = name.rstrip(" ").lower()  # the server compares names so
+        plain = normalize("NFKC", name) == name and name.casefold() == name.lower() and _WORD.fullmatch(name)
+        if not name.isascii() and not plain:
+            self.forbid(f"the server may take the name {name} for that of another temporary table: use plain letters")
         if key.startswith("##"):
             return Target(Object((self.catalog.database, "tempdb", key), "table"), "tempdb", key)
         return Target(Object((self.catalog.database, "tempdb", key), "table"), "tempdb", key, temporary=key)

@@ -183,7 +183,7 @@ class Procedural(Writes):
         self.connect()
         found = [self.shown(argument, self.scope()) for argument in node.arguments]
         for argument in _deciding(node):
-            self.decide(argument, self.scope())
+            self.send_on(self.decide(argument, self.scope()).sources)  # as numbers they outlive the text: @@ERROR
         self.say(union(found).sources)
         if "LOG" in node.options:
             self.effect(Action.ADMIN, self.database)
@@ -258,6 +258,8 @@ class Procedural(Writes):
         """Read BEGIN, COMMIT, ROLLBACK and SAVE."""
         self.connect()
         self.transaction.add(node.verb.lower())
+        if isinstance(node.name, n.Variable):
+            self.send_on(self.expr(node.name, self.scope()).sources)  # a savepoint's name can be asked for later
         if node.distributed:
             self.effect(Action.ADMIN, self.database)
 

@@ -15,6 +15,8 @@ _MAX_PASSES = 8
 _JSON = "JSON_F52E2B61-18A1-11d1-B105-00805F49916B"
 _XML = "XML_F52E2B61-18A1-11d1-B105-00805F49916B"
 """The names of the one column that FOR JSON and FOR XML give."""
+_BY_PURPOSE = frozenset({"identitycol", "rowguidcol"})
+"""Besides `$identity` and its like: a result has the names of the columns that these are."""
 
 
 class Queries(Rowsets):
@@ -324,12 +326,15 @@ class Queries(Rowsets):
 def _name_of(item: n.SelectItem) -> str:
     if item.alias is not None:
         return item.alias.text
-    return item.expression.name.last if isinstance(item.expression, n.Column) else ""
+    name = item.expression.name.last if isinstance(item.expression, n.Column) else ""
+    pseudo = name.lower() in _BY_PURPOSE or (name.startswith("$") and name.lower() != "$action")
+    return "" if pseudo else name
 
 
 def _serialized(clause: n.ForClause, columns: Columns | None) -> Columns | None:
-    """FOR JSON and FOR XML give one column that holds every value."""
+    """FOR JSON and FOR XML give one column that holds every value, without a name where TYPE is asked for."""
     if clause.kind == "BROWSE":
         return columns
-    name = _JSON if clause.kind == "JSON" else _XML
+    typed = any(option.name.upper() == "TYPE" for option in clause.options)
+    name = "" if typed else _JSON if clause.kind == "JSON" else _XML
     return (OutputColumn(name, merged(columns).sources),)

@@ -346,6 +346,7 @@ class Writes(Following):
             return
         table = self.temporaries.tables.get(key)
         if table is None or table.columns is None:
+            self._store_unknown(key, merged(found).sources)
             return
         if found is None:
             self.temporaries.put(
@@ -359,16 +360,25 @@ class Writes(Following):
     def _store_cell(self, key: str, name: str, at: int, lineage: Lineage) -> None:
         """Put a value into a column by its name, or by its place; where an identity may shift places, into all."""
         table = self.temporaries.tables.get(key)
-        if table is None or table.columns is None or lineage.sources == _NOTHING:
+        if table is None or table.columns is None:
+            self._store_unknown(key, lineage.sources)
+            return
+        if lineage.sources == _NOTHING:
             return
         fold = self.catalog.fold
         if name:
             places = [index for index, one in enumerate(table.columns) if fold(one.name) == fold(name)]
+            places = places or list(range(len(table.columns)))  # the server may know one by it: names go by collation
         else:
             places = [index for index in (at, at + 1) if index < len(table.columns)]
         for place in places:
             self.temporaries.store(key, place, lineage.sources)
             self._lands(table, place, lineage)
+
+    def _store_unknown(self, key: str, sources: Sources) -> None:
+        """Note what a table variable holds whose type the catalog does not have: any column may be it."""
+        if key.startswith("@"):
+            self.flow.store(key, sources)
 
     def _lands(self, table: Temporary, place: int, lineage: Lineage) -> None:
         """Storing a value fails where a key or a check refuses it, or where the column cannot hold it."""
