@@ -107,6 +107,14 @@ EMAIL, SSN = column("email"), column("ssn")
          [["a < customers.email"]]),
         ("declare @\xe9 nvarchar(9), @e int; select @e = email from customers; select @\xe9", [[" < customers.email"]]),
         ("declare @e nvarchar(9); select @e; select @\xe9 = ssn from customers", [[" < customers.ssn"]]),
+        ("create table #t (a nvarchar(9), q as upper(a)); insert #t (a) select email from customers; select q from #t", [["q < ?"]]),
+        ("create table #t (a nvarchar(9)); insert #t select ssn from customers; alter table #t add q as a; select q from #t",
+         [["q < ?"]]),
+        ("create table #t (a nvarchar(max)); update #t set a.write((select top 1 email from customers), 0, 1); select a from #t",
+         [["a < customers.email"]]),
+        ("declare @x xml; select @x.value('sql:column(\"c.email\")', 'nvarchar(9)') from customers c", [[" < ?"]]),
+        ("declare @x xml; with xmlnamespaces ('urn:schemas-microsoft-com:xml-sql' as s) select @x.query('s:variable(\"@e\")')",
+         [[" < ?"]]),
         ("select email from customers for xml auto, type", [[" < customers.email"]]),
         ("exec hr.pays with result sets ((z nvarchar(9), y int))", [[" < staff.name", " < staff.pay"]]),
         ("exec ('select email from customers') with result sets ((z nvarchar(9)))", [[" < customers.email"]]),
@@ -438,6 +446,7 @@ def test_a_reset_settles_nothing_that_was_defined_anew() -> None:
         "declare @n int; select @n = ascii(email) from customers; throw 50000, N'x', @n",
         "declare @n int; select @n = ascii(email) from customers; raiserror('x', 1, @n)",
         "declare @n sysname; select @n = email from customers; save transaction @n",
+        "update orders set note.write((select email from customers), 0, 1)",
         "create table dbo.n (a nvarchar(9) default (dbo.mail_of(1)))",
     ],
 )
@@ -449,3 +458,10 @@ def test_what_outlives_a_request_counts_as_a_copy(text: str) -> None:
 def test_no_temporary_table_may_have_a_name_that_the_server_may_take_for_another(name: str) -> None:
     assert "another temporary table" in read(f"create table #t (a int); insert {name} select 1").changes.forbidden
     assert not read("create table #h\xf6he (a int)").changes.forbidden
+
+
+def test_a_condition_in_xquery_that_reads_a_column_around_it_decides() -> None:
+    found = read("declare @x xml; select 1 from customers c where @x.exist('/a[sql:column(\"c.email\") = 1]') = 1")
+    assert found.filters is None or Column("shop", "dbo", "customers", "*") in found.filters
+    moved = read("update orders set note.modify('replace value of (/a)[1] with sql:variable(\"@e\")')")
+    assert moved.copies is None

@@ -34,6 +34,15 @@ _OPTIONS = frozenset(
 _GUARDING = ("TRIGGER", "CONSTRAINT", "SYSTEM_VERSIONING", "CHANGE_TRACKING")
 
 
+def _listed(elements: Iterable[n.TableElement]) -> Columns:
+    """Return the columns that a new table has: nothing is in them yet; what is computed may be of anything."""
+    return tuple(
+        OutputColumn(one.name.text, _NOTHING if one.computed is None else None)
+        for one in elements
+        if isinstance(one, n.ColumnDefinition)
+    )
+
+
 class Definitions(Executing):
     """Reads definitions."""
 
@@ -41,9 +50,7 @@ class Definitions(Executing):
 
     def define_rows(self, elements: Sequence[n.TableElement]) -> Columns:
         """Return the columns that a table's definition lists, adding what its expressions call."""
-        columns = tuple(
-            OutputColumn(one.name.text, _NOTHING) for one in elements if isinstance(one, n.ColumnDefinition)
-        )
+        columns = _listed(elements)
         self.elements(elements, columns)
         return columns
 
@@ -102,9 +109,7 @@ class Definitions(Executing):
         table = self.temporaries.tables.get(key)
         if table is not None and table.columns is not None and change.verb != "ADD":
             return
-        added = tuple(
-            OutputColumn(one.name.text, _NOTHING) for one in change.elements if isinstance(one, n.ColumnDefinition)
-        )
+        added = _listed(change.elements)
         if table is not None and table.columns is not None and added:
             known = {one.name.lower() for one in table.columns}
             fresh = tuple(one for one in added if one.name.lower() not in known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 
@@ -43,6 +44,8 @@ METHODS = frozenset(
     """.split()  # noqa: SIM905 - a word list reads better as words
 )
 """Methods of the server's own types: what else follows a column and a dot is a function of the schema of that name."""
+_REACHES = re.compile(r":\s*(?:column|variable)\b")
+"""How XQuery names a column or a variable around it, `sql:column("c.email")`, by whatever prefix."""
 _OWN_COLUMNS = frozenset({"$action", "$cuid"})
 """Columns by names that belong to no table; `$identity`, `$rowguid` and their old forms are a table's own column."""
 
@@ -72,7 +75,10 @@ class Expressions(Names):
         match node:
             case n.Constant():
                 self.literal(node)
-                return CONSTANT
+                if not _REACHES.search(node.text):
+                    return CONSTANT
+                self.meet(None)
+                return UNKNOWN
             case n.Column():
                 return self.reference(node.name, scope)
             case n.Variable():

@@ -82,7 +82,8 @@ class Procedural(Writes):
         relation = self.target(kind.name, "type").relation
         if relation is None:
             return Temporary(key, None)
-        columns = tuple(OutputColumn(name, _NOTHING) for name in relation.columns)
+        computed = {name for name, _ in relation.computed}
+        columns = tuple(OutputColumn(name, None if name in computed else _NOTHING) for name in relation.columns)
         return Temporary(key, columns, relation.types, strict=True)
 
     def assigned(self, name: str, operator: str, value: n.Expression, lineage: Lineage, *, once: bool) -> None:

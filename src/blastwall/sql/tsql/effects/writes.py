@@ -401,7 +401,7 @@ class Writes(Following):
         """Read UPDATE; return the columns of its OUTPUT, () where it shows none."""
         scope, written = self._changed(node)
         narrow = self._narrowed(node.where, node.sources, written, scope)
-        names = [one.column.last for one in node.assignments if one.column is not None]
+        names = [name for one in node.assignments if (name := _changed_column(one))]
         self._assign(node.assignments, written, scope)
         self.wrote(Action.UPDATE, written, narrow=narrow, columns=names)
         return self._outputs(node.outputs, written, scope, ("inserted", "deleted"))
@@ -462,14 +462,15 @@ class Writes(Following):
                 self.filter_by_met(mark, code)  # what is made of a value may show it, masked, as another
             if any(isinstance(part, n.Column) for part in n.walk(one.value)):
                 self._read_target(written)
-            own = written.row.find(one.column.last, self.catalog.fold) if one.column is not None else None
+            name = _changed_column(one)
+            own = written.row.find(name, self.catalog.fold) if name else None
             if own is not None and own.sources and len(own.sources) == 1:
                 self.associate(one.value, next(iter(own.sources)))
             if one.variable is not None:
                 kept = lineage if one.column is None else union([lineage, own or Lineage(None)])
                 self.assigned(one.variable.name, one.operator, one.value, kept, once=False)
-            if one.column is not None:
-                self._moved(written, one.column.last, lineage, own)
+            if name:
+                self._moved(written, name, lineage, own)
 
     def _moved(self, written: Written, name: str, lineage: Lineage, own: Lineage | None) -> None:
         if written.key:
@@ -515,7 +516,7 @@ class Writes(Following):
             narrow = self.narrowing(when.condition, only)
         if action is not Action.CREATE and not self.nested and not written.key:
             self.predicates.append(narrow)
-        names = [one.column.last for one in when.assignments if one.column is not None]
+        names = [name for one in when.assignments if (name := _changed_column(one))]
         self._assign(when.assignments, written, scope)
         self.wrote(action, written, narrow=narrow, columns=names if action is Action.UPDATE else None)
         listed = [name.last for name in when.columns]
@@ -609,3 +610,11 @@ def _length(kind: str) -> int:
 def _other(sources: Sources, own: Sources) -> Sources:
     """A column's own value put back into it moves nothing."""
     return sources if sources is None or own is None else sources - own
+
+
+def _changed_column(one: n.Assignment) -> str:
+    """The column that an assignment changes, also by a method (`SET note.WRITE(…)`); "" where it is a variable."""
+    if one.column is not None:
+        return one.column.last
+    method = one.value if one.variable is None and isinstance(one.value, n.Call) else None
+    return method.name.texts[-2] if method is not None and len(method.name.texts) > 1 else ""
