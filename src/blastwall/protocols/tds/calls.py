@@ -207,7 +207,8 @@ class Reading:
         values = given.after(place.values) if place.stage is Stage.EXECUTE and (parametrised or not told) else ()
         read = self._reader(source)
         classified = read()
-        source.opened = self._opened(classified)
+        if Named.CURSOR in place.gives.values():
+            source.opened = self._opened(classified)
         return Call(
             text,
             read,
@@ -257,13 +258,13 @@ class Reading:
         read = self._reader(source)
         classified = read()
         if source.opened is not None:
-            catalog, then = source.opened
-            if catalog is not self._catalog() and not classified.means_like(then):
+            version, shown = source.opened
+            if version != self._catalog().version and shown != classified.fingerprint():
                 raise UnreadableCall("what this cursor shows was defined anew after it was opened: open it again")
         return Call(source.text, read, classified, cursor=source, by_handle=True)
 
-    def _opened(self, classified: Classified) -> tuple[Catalog, Classified]:
-        return self._catalog(), classified
+    def _opened(self, classified: Classified) -> tuple[int, int]:
+        return self._catalog().version, classified.fingerprint()
 
     def _harmless(self, name: str, given: Arguments) -> Call:
         """A handle's end, or an option of a cursor's."""

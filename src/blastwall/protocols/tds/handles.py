@@ -19,7 +19,6 @@ from enum import Enum, auto
 
 from blastwall.protocols.tds.declarations import Declared
 from blastwall.protocols.tds.tokens import ReturnValue
-from blastwall.sql.tsql.catalog import Catalog
 from blastwall.sql.tsql.state import DEFAULTS, NameState, merged
 from blastwall.sql.tsql.statement import Classified
 
@@ -41,8 +40,9 @@ class Source:
     """A text with a number.
 
     `declared` are its parameters; `procedure` is set in place of a text where a procedure's call was prepared; `state`
-    is what names meant then. `given` counts the rows of a cursor; `opened` is what it showed when it was opened, and
-    the catalog of then: some cursors keep their rows whatever becomes of the names in their text.
+    is what names meant then. `given` counts the rows of a cursor; `opened` is the catalog's version when
+    it was opened, and a fingerprint of what it showed then: some cursors keep their rows whatever becomes of the names
+    in their text.
     """
 
     text: str
@@ -51,7 +51,7 @@ class Source:
     procedure: tuple[str, ...] = ()
     certain: bool = True
     given: int = 0
-    opened: tuple[Catalog, Classified] | None = None
+    opened: tuple[int, int] | None = None
 
 
 class Handles:

@@ -121,6 +121,11 @@ class Classified:
         """Whether it does and shows the same as another reading of the same text, under another catalog, did."""
         return _meaning(self) == _meaning(other)
 
+    def fingerprint(self) -> int:
+        """Return what differs, within this process, where `means_like` does: it keeps nothing of the reading."""
+        return hash(_meaning(self))
+
 
 def _meaning(one: Classified) -> tuple[object, ...]:
-    return one.effects, one.results, one.returns, one.messages, one.copies, one.filters, one.modifies
+    returns = frozenset(one.returns.items())
+    return one.effects, one.results, returns, one.messages, one.copies, one.filters, one.modifies
