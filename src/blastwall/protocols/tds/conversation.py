@@ -69,6 +69,9 @@ _NEVER = frozenset(
 )
 """Changes that only a login, or a request for a distributed transaction, brings about."""
 
+_DESCRIPTOR = 8
+"""Bytes of a transaction descriptor (MS-TDS 2.2.7.9, type 8)."""
+
 CURRENT = "current"
 """The question to the companion: the catalog as it is now."""
 
@@ -241,6 +244,8 @@ class Conversation:
         self.asking.reconsider()
         if self.loading is not None:
             self.loading.stale = True
+        if self.running is not None and self.running.own:
+            self.limits.stop("policy changed before it was sent; send it again")
 
     def interrupt(self, reason: str) -> list[Output]:
         """The gateway stops what the session does; the caller has told the server's half why."""
@@ -343,6 +348,8 @@ class Conversation:
         """
         if self.running is not None and change.type == ENV_COMMIT:
             self.running.committed = True
+        if change.type == ENV_BEGIN and len(change.new) != _DESCRIPTOR:
+            raise Malformed(f"a transaction descriptor of {len(change.new)} bytes")
         if change.type == ENV_BEGIN or change.type in _ENDED:
             self.descriptor = int.from_bytes(change.new, "little") if change.type == ENV_BEGIN else 0
             return self.running is None or not self.running.private

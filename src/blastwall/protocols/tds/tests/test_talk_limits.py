@@ -478,3 +478,22 @@ def test_an_option_that_a_cancelled_request_may_not_have_set_is_not_relied_on() 
     talk.client(batch(DELETE + " IF"))
     assert "SET NOCOUNT OFF" in talk.since()[0]
     assert talk.server.texts("batch") == ["SET nocount on", "SET nocount off"]
+
+
+def test_what_was_allowed_under_an_older_policy_is_not_sent_once_its_transaction_is_there() -> None:
+    server = Slow()
+    talk = Talk(limited, server)
+    talk.client(batch(DELETE))
+    talk.halves.reconsider()
+    talk.play.from_server(server.late)
+    assert talk.heard[0].startswith("error 50000: blastwall: policy changed before it was sent")
+    assert not server.texts("batch")
+    assert server.transaction == 0
+
+
+@pytest.mark.parametrize("size", [0, 4, 9, 255])
+def test_a_descriptor_of_another_size_ends_the_session(size: int) -> None:
+    talk = Talk(limited, TinyServer(silent=True))
+    talk.client(batch("SELECT 1"))
+    talk.play.from_server(framed(Kind.REPLY, env_change(ENV_BEGIN, b"\xff" * size) + done(), 4096))
+    assert f"a transaction descriptor of {size} bytes" in (talk.play.closed or "")
