@@ -46,6 +46,8 @@ METHODS = frozenset(
 """Methods of the server's own types: what else follows a column and a dot is a function of the schema of that name."""
 _REACHES = re.compile(r":\s*(?:column|variable)\b")
 """How XQuery names a column or a variable around it, `sql:column("c.email")`, by whatever prefix."""
+_OF_NAMES = frozenset({"update", "identity"})
+"""Functions whose arguments are names, not values."""
 _OWN_COLUMNS = frozenset({"$action", "$cuid"})
 """Columns by names that belong to no table; `$identity`, `$rowguid` and their old forms are a table's own column."""
 
@@ -371,8 +373,10 @@ class Expressions(Names):
             return CONSTANT
         if name in PURE:
             return Lineage(found.sources)
-        if name in SOURCELESS or name.startswith("@@"):
+        if name in _OF_NAMES or name.startswith("@@"):
             return CONSTANT
+        if name in SOURCELESS:
+            return Lineage(found.sources)  # COL_NAME(…, ASCII(email)) tells a letter
         if name in REVEALING_FUNCTIONS:
             self.effect(Action.REVEAL, self._system_function(name))
             return Lineage(found.sources)

@@ -87,13 +87,14 @@ class Reader(Definitions):
         scope = self.scope()
         columns = self.columns_of(target)
         scope.ranges.append(self.range_of(target.name, columns))
-        self.each(node.arguments, scope)
+        given = self.each(node.arguments, scope)
         found = scope.column(parts[-1])
         if node.verb == "READTEXT":
             self.read(target)
             self.results.append(ResultSet(None if found is None else (OutputColumn(parts[-1], found.sources),)))
             return
         self.effect(Action.UPDATE, target.object)
+        self.send_on(given.sources)
         self.predicates.append(True)
         self.modifies += 1
         self.uncounted = True

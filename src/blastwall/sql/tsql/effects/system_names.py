@@ -153,7 +153,7 @@ SOURCELESS = frozenset(
     filetablerootpath getfilenamespacepath getpathlocator context_info session_context pwdcompare
     """.split()  # noqa: SIM905 - a word list reads better as words
 )
-"""Functions of the session, the server and its catalog: no column of a table is in them."""
+"""Functions of the session, the server and its catalog: no column of a table is in them but in their arguments."""
 
 REVEALING_FUNCTIONS = frozenset(
     """
