@@ -29,7 +29,7 @@ def test_a_refusal_is_an_ordinary_error_and_nothing_of_it_reaches_the_server(wor
         "SELECT secret FROM vault",
         "SELECT 1; SELECT secret FROM dbo.vault",
         "IF 1 = 1 SELECT secret FROM vault",
-        "SELECT 1 SHUTDOWN",
+        "SELECT 1 SELECT secret FROM vault",
         "EXEC xp_cmdshell 'dir'",
         "EXEC('SELECT secret FROM ' + 'va' + 'ult')",
     ):
@@ -37,7 +37,7 @@ def test_a_refusal_is_an_ordinary_error_and_nothing_of_it_reaches_the_server(wor
             client.query(text)
         assert client.query("SELECT id FROM orders ORDER BY id") == [(1,), (2,)]
     reached = "\n".join(world.server.texts())
-    assert all(word not in reached for word in ("vault", "SHUTDOWN", "xp_cmdshell"))
+    assert all(word not in reached for word in ("vault", "xp_cmdshell"))
 
 
 def test_a_refusal_leaves_the_transaction_open(world: World, client: Client) -> None:
