@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 
 from blastwall.model.credential import Credential
 from blastwall.model.statement import SOME, Column
@@ -104,19 +104,39 @@ class Snapshot:
         return Column(self.catalog.database, relation.schema, relation.name, name)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class View:
-    """What the sessions of one database share; `snapshot` is replaced whole."""
+    """What the sessions of one database share; `snapshot` is replaced whole. `known` is false where it was forgotten.
+
+    It outlives the connection that it was read by, as long as there are such sessions: they go by what the next reads.
+    """
 
     snapshot: Snapshot
+    known: bool = True
+
+    def learn(self, snapshot: Snapshot) -> None:
+        """Go by a new reading."""
+        self.snapshot, self.known = snapshot, True
+
+    def forget(self) -> None:
+        """A definition may have changed unseen: judge nothing by what was read before it."""
+        old = self.snapshot.catalog
+        empty = Catalog(old.database, old.version + 1, (), (), (), self.snapshot.search_path)
+        self.snapshot, self.known = replace(self.snapshot, catalog=empty, texts=Texts()), False
+
+
+Views = MutableMapping[Hashable, View]
+"""The views of sessions that are open, by resource and companion's name."""
 
 
 class PostgresCompanion:
     """The side connection of one resource and database. One query is under way at a time."""
 
-    def __init__(self, opening: Opening, credential: Credential, name: str) -> None:
+    def __init__(self, opening: Opening, credential: Credential, name: str, views: Views | None = None) -> None:
         database, hosts = companion_place(opening.resource, name)
         self._database = database
+        self._shared: Views = {} if views is None else views
+        self._key = (opening.resource.name, *map(str, opening.resource.hosts), name)
         self._user = credential.user
         parameters = {"user": credential.user, "database": database, "application_name": "blastwall catalog"}
         self._handshake: ServerLogin | None = ServerLogin(
@@ -138,8 +158,7 @@ class PostgresCompanion:
         self._fingerprint: list[str | None] = []
         self._moment: str | None = None
         self._path: tuple[str, ...] = ()
-        self._version = 0
-        self._view: View | None = None
+        self._view: View | None = self._shared.get(self._key)
         self._busy = True
 
     def start(self) -> list[Output]:
@@ -193,7 +212,8 @@ class PostgresCompanion:
             return []
         self._busy = True
         self._reading, self._asked = self._asked, []
-        self._queries.extend((FINGERPRINT, *QUERIES) if self._view is None else (MOMENT,))
+        read = self._moment is not None and self._view is not None and self._view.known
+        self._queries.extend((MOMENT,) if read else (FINGERPRINT, *QUERIES))
         return self._send()
 
     def _send(self) -> list[Output]:
@@ -252,8 +272,7 @@ class PostgresCompanion:
             return self._send()
         if len(results) > 1:
             self._moment, *self._fingerprint = results[0][0]
-            self._version += 1
-            self._replace(snapshot(self._database, self._version, results[1:], self._path))
+            self._replace(results[1:])
         answered: list[Output] = [Answered(number, self._view) for number in self._reading]
         self._reading = []
         return answered + self._next()
@@ -268,11 +287,14 @@ class PostgresCompanion:
         self._moment = moment
         return ()
 
-    def _replace(self, snapshot: Snapshot) -> None:
+    def _replace(self, results: list[list[list[str | None]]]) -> None:
+        self._view = self._view or self._shared.get(self._key)
+        version = self._view.snapshot.catalog.version + 1 if self._view is not None else 1
+        read = snapshot(self._database, version, results, self._path)
         if self._view is None:
-            self._view = View(snapshot)
+            self._view = self._shared[self._key] = View(read)
         else:
-            self._view.snapshot = snapshot
+            self._view.learn(read)
 
     def _fail(self, reason: str, told: str = "") -> list[Output]:
         waiting = [*self._reading, *self._asked]

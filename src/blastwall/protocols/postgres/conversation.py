@@ -117,6 +117,11 @@ class Conversation:
         return self._view.snapshot
 
     @property
+    def forgotten(self) -> bool:
+        """Whether the catalog must be read before anything is judged: another session left amid a change of it."""
+        return not self._view.known
+
+    @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open, or will be once what was sent has run."""
         return self.status != b"I" or any(

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel
 
@@ -15,7 +16,7 @@ from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import ClientAddress, Opening
 from blastwall.protocols.postgres.audit import PostgresAuditor
-from blastwall.protocols.postgres.catalog import PostgresCompanion
+from blastwall.protocols.postgres.catalog import PostgresCompanion, View
 from blastwall.protocols.postgres.conversation import stated
 from blastwall.protocols.postgres.estimates import PREFIX, PostgresEstimator, question_of
 from blastwall.protocols.postgres.forwarding import PostgresForwarder
@@ -34,6 +35,9 @@ _STRAYS = frozenset(
 
 class PostgresKind:
     """Implements `ProtocolKind`."""
+
+    def __init__(self) -> None:
+        self._views: WeakValueDictionary[Hashable, View] = WeakValueDictionary()
 
     @property
     def kind(self) -> str:
@@ -82,8 +86,9 @@ class PostgresKind:
         return PostgresSession(opening)
 
     def companion(self, opening: Opening, credential: Credential, name: str) -> PostgresCompanion | PostgresEstimator:
-        made = PostgresEstimator if name.startswith(PREFIX) else PostgresCompanion
-        return made(opening, credential, name)
+        if name.startswith(PREFIX):
+            return PostgresEstimator(opening, credential, name)
+        return PostgresCompanion(opening, credential, name, self._views)
 
     def estimate(self, database: str, effects: Sequence[Effect]) -> tuple[str, Hashable] | None:
         return question_of(database, effects)

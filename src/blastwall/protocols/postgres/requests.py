@@ -125,6 +125,10 @@ class Requests:
             self._blocked = frame is not None and self._must_wait(frame.kind)
             if frame is None or self._blocked:
                 break
+            if frame.kind in _WAITING and self._shared.forgotten:
+                self._blocked = True
+                self._shared.refresh(outputs)
+                break
             self._handle(frame, outputs)
         return outputs
 

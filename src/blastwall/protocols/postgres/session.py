@@ -46,7 +46,7 @@ from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.errors import encode_error
 from blastwall.protocols.postgres.hosts import ServerLogin, companion_name
 from blastwall.protocols.postgres.lane import Lane
-from blastwall.protocols.postgres.learned import Learned
+from blastwall.protocols.postgres.learned import CHANGES_CATALOG, Learned
 from blastwall.protocols.postgres.messages import TERMINATE, encode_parameter_status, encode_ready, frame
 from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.requests import Requests
@@ -484,8 +484,19 @@ class PostgresSession:
         for position, output in enumerate(outputs):
             if isinstance(output, Close):
                 self._phase = _Phase.CLOSED
+                self._leave_view()
                 return [*outputs[:position], *self._unfinished(), output]
         return outputs
+
+    def _leave_view(self) -> None:
+        """Nobody will hear what became of a definition that was being changed: the others must look for themselves."""
+        talk, responses = self._conversation, self._responses
+        if talk is None or responses is None or self._view is None:
+            return
+        owed = [one for entry in talk.pipeline for one in entry.running if not one.done]
+        changes = any(effect.action in CHANGES_CATALOG for one in owed for effect in one.classified.effects)
+        if changes or talk.refreshing is not None or (responses.catalog_changed and talk.pipeline):
+            self._view.forget()
 
     def _unfinished(self) -> list[Output]:
         """How much was sent of results that will not come to their end."""
