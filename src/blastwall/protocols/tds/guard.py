@@ -105,9 +105,11 @@ class ResultGuard:
             return tuple(OutputColumn(column.name, _HARMLESS) for column in columns)
         known: list[Classified] = list(statements)
         candidates = [one for classified in known for one in self._candidates(columns, classified)]
-        if not candidates:
+        if not any(_named_alike(columns, one) for one in candidates):
+            # One whose columns have no names here fits whatever else may have come: alone it proves nothing.
             touched = any(self.touches(classified) for classified in known)
-            return (_UNTRACED if touched else OutputColumn("", _HARMLESS),) * len(columns)
+            if touched or not candidates:
+                return (_UNTRACED if touched else OutputColumn("", _HARMLESS),) * len(columns)
         found = list(candidates[0])
         for one in candidates[1:]:
             found = [_either(*pair) for pair in zip(found, one, strict=True)]
@@ -233,6 +235,14 @@ def _matched(columns: Sequence[ColumnData], result: ResultSet) -> Columns | None
         else:
             found.append(outputs.pop(0))
     return None if outputs else tuple(found)
+
+
+def _named_alike(columns: Sequence[ColumnData], outputs: Columns) -> bool:
+    """Whether the columns have the very names that were expected, or nothing is made of what they are."""
+    return all(
+        output.sources is None or output.name.casefold() == column.name.casefold() or _is_row_status(column)
+        for column, output in zip(columns, outputs, strict=True)
+    )
 
 
 def _is_row_status(column: ColumnData) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from blastwall.protocols.contract import CLIENT, UPSTREAM, Exceeded, Finished, L
 from blastwall.protocols.tds import types
 from blastwall.protocols.tds.answers import env_change, info
 from blastwall.protocols.tds.conversation import Conversation
+from blastwall.protocols.tds.guard import ResultGuard
 from blastwall.protocols.tds.packets import Kind
 from blastwall.protocols.tds.responses import Responses
 from blastwall.protocols.tds.result_rows import JSON_COLUMN
@@ -33,7 +35,7 @@ from blastwall.protocols.tds.tests.replies import (
     said,
 )
 from blastwall.protocols.tds.token_reader import TokenReader
-from blastwall.protocols.tds.tokens import ColMetadata, Done, Error, Info, ReturnValue, RowRun, Token
+from blastwall.protocols.tds.tokens import ColMetadata, ColumnData, Done, Error, Info, ReturnValue, RowRun, Token
 from blastwall.protocols.tds.types import MAX, TypeInfo
 from blastwall.sql.lineage import OutputColumn
 from blastwall.sql.tsql.catalog import Catalog, Relation
@@ -703,3 +705,15 @@ def test_how_a_reply_is_cut_changes_nothing(
         return got, [output for output in peer.outputs if isinstance(output, Finished | Exceeded)]
 
     assert outcome(step) == outcome(0)
+
+
+def test_a_result_without_names_does_not_speak_for_one_that_has_a_name() -> None:
+    """It fits whatever comes, also a result that was expected under another name than the server gives it."""
+    guard = ResultGuard(COLUMNS, CATALOG)
+    nameless = OutputColumn("", frozenset())
+    expected = reads(OutputColumn("mail ", frozenset({EMAIL})))
+    batch = replace(expected, results=(*(expected.results or ()), ResultSet((nameless,))))
+    (found,) = guard.traced((ColumnData("mail", NVARCHAR),), (batch,))
+    assert found.sources is None
+    (found,) = guard.traced((ColumnData("", NVARCHAR),), (batch,))
+    assert found.sources == frozenset()
