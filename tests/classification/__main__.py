@@ -22,7 +22,7 @@ def main(names: list[str]) -> int:
     for script, text, missed in tally.missed:
         sys.stdout.write(f"missed in {script}: {' '.join(text.split())[:200]}: {missed[:4]}\n")
     if not names:
-        _write(PAGE, table)
+        _write(PAGE, f"{len(SCRIPTS)} scripts:\n\n{table}")
     return 1 if tally.missed else 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 import psycopg
+from psycopg import sql
 from tests.classification.observer import SETUP
 from tests.classification.run import Runner, Tally
 
@@ -24,13 +25,20 @@ SCRIPTS: Sequence[str] = (
     *QUICK,
     "merge", "select_into", "select_distinct", "select_having", "union", "case", "portals", "arrays", "delete",
     "namespace", "create_table_like", "create_view", "rules", "domain", "create_schema", "constraints", "typed_table",
-    "dependency", "matview",
+    "dependency", "matview", "inherit", "updatable_views", "triggers", "foreign_key", "partition_info",
+    "partition_aggregate", "rowtypes", "prepare", "prepared_xacts", "security_label", "hash_part", "guc", "largeobject",
+    "copy2", "subscription", "replica_identity", "object_address", "plancache", "lock", "identity", "transactions",
+    "sequence", "update", "event_trigger", "vacuum", "publication", "privileges", "insert", "rangefuncs",
+    "partition_prune", "partition_join", "foreign_data", "indexing", "tablespace", "stats_ext", "polymorphism",
+    "plpgsql",
 )  # fmt: skip
 """What `make classification` runs. Name others after it to run those."""
 
 
 def run_scripts(names: Sequence[str], progress: TextIO | None = None) -> Tally:
     """Run scripts against a new PostgreSQL 15 server and return what was found.
+
+    `test_setup` makes what the others find: each of those has a copy of its database to itself.
 
     Raises:
         ServerMissing: the server or the scripts are not installed.
@@ -43,16 +51,27 @@ def run_scripts(names: Sequence[str], progress: TextIO | None = None) -> Tally:
         for path in (Path(folder), files, *files.rglob("*")):
             path.chmod(0o777 if path.is_dir() else 0o644)
         server.execute("CREATE DATABASE regression")
-        place = server.dsn("regression")
-        with (
-            psycopg.connect(place, autocommit=True, prepare_threshold=None) as connection,
-            psycopg.connect(place, autocommit=True) as side,
-        ):
+        with psycopg.connect(server.dsn("regression"), autocommit=True) as connection:
             connection.execute(SETUP)
-            runner = Runner(connection, side, files, tally)
-            for name in names:
-                began = time.monotonic()
-                runner.script(files / "sql" / f"{name}.sql")
-                if progress is not None:
-                    progress.write(f"{name}: {time.monotonic() - began:.1f} s\n")
+        for name in names:
+            began = time.monotonic()
+            database = "regression"
+            if name != "test_setup":
+                database = "script"
+                server.execute("DROP DATABASE IF EXISTS script WITH (FORCE)")
+                server.execute("CREATE DATABASE script TEMPLATE regression")
+            _run(server.dsn(database), files, name, tally)
+            if progress is not None:
+                progress.write(f"{name}: {time.monotonic() - began:.1f} s\n")
     return tally
+
+
+def _run(place: str, files: Path, name: str, tally: Tally) -> None:
+    with (
+        psycopg.connect(place, autocommit=True, prepare_threshold=None) as connection,
+        psycopg.connect(place, autocommit=True) as side,
+    ):
+        Runner(connection, side, files, tally).script(files / "sql" / f"{name}.sql")
+        left = side.execute("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()").fetchall()
+        for (gid,) in left:
+            side.execute(sql.SQL("ROLLBACK PREPARED {}").format(gid))

@@ -482,6 +482,7 @@ class Definitions(Cascading):
         if "behavior" in node:
             self.effect(Action.DROP, self.database)
         if "newrole" in node:
+            self._each((Action.DEFINE, Action.ENTITLE), [self.database])  # whatever they own in it
             self._each((Action.ENTITLE,), [self.pseudo("roles", role_name(sub(node, "newrole")), "role")])
 
     # ── administration ───────────────────────────────────────────────────────────────────────────────────────────────
