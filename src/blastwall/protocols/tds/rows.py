@@ -177,7 +177,7 @@ class RowWalk:
             self._owed = -1
             return
         if high or low > _LARGEST:
-            raise Malformed(f"a value of {high << 32 | low} bytes")
+            raise Malformed(f"a value of 0x{high:08x}{low:08x} bytes")
         self._parts = True
         self._owed = low
 

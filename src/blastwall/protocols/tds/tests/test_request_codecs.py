@@ -119,7 +119,7 @@ def test_a_call_that_ends_early_is_never_another(calls: tuple[Rpc, ...], data: s
         (b"\1\0p\0\0\0\0\0\xf1\0" + pack("<QI", 3, 2) + b"ab\0\0\0\0", "1 bytes before"),
         (b"\1\0p\0\0\0\0\0\xf1\0" + pack("<QI", 1, 2) + b"ab\0\0\0\0", "part of 2 bytes"),
         (b"\1\0p\0\0\0\0\0\xf1\0" + b"\xfe" + b"\xff" * 7 + b"\xff\xff\xff\xff", "part of 4294967295 bytes"),
-        (b"\1\0p\0\0\0\0\0\xf1\0" + pack("<Q", 1 << 40), "1099511627776 bytes"),
+        (b"\1\0p\0\0\0\0\0\xf1\0" + pack("<Q", 1 << 40), "0x0000010000000000 bytes"),
     ],
 )
 def test_what_could_be_read_in_two_ways_is_malformed(body: bytes, reason: str) -> None:
