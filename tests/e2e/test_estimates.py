@@ -6,7 +6,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from blastwall.protocols.postgres.estimates import TableRows, query_of
+from blastwall.protocols.estimating import TableRows
+from blastwall.protocols.postgres.estimates import query_of
 from blastwall.testing.postgres import PostgresServer
 
 

@@ -46,3 +46,13 @@ def union(lineages: Iterable[Lineage]) -> Lineage:
             return UNKNOWN
         found |= lineage.sources
     return Lineage(frozenset(found)) if found else CONSTANT
+
+
+def renamed(columns: Columns | None, names: tuple[str, ...]) -> Columns | None:
+    """Return the columns under the names that an alias gives to the first of them."""
+    if columns is None or not names:
+        return columns
+    return tuple(
+        OutputColumn(names[index] if index < len(names) else column.name, column.sources, column.exact)
+        for index, column in enumerate(columns)
+    )

@@ -29,9 +29,9 @@ from blastwall.protocols.postgres.catalog_queries import (
 )
 from blastwall.protocols.postgres.constraints import constrained
 from blastwall.protocols.postgres.errors import decode_fields
-from blastwall.protocols.postgres.hosts import ServerLogin, companion_place
+from blastwall.protocols.postgres.hosts import ServerLogin
 from blastwall.protocols.postgres.messages import decode_data_row, encode_query
-from blastwall.protocols.postgres.server_handshake import HandshakeFailed
+from blastwall.protocols.reaching import CatalogUnavailable, HandshakeFailed, companion_place
 from blastwall.sql.postgres import Catalog, Classified, Function, Relation, Texts
 from blastwall.wire.reader import Malformed
 
@@ -40,17 +40,6 @@ MAX_MESSAGE = 64 << 20
 
 CURRENT = "current"
 """The question: the catalog as it is now."""
-
-
-class CatalogUnavailable(Exception):
-    """The catalog cannot be read: nothing can be classified on this database.
-
-    `told` is what of the reason a client may hear: nothing that names the credential.
-    """
-
-    def __init__(self, reason: str, told: str = "") -> None:
-        super().__init__(reason)
-        self.told = told
 
 
 @dataclass(frozen=True, slots=True)

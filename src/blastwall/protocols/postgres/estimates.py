@@ -8,44 +8,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 from blastwall.model.credential import Credential
-from blastwall.model.effects import Action, Effect
 from blastwall.protocols.contract import UPSTREAM, Answered, Close, Estimated, Opening, Output, Send
+from blastwall.protocols.estimating import PREFIX, EstimateFailed, TableRows
 from blastwall.protocols.postgres.messages import encode_query
 from blastwall.protocols.postgres.questioner import Questioner, Row
 
-PREFIX = "estimates of "
 _QUERY = """
 SELECT c.reltuples::int8 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = convert_from(decode('SCHEMA', 'hex'), 'UTF8')
 AND c.relname = convert_from(decode('TABLE', 'hex'), 'UTF8') AND c.relkind IN ('r', 'p')
 """
-_CHANGES = frozenset({Action.UPDATE, Action.DELETE})
 _AT_MOST = "at most, by the statistics of the whole table; triggers and cascades are not counted"
-
-
-class EstimateFailed(Exception):
-    """The server cannot be asked; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class TableRows:
-    """The question: how many rows this table has."""
-
-    schema: str
-    table: str
-
-
-def question_of(database: str, effects: Sequence[Effect]) -> tuple[str, TableRows] | None:
-    """Return which companion to ask what about a statement of these effects: the one table whose rows it changes."""
-    changed = {each.object for each in effects if each.action in _CHANGES and each.object.kind == "table"}
-    paths = [each.path for each in changed if len(each.path) == 3 and each.path[0] == database]
-    if len(changed) != 1 or len(paths) != 1:
-        return None
-    _, schema, table = paths[0]
-    return PREFIX + database, TableRows(schema, table)
 
 
 def query_of(question: TableRows) -> str:

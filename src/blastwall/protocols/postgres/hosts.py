@@ -13,7 +13,6 @@ since version 14.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -21,10 +20,9 @@ from blastwall.model.credential import Credential
 from blastwall.model.resource import Address, HostTarget, Resource
 from blastwall.protocols.contract import Dial, Output, Send, Side
 from blastwall.protocols.postgres.messages import TERMINATE
-from blastwall.protocols.postgres.server_handshake import HandshakeFailed, ServerHandshake
+from blastwall.protocols.postgres.server_handshake import ServerHandshake
 from blastwall.protocols.postgres.startup import CancelKey
-
-_AT_HOST = re.compile(r"(?P<database>.*) \(host (?P<host>\d+)\)", re.DOTALL)
+from blastwall.protocols.reaching import HandshakeFailed, none_will_do
 
 
 class ServerLogin:
@@ -119,16 +117,9 @@ class ServerLogin:
             raise failure
         self._attempts.append((self.address, self.host, failure))
         if len(self._attempts) == len(self._hosts) or not failure.elsewhere:
-            raise self._summary()
+            raise none_will_do(self._attempts)
         self._handshake = self._make(self.address)
         return self.start()
-
-    def _summary(self) -> HandshakeFailed:
-        """Return every attempt: with its address for the operator, with its position for the client."""
-        reason = "; ".join(f"{address}: {failure}" for address, _, failure in self._attempts)
-        quiet = "the gateway could not log in there"
-        told = "; ".join(f"host {number + 1}: {failure.told or quiet}" for _, number, failure in self._attempts)
-        return HandshakeFailed(f"none of its hosts will do: {reason}", told=f"none of its hosts will do: {told}")
 
 
 def _handshake(
@@ -139,14 +130,3 @@ def _handshake(
     address: Address,
 ) -> ServerHandshake:
     return ServerHandshake(side, address, credential, parameters, entropy)
-
-
-def companion_name(resource: Resource, database: str, host: int) -> str:
-    """Return the side connection that reads the catalog where the session is: a standby may lag behind."""
-    return database if len(resource.hosts) == 1 else f"{database} (host {host + 1})"
-
-
-def companion_place(resource: Resource, name: str) -> tuple[str, tuple[int, ...]]:
-    """Return the database that a side connection's name means, and the hosts that it may use; none for any."""
-    match = _AT_HOST.fullmatch(name) if len(resource.hosts) > 1 else None
-    return (match["database"], (int(match["host"]) - 1,)) if match is not None else (name, ())

@@ -15,10 +15,11 @@ from blastwall.model.effects import Effect
 from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import ClientAddress, Opening
+from blastwall.protocols.estimating import PREFIX, question_of
 from blastwall.protocols.postgres.audit import PostgresAuditor
 from blastwall.protocols.postgres.catalog import PostgresCompanion, View
 from blastwall.protocols.postgres.conversation import stated
-from blastwall.protocols.postgres.estimates import PREFIX, PostgresEstimator, question_of
+from blastwall.protocols.postgres.estimates import PostgresEstimator
 from blastwall.protocols.postgres.forwarding import PostgresForwarder
 from blastwall.protocols.postgres.session import PostgresSession
 from blastwall.protocols.postgres.settings import PostgresSettings

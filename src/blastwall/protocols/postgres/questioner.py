@@ -10,7 +10,7 @@ from blastwall.protocols.contract import UPSTREAM, Opening, Output, Send, Side
 from blastwall.protocols.postgres.errors import decode_fields
 from blastwall.protocols.postgres.hosts import ServerLogin
 from blastwall.protocols.postgres.messages import decode_data_row, encode_query
-from blastwall.protocols.postgres.server_handshake import HandshakeFailed
+from blastwall.protocols.reaching import HandshakeFailed
 from blastwall.wire.reader import Malformed
 
 MAX_MESSAGE = 1 << 20

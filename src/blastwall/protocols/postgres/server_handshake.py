@@ -43,6 +43,7 @@ from blastwall.protocols.postgres.startup import (
     encode_sasl_response,
     encode_startup,
 )
+from blastwall.protocols.reaching import HandshakeFailed
 from blastwall.wire.reader import Malformed, Reader
 
 CANNOT_CONNECT_NOW = "57P03"
@@ -51,18 +52,6 @@ MAX_LOGIN = 256 * 1024
 """Nor does a server say more than this before it is ready: some twenty settings, its key, a notice or two."""
 MAX_MESSAGE = 64 * 1024
 """No message before ReadyForQuery is longer in any version of PostgreSQL."""
-
-
-class HandshakeFailed(Exception):
-    """The resource cannot be logged in to. The text names neither credential nor secret.
-
-    `told` is what of it a client may hear. `elsewhere` says whether another host of the resource's may let us in.
-    """
-
-    def __init__(self, reason: str, *, told: str = "", elsewhere: bool = True) -> None:
-        super().__init__(reason)
-        self.told = told
-        self.elsewhere = elsewhere
 
 
 class _State(Enum):

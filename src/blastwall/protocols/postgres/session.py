@@ -40,11 +40,11 @@ from blastwall.protocols.contract import (
 )
 from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.cancel import CancelRequest
-from blastwall.protocols.postgres.catalog import CURRENT, CatalogUnavailable, View
+from blastwall.protocols.postgres.catalog import CURRENT, View
 from blastwall.protocols.postgres.client_handshake import ClientHandshake, refuse_start
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.errors import encode_error
-from blastwall.protocols.postgres.hosts import ServerLogin, companion_name
+from blastwall.protocols.postgres.hosts import ServerLogin
 from blastwall.protocols.postgres.lane import Lane
 from blastwall.protocols.postgres.learned import CHANGES_CATALOG, Learned
 from blastwall.protocols.postgres.messages import TERMINATE, encode_parameter_status, encode_ready, frame
@@ -52,7 +52,6 @@ from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.requests import Requests
 from blastwall.protocols.postgres.responses import Responses, check_parameter
 from blastwall.protocols.postgres.rows import sent_of
-from blastwall.protocols.postgres.server_handshake import HandshakeFailed
 from blastwall.protocols.postgres.settings import search_path_setting, upstream_parameters
 from blastwall.protocols.postgres.startup import (
     AUTH_OK,
@@ -63,6 +62,7 @@ from blastwall.protocols.postgres.startup import (
     encode_key,
 )
 from blastwall.protocols.postgres.warm import Reset, WarmLogin
+from blastwall.protocols.reaching import CatalogUnavailable, HandshakeFailed, companion_name
 from blastwall.wire.reader import Malformed
 
 

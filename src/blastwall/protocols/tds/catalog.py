@@ -18,11 +18,11 @@ from enum import Enum, auto
 
 from blastwall.model.credential import Credential
 from blastwall.protocols.contract import Answered, Close, Opening, Output
+from blastwall.protocols.reaching import CatalogUnavailable, companion_place
 from blastwall.protocols.tds.answer_reading import Reply, Rows
 from blastwall.protocols.tds.catalog_queries import FINGERPRINT, LOCKED, OWN, SECURE, SYSTEM
 from blastwall.protocols.tds.catalog_reading import catalog_of
 from blastwall.protocols.tds.conversation import CURRENT
-from blastwall.protocols.tds.hosts import companion_place
 from blastwall.protocols.tds.questioner import Questioner
 from blastwall.sql.tsql.catalog import Catalog
 from blastwall.wire.reader import Malformed
@@ -32,17 +32,6 @@ KNOWN = "known"
 
 
 _LOCKED = "an open transaction is changing a definition there; try again once it has ended"
-
-
-class CatalogUnavailable(Exception):
-    """The catalog cannot be read: nothing can be classified on this database.
-
-    `told` is what of the reason a client may hear: nothing that names the credential.
-    """
-
-    def __init__(self, reason: str, told: str = "") -> None:
-        super().__init__(reason)
-        self.told = told
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)

@@ -6,42 +6,17 @@ nobody has approved is not planned either. The names of tables never go into a q
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable
 
 from blastwall.model.credential import Credential
-from blastwall.model.effects import Action, Effect
 from blastwall.protocols.contract import Answered, Close, Estimated, Opening, Output
+from blastwall.protocols.estimating import PREFIX, EstimateFailed, TableRows
 from blastwall.protocols.tds.answer_reading import Reply, Rows
 from blastwall.protocols.tds.catalog_queries import ROW_COUNTS, SECURE
 from blastwall.protocols.tds.questioner import Questioner
 from blastwall.wire.reader import Malformed
 
-PREFIX = "estimates of "
-_CHANGES = frozenset({Action.UPDATE, Action.DELETE})
 _AT_MOST = "at most, by the server's count of the whole table; triggers and cascades are not counted"
-
-
-class EstimateFailed(Exception):
-    """The server cannot be asked; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class TableRows:
-    """The question: how many rows this table has."""
-
-    schema: str
-    table: str
-
-
-def question_of(database: str, effects: Sequence[Effect]) -> tuple[str, TableRows] | None:
-    """Return which companion to ask what about a statement of these effects: the one table whose rows it changes."""
-    changed = {each.object for each in effects if each.action in _CHANGES and each.object.kind == "table"}
-    paths = [each.path for each in changed if len(each.path) == 3 and each.path[0] == database]
-    if len(changed) != 1 or len(paths) != 1:
-        return None
-    _, schema, table = paths[0]
-    return PREFIX + database, TableRows(schema, table)
 
 
 class TdsEstimator(Questioner):

@@ -14,21 +14,20 @@ says that it only reads (ApplicationIntent=ReadOnly) is let in by any.
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Address, HostTarget, Resource
 from blastwall.protocols.contract import Dial, Output, Side
+from blastwall.protocols.reaching import HandshakeFailed, none_will_do
 from blastwall.protocols.tds.answer_reading import AnswerReader, ask
 from blastwall.protocols.tds.login_wishes import Wish
 from blastwall.protocols.tds.routing import MOST_HOPS, RouteRefused, routed
-from blastwall.protocols.tds.server_handshake import HandshakeFailed, ServerHandshake, Welcome
+from blastwall.protocols.tds.server_handshake import ServerHandshake, Welcome
 from blastwall.protocols.tds.settings import TdsSettings
 
 UPDATEABILITY = "SELECT CONVERT(nvarchar(20), DATABASEPROPERTYEX(DB_NAME(), 'Updateability'))"
 _WRITABLE = "READ_WRITE"
-_AT_HOST = re.compile(r"(?P<database>.*) \(host (?P<host>\d+)\)", re.DOTALL)
 
 
 class ServerLogin:
@@ -132,29 +131,11 @@ class ServerLogin:
             raise failure
         self._attempts.append((self.address, self.host, failure))
         if len(self._attempts) == len(self._hosts) or not failure.elsewhere:
-            raise self._summary()
+            raise none_will_do(self._attempts)
         self._hops, self._reader = 0, None
         self._handshake = self._make(self.address)
         return self.start()
 
-    def _summary(self) -> HandshakeFailed:
-        """Return every attempt: with its address for the operator, with its position for the client."""
-        reason = "; ".join(f"{address}: {failure}" for address, _, failure in self._attempts)
-        quiet = "the gateway could not log in there"
-        told = "; ".join(f"host {number + 1}: {failure.told or quiet}" for _, number, failure in self._attempts)
-        return HandshakeFailed(f"none of its hosts will do: {reason}", told=f"none of its hosts will do: {told}")
-
 
 def _handshake(side: Side, credential: Credential, wish: Wish, strict: bool, address: Address) -> ServerHandshake:
     return ServerHandshake(side, address, credential, wish, strict=strict)
-
-
-def companion_name(resource: Resource, database: str, host: int) -> str:
-    """Return the side connection that reads the catalog where the session is: a secondary may lag behind."""
-    return database if len(resource.hosts) == 1 else f"{database} (host {host + 1})"
-
-
-def companion_place(resource: Resource, name: str) -> tuple[str, tuple[int, ...]]:
-    """Return the database that a side connection's name means, and the hosts that it may use; none for any."""
-    match = _AT_HOST.fullmatch(name) if len(resource.hosts) > 1 else None
-    return (match["database"], (int(match["host"]) - 1,)) if match is not None else (name, ())

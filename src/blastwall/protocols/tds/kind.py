@@ -15,9 +15,10 @@ from blastwall.model.effects import Effect
 from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import ClientAddress, Opening
+from blastwall.protocols.estimating import PREFIX, question_of
 from blastwall.protocols.tds.audit import TdsAuditor
 from blastwall.protocols.tds.catalog import TdsCompanion, View
-from blastwall.protocols.tds.estimates import PREFIX, TdsEstimator, question_of
+from blastwall.protocols.tds.estimates import TdsEstimator
 from blastwall.protocols.tds.forwarding import TdsForwarder
 from blastwall.protocols.tds.session import TdsSession
 from blastwall.protocols.tds.settings import TdsSettings

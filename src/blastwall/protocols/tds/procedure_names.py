@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from blastwall.sql.tsql.effects.names import unquoted
+
 PROCEDURES = {
     1: "sp_cursor",
     2: "sp_cursoropen",
@@ -41,18 +43,10 @@ def name_parts(name: str) -> tuple[str, ...] | None:
         match = _PART.match(name, position)
         if match is None:
             return None
-        parts.append(_unquoted(match))
+        parts.append(unquoted(match))
         position = match.end()
         if name[position : position + 1] != ".":
             whole = _GROUP.match(name, position) is not None and bool(parts[-1])
             return tuple(parts) if whole else None
         position += 1
     return None
-
-
-def _unquoted(match: re.Match[str]) -> str:
-    if match["bracket"] is not None:
-        return match["bracket"].replace("]]", "]")
-    if match["quote"] is not None:
-        return match["quote"].replace('""', '"')
-    return match["plain"]

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 
 from blastwall.model.credential import Credential
 from blastwall.protocols.contract import UPSTREAM, Opening, Output, Side
+from blastwall.protocols.reaching import HandshakeFailed
 from blastwall.protocols.tds import answer_reading
 from blastwall.protocols.tds.answer_reading import AnswerReader, Reply
 from blastwall.protocols.tds.hosts import ServerLogin
 from blastwall.protocols.tds.login_wishes import Wish
-from blastwall.protocols.tds.server_handshake import HandshakeFailed
 from blastwall.wire.reader import Malformed
 
 

@@ -17,6 +17,7 @@ from enum import Enum, auto
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Address, TlsMode, is_loopback
 from blastwall.protocols.contract import Dial, Output, Send, Side, StartTls
+from blastwall.protocols.reaching import HandshakeFailed
 from blastwall.protocols.tds.fedauth import SECURITY_TOKEN, FedAuth, write_fedauth
 from blastwall.protocols.tds.login7 import FEDAUTH, UTF8, Login7, write_login7
 from blastwall.protocols.tds.login_errors import TRANSIENT
@@ -47,18 +48,6 @@ MAX_LOGIN = 256 * 1024
 """A server does not say more than this before it is ready: some ten tokens, each with a name or two."""
 _ENCRYPTED = (Encryption.ON, Encryption.REQUIRED)
 _ENVIRONMENT = frozenset({ENV_DATABASE, ENV_LANGUAGE, ENV_PACKET_SIZE, ENV_COLLATION, ENV_MIRROR, ENV_ROUTING})
-
-
-class HandshakeFailed(Exception):
-    """The resource cannot be logged in to. The text names neither credential nor secret.
-
-    `told` is what of it a client may hear. `elsewhere` says whether another host of the resource's may let us in.
-    """
-
-    def __init__(self, reason: str, *, told: str = "", elsewhere: bool = True) -> None:
-        super().__init__(reason)
-        self.told = told
-        self.elsewhere = elsewhere
 
 
 @dataclass(frozen=True, slots=True)

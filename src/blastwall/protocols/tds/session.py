@@ -34,11 +34,12 @@ from blastwall.protocols.contract import (
     Side,
     Withdraw,
 )
+from blastwall.protocols.reaching import CatalogUnavailable, HandshakeFailed, companion_name
 from blastwall.protocols.tds.attention import ATTENTION
-from blastwall.protocols.tds.catalog import KNOWN, CatalogUnavailable, View
+from blastwall.protocols.tds.catalog import KNOWN, View
 from blastwall.protocols.tds.client_handshake import ClientHandshake
 from blastwall.protocols.tds.conversation import Conversation
-from blastwall.protocols.tds.hosts import ServerLogin, companion_name
+from blastwall.protocols.tds.hosts import ServerLogin
 from blastwall.protocols.tds.login_answer import login_answer
 from blastwall.protocols.tds.login_errors import (
     CANNOT_OPEN_DATABASE,
@@ -52,7 +53,6 @@ from blastwall.protocols.tds.login_errors import (
 from blastwall.protocols.tds.login_wishes import wish_of
 from blastwall.protocols.tds.requests import Requests
 from blastwall.protocols.tds.responses import Responses
-from blastwall.protocols.tds.server_handshake import HandshakeFailed
 from blastwall.wire.reader import Malformed
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from blastwall.model.effects import Action, Effect, Mark, Object
 from blastwall.model.statement import SOME, Column
+from blastwall.sql.gathered import all_effects
 from blastwall.sql.lineage import Sources
 from blastwall.sql.postgres.catalog import Catalog
 from blastwall.sql.postgres.deciding import SAMPLES
@@ -83,16 +84,8 @@ class Findings:
         self.followed.update(dict.fromkeys(effects))
 
     def all_effects(self) -> tuple[Effect, ...]:
-        """Return every effect; one that the text has by itself is not said again because it follows too."""
-        direct = {(effect.action, effect.object) for effect in self.effects if not effect.marks}
-        rows = {Action.UPDATE, Action.DELETE}
-        rest = [
-            one
-            for one in self.followed
-            if one not in self.effects
-            and ((one.action, one.object) not in direct or Mark.DEFINER in one.marks or _counts(one, rows))
-        ]
-        return (*self.effects, *sorted(rest, key=_order))
+        """See `gathered.all_effects`."""
+        return all_effects(self.effects, self.followed)
 
     def connect(self) -> None:
         """Add the effect of what harms nothing."""
@@ -168,12 +161,3 @@ class Findings:
     def secret(self, on: bool) -> None:
         """From now on, until called with False as often, literals and parameters are secrets."""
         self._secret += 1 if on else -1
-
-
-def _counts(effect: Effect, rows: set[Action]) -> bool:
-    """Whether a predicate of its own, or the lack of one, makes an effect another than the statement's."""
-    return effect.action in rows and not effect.marks & {Mark.FILTERED, Mark.PART}
-
-
-def _order(effect: Effect) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    return effect.action.value, effect.object.path, tuple(sorted(effect.marks))

@@ -6,12 +6,12 @@ from abc import abstractmethod
 
 from blastwall.model.effects import Action
 from blastwall.model.statement import SOME, Column
-from blastwall.sql.lineage import Columns, Lineage, OutputColumn, Sources, union
+from blastwall.sql.lineage import Columns, Lineage, OutputColumn, Sources, renamed, union
 from blastwall.sql.postgres.deciding import grouped, is_plain_distinct, removes_duplicates
 from blastwall.sql.postgres.expressions import Expressions
 from blastwall.sql.postgres.names import Target, harmless
 from blastwall.sql.postgres.predicates import narrows
-from blastwall.sql.postgres.scope import MAX_COLUMNS, Range, Scope, renamed
+from blastwall.sql.postgres.scope import MAX_COLUMNS, Range, Scope
 from blastwall.sql.postgres.tree import Node, body, flag, items, sub, text, unwrap, words
 
 _ONE_COLUMN = frozenset(

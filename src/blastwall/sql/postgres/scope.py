@@ -100,13 +100,3 @@ class Scope:
                 return hits[0] if all(hit == hits[0] for hit in hits) else union(hits)
             level = level.parent
         return None
-
-
-def renamed(columns: Columns | None, names: tuple[str, ...]) -> Columns | None:
-    """Return the columns under the names that an alias gives to the first of them."""
-    if columns is None or not names:
-        return columns
-    return tuple(
-        OutputColumn(names[index] if index < len(names) else column.name, column.sources, column.exact)
-        for index, column in enumerate(columns)
-    )

@@ -72,10 +72,7 @@ class Modules(Definitions):
         if self.phrase("FOR", "REPLICATION"):
             options += ("FOR REPLICATION",)
         self.expect("AS")
-        external = self._external_name()
-        body = self.statements() if external is None else ()
-        if external is None and not body:
-            raise self.unexpected("a statement")
+        external, body = self._module_body()
         return nodes.CreateModule(
             start,
             self.end,
@@ -142,6 +139,14 @@ class Modules(Definitions):
             return None
         self.expect_phrase("EXTERNAL", "NAME")
         return self.object_name(3)
+
+    def _module_body(self) -> tuple[nodes.ObjectName | None, tuple[nodes.Statement, ...]]:
+        """Read what EXTERNAL NAME names, or else the statements."""
+        external = self._external_name()
+        body = self.statements() if external is None else ()
+        if external is None and not body:
+            raise self.unexpected("a statement")
+        return external, body
 
     # functions
 
@@ -226,10 +231,7 @@ class Modules(Definitions):
         self.phrase("WITH", "APPEND")
         self.phrase("NOT", "FOR", "REPLICATION")
         self.expect("AS")
-        external = self._external_name()
-        body = self.statements() if external is None else ()
-        if external is None and not body:
-            raise self.unexpected("a statement")
+        external, body = self._module_body()
         return nodes.CreateModule(
             start,
             self.end,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from blastwall.model.effects import Action, Effect, Object
-from blastwall.protocols.postgres.estimates import PREFIX, TableRows, question_of
+from blastwall.protocols.estimating import PREFIX, TableRows, question_of
 
 ORDERS = Object(("shop", "public", "orders"), "table")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from blastwall.protocols.contract import UPSTREAM
+from blastwall.protocols.reaching import CatalogUnavailable
 from blastwall.protocols.tds.answers import done, error
-from blastwall.protocols.tds.catalog import KNOWN, CatalogUnavailable, TdsCompanion, View, Views
+from blastwall.protocols.tds.catalog import KNOWN, TdsCompanion, View, Views
 from blastwall.protocols.tds.catalog_queries import COLUMNS, DATABASE, FINGERPRINT, OBJECTS, OWN, SYSTEM
 from blastwall.protocols.tds.catalog_reading import declared
 from blastwall.protocols.tds.conversation import CURRENT

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.protocols.contract import UPSTREAM, Estimated
+from blastwall.protocols.estimating import PREFIX, EstimateFailed, TableRows, question_of
 from blastwall.protocols.tds.answers import done, error
 from blastwall.protocols.tds.catalog_queries import ROW_COUNTS, SECURE
-from blastwall.protocols.tds.estimates import PREFIX, EstimateFailed, TableRows, TdsEstimator, question_of
+from blastwall.protocols.tds.estimates import TdsEstimator
 from blastwall.protocols.tds.tests.asking import Asking
 from blastwall.protocols.tds.tests.server import TinyServer, table
 

@@ -9,6 +9,7 @@ import pytest
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Address, HostTarget, Resource, TlsMode
 from blastwall.protocols.contract import UPSTREAM, Dial, Output, Send, StartTls
+from blastwall.protocols.reaching import HandshakeFailed
 from blastwall.protocols.tds.answers import done, env_change, error, feature_ack, login_ack, routing
 from blastwall.protocols.tds.fedauth import SECURITY_TOKEN, read_fedauth
 from blastwall.protocols.tds.hosts import UPDATEABILITY, ServerLogin
@@ -16,7 +17,6 @@ from blastwall.protocols.tds.login7 import FEDAUTH, ODBC, READ_ONLY_INTENT, TDS_
 from blastwall.protocols.tds.login_wishes import Wish, wish_of
 from blastwall.protocols.tds.packets import Kind, framed
 from blastwall.protocols.tds.prelogin import Encryption
-from blastwall.protocols.tds.server_handshake import HandshakeFailed
 from blastwall.protocols.tds.settings import TdsSettings
 from blastwall.protocols.tds.tests.server import TinyServer, table
 from blastwall.protocols.tds.tokens import ENV_DATABASE, ENV_PACKET_SIZE

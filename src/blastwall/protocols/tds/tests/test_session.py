@@ -27,8 +27,9 @@ from blastwall.protocols.contract import (
     Side,
     Withdraw,
 )
+from blastwall.protocols.reaching import CatalogUnavailable
 from blastwall.protocols.tds.answers import done, error, routing
-from blastwall.protocols.tds.catalog import KNOWN, CatalogUnavailable, View
+from blastwall.protocols.tds.catalog import KNOWN, View
 from blastwall.protocols.tds.conversation import CURRENT
 from blastwall.protocols.tds.login7 import Login7
 from blastwall.protocols.tds.packets import Kind, Message, MessageReader, framed

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from blastwall.model.effects import Action, Effect, Mark, Object
 from blastwall.model.statement import SOME, Column
+from blastwall.sql.gathered import all_effects
 from blastwall.sql.lineage import Lineage, OutputColumn, Sources, union
 from blastwall.sql.tsql.catalog import Catalog
 from blastwall.sql.tsql.limits import Limits
@@ -18,7 +19,6 @@ from blastwall.sql.tsql.statement import ResultSet, Temporary
 QUERY_STEPS, CALL_STEPS, APPLY_STEPS = 10, 4, 10
 MAX_DEPTH = 16
 _NO_SOURCES: frozenset[Column] = frozenset()
-_ROWS = frozenset({Action.UPDATE, Action.DELETE})
 
 
 class TooComplexError(Exception):
@@ -193,15 +193,8 @@ class Findings:
         self.followed.update(dict.fromkeys(effects))
 
     def all_effects(self) -> tuple[Effect, ...]:
-        """Return every effect; one that the text has by itself is not said again because it follows too."""
-        direct = {(effect.action, effect.object) for effect in self.effects if not effect.marks}
-        rest = [
-            one
-            for one in self.followed
-            if one not in self.effects
-            and ((one.action, one.object) not in direct or Mark.DEFINER in one.marks or _counts(one))
-        ]
-        return (*self.effects, *sorted(rest, key=_order))
+        """See `gathered.all_effects`."""
+        return all_effects(self.effects, self.followed)
 
     def connect(self) -> None:
         """Add the effect of what harms nothing."""
@@ -320,15 +313,6 @@ _MOST_DOUBTS = 8
 _USER = re.compile(r"//[^/@]*@")
 _SYSTEM = frozenset({"sys", "INFORMATION_SCHEMA"})
 _WORDS = frozenset({"NULL", "DEFAULT"})
-
-
-def _counts(effect: Effect) -> bool:
-    """Whether a predicate of its own, or the lack of one, makes an effect another than the text's."""
-    return effect.action in _ROWS and not effect.marks & {Mark.FILTERED, Mark.PART}
-
-
-def _order(effect: Effect) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    return effect.action.value, effect.object.path, tuple(sorted(effect.marks))
 
 
 def substituted(sources: Sources, arguments: Mapping[str, Sources]) -> Sources:

@@ -219,7 +219,7 @@ def split_name(text: str) -> tuple[str, ...]:
         if match.start() != position:
             return ()
         position = match.end()
-        parts.append(_unquoted(match))
+        parts.append(unquoted(match))
         if not match["dot"]:
             return tuple(parts) if position == len(text) else ()
     return ()
@@ -230,7 +230,8 @@ _PART = re.compile(
 )
 
 
-def _unquoted(match: re.Match[str]) -> str:
+def unquoted(match: re.Match[str]) -> str:
+    """Return a name that matched as `bracket`, `quote` or `plain`, without its marks."""
     if match["bracket"] is not None:
         return match["bracket"].replace("]]", "]")
     if match["quote"] is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from blastwall.sql.lineage import CONSTANT, Columns, Lineage, OutputColumn, Sources, union
+from blastwall.sql.lineage import CONSTANT, Columns, Lineage, OutputColumn, Sources, renamed, union
 from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.effects.deciding import gives_text, narrows
 from blastwall.sql.tsql.effects.findings import QUERY_STEPS
 from blastwall.sql.tsql.effects.rowsets import Rowsets
-from blastwall.sql.tsql.effects.scope import MAX_COLUMNS, Bound, Range, Scope, merged, renamed, stacked
+from blastwall.sql.tsql.effects.scope import MAX_COLUMNS, Bound, Range, Scope, merged, stacked
 
 _MAX_PASSES = 8
 _JSON = "JSON_F52E2B61-18A1-11d1-B105-00805F49916B"

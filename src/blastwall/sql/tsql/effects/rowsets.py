@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from blastwall.model.effects import Action, Object
 from blastwall.model.statement import SOME, Column
-from blastwall.sql.lineage import Columns, Lineage, OutputColumn, Sources, union
+from blastwall.sql.lineage import Columns, Lineage, OutputColumn, Sources, renamed, union
 from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.catalog import Relation
 from blastwall.sql.tsql.effects.expressions import METHODS, Expressions
 from blastwall.sql.tsql.effects.names import Target
-from blastwall.sql.tsql.effects.scope import Range, Scope, renamed
+from blastwall.sql.tsql.effects.scope import Range, Scope
 from blastwall.sql.tsql.effects.system_names import FILE_FUNCTIONS
 
 _JSON_COLUMNS = ("key", "value", "type")

@@ -139,16 +139,6 @@ class Scope:
         return hits, opened
 
 
-def renamed(columns: Columns | None, names: tuple[str, ...]) -> Columns | None:
-    """Return the columns under the names that an alias gives to the first of them."""
-    if columns is None or not names:
-        return columns
-    return tuple(
-        OutputColumn(names[index] if index < len(names) else column.name, column.sources, column.exact)
-        for index, column in enumerate(columns)
-    )
-
-
 def stacked(left: Columns | None, right: Columns | None) -> Columns | None:
     """Return the columns of rows that may come from the one side or the other; names are the left's."""
     if left is None or right is None or len(left) != len(right):
