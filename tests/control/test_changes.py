@@ -68,6 +68,15 @@ async def test_the_past_is_not_told(feed: Changes) -> None:
     assert (await heard(first)).id == "new"
 
 
+async def test_the_past_is_not_told_where_only_others_have_yet_to_hear_it(store: Store, feed: Changes) -> None:
+    first = await feed.subscribe("user ana")
+    await ChangeTable(store).add([NewChange(1000.0, "approval", "old", "{}")])
+    second = await feed.subscribe("user ben")
+    feed.publish("approval", "new")
+    assert (await heard(second)).id == "new"
+    assert [(await heard(first)).id for _ in range(2)] == ["old", "new"]
+
+
 async def test_who_comes_back_hears_what_was_missed_once(feed: Changes) -> None:
     first = await feed.subscribe("user ana")
     for name in ("a", "b", "c"):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -83,6 +83,11 @@ class Subscription:
                 self._seen = set(sorted(self._seen)[-2 * _LOOK_BACK :])
         self._queue.append(change)
         self._woken.set()
+
+    def pass_over(self, numbers: Collection[int]) -> None:
+        """Take what has these numbers as heard."""
+        self._seen.update(numbers)
+        self._queue = deque(change for change in self._queue if change.number not in self._seen)
 
     def end(self) -> None:
         """Let it hear nothing more."""
@@ -163,7 +168,9 @@ class Changes:
         self._subscriptions.add(subscription)
         try:
             await self._begin()
-            if after is not None:
+            if after is None:
+                await self._leave_out_the_past(subscription)
+            else:
                 await self._catch_up(subscription, after)
         except BaseException:
             self.unsubscribe(subscription)
@@ -193,6 +200,11 @@ class Changes:
         if self._reading is None:
             self._highest = highest
             self._reading = asyncio.create_task(self._read_forever(known), name="read changes")
+
+    async def _leave_out_the_past(self, subscription: Subscription) -> None:
+        """Tell it nothing that stands in the feed by now: this process may still have to read that for the others."""
+        _, highest = await self._table.ends()
+        subscription.pass_over({each.number for each in await self._newest(highest)})
 
     async def _catch_up(self, subscription: Subscription, after: int) -> None:
         lowest, highest = await self._table.ends()
