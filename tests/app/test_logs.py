@@ -56,3 +56,20 @@ def test_a_full_disk_under_the_log_breaks_nothing(how: str) -> None:
             [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, text=True, check=False
         )
     assert done.stdout == "went on\n"
+
+
+@pytest.mark.parametrize("how", ["json", "console"])
+def test_text_from_outside_neither_acts_on_a_terminal_nor_passes_for_a_line(how: str) -> None:
+    program = (
+        PROGRAM.replace("{format!r}", repr(how))
+        + """
+import logging
+hostile = chr(27) + "[2J" + chr(0x9b) + "2J" + chr(10) + "forged"
+early.info("refused", reason=hostile)
+logging.getLogger("library").warning("bad path %s", hostile)
+"""
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"\x1b", "\x9b"} & {*done.stderr}
+    assert not any(line.startswith("forged") for line in done.stderr.splitlines())
+    assert "library: bad path \\x1b[2J\\x9b2J\\nforged" in done.stderr

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from blastwall.cli import audit, sessions
-from blastwall.cli.recorded_text import block, visible
+from blastwall.cli.recorded_text import block
 from blastwall.config.model import Recordings
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.events import (
@@ -35,6 +35,7 @@ from blastwall.model.statement import Stage
 from blastwall.recording.encryption import Keyring
 from blastwall.recording.keys import load_or_create_key
 from blastwall.recording.recorder import Recorder
+from blastwall.visible import visible
 
 HOSTILE = "select '\x1b]0;owned\x07\x1b[2J\x9b31m\u202e' -- [bold red]x[/]\n#9 allow by everything\rforged"
 

@@ -10,6 +10,7 @@ from typing import TextIO, cast
 import structlog
 
 from blastwall.config.model import Logging
+from blastwall.visible import visible
 
 
 class _Forgiving:
@@ -41,13 +42,27 @@ def set_up(settings: Logging) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _visible,
             *_rendering(settings.format == "json"),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Forgiving(sys.stderr))),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s", force=True)
+    others = logging.StreamHandler(sys.stderr)
+    others.addFilter(_one_line)
+    logging.basicConfig(level=logging.WARNING, handlers=[others], format="%(name)s: %(message)s", force=True)
+
+
+def _visible(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Let no text from outside act on a terminal that shows the log, or pass for a line of ours."""
+    return {name: visible(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _one_line(record: logging.LogRecord) -> bool:
+    """The same for what libraries log; a traceback still has its lines."""
+    record.msg, record.args = visible(record.getMessage()), None
+    return True
 
 
 def _rendering(machines: bool) -> list[structlog.typing.Processor]:

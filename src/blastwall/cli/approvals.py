@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
-from blastwall.cli.printing import console, print_json
+from blastwall.cli.printing import console, print_json, say
+from blastwall.cli.recorded_text import block
 from blastwall.cli.remote import CaOption, ServerOption, TokenFileOption, connected
+from blastwall.visible import visible
 
 Approval = Mapping[str, object]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -47,7 +49,7 @@ def list_(
     if json:
         print_json(found)
     elif not found:
-        console.print("nothing waits for approval" if state == "waiting" else "there are no such requests")
+        say("nothing waits for approval" if state == "waiting" else "there are no such requests")
     else:
         _print_list(found)
 
@@ -111,12 +113,12 @@ def _print_list(found: Sequence[Approval]) -> None:
 
     for each in found:
         state, asking = str(each["state"]), _of(each, "principal")
-        line = Text(f"{each['id']}  ")
-        line.append(f"{state} {_needs(each)}", _COLOURS.get(state, "dim"))
+        line = Text(visible(f"{each['id']}  "))
+        line.append(visible(f"{state} {_needs(each)}"), _COLOURS.get(state, "dim"))
         line.append(f"  {_time(each['asked_at'])}  ", "dim")
-        line.append(_plain(f"{asking['name']} at {each['resource']}"))
+        line.append(visible(f"{asking['name']} at {each['resource']}"))
         console.print(line)
-        console.print(Text(f"    {_shortened(each['text'])}"))
+        say(f"    {_shortened(each['text'])}")
 
 
 def _print(found: Approval, *, json: bool) -> None:
@@ -126,23 +128,23 @@ def _print(found: Approval, *, json: bool) -> None:
     from rich.text import Text
 
     state = str(found["state"])
-    console.print(Text(f"{found['id']}  {state}", f"bold {_COLOURS.get(state, '')}".strip()))
+    say(f"{found['id']}  {state}", f"bold {_COLOURS.get(state, '')}".strip())
     for label, text in _facts(found):
-        console.print(Text(f"  {label:<12}", "dim"), Text(_plain(text)), sep="")
-    console.print(Text("\n" + _plain(found["text"])))
+        console.print(Text(visible(f"  {label:<12}"), "dim"), Text(visible(text)), sep="")
+    say("")
+    for line in block(str(found["text"])):
+        say(line)
     for number, value in enumerate(_list(found, "parameters"), 1):
-        console.print(Text(f"  ${number} = {'NULL' if value is None else _plain(repr(value))}"))
+        say(f"  ${number} = {'NULL' if value is None else repr(value)}")
 
 
 def _print_outcome(found: Approval, *, json: bool) -> None:
     if json:
         print_json(found)
         return
-    from rich.text import Text
-
     state = str(found["state"])
     told = {"approved": "approved", "denied": "denied", "waiting": "waits for more approvals"}.get(state, state)
-    console.print(Text(f"{found['id']}  {told}, {_needs(found)}", _COLOURS.get(state, "")))
+    say(f"{found['id']}  {told}, {_needs(found)}", _COLOURS.get(state, ""))
 
 
 def _facts(found: Approval) -> list[tuple[str, str]]:
@@ -190,13 +192,8 @@ def _preview(found: Approval) -> str:
 
 
 def _shortened(text: object) -> str:
-    line = " ".join(_plain(text).split())
+    line = " ".join(str(text).split())
     return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
-
-
-def _plain(value: object) -> str:
-    """Return text that a terminal shows as it is: a client may have put escape sequences into its statement."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in str(value))
 
 
 def _time(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blastwall.cli.printing import FAILED, MISUSED, fail
+from blastwall.cli.printing import FAILED, MISUSED, fail, print_json, say
 from blastwall.cli.sessions import ConfigOption, JsonOption, RecordingsOption, UnlockOption, open_shelf, operator
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ def verify(
     json: JsonOption = False,
 ) -> None:
     """Verify all recordings. Exit code 0: untouched, as far as keys and anchors can tell; 1: tampered with."""
-    from blastwall.cli.recorded_text import print_exactly
     from blastwall.control.recordings import Recordings
     from blastwall.recording.keys import KeyUnusable
     from blastwall.recording.reader import NoRecordings
@@ -54,7 +53,7 @@ def verify(
     except OSError as error:
         fail(f"{error.filename} cannot be read: {error.strerror}", MISUSED)
     if json:
-        print_exactly(_json(report))
+        print_json(_json(report))
     else:
         _print(report)
     if not report.good:
@@ -68,7 +67,6 @@ def _json(report: Report) -> object:
 
 
 def _print(report: Report) -> None:
-    from blastwall.cli.recorded_text import say
 
     for node in report.nodes:
         _print_node(node)
@@ -81,37 +79,35 @@ def _print(report: Report) -> None:
 
 
 def _print_node(node: NodeReport) -> None:
-    from blastwall.cli.recorded_text import say, visible
 
-    say(visible(f"Node {node.node}"), "bold")
+    say(f"Node {node.node}", "bold")
     counts = f"{node.sessions} sessions, {node.records} records, {node.checkpoints} checkpoints"
     say(f"  holds     {counts}, {node.entries} chain entries")
     _print_key(node)
     _print_anchored(node)
     for torn in node.torn:
         whose = f"session {torn.session} record {torn.number}" if torn.session is not None else "an unknown record"
-        say(visible(f"  torn      {torn.file} at byte {torn.offset}: {torn.left} bytes of {whose}, never finished: "
-                    "the gateway was killed while it wrote"), "yellow")  # fmt: skip
+        say(f"  torn      {torn.file} at byte {torn.offset}: {torn.left} bytes of {whose}, never finished: "
+                    "the gateway was killed while it wrote", "yellow")  # fmt: skip
     for note in node.notes:
-        say(visible(f"  note      {note}"))
+        say(f"  note      {note}")
     for finding in node.findings:
         _print_finding(finding)
 
 
 def _print_key(node: NodeReport) -> None:
-    from blastwall.cli.recorded_text import say, visible
 
     if node.local:
         key = (
             f"  key       {node.key[:16] or 'none'}, found beside the recordings: who replaced both would not be seen. "
         )
-        say(visible(key + "Give your own copy with --key"), "yellow")
+        say(key + "Give your own copy with --key", "yellow")
     else:
-        say(visible(f"  key       {node.key[:16] or 'none fits'}, brought by you"))
+        say(f"  key       {node.key[:16] or 'none fits'}, brought by you")
 
 
 def _print_anchored(node: NodeReport) -> None:
-    from blastwall.cli.recorded_text import moment, say, visible
+    from blastwall.cli.recorded_text import moment
 
     if node.anchored is None or node.anchored_at is None:
         say(
@@ -124,13 +120,12 @@ def _print_anchored(node: NodeReport) -> None:
         total = sum(node.unanchored.values())
         say(f"  after it  {total} records of {len(node.unanchored)} sessions are not anchored yet:", "yellow")
         for session, count in node.unanchored.items():
-            say(visible(f"            {session}: {count} records"))
+            say(f"            {session}: {count} records")
 
 
 def _print_finding(finding: Finding) -> None:
-    from blastwall.cli.recorded_text import say, visible
 
     place = finding.file + (f" at byte {finding.offset}" if finding.offset is not None else "")
     whose = f", session {finding.session}" if finding.session is not None else ""
     which = f", record {finding.number}" if finding.number is not None else ""
-    say(visible(f"  {finding.kind.upper():<9} {place}{whose}{which}: {finding.detail}"), "bold red")
+    say(f"  {finding.kind.upper():<9} {place}{whose}{which}: {finding.detail}", "bold red")

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.text import Text
 
-from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
-from blastwall.cli.recorded_text import visible
+from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, shown, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,14 +149,14 @@ def _as_json(dialled: Dialled) -> Summary:
 
 
 def _show(plan: Plan, dialled: Sequence[Dialled]) -> None:
-    console.print(f"{escape(str(plan.path))} [bold green]can be used[/]\n")
+    console.print(f"{shown(str(plan.path))} [bold green]can be used[/]\n")
     rows = [*_facts(plan), ("", ""), *(("resource", _line(_resource(plan, name))) for name in plan.resources)]
     rows += [("", "")] * bool(dialled)
     rows += [("reached" if each.reached else "[bold red]NOT reached[/]", _outcome(each)) for each in dialled]
     width = max(len(Text.from_markup(label)) for label, _ in rows)
     for label, text in rows:
         padding = " " * (width - len(Text.from_markup(label)))
-        console.print(f"  [cyan]{label}[/]{padding}  {escape(text)}" if label else "")
+        console.print(f"  [cyan]{label}[/]{padding}  {shown(text)}" if label else "")
     _show_exposure(dialled)
     if not dialled:
         console.print("\nNothing was dialled; `--dial` logs in to each resource and fetches each issuer's keys.")
@@ -171,12 +169,12 @@ def _show_exposure(dialled: Sequence[Dialled]) -> None:
     """Print whether each resource can be reached around the gateway: what is wrong first, with what to do."""
     for each in dialled:
         if each.findings:
-            console.print(f"\n  [cyan]around the gateway[/]  {escape(each.what)}")
+            console.print(f"\n  [cyan]around the gateway[/]  {shown(each.what)}")
         order = {weight: place for place, weight in enumerate(reversed(_MARKS))}
         for finding in sorted(each.findings, key=lambda one: order[one.weight]):
-            console.print(f"    {_MARKS[finding.weight]}  {escape(visible(finding.what))}")
+            console.print(f"    {_MARKS[finding.weight]}  {shown(finding.what)}")
             if finding.remedy:
-                console.print(f"             [dim]→ {escape(finding.remedy)}[/]")
+                console.print(f"             [dim]→ {shown(finding.remedy)}[/]")
 
 
 def _facts(plan: Plan) -> list[tuple[str, str]]:
@@ -205,4 +203,4 @@ def _line(resource: Summary) -> str:
 
 
 def _outcome(dialled: Dialled) -> str:
-    return f"{dialled.what} in {dialled.seconds * 1000:.0f} ms: {visible(dialled.detail)}"
+    return f"{dialled.what} in {dialled.seconds * 1000:.0f} ms: {dialled.detail}"

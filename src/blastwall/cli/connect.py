@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blastwall.cli.completing import names
-from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
+from blastwall.cli.printing import FAILED, MISUSED, fail, print_json, say, warn
 from blastwall.cli.servers import CaOption, Server, ServerOption, find_server
 from blastwall.cli.tokens import (
     AudienceOption,
@@ -274,13 +274,13 @@ class _Session:
                 "user": address.user, "environment": dict(variables),
             })  # fmt: skip
             return
-        console.print(f"{self.name} is at {address.host} port {address.port}, without a password.", markup=False)
-        console.print("  " + " ".join(map(quote, protocol.command(address))), markup=False, style="bold")
-        console.print("Or, in a shell:", markup=False)
+        say(f"{self.name} is at {address.host} port {address.port}, without a password.")
+        say("  " + " ".join(map(quote, protocol.command(address))), "bold")
+        say("Or, in a shell:")
         settings = [f"{name}={quote(value)}" for name, value in variables.items()]
         for line in settings if address.direct is not None else [" ".join(settings)]:
-            console.print(f"  export {line}", markup=False)
-        console.print("Ctrl-C ends it.", style="dim")
+            say(f"  export {line}")
+        say("Ctrl-C ends it.", "dim")
 
 
 def _without_proxy(names: str) -> str:

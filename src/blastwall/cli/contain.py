@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from blastwall.cli.completing import of_command
-from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
+from blastwall.cli.printing import FAILED, MISUSED, fail, print_json, print_table, say, warn
 from blastwall.cli.remote import CaOption, TokenFileOption, connected
 from blastwall.cli.sessions import commands as sessions
 
@@ -145,13 +145,10 @@ def history(
 
 
 def _show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], nothing: str) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(*heads)
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    console.print(table if rows else nothing)
+    if rows:
+        print_table(heads, rows)
+    else:
+        say(nothing)
 
 
 def _moment(at: float) -> str:
@@ -170,7 +167,7 @@ def _contain(kind: str, name: str, reason: str, way: _Way, *, lift: bool, json: 
     if json:
         print_json({"kind": kind, "name": name, "state": state})
     else:
-        console.print(f"{kind} {name}: {state}", markup=False)
+        say(f"{kind} {name}: {state}")
 
 
 def _contain_here(kind: str, name: str, reason: str, config: Path, *, lift: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from blastwall.cli.printing import MISUSED, console, fail, print_json
+from blastwall.cli.printing import MISUSED, fail, print_json, print_table, say
 from blastwall.cli.remote import CaOption, Json, ServerOption, TokenFileOption, connected
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -58,13 +58,11 @@ def list_(
     if json:
         print_json(found)
         return
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("id", "state", "who", "resource", "actions", "ends", "last used", "reason")
-    for each in found:
-        table.add_row(*(escape(cell) for cell in _row(each)))
-    console.print(table if found else "no grants")
+    if not found:
+        say("no grants")
+        return
+    titles = ("id", "state", "who", "resource", "actions", "ends", "last used", "reason")
+    print_table(titles, map(_row, found))
 
 
 def show(
@@ -172,7 +170,7 @@ def _tell(grant: Json, json: bool) -> None:
         print_json(grant)
         return
     actions = _cell(grant.get("actions"))
-    console.print(f"{_text(grant.get('id'))}: {_text(grant.get('state'))}", markup=False)
+    say(f"{_text(grant.get('id'))}: {_text(grant.get('state'))}")
     lines = {
         "for": f"{_who(grant)}: {actions} on {_text(grant.get('resource'))}, {_text(grant.get('minutes'))} minutes",
         "reason": _text(grant.get("reason")),
@@ -184,7 +182,7 @@ def _tell(grant: Json, json: bool) -> None:
     }
     for label, line in lines.items():
         if line:
-            console.print(f"  {label}: {line}", markup=False)
+            say(f"  {label}: {line}")
 
 
 def _needs(grant: Json) -> str:

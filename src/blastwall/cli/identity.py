@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
+from blastwall.cli.printing import FAILED, MISUSED, fail, print_json, say, warn
 from blastwall.cli.servers import CaOption, ServerOption, find_server
 from blastwall.cli.tokens import (
     AudienceOption,
@@ -112,8 +112,8 @@ def _show(served: ManagedIdentity, *, json: bool) -> None:
     if json:
         print_json({"port": served.port, "app_service": variables, "metadata": metadata, "cloud_shell": shell})
         return
-    console.print(f"Managed identity is at {served.root}. One of these, for clients:", markup=False)
+    say(f"Managed identity is at {served.root}. One of these, for clients:")
     for title, each in (("App Service", variables), ("metadata service", metadata), ("Cloud Shell", shell)):
-        console.print(f"  # {title}", markup=False, style="dim")
-        console.print("  export " + " ".join(f"{name}={value}" for name, value in each.items()), markup=False)
-    console.print("Ctrl-C ends it.", style="dim")
+        say(f"  # {title}", "dim")
+        say("  export " + " ".join(f"{name}={value}" for name, value in each.items()))
+    say("Ctrl-C ends it.", "dim")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blastwall.cli.logins import Login, read_logins, write_logins
-from blastwall.cli.printing import FAILED, console, fail, print_json, warn
+from blastwall.cli.printing import FAILED, fail, print_json, say, warn
 from blastwall.cli.servers import CaOption, Server, ServerOption, find_server
+from blastwall.visible import visible
 
 if TYPE_CHECKING:
     from blastwall.cli.remote import Json, Remote
@@ -54,8 +55,6 @@ def login(
 
 def _show(asked: Json, *, browser: bool, quiet: bool) -> None:
     """Say where to go; on standard error where standard output is for JSON."""
-    from blastwall.cli.recorded_text import visible
-
     page, code = visible(str(asked.get("verification_uri"))), visible(str(asked.get("user_code")))
     lines = (f"Open {page} and confirm the code {code}.", "Confirm only if the page shows this very code.")
     for line in lines:
@@ -90,7 +89,6 @@ def _wait(remote: Remote, asked: Json) -> Json:
 
 
 def _keep(server: Server, ca: Path | None, given: Json, *, json: bool) -> None:
-    from blastwall.cli.recorded_text import visible
     from blastwall.cli.remote import connected_to
 
     token, ends = str(given["access_token"]), time.time() + _number(given.get("expires_in"), 3600.0)
@@ -104,9 +102,7 @@ def _keep(server: Server, ca: Path | None, given: Json, *, json: bool) -> None:
     if json:
         print_json({"server": server.url, "name": kept.name, "roles": roles, "ends": _moment(ends)})
     else:
-        console.print(
-            visible(f"Logged in at {server.url} as {kept.name} ({named}), until {_moment(ends)}."), markup=False
-        )
+        say(f"Logged in at {server.url} as {kept.name} ({named}), until {_moment(ends)}.")
 
 
 def logout(
@@ -133,7 +129,7 @@ def logout(
         print_json({"logged_out": urls})
     else:
         for url in urls:
-            console.print(f"Logged out of {url}.", markup=False)
+            say(f"Logged out of {url}.")
 
 
 def _end(server: Server) -> None:
@@ -150,7 +146,6 @@ def _end(server: Server) -> None:
 
 
 def _said(answer: Json, status: int) -> str:
-    from blastwall.cli.recorded_text import visible
 
     return visible(str(answer.get("error_description") or answer.get("error") or status))
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from blastwall.cli.completing import names
-from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, warn
+from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, shown, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,37 +173,38 @@ def _coloured(word: str) -> str:
 
 def _list_policies(report: CheckReport) -> None:
     for one in report.policies:
-        notes = [f"approval by {escape(', '.join(one.approvals))}"] if one.approvals else []
+        notes = [f"approval by {shown(', '.join(one.approvals))}"] if one.approvals else []
         notes += [_grant_note(one)] if one.grant else []
         notes += ["observed only"] if one.mode == "observe" else []
         said = f" ({'; '.join(notes)})" if notes else ""
-        console.print(f"{_coloured(one.effect)} [bold]{escape(one.id)}[/]{said}  [dim]{escape(one.where)}[/]")
+        console.print(f"{_coloured(one.effect)} [bold]{shown(one.id)}[/]{said}  [dim]{shown(one.where)}[/]")
     for pack in report.packs:
         without = f" except {', '.join(pack.excepted)}" if pack.excepted else ""
-        console.print(f"pack [bold]{escape(pack.name)}[/]{escape(without)}")
+        console.print(f"pack [bold]{shown(pack.name)}[/]{shown(without)}")
     console.print(f"{len(report.policies)} policies, version {report.version}")
 
 
 def _grant_note(one: PolicyLine) -> str:
     longest = "" if one.grant_max is None else f", {one.grant_max / 60:g} minutes at most"
-    return f"with a grant by {escape(', '.join(one.grant))}{longest}"
+    return f"with a grant by {shown(', '.join(one.grant))}{longest}"
 
 
 def _show_results(results: Sequence[CaseResult]) -> None:
     for result in results:
         mark = "[red]FAILED[/]" if result.problems else "[green]ok[/]    "
-        console.print(f"{mark} {escape(result.name)}  [dim]{escape(result.where)}[/]")
+        console.print(f"{mark} {shown(result.name)}  [dim]{shown(result.where)}[/]")
         for problem in result.problems:
-            console.print(f"       {escape(problem)}")
+            console.print(f"       {shown(problem)}")
         if result.problems and result.reason:
-            console.print(f"       the client is told: {escape(result.reason)}")
+            console.print(f"       the client is told: {shown(result.reason)}")
     failed = sum(bool(result.problems) for result in results)
     console.print(f"{len(results) - failed} of {len(results)} cases went as expected")
 
 
 def _show_explanation(one: Explanation) -> None:
-    console.print(f"[bold]{escape(one.text or one.operation)}[/]")
-    console.print(f"{_coloured(one.decision)}{escape(': ' + one.reason if one.reason else '')}")
+    for line in (one.text or one.operation).splitlines():
+        console.print(f"[bold]{shown(line)}[/]")
+    console.print(f"{_coloured(one.decision)}{shown(': ' + one.reason if one.reason else '')}")
     if one.filters_masked:
         console.print("a masked column decides rows, their order or number, or a failure (context.filters_masked)")
     for effect in one.effects:
@@ -214,12 +214,12 @@ def _show_explanation(one: Explanation) -> None:
 
 def _show_effect(effect: EffectExplained) -> None:
     what = f"{effect.action} {effect.object} ({effect.kind})"
-    console.print(f"\n  {_coloured(effect.decision)}  {escape(what)}")
+    console.print(f"\n  {_coloured(effect.decision)}  {shown(what)}")
     for policy in effect.decided_by:
-        console.print(f"    decided by [bold]{escape(policy.id)}[/]  [dim]{escape(policy.where)}[/]")
+        console.print(f"    decided by [bold]{shown(policy.id)}[/]  [dim]{shown(policy.where)}[/]")
         for line in policy.text.splitlines():
-            console.print(f"      [dim]{escape(line)}[/]")
+            console.print(f"      [dim]{shown(line)}[/]")
     for change in effect.changes:
-        console.print(f"    what would change it: {escape(change)}")
+        console.print(f"    what would change it: {shown(change)}")
     for identity in effect.observed:
-        console.print(f"    observed: {escape(identity)} applies")
+        console.print(f"    observed: {shown(identity)} applies")

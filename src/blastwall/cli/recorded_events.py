@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from blastwall.cli.recorded_rows import answer
-from blastwall.cli.recorded_text import block, moment, visible
+from blastwall.cli.recorded_text import block, moment
 from blastwall.model.effects import Effect
 from blastwall.model.events import (
     BudgetSpent,
@@ -28,6 +28,7 @@ from blastwall.model.events import (
     StatementWithdrawn,
 )
 from blastwall.model.ruling import Ruling
+from blastwall.visible import visible
 
 
 def lines(event: Event) -> list[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from blastwall.cli.recorded_text import block, visible
+from blastwall.cli.recorded_text import block
+from blastwall.visible import visible
 
 _BODY = ("body",)
 """The columns of an answer that has none: one row, its body."""

@@ -27,6 +27,7 @@ import typer
 
 from blastwall.cli.printing import FAILED, MISUSED, fail
 from blastwall.cli.servers import CaOption, Server, ServerOption, find_server, variable
+from blastwall.visible import visible
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
@@ -192,7 +193,7 @@ class Remote:
                 status=reply.status,
             )
         said = next((str(reply.body[key]) for key in ("detail", "error", "title") if reply.body.get(key)), "")
-        raise RemoteFailed(_told(reply, said), status=reply.status, problem=reply.body)
+        raise RemoteFailed(_told(reply, visible(said)), status=reply.status, problem=reply.body)
 
     def _stranger(self, reply: _Reply) -> RemoteFailed:
         known = "; is this gateway older than this command?" if reply.status == 404 else ""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blastwall.cli.printing import MISUSED, fail
+from blastwall.cli.printing import MISUSED, console, fail, print_json, print_table, say
+from blastwall.visible import visible
 
 if TYPE_CHECKING:
     from blastwall.control.access import Operator
@@ -103,7 +104,6 @@ def list_(
     json: JsonOption = False,
 ) -> None:
     """List recorded sessions, the newest first."""
-    from blastwall.cli.recorded_text import print_exactly
     from blastwall.control.recordings import Recordings
     from blastwall.recording.reader import NoRecordings, Query
 
@@ -116,7 +116,7 @@ def list_(
     except NoRecordings as error:
         fail(str(error), MISUSED)
     if json:
-        print_exactly([_summary_json(each) for each in found])
+        print_json([_summary_json(each) for each in found])
     else:
         _print_list(found, limit)
 
@@ -130,11 +130,9 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show one session: who, where, and each statement with its ruling and outcome."""
-    from blastwall.cli.recorded_text import print_exactly
-
     summary, records = _session(open_shelf(config, recordings, unlock), session)
     if json:
-        print_exactly({"session": _summary_json(summary), "events": [_record_json(each) for each in records]})
+        print_json({"session": _summary_json(summary), "events": [_record_json(each) for each in records]})
     else:
         _print_session(summary, records)
 
@@ -154,12 +152,10 @@ def replay(
     json: JsonOption = False,
 ) -> None:
     """Replay one session as it went, in time, at any speed; --transcript prints it at once."""
-    from blastwall.cli.recorded_text import print_exactly
-
     factor = _speed("max" if transcript else speed)
     _, records = _session(open_shelf(config, recordings, unlock), session)
     if json:
-        print_exactly([_record_json(each) for each in records])
+        print_json([_record_json(each) for each in records])
         return
     for record in records:
         _wait(record.after / factor, max_pause, record.after)
@@ -179,8 +175,7 @@ def _speed(text: str) -> float:
 
 def _wait(pause: float, longest: float, took: float) -> None:
     """Wait between two events, as the session did; where a pause is cut, a terminal is told what it was."""
-    from blastwall.cli.printing import console
-    from blastwall.cli.recorded_text import say, span
+    from blastwall.cli.recorded_text import span
 
     if pause > longest and console.is_terminal:
         say(f"          … {span(took)}", "dim")
@@ -224,8 +219,7 @@ def _state(summary: Summary) -> str:
 
 
 def _print_list(found: list[Summary], limit: int) -> None:
-    from blastwall.cli.printing import console
-    from blastwall.cli.recorded_text import moment, print_table, say, span
+    from blastwall.cli.recorded_text import moment, span
 
     if not found and console.is_terminal:
         say("No session matches.")
@@ -245,33 +239,33 @@ def _print_list(found: list[Summary], limit: int) -> None:
 
 def _print_session(summary: Summary, records: Iterator[Recorded]) -> None:
     from blastwall.cli.recorded_events import who
-    from blastwall.cli.recorded_text import moment, say, span, visible
+    from blastwall.cli.recorded_text import moment, span
     from blastwall.control.recordings_cards import fold
 
     folded = fold(records)
     principal = who(folded.admitted) if folded.admitted is not None else summary.principal or "nobody was admitted"
-    say(visible(f"Session {summary.session} on node {summary.node}"), "bold")
-    say(visible(f"  who       {principal}"))
-    say(visible(f"  resource  {summary.resource} ({summary.kind}), database {summary.database or '-'}"))
-    say(visible(f"  from      {summary.source}, {summary.application or 'no application name'}, as {summary.user!r}"))
-    say(visible(f"  time      {moment(summary.started)} UTC, {span(max(0.0, summary.ended - summary.started))}"))
-    say(visible(f"  end       {_state(summary)}"))
+    say(f"Session {summary.session} on node {summary.node}", "bold")
+    say(f"  who       {principal}")
+    say(f"  resource  {summary.resource} ({summary.kind}), database {summary.database or '-'}")
+    say(f"  from      {summary.source}, {summary.application or 'no application name'}, as {summary.user!r}")
+    say(f"  time      {moment(summary.started)} UTC, {span(max(0.0, summary.ended - summary.started))}")
+    say(f"  end       {_state(summary)}")
     say(f"  counts    {summary.statements} statements, {summary.refused} refused, {summary.held} held, "
         f"{summary.failed} failed, {summary.rows} rows, {summary.masked} cells masked")  # fmt: skip
     if folded.refused is not None:
-        say(visible(f"  refused   {folded.refused.reason}"), "red")
+        say(f"  refused   {folded.refused.reason}", "red")
     for injected in folded.own:
-        say(visible(f"  gateway   {injected.text.splitlines()[0]}  ({injected.why})"))
+        say(f"  gateway   {injected.text.splitlines()[0]}  ({injected.why})")
     for card in sorted(folded.cards.values(), key=lambda each: each.number):
         say("")
         _print_card(card)
     for problem in folded.problems:
-        say(visible(problem), "bold red")
+        say(problem, "bold red")
 
 
 def _print_card(card: Card) -> None:
     from blastwall.cli.recorded_events import asked, finished, lines, ruling, values
-    from blastwall.cli.recorded_text import block, moment, say, visible
+    from blastwall.cli.recorded_text import block, moment
 
     if card.asked is None:
         say(f"#{card.number} (its text is not here)", "bold")
@@ -297,7 +291,6 @@ def _print_card(card: Card) -> None:
 def _print_rows(card: Card) -> None:
     """Print what is recorded of a result, and how much more there was."""
     from blastwall.cli.recorded_rows import answer
-    from blastwall.cli.recorded_text import say
 
     if not card.rows:
         return
@@ -313,10 +306,10 @@ _STYLES = {"allow": "green", "hold": "yellow", "deny": "red"}
 
 def _print_record(record: Recorded) -> None:
     from blastwall.cli.recorded_events import lines
-    from blastwall.cli.recorded_text import moment, say, visible
+    from blastwall.cli.recorded_text import moment
 
     if record.event is None:
-        say(visible(f"record {record.number}: {record.problem}"), "bold red")
+        say(f"record {record.number}: {record.problem}", "bold red")
         return
     first, *rest = lines(record.event)
     say(f"{moment(record.event.at)[11:]}  {first}")

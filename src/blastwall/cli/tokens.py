@@ -10,6 +10,7 @@ import typer
 
 from blastwall.cli.printing import MISUSED, fail
 from blastwall.cli.servers import Server
+from blastwall.visible import visible
 
 if TYPE_CHECKING:
     from blastwall.cli.remote import Json
@@ -72,7 +73,6 @@ def exchange(server: Server, token: str, resource: str) -> Json:
     Raises:
         RemoteFailed: the gateway refuses or cannot be reached.
     """
-    from blastwall.cli.recorded_text import visible
     from blastwall.cli.remote import Remote, RemoteFailed
 
     kind = "access_token" if token.startswith(_LOGIN) else "jwt"
@@ -114,7 +114,6 @@ def _gateway_token(server: Server, token: str, resource: str) -> Proof:
     """
     import time
 
-    from blastwall.cli.recorded_text import visible
     from blastwall.cli.remote import Remote, RemoteFailed
     from blastwall.connecting.proofs import NoProof, Proof
 
