@@ -41,7 +41,7 @@ from blastwall.protocols.tds.elsewhere import Texts
 from blastwall.protocols.tds.handles import Handles, within_call
 from blastwall.protocols.tds.limiting import Limiter
 from blastwall.protocols.tds.packets import RESET, RESET_SKIP, Kind, Message, framed
-from blastwall.protocols.tds.running import After, Asked, Running
+from blastwall.protocols.tds.running import After, Asked, Running, surely_ran
 from blastwall.protocols.tds.tokens import (
     ENV_BEGIN,
     ENV_COMMIT,
@@ -59,6 +59,7 @@ from blastwall.protocols.tds.tokens import (
 )
 from blastwall.protocols.tds.transactions import Verb, write_transaction
 from blastwall.sql.tsql.catalog import Catalog
+from blastwall.sql.tsql.pending import Pending
 from blastwall.sql.tsql.state import NameState, before, reset, settled
 from blastwall.sql.tsql.statement import Classified
 from blastwall.wire.reader import Malformed
@@ -136,13 +137,14 @@ class Conversation:
         self._view = view
         self._numbers = numbers
         self._altered = False
+        self._pending = Pending()
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def catalog(self) -> Catalog:
-        """The newest reading of the catalog."""
-        return self._view.catalog
+        """The newest reading of the catalog, with what the open transaction has defined itself."""
+        return self._pending.over(self._view.catalog)
 
     @property
     def database(self) -> str:
@@ -335,6 +337,7 @@ class Conversation:
         both = self.pending_reset | bits
         self.pending_reset = RESET if both & RESET else both
         self.state = reset(self.state)
+        self._pending.doubt()
         self.limits.counts_told = False
         self.handles.clear()
 
@@ -380,6 +383,7 @@ class Conversation:
             self.finish(running.asks, outputs)
         if self.running is None and self._altered and not self.in_transaction:
             self._altered = False
+            self._pending.clear()
             self.refresh(outputs)
 
     def finish(self, asks: Sequence[Asked], outputs: list[Output]) -> None:
@@ -415,3 +419,5 @@ class Conversation:
             else:
                 self.state = before(self.state, classified)
             self._altered = self._altered or any(effect.action in _DEFINES for effect in one.classified.effects)
+            if self.in_transaction:
+                self._pending.note(one.classified, self._view.catalog, certain=surely_ran(one, running, self.state))

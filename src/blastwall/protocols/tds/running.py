@@ -10,11 +10,12 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from blastwall.model.masks import NO_MASKS, MaskRules, ResultRecord
-from blastwall.model.statement import Statement
+from blastwall.model.statement import Stage, Statement
 from blastwall.protocols.contract import Output
 from blastwall.protocols.tds.handles import Source
 from blastwall.protocols.tds.packets import Kind
 from blastwall.protocols.tds.tokens import Done, ReturnValue
+from blastwall.sql.tsql.state import NameState
 from blastwall.sql.tsql.statement import Classified
 
 CHANGES = frozenset({0xC3, 0xC4, 0xC5, 0x117, 0xF0})
@@ -159,3 +160,19 @@ class Running:
         depend on that (masking above all) goes by every call of the request.
         """
         self.position = min(self.position + 1, max(len(self.asks) - 1, 0))
+
+
+_UNRUN = ("noexec", "parseonly", "fmtonly", "showplan_xml", "showplan_all", "showplan_text")
+
+
+def surely_ran(one: Asked, running: Running, state: NameState) -> bool:
+    """Whether every statement of a text has run, once, and none was undone; `state` is the session's after it.
+
+    A call counts where it is the only one of its request: in sp_executesql the text stands for itself.
+    """
+    classified = one.classified
+    told = one.error is None and not running.cancelled and len(running.asks) == 1
+    runs = one.statement.stage is Stage.EXECUTE and one.cursor is None and one.returned is None
+    ran = not any(state.may_be(name, "on", "off") for name in _UNRUN)
+    undone = "rollback" in classified.transaction or one.limit_affected is not None
+    return told and runs and ran and classified.straight and not undone

@@ -168,10 +168,15 @@ class Catalog:
         default_schema: str = "dbo",
         believes: bool = False,
     ) -> None:
-        """`believes` is whether an unknown table is taken to have the columns that are named of it: offline."""
+        """`believes` is whether an unknown table is taken to have the columns that are named of it: offline.
+
+        For `loose` and `doubted` see `redefine`.
+        """
         self.database = database
         self.version = version
         self.believes = believes
+        self.loose: frozenset[int] = frozenset()
+        self.doubted: frozenset[str] = frozenset()
         self.collation = collation
         self.default_schema = default_schema
         self.fold = Folding(collation)
@@ -181,13 +186,9 @@ class Catalog:
         self._relations = {(fold(one.schema), fold(one.name)): one for one in relations}
         self._by_id = {one.id: one for one in self._relations.values()}
         self._modules = {(fold(one.schema), fold(one.name)): one for one in modules}
-        self._module_by_id = {one.id: one for one in self._modules.values()}
+        self._know_modules()
         self._synonyms = {(fold(one.schema), fold(one.name)): one for one in synonyms}
         self._things = {(fold(one.schema), fold(one.name)): one for one in things}
-        self.database_triggers = tuple(
-            one for one in self._modules.values() if one.type.strip() == "TR" and not one.parent and not one.disabled
-        )
-        self._triggers = _grouped((one.parent, one) for one in self._modules.values() if one.parent)
         keyed = tuple(foreign_keys)
         self._referring = _grouped((one.refers, one) for one in keyed)
         self._foreign = _grouped((one.table, one) for one in keyed)
@@ -252,6 +253,10 @@ class Catalog:
         """Return the triggers on a table or view that are not disabled."""
         return tuple(one for one in self._triggers.get(table, ()) if not one.disabled)
 
+    def disabled_triggers(self, table: int) -> tuple[Module, ...]:
+        """Return the triggers on a table or view that are disabled."""
+        return tuple(one for one in self._triggers.get(table, ()) if one.disabled)
+
     def referring(self, table: int) -> tuple[ForeignKey, ...]:
         """Return the foreign keys that refer to a table."""
         return self._referring.get(table, ())
@@ -278,6 +283,48 @@ class Catalog:
             )
             self._shown[table.id] = known
         return known
+
+    def key(self, schema: str, name: str) -> str:
+        """Return a name as `doubted` has it."""
+        return f"{self.fold(schema)}.{self.fold(name)}"
+
+    def redefine(
+        self,
+        version: int,
+        *,
+        relations: Mapping[Place, Relation | None],
+        modules: Mapping[Place, Module | None],
+        foreign_keys: Iterable[ForeignKey] = (),
+        keys: Iterable[Key] = (),
+        constraints: Iterable[Constraint] = (),
+        loose: Iterable[int] = (),
+        doubted: Iterable[str] = (),
+    ) -> None:
+        """Make a copy, which nobody goes by yet, differ by what is defined otherwise; None where it is gone.
+
+        `loose` are tables of whose columns nothing is certain, `doubted` names whose meaning is not (`key`).
+        """
+        fold = self.fold
+        self.version, self.memory, self._shown = version, Memory(), {}
+        self._relations = _replaced(self._relations, {(fold(a), fold(b)): one for (a, b), one in relations.items()})
+        self._by_id = {one.id: one for one in self._relations.values()}
+        self._present = {one.history: one for one in self._relations.values() if one.history}
+        self._modules = _replaced(self._modules, {(fold(a), fold(b)): one for (a, b), one in modules.items()})
+        self._know_modules()
+        added = tuple(foreign_keys)
+        self._referring = _joined(self._referring, ((one.refers, one) for one in added))
+        self._foreign = _joined(self._foreign, ((one.table, one) for one in added))
+        self._keys = _joined(self._keys, ((one.table, one) for one in keys))
+        self._constraints = _joined(self._constraints, ((one.table, one) for one in constraints))
+        self.loose, self.doubted = self.loose | frozenset(loose), self.doubted | frozenset(doubted)
+
+    def _know_modules(self) -> None:
+        held = self._modules.values()
+        self._module_by_id = {one.id: one for one in held}
+        self.database_triggers = tuple(
+            one for one in held if one.type.strip() == "TR" and not one.parent and not one.disabled
+        )
+        self._triggers = _grouped((one.parent, one) for one in held if one.parent)
 
     def present(self, history: int) -> Relation | None:
         """Return the temporal table whose history has that object_id."""
@@ -329,3 +376,20 @@ def _grouped(pairs: Iterable[tuple[int, _Item]]) -> Mapping[int, tuple[_Item, ..
     for key, item in pairs:
         found.setdefault(key, []).append(item)
     return {key: tuple(items) for key, items in found.items()}
+
+
+def _joined(
+    held: Mapping[int, tuple[_Item, ...]], pairs: Iterable[tuple[int, _Item]]
+) -> Mapping[int, tuple[_Item, ...]]:
+    added = _grouped(pairs)
+    return {**held, **{key: (*held.get(key, ()), *items) for key, items in added.items()}} if added else held
+
+
+def _replaced(held: Mapping[Place, _Item], changes: Mapping[Place, _Item | None]) -> dict[Place, _Item]:
+    made = dict(held)
+    for key, one in changes.items():
+        if one is None:
+            made.pop(key, None)
+        else:
+            made[key] = one
+    return made

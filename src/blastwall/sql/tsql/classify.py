@@ -8,13 +8,14 @@ and the catalog's snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.statement import Literal
 from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.catalog import Catalog
+from blastwall.sql.tsql.defined import EVERYTHING, Defined, What
 from blastwall.sql.tsql.effects.constants import Known
 from blastwall.sql.tsql.effects.executing import without_strings
 from blastwall.sql.tsql.effects.findings import Budget, Chain, Flow, TooComplexError
@@ -108,7 +109,7 @@ def _classified(
     meant = plain(text)
     try:
         batch = parse(meant, quoted_identifier="on" in quoting, limits=limits)
-        reader = _read(batch, catalog, state, parameters, limits, length=len(meant))
+        reader = _read(batch, catalog, state, parameters, limits, text=meant)
         found = _answer(reader, operation_of(batch), state, parameters)
         return found if meant is text else replace(found, literals=())  # the client's text has none to hide
     except UnparsedError as error:
@@ -127,15 +128,16 @@ def _read(
     limits: Limits,
     *,
     constants: Mapping[str, frozenset[Known] | None] | None = None,
-    length: int = 0,
+    text: str = "",
 ) -> Reader:
     budget = Budget(limits.steps)
-    budget.spend(length // _CHARACTERS_A_STEP)
-    chain = Chain()
+    budget.spend(len(text) // _CHARACTERS_A_STEP)
+    chain = Chain(text=text)
 
     def make() -> Reader:
         reader = Reader(catalog, state, limits, budget, None if constants is not None else _itself)
         reader.begin(state, chain)
+        reader.topmost = bool(text)
         reader.quoted = "off" not in state.settings.get("quoted_identifier", ())
         reader.constants.update(constants or {})
         reader.kinds.update({name.lower(): kind.lower() for name, kind in parameters.items()})
@@ -144,6 +146,8 @@ def _read(
     def read(reader: Reader) -> None:
         reader.run_batch(batch)
         if any(effect.action in _FIRING for effect in reader.effects):
+            if EVERYTHING in catalog.doubted:
+                reader.concede("which triggers of the database fire is not known before the transaction has ended")
             for trigger in catalog.database_triggers:
                 reader.apply(reader.summary(trigger), {})
 
@@ -209,6 +213,7 @@ def _counted(reader: Reader, state: NameState) -> bool:
 
 def _changes(reader: Reader, state: NameState) -> Changes:
     tables = reader.temporaries.tables
+    made = (*reader.made, *reader.chain.altered)
     return Changes(
         temporary={
             name: table for name, table in tables.items() if name.startswith("#") and state.temporary.get(name) != table
@@ -219,7 +224,19 @@ def _changes(reader: Reader, state: NameState) -> Changes:
         unsettled=frozenset(reader.chain.unsettled),
         version=reader.catalog.version,
         forbidden=reader.forbidden,
+        made=made,
+        redefines=frozenset(key for one in made for key in _redefined(one, reader.catalog)),
     )
+
+
+def _redefined(one: Defined, catalog: Catalog) -> Iterator[str]:
+    """Yield the names that mean something else after this, if it happens; a new table's meant nothing before."""
+    if not one.name:
+        yield EVERYTHING
+    elif one.what not in (What.TABLE, What.COLUMNS) or catalog.knows(one.schema, one.name):
+        yield catalog.key(one.schema, one.name)
+    if one.module is not None and one.module.type == "TR":
+        yield catalog.key(*one.on) if one.on != ("", "") else EVERYTHING
 
 
 def _facts(state: NameState) -> Hashable:

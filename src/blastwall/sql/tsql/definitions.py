@@ -361,7 +361,7 @@ class Definitions(Tables):
         else:
             raise self.unexpected("a kind of object")
         kind = "PROCEDURE" if words == ("PROC",) else " ".join(words)
-        self.phrase("IF", "EXISTS")
+        if_exists = self.phrase("IF", "EXISTS")
         names = self.object_names(_DROPS[words])
         on = None
         if kind == "TRIGGER" and self.taken("ON"):
@@ -369,7 +369,7 @@ class Definitions(Tables):
                 on = self.object_name(3)
         elif words in KINDS and self.kinds[self.at] not in ("end", ";"):
             self.tail()
-        return nodes.Drop(start, self.end, kind, names, on)
+        return nodes.Drop(start, self.end, kind, names, on, if_exists)
 
     def _drop_index(self, start: int) -> nodes.Statement:
         self.at += 1

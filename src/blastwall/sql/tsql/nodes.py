@@ -1081,12 +1081,13 @@ class SchemaElements(Statement):
 class Drop(Statement):
     """`DROP kind names`: kind as written, such as TABLE, COLUMN MASTER KEY, INDEX.
 
-    `on` an index's or trigger's table if said apart.
+    `on` an index's or trigger's table if said apart. `if_exists`: what cannot be seen may stay.
     """
 
     kind: str
     names: tuple[ObjectName, ...]
     on: ObjectName | None = None
+    if_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def settled(state: NameState, classified: Classified, *, lasting: bool = True) -
         temporary=temporary,
         cursors=cursors,
         settings={**state.settings, **changes.settings},
-        unsettled={**state.unsettled, **dict.fromkeys(changes.unsettled, changes.version)},
+        unsettled={**state.unsettled, **dict.fromkeys(changes.unsettled | changes.redefines, changes.version)},
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from blastwall.model.effects import Effect
 from blastwall.model.statement import Column, Literal
 from blastwall.sql.lineage import Columns, Sources
+from blastwall.sql.tsql.defined import Defined
 
 RETURN_STATUS = ""
 """The key of `Classified.returns` under which a procedure's RETURN value stands."""
@@ -58,7 +59,8 @@ class Changes:
     quoted_identifier, nocount, rowcount, implicit_transactions, xact_abort, noexec, parseonly, fmtonly, showplan,
     statistics, language, dateformat, user … `unsettled` are names that mean something else from now on, unless the
     catalog is read again: `version` is that of the snapshot which does not know it. `forbidden` says why no policy can
-    permit it: later requests could not be judged.
+    permit it: later requests could not be judged. `made` is what the text defines, in its order; `redefines` are
+    the names, as in `unsettled`, that it defines otherwise than the catalog has them.
     """
 
     temporary: Mapping[str, Temporary] = field(default_factory=dict)
@@ -68,9 +70,12 @@ class Changes:
     unsettled: frozenset[str] = frozenset()
     version: int = 0
     forbidden: str = ""
+    made: tuple[Defined, ...] = ()
+    redefines: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.temporary or self.dropped or self.cursors or self.settings or self.unsettled)
+        known = self.temporary or self.dropped or self.cursors or self.settings
+        return bool(known or self.unsettled or self.redefines)
 
 
 NO_CHANGES = Changes()

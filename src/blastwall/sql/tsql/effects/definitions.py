@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from blastwall.model.effects import Action, Object
+from blastwall.model.effects import Action, Effect, Mark, Object
 from blastwall.sql.lineage import Columns, OutputColumn, Sources
 from blastwall.sql.tsql import nodes as n
+from blastwall.sql.tsql.catalog import Place, Relation
+from blastwall.sql.tsql.defined import Defined, What
 from blastwall.sql.tsql.effects.executing import Executing
 from blastwall.sql.tsql.effects.findings import Flow
 from blastwall.sql.tsql.effects.kinds import DEFINED, HARMLESS_DBCC, SECRET_KINDS, TELLING_DBCC, UTILITIES, Kind
+from blastwall.sql.tsql.effects.making import cascade, change_made, module_made, table_made, types_of, view_made
 from blastwall.sql.tsql.effects.names import Target, split_name
-from blastwall.sql.tsql.effects.procedural import is_strict, types_of
+from blastwall.sql.tsql.effects.procedural import is_strict
 from blastwall.sql.tsql.effects.scope import merged
 from blastwall.sql.tsql.statement import ResultSet
 
@@ -31,6 +34,7 @@ _OPTIONS = frozenset(
     """.split()  # noqa: SIM905 - a word list reads better as words
 )
 """Words of a definition of a user, a login or a role that name nobody."""
+_BY_KEY = frozenset({Mark.FOLLOWED, Mark.FILTERED})
 _GUARDING = ("TRIGGER", "CONSTRAINT", "SYSTEM_VERSIONING", "CHANGE_TRACKING")
 
 
@@ -82,6 +86,8 @@ class Definitions(Executing):
             return
         self.effect(Action.DEFINE, target.object)
         self.shadow(target.name)
+        if kind == "table":
+            self.makes(table_made(target, node, self.chain.text, self._place_of))
         for related in node.related:
             if node.kind == "EXTERNAL TABLE":
                 self.effect(Action.EXPORT, self.server(related.last))
@@ -99,8 +105,29 @@ class Definitions(Executing):
         self.effect(Action.DEFINE, target.object)
         for change in node.changes:
             self._change(target.object, target.schema, target.name, change)
+            self._cascading(target, change)
+            for made in change_made(target, change, self.chain.text, self._place_of):
+                self.makes(made)
         for related in node.related:
-            self.effect(Action.DEFINE, self.created(related, "table").object)
+            kept = self.created(related, "table")
+            self.effect(Action.DEFINE, kept.object)
+            self.makes(Defined(What.DOUBTED, kept.schema, kept.name))
+
+    def _place_of(self, name: n.ObjectName) -> Place:
+        """Return the table that a name means, without regard to what is in doubt."""
+        parts = name.texts
+        return self.catalog.place(parts[-2] if len(parts) > 1 and parts[-2] else self._schema_of(parts[-1]), parts[-1])
+
+    def _cascading(self, target: Target, change: n.TableChange) -> None:
+        """Who lets a table's rows go when others do is judged as if they went: they may before the catalog tells."""
+        if target.relation is None:
+            return
+        for one in change.elements:
+            for event, action in (("DELETE", Action.DELETE), ("UPDATE", Action.UPDATE)):
+                done = cascade(one, event)
+                if done != "NO_ACTION":
+                    done_by = action if done == "CASCADE" else Action.UPDATE
+                    self.follow({Effect(done_by, target.object, _BY_KEY)})
 
     def _alter_temporary(self, key: str, change: n.TableChange) -> None:
         self.elements(change.elements, None)
@@ -118,7 +145,7 @@ class Definitions(Executing):
 
     def _change(self, table: Object, schema: str, name: str, change: n.TableChange) -> None:
         relation = self.catalog.relation(schema, name)
-        shown = self.catalog.shown(relation) if relation is not None else None
+        shown = self.changed_rows(relation)
         mark, code = len(self.met), self.code_runs
         self.elements(change.elements, shown)
         self.filter_by_met(mark, code)  # the rows that are there are checked, or fail
@@ -129,13 +156,15 @@ class Definitions(Executing):
         options = {option.name.upper() for option in change.options}
         if verb.startswith(("NOCHECK", "DISABLE", "ENABLE TRIGGER")) or any(word in options for word in _GUARDING):
             self.effect(Action.ENTITLE, table)
+        if verb.startswith("ENABLE TRIGGER"):
+            self._wake(relation)
         if verb.startswith("DROP"):
             self.effect(Action.DROP, table)
         if verb == "SWITCH" and change.target is not None:
             other = self.target(change.target)
             self.effect(Action.DEFINE, other.object)
             self.renames.update({(schema, name), (other.schema, other.name)})
-            self.send_on(merged(self.catalog.shown(relation)).sources if relation is not None else None)
+            self.send_on(merged(shown).sources if shown is not None else None)
         for option in change.options:
             self.hints((option,), self.scope())
 
@@ -157,7 +186,12 @@ class Definitions(Executing):
         target = self.created(node.name, "view")
         self.effect(Action.DEFINE, target.object)
         self.unsettle(target.schema, target.name)
-        self.query(node.query, None)
+        columns = self.query(node.query, None)
+        self.makes(view_made(target, node, columns, self._alone(), quoted=self.quoted))
+
+    def _alone(self) -> str:
+        """Return the request's text where it is one definition and nothing else, as SQL Server wants it; else ""."""
+        return self.chain.text if self.topmost and self.alone else ""
 
     def create_module(self, node: n.CreateModule) -> None:
         """Read CREATE PROCEDURE, FUNCTION and TRIGGER: `define`, and what the body does.
@@ -176,6 +210,8 @@ class Definitions(Executing):
             self.concede("its code is not T-SQL, so Blastwall cannot read it")
         if node.kind == "TRIGGER":
             self._trigger_on(node)
+        on = self._place_of(node.on) if node.on is not None else ("", "")
+        self.makes(module_made(target, node, on, self._alone(), quoted=self.quoted))
         making, self.chain.making = self.chain.making, self.key(target.schema, target.name)
         self._read_body(node)
         self.chain.making = making
@@ -189,8 +225,7 @@ class Definitions(Executing):
     def _read_body(self, node: n.CreateModule) -> None:
         pseudo: dict[str, Columns | None] = {}
         if node.kind == "TRIGGER" and node.on is not None:
-            relation = self.target(node.on).relation
-            rows = self.catalog.shown(relation) if relation is not None else None
+            rows = self.changed_rows(self.target(node.on).relation)
             pseudo = {"inserted": rows, "deleted": rows}
         self.chain.open.append(-1)
         depth_kept = self.chain.lowest
@@ -234,6 +269,9 @@ class Definitions(Executing):
         """Read CREATE INDEX: a unique one tells whether values repeat."""
         target = self.target(node.table)
         self.connect() if target.temporary else self.effect(Action.DEFINE, target.object)
+        if "UNIQUE" in node.kind and not target.temporary:
+            key = tuple(column.text for column in node.columns)
+            self.makes(Defined(What.COLUMNS, target.schema, target.name, keys=(key,)))
         if target.temporary and "UNIQUE" in node.kind:
             self.stricter(target.temporary)
         scope = self.scope()
@@ -272,7 +310,7 @@ class Definitions(Executing):
         kind = node.kind.upper()
         if kind in _OBJECTS or kind.endswith("INDEX"):
             for name in node.names:
-                self._drop_object(kind, name, node.on)
+                self._drop_object(kind, name, node)
             return
         known = DEFINED.get(kind)
         if known is None:
@@ -284,23 +322,26 @@ class Definitions(Executing):
                 for action in known.actions:
                     self.effect(action, target)
 
-    def _drop_object(self, kind: str, name: n.ObjectName, on: n.ObjectName | None) -> None:
-        if kind.endswith("INDEX") or kind == "STATISTICS":
-            parts = on.texts if on is not None else name.texts[:-1]
+    def _drop_object(self, kind: str, name: n.ObjectName, node: n.Drop) -> None:
+        part = kind.endswith("INDEX") or kind == "STATISTICS"
+        if part:
+            parts = node.on.texts if node.on is not None else name.texts[:-1]
             target = self.resolved(parts or name.texts)
-            what = target.object
         else:
             target = self._unfollowed(name, _OBJECTS[kind])
-            what = target.object
-            if kind == "SYNONYM" or self.state.default_schema != "dbo":
+            own = self.state.default_schema
+            reveals = own != "dbo" and self.catalog.fold(target.schema) == self.catalog.fold(own)
+            if kind == "SYNONYM" or (reveals and self.catalog.knows("dbo", target.name)):
                 self.unsettle(target.schema, target.name)
         if target.temporary:
             self.connect()
             self.dropped.add(target.temporary)
             return
-        self.effect(Action.DROP, what)
+        self.effect(Action.DROP, target.object)
+        if not part:
+            self.makes(Defined(What.DROPPED, target.schema, target.name, certain=not node.if_exists))
         if kind == "TRIGGER":
-            self.effect(Action.ENTITLE, what)
+            self.effect(Action.ENTITLE, target.object)
 
     def _unfollowed(self, name: n.ObjectName, kind: str) -> Target:
         if kind != "synonym":
@@ -312,10 +353,19 @@ class Definitions(Executing):
         if node.on is None:
             self.effect(Action.ADMIN, self.database)
             self.effect(Action.ENTITLE, self.database)
+            self.makes(Defined(What.DOUBTED, "", ""))
             return
         target = self.target(node.on)
         self.effect(Action.DEFINE, target.object)
         self.effect(Action.ENTITLE, target.object)
+        self.makes(Defined(What.DOUBTED, target.schema, target.name))
+        if node.verb == "ENABLE":
+            self._wake(target.relation)
+
+    def _wake(self, relation: Relation | None) -> None:
+        """Who enables a table's triggers is judged as if they fired: they may before the catalog tells."""
+        for trigger in self.catalog.disabled_triggers(relation.id) if relation is not None else ():
+            self.apply(self.summary(trigger, dict.fromkeys(("inserted", "deleted"), self.changed_rows(relation))), {})
 
     # ── GRANT and its kin ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -389,6 +439,8 @@ class Definitions(Executing):
             for related in node.related:
                 if related.last.upper() not in _OPTIONS:
                     self.effect(Action.ENTITLE, self.role(related.last))
+            if "DEFAULT_SCHEMA" in words and node.verb.upper() == "ALTER":
+                self.settings.setdefault("user", set()).add("?")  # it may be the session's own: names need their schema
         elif kind == "SCHEMA" and node.verb.upper() == "ALTER":
             for related in node.related:
                 moved = self.named(related)

@@ -448,6 +448,7 @@ class Executing(Procedural):
 
     def run_batch(self, batch: n.Batch) -> None:
         """Read a whole batch."""
+        self.alone = len(batch.statements) == 1
         self.jumps = any(isinstance(node, n.Jump) and node.verb == "GOTO" for node in flat(batch.statements))
         self.body(batch.statements)
 

@@ -11,6 +11,7 @@ from blastwall.model.statement import SOME, Column
 from blastwall.sql.gathered import all_effects
 from blastwall.sql.lineage import Lineage, OutputColumn, Sources, union
 from blastwall.sql.tsql.catalog import Catalog
+from blastwall.sql.tsql.defined import Defined
 from blastwall.sql.tsql.limits import Limits
 from blastwall.sql.tsql.nodes import Constant, Node
 from blastwall.sql.tsql.state import NameState
@@ -120,7 +121,8 @@ class Chain:
     `open` are the definitions that are being followed, outermost first; `lowest` is the outermost of those met again.
     `unsettled` are names, as "schema.name" folded, whose meaning changes somewhere in the request, wherever they are
     used in it; `making` is the one that is being defined, whose body may name itself. `assigned` are the variables
-    that the parts of a tree put something into, by the id() of the part, which is kept beside.
+    that the parts of a tree put something into, by the id() of the part, which is kept beside. `text` is the request's
+    own, "" where there is none; `altered` is what is defined by other code than the request's own text.
     """
 
     open: list[int] = field(default_factory=list)
@@ -128,6 +130,8 @@ class Chain:
     unsettled: set[str] = field(default_factory=set)
     making: str = ""
     assigned: dict[int, tuple[Node, Mapping[str, int]]] = field(default_factory=dict)
+    text: str = ""
+    altered: dict[Defined, None] = field(default_factory=dict)
 
 
 Offsets = Callable[[int], int] | None
@@ -138,6 +142,10 @@ class Findings:
     """Collects effects, doubts, columns and literals; the readers built on it add to it."""
 
     chain: Chain
+    topmost = False
+    """Whether the request's own text is read: not a definition that it sets off, nor a text within it."""
+    alone = False
+    """Whether it holds a single statement."""
 
     def __init__(
         self, catalog: Catalog, state: NameState, limits: Limits, budget: Budget, offsets: Offsets = None
@@ -179,6 +187,7 @@ class Findings:
         self.forbidden = ""
         self.settings: dict[str, set[str]] = {}
         self.dropped: set[str] = set()
+        self.made: list[Defined] = []
         self.applied: dict[tuple[int, tuple[tuple[str, Sources], ...]], object] = {}
         self._secret = 0
 

@@ -141,7 +141,7 @@ class Following(Queries):
     def _all_settled(self) -> bool:
         """Whether names mean what the catalog says: what is read otherwise is not kept for others."""
         version = self.catalog.version
-        return not self.chain.unsettled and version not in self.session.unsettled.values()
+        return not (self.chain.unsettled or self.chain.altered) and version not in self.session.unsettled.values()
 
     def _followed(self, module: Module, key: object, pseudo: Mapping[str, Columns | None]) -> Summary:
         chain = self.chain
@@ -442,9 +442,9 @@ class Following(Queries):
     def expression_of(self, relation: Relation, definition: str) -> Sources:
         """Return what an expression in a table's definition is made of, adding the code that it runs."""
         key = ("expression", relation.id, definition)
-        found = self.catalog.memory.found.get(key)
-        if not isinstance(found, Summary):
-            found = self._of_expression(relation, definition)
+        known = self.catalog.memory.found.get(key) if self._all_settled() else None
+        found = known if isinstance(known, Summary) else self._of_expression(relation, definition)
+        if found is not known and self._all_settled():
             self.catalog.memory.found[key] = found
         self.follow(found.effects)
         self.doubts.update(dict.fromkeys(found.doubts))

@@ -8,6 +8,7 @@ from unicodedata import normalize
 
 from blastwall.model.effects import Action, Mark, Object
 from blastwall.sql.tsql.catalog import Module, Relation
+from blastwall.sql.tsql.defined import EVERYTHING, Defined, What
 from blastwall.sql.tsql.effects.findings import Findings
 from blastwall.sql.tsql.effects.system_names import (
     COMPATIBLE,
@@ -22,6 +23,7 @@ from blastwall.sql.tsql.nodes import ObjectName
 _MAX_SYNONYMS = 8
 _WORD = re.compile(r"[\w$#@ -]+")
 _MOST_PARTS = 4
+_OF_TABLES = frozenset({What.TABLE, What.COLUMNS})
 _ADMIN_ONLY = frozenset({"sys", "information_schema"})
 
 
@@ -131,16 +133,32 @@ class Names(Findings):
         """Note a name whose meaning changes in this request."""
         self.chain.unsettled.add(self.key(schema, name))
 
+    def makes(self, one: Defined) -> None:
+        """Note what is defined here, for later requests; of what other code defines no more than that it may be."""
+        if self.topmost:
+            self.made.append(one)
+        elif one.what not in _OF_TABLES or self.catalog.knows(one.schema, one.name):
+            what = What.ALTERED if one.what in _OF_TABLES else one.what
+            self.chain.altered[Defined(what, one.schema, one.name, on=one.on, certain=False)] = None
+
     def key(self, schema: str, name: str) -> str:
         """Return a name as unsettled names are kept."""
-        return f"{self.catalog.fold(schema)}.{self.catalog.fold(name)}"
+        return self.catalog.key(schema, name)
 
     def _settled(self, schema: str, name: str) -> None:
+        doubted = self.catalog.doubted
         for key in {self.key(one, name) for one in ((schema,) if schema else (self.state.default_schema, "dbo"))}:
             if key in self.chain.unsettled and key != self.chain.making:
                 self.concede(f"what {name} means changes in this text: send the part that uses it by itself")
-            elif self.state.unsettled.get(key) == self.catalog.version:
-                self.concede(f"this session has changed what {name} means, and the catalog does not know it yet")
+            elif key in doubted or EVERYTHING in doubted or self._unsettled(key):
+                self.concede(
+                    f"this session may have changed what {name} means, and the catalog does not tell before its "
+                    "transaction has ended: commit first"
+                )
+
+    def _unsettled(self, key: str) -> bool:
+        known, version = self.state.unsettled, self.catalog.version
+        return version in (known.get(key), known.get(EVERYTHING))
 
     def _schema_of(self, name: str) -> str:
         own = self.state.default_schema

@@ -9,6 +9,7 @@ from blastwall.model.effects import Action
 from blastwall.sql.lineage import Columns, Lineage, OutputColumn, Sources, union
 from blastwall.sql.tsql import nodes as n
 from blastwall.sql.tsql.effects.constants import Texts, assigned_in, either, fitted, folded
+from blastwall.sql.tsql.effects.making import types_of
 from blastwall.sql.tsql.effects.scope import Scope, stacked
 from blastwall.sql.tsql.effects.writes import Writes
 from blastwall.sql.tsql.statement import RETURN_STATUS, ResultSet, Temporary
@@ -273,18 +274,6 @@ class Procedural(Writes):
     def scalar_scope(self) -> Scope:
         """Return a scope without any table."""
         return self.scope()
-
-
-def types_of(elements: Sequence[n.TableElement]) -> tuple[str, ...]:
-    """Return the types of a table's columns as they are declared, lower-case."""
-    return tuple(_spelled(one.type) for one in elements if isinstance(one, n.ColumnDefinition))
-
-
-def _spelled(kind: n.DataType | None) -> str:
-    if kind is None:
-        return ""
-    name = kind.name.last.lower()
-    return f"{name}({','.join(kind.arguments).lower()})" if kind.arguments else name
 
 
 def is_strict(elements: Sequence[n.TableElement]) -> bool:

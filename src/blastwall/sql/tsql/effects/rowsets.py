@@ -91,7 +91,14 @@ class Rowsets(Expressions):
             return self.view_columns(target)
         if relation.type.strip() in {"IF", "TF", "FT"}:
             return None
-        return self.stored(relation)
+        columns = self.stored(relation)
+        return None if relation.id in self.catalog.loose else columns
+
+    def changed_rows(self, relation: Relation | None) -> Columns | None:
+        """Return what `inserted` and `deleted` show of a table."""
+        if relation is None or relation.id in self.catalog.loose:
+            return None
+        return self.catalog.shown(relation)
 
     def stored(self, relation: Relation) -> Columns:
         """Return a table's columns, computed ones with what they are computed from, a history's with the present's."""

@@ -15,8 +15,10 @@ from blastwall.sql.tsql.catalog import ForeignKey, Module, Relation
 from blastwall.sql.tsql.effects.deciding import narrows
 from blastwall.sql.tsql.effects.expressions import TEXTS
 from blastwall.sql.tsql.effects.following import Following
+from blastwall.sql.tsql.effects.making import rows_made
 from blastwall.sql.tsql.effects.names import Target
 from blastwall.sql.tsql.effects.scope import Range, Scope, merged
+from blastwall.sql.tsql.effects.system_names import COMPATIBLE
 from blastwall.sql.tsql.statement import ResultSet, Temporary
 
 _EVENTS = {Action.CREATE: "INSERT", Action.UPDATE: "UPDATE", Action.DELETE: "DELETE"}
@@ -67,12 +69,15 @@ class Writes(Following):
             self.effect(Action.DEFINE, target.object)
             self.effect(Action.CREATE, target.object)
             self.shadow(target.name)
+            self.makes(rows_made(target, columns))
             self.send_on(merged(columns).sources)
 
     def shadow(self, name: str) -> None:
         """A table made in a default schema of one's own hides one of dbo's."""
-        if self.state.default_schema not in {"dbo", self.making_schema}:
-            self.unsettle(self.state.default_schema, name)
+        own = self.state.default_schema
+        hides = self.catalog.knows("dbo", name) or name.lower() in COMPATIBLE or not name.isascii()
+        if hides and own not in {"dbo", self.making_schema}:
+            self.unsettle(own, name)
 
     def put_temporary(
         self, key: str, columns: Columns | None, types: tuple[str, ...] = (), *, strict: bool = False
@@ -229,7 +234,7 @@ class Writes(Following):
         return instead
 
     def _run_trigger(self, trigger: Module, relation: Relation) -> None:
-        rows = self.catalog.shown(relation)
+        rows = self.changed_rows(relation)
         found = self.summary(trigger, {"inserted": rows, "deleted": rows})
         self.apply(found, {})
         if found.results is None:
