@@ -124,3 +124,13 @@ async def test_two_nodes_that_start_together(tmp_path: Path, postgres_url: str) 
     for url in (f"sqlite:///{tmp_path}/b.db", postgres_url):
         stores = await asyncio.gather(*(open_store(url) for _ in range(3)))
         await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_a_read_waits_for_no_writer(store: Store) -> None:
+    async with store.write() as writing:
+        await writing.exec_driver_sql("INSERT INTO exchanged_tokens VALUES ('t', 's', 1)")
+        async with store.read() as reading:
+            count = (await reading.exec_driver_sql("SELECT count(*) FROM exchanged_tokens")).scalar()
+    assert count == 0
+    async with store.read() as reading:
+        assert (await reading.exec_driver_sql("SELECT count(*) FROM exchanged_tokens")).scalar() == 1

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import asyncpg
-from sqlalchemy import URL, event, text
+from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -28,6 +28,13 @@ __all__ = ["StateError", "Store", "open_store"]
 T = TypeVar("T")
 _BUSY_SECONDS = 5
 _TIMEOUT_SECONDS = 10
+_READS = "blastwall_reads"
+"""The option of connections that are lent for reading."""
+_OUTSIDE: Mapping[str, Mapping[str, object]] = {
+    "sqlite": {_READS: True},
+    "postgresql": {"isolation_level": "AUTOCOMMIT"},
+}
+"""What keeps reads out of transactions. SQLite's connections begin none that we do not begin ourselves."""
 
 
 class Store:
@@ -35,7 +42,7 @@ class Store:
 
     def __init__(self, engine: AsyncEngine, name: str) -> None:
         self._engine = engine
-        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reading = engine.execution_options(**_OUTSIDE[engine.dialect.name])
         self._pending: set[asyncio.Task[object]] = set()
         self.name = name
 
@@ -177,8 +184,14 @@ def _sqlite_engine(file: SqliteFile) -> AsyncEngine:
         cursor.close()
 
     event.listen(engine.sync_engine, "connect", connected)
-    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+def _begin(connection: Connection) -> None:
+    """Begin a transaction of SQLite's for a write. SQLAlchemy also says this of a read, which has none."""
+    if not connection.get_execution_options().get(_READS):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _postgres_engine(server: PostgresServer) -> AsyncEngine:
