@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import yaml
+from tests.waiting import SOON
 
 from blastwall.app.gateway import Gateway
 from blastwall.app.plan import prepare
@@ -209,7 +210,7 @@ async def running(folder: Path, **more: object) -> AsyncIterator[Live]:
             await gateway.stop()
 
 
-async def until(holds: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(holds: Callable[[], object], seconds: float = SOON) -> None:
     """Wait until something holds.
 
     Raises:

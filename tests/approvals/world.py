@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address
 
+from tests.waiting import SOON
+
 from blastwall.approvals.counting import Scope
 from blastwall.approvals.deciding import Deciding, Said
 from blastwall.approvals.people import People, Person
@@ -112,7 +114,7 @@ class Held:
         return self._asked.done() and not self._asked.cancelled()
 
     async def asked(self) -> Asked:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON):
             return await self._asked
 
     async def settled(self) -> None:
@@ -122,7 +124,7 @@ class Held:
             await self.asked()
 
     async def verdict(self) -> Verdict:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON):
             return await self.task
 
 
@@ -195,7 +197,7 @@ class Shop:
 
     async def becomes(self, identity: str, state: str) -> None:
         """Wait until a request is in a state."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON):
             while True:
                 if await self.state(identity) == state:
                     return

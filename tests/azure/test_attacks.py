@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 from tests.azure.world import ARM, FILES, VAULT, World
-from tests.e2e.opening import promised
+from tests.waiting import promised
 
 from blastwall.testing.arm_estate import SUBSCRIPTION
 from blastwall.testing.azurite import ACCOUNT

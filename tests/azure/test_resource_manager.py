@@ -11,7 +11,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.resource.resources import ResourceManagementClient
 from tests.azure.world import ARM, GROUPS, World
-from tests.e2e.opening import eventually
+from tests.waiting import eventually
 
 from blastwall.testing.arm_estate import SUBSCRIPTION
 

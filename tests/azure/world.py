@@ -16,11 +16,10 @@ from pathlib import Path
 
 import pytest
 from azure.core.credentials import AccessToken
-from tests.e2e.opening import eventually
+from tests.recordings import settled
+from tests.waiting import eventually
 
 from blastwall.model.events import Event, StatementAsked, StatementFinished, StatementRuled
-from blastwall.recording.reader import Reader
-from blastwall.recording.repetitions import whole
 from blastwall.testing.arm import ArmServer
 from blastwall.testing.arm_estate import SUBSCRIPTION
 from blastwall.testing.az import SUFFIX
@@ -203,12 +202,7 @@ class World:
 
     def recorded(self) -> list[Asked]:
         """Every request in the recordings, with its ruling and how it ended; in no order that tests may count on."""
-        reader = Reader(self.gateway.folder / "state" / "recordings")
-        found: list[Asked] = []
-        for summary in reader.sessions():
-            events = list(whole(one.event for one in reader.replay(summary) if one.event is not None))
-            found += _asked(summary.principal, events)
-        return found
+        return [one for summary, events in settled(self.gateway) for one in _asked(summary.principal, events)]
 
 
 def _asked(principal: str, events: list[Event]) -> Iterator[Asked]:

@@ -76,11 +76,11 @@ async def running(*processes: Process) -> AsyncIterator[None]:
 
 
 async def soon(true: Callable[[], object]) -> None:
-    for _ in range(1000):
+    for _ in range(3000):
         if true():
             return
         await asyncio.sleep(0.02)
-    raise AssertionError("not within 20 s")
+    raise AssertionError("not within a minute")
 
 
 async def test_what_is_within_the_budget_costs_nothing(store: Store) -> None:

@@ -13,7 +13,8 @@ from psycopg.errors import InsufficientPrivilege
 from tests.chaos.load import Agent, Client, at_work, crowd, nothing_ran_unrecorded, were_told
 from tests.chaos.world import idle_files, logged_shop, no_leak, nobody_left, whole
 from tests.e2e.conftest import POLICIES, Shop
-from tests.e2e.opening import events, eventually, lets_in
+from tests.e2e.opening import events_so_far, lets_in
+from tests.waiting import eventually
 
 from blastwall.model.events import SessionClosed, StatementAsked, StatementRuled
 from blastwall.model.ruling import Decision
@@ -131,7 +132,7 @@ def _is_closed(agent: Agent) -> bool:
 def _rulings_by_version(shop: Shop) -> dict[str, set[Decision]]:
     """How each version of the policy has ruled on the orders."""
     found: dict[str, set[Decision]] = {}
-    for session in events(shop).values():
+    for session in events_so_far(shop).values():
         asked = {each.number for each in session if isinstance(each, StatementAsked) and each.text == ORDERS}
         for each in session:
             if isinstance(each, StatementRuled) and each.number in asked:
@@ -150,5 +151,5 @@ def _last_words(agent: Agent) -> str:
 
 
 def _every_session_is_closed(shop: Shop) -> None:
-    for name, session in events(shop).items():
+    for name, session in events_so_far(shop).items():
         assert isinstance(session[-1], SessionClosed), f"session {name} has no recorded end"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.chaos.load import at_work, crowd, nothing_ran_unrecorded
 from tests.chaos.world import logged_shop, nobody_left, whole
-from tests.e2e.opening import eventually
+from tests.waiting import eventually
 
 from blastwall.recording.verify import verify
 from blastwall.testing.postgres import PostgresServer

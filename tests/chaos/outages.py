@@ -10,7 +10,8 @@ import psycopg
 from tests.chaos.load import at_work, crowd, nothing_ran_unrecorded, were_told
 from tests.chaos.world import idle_files, logged_shop, no_leak, whole
 from tests.e2e.conftest import Shop
-from tests.e2e.opening import ends, eventually, lets_in
+from tests.e2e.opening import ends, lets_in
+from tests.waiting import eventually
 
 from blastwall.testing.postgres import PostgresServer
 

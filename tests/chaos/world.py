@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psycopg
 from tests.e2e.conftest import POLICIES, Shop
-from tests.e2e.opening import backends, eventually, metrics, opened
+from tests.e2e.opening import backends, metrics, opened
+from tests.waiting import eventually
 
 from blastwall.testing.postgres import PostgresServer
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.recordings import words
 
-from blastwall.recording.reader import Query, Reader
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.postgres import PostgresServer
@@ -135,10 +135,9 @@ def agent(shop: Shop) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
 
 @pytest.fixture
 def recorded(shop: Shop) -> Callable[[], str]:
-    """Everything that the recordings hold."""
+    """Everything that the recordings hold, once nothing that was let through lacks its end."""
 
     def everything() -> str:
-        reader = Reader(shop.gateway.folder / "state" / "recordings")
-        return "\n".join(repr(event) for one in reader.sessions(Query()) for event in reader.replay(one))
+        return words(shop.gateway)
 
     return everything

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import psycopg
 from tests.e2e.conftest import POLICIES, SHOP, Shop, configuration
+from tests.recordings import settled, so_far
+from tests.waiting import SOON
 
 from blastwall.model.events import Event
-from blastwall.recording.reader import Reader
-from blastwall.recording.repetitions import whole
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.postgres import PostgresServer
 
-T = TypeVar("T")
 DATABASE = "shop"
-SOON = 60.0
-"""How long a test waits for what takes milliseconds; only a failure takes as long, or a machine that is very busy."""
 
 
 @contextmanager
@@ -57,22 +52,6 @@ def changed(shop: Shop, **changes: object) -> None:
     shop.gateway.reload()
 
 
-def eventually(found: Callable[[], T], what: str, seconds: float = SOON) -> T:
-    """Return the first true value of `found`; fail with `what` did not happen."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = found()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
-
-
-def promised(seconds: float) -> float:
-    """Return how long what is promised within `seconds` may take here: longer where many processes want each core."""
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
 def ends(connection: psycopg.Connection[tuple[object, ...]], seconds: float = SOON) -> tuple[str, float]:
     """Wait until the gateway ends a session of which nothing is asked; return what it says, and how long it took."""
     began = time.monotonic()
@@ -97,12 +76,13 @@ def backends(shop: Shop) -> int:
 
 
 def events(shop: Shop) -> dict[str, list[Event]]:
-    """Everything that is recorded, by session, with repeated statements told whole."""
-    reader = Reader(shop.gateway.folder / "state" / "recordings")
-    return {
-        summary.session: list(whole(one.event for one in reader.replay(summary) if one.event is not None))
-        for summary in reader.sessions()
-    }
+    """Everything that is recorded, by session, once nothing that was let through lacks its end (`settled`)."""
+    return {summary.session: told for summary, told in settled(shop.gateway)}
+
+
+def events_so_far(shop: Shop) -> dict[str, list[Event]]:
+    """Everything that is recorded now, by session, whatever still runs."""
+    return {summary.session: told for summary, told in so_far(shop.gateway)}
 
 
 def metrics(shop: Shop) -> Mapping[str, float]:

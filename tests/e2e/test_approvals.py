@@ -18,7 +18,8 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 from tests.e2e.conftest import POLICIES, SHOP, Shop, configuration
-from tests.e2e.opening import DATABASE, events, eventually, opened
+from tests.e2e.opening import DATABASE, events, opened
+from tests.waiting import eventually
 
 from blastwall.model.events import HoldEnded, HoldStarted, StatementRuled
 from blastwall.model.ruling import Decision

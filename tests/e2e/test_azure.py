@@ -6,7 +6,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.e2e.opening import eventually, opened
+from tests.e2e.opening import opened
+from tests.waiting import eventually
 
 from blastwall.testing.azure import AzureServer
 from blastwall.testing.certificates import CertificateAuthority

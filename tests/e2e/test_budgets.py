@@ -13,7 +13,8 @@ import psycopg
 import pytest
 from psycopg.errors import ConfigurationLimitExceeded
 from tests.e2e.conftest import Shop
-from tests.e2e.opening import changed, events, eventually, lets_in, metrics, opened
+from tests.e2e.opening import changed, events_so_far, lets_in, metrics, opened
+from tests.waiting import eventually
 
 from blastwall.model.events import BudgetSpent
 from blastwall.testing.postgres import PostgresServer
@@ -55,8 +56,7 @@ def test_many_small_results_in_many_sessions_and_workers(postgres_newest: Postgr
         assert found["shop-ci"].startswith("budget reads: rows_read 1")
         assert eventually(lambda: not lets_in(shop), "the agent is kept out")
         assert lets_in(shop, "43"), "another agent is not harmed"
-        recorded = [event for session in events(shop).values() for event in session]
-        assert any(isinstance(event, BudgetSpent) for event in recorded)
+        assert eventually(lambda: spent(shop), "it is recorded in the session that spent it")
         assert cli(shop, "contain", "agent", "shop-ci", "--lift", "--reason", "it is over").returncode == 0
         assert eventually(lambda: lets_in(shop), "the agent is let in again")
         eventually(lambda: take(shop, "SELECT 1", 1) == 5, "every worker has heard of it")
@@ -96,6 +96,10 @@ def streamed(agent: psycopg.Connection[tuple[object, ...]]) -> int:
             got += len(bytes(part))
             time.sleep(0.0005)
     return got
+
+
+def spent(shop: Shop) -> bool:
+    return any(isinstance(event, BudgetSpent) for session in events_so_far(shop).values() for event in session)
 
 
 def until_refused(agent: psycopg.Connection[tuple[object, ...]], statement: str) -> None:

@@ -24,7 +24,8 @@ import pytest
 from psycopg import sql
 from tests.e2e.conftest import POLICIES, Shop
 from tests.e2e.hostile import SYNC, HostileClient, bind, codes, execute, parse, query
-from tests.e2e.opening import eventually, lets_in, opened
+from tests.e2e.opening import lets_in, opened
+from tests.waiting import eventually
 
 from blastwall.protocols.postgres.function_calls import LISTED
 from blastwall.testing.postgres import PostgresServer

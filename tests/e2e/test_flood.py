@@ -12,7 +12,8 @@ from statistics import median
 import psycopg
 import pytest
 from tests.e2e.conftest import Shop
-from tests.e2e.opening import eventually, opened
+from tests.e2e.opening import opened
+from tests.waiting import eventually
 
 from blastwall.testing.postgres import PostgresServer
 

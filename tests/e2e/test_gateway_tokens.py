@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.e2e.opening import eventually
+from tests.waiting import eventually
 
 from blastwall.testing.arm import ArmServer
 from blastwall.testing.arm_estate import SUBSCRIPTION

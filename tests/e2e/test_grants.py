@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.e2e.conftest import POLICIES, Shop
-from tests.e2e.opening import backends, changed, ends, eventually, opened
+from tests.e2e.opening import backends, changed, ends, opened
+from tests.waiting import eventually
 
 from blastwall.cli.remote import Remote
 from blastwall.cli.servers import server_at

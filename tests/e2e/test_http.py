@@ -10,7 +10,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,8 +22,9 @@ from aiohttp import web
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, ResponseReceived
+from tests.recordings import words, words_so_far
+from tests.waiting import eventually
 
-from blastwall.recording.reader import Query, Reader
 from blastwall.testing.certificates import CertificateAuthority
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
@@ -159,16 +159,12 @@ class World:
 
     def recorded_once(self, part: str) -> str:
         """Return everything that the recordings hold, once `part` is there."""
-        deadline = time.monotonic() + 30
-        while part not in (found := self.recorded()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert part in found
-        return found
+        eventually(lambda: part in self.recorded(), f"{part} is recorded")
+        return words(self.gateway)
 
     def recorded(self) -> str:
         """Everything that the recordings hold now."""
-        reader = Reader(self.gateway.folder / "state" / "recordings")
-        return "\n".join(repr(event) for one in reader.sessions(Query()) for event in reader.replay(one))
+        return words_so_far(self.gateway)
 
 
 @pytest.fixture(scope="module")

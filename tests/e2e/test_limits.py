@@ -13,7 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.e2e.conftest import POLICIES, Shop
-from tests.e2e.opening import backends, ends, eventually, lets_in, metrics, opened, promised
+from tests.e2e.opening import backends, ends, lets_in, metrics, opened
+from tests.waiting import eventually, promised
 
 from blastwall.testing.postgres import PostgresServer
 
@@ -67,7 +68,7 @@ class TestConnections:
                 shop.connect()
             with pytest.raises(psycopg.OperationalError, match="as many connections"):
                 shop.connect()
-            assert '"reason":"too many"' in shop.gateway.log.replace(" ", "").replace("toomany", "too many")
+            eventually(lambda: '"reason":"toomany"' in shop.gateway.log.replace(" ", ""), "the log says so")
             for agent in agents:
                 assert agent.execute("SELECT 1").fetchone() == (1,)
             agents[0].close()

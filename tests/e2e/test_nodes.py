@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.e2e.conftest import POLICIES, SHOP, Shop, configuration
-from tests.e2e.opening import eventually, lets_in
+from tests.e2e.opening import lets_in
+from tests.waiting import eventually
 
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer

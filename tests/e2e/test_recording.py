@@ -22,7 +22,8 @@ import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.e2e.conftest import EMAILS, SSNS, Shop
-from tests.e2e.opening import backends, events, eventually, opened
+from tests.e2e.opening import backends, events, events_so_far, opened
+from tests.waiting import eventually
 from typer.testing import CliRunner
 
 from blastwall.cli.main import build
@@ -140,7 +141,7 @@ class TestWhatIsRecorded:
     def test_the_gateways_own_statements_are_recorded(self, shop: Shop, recorded: Callable[[], str]) -> None:
         with shop.connect() as agent, suppress(psycopg.Error):
             agent.execute("DROP TABLE orders")
-        assert "StatementInjected" in recorded()
+        eventually(lambda: "StatementInjected" in recorded(), "it is recorded")
 
 
 def closed(shop: Shop) -> list[Event]:
@@ -339,7 +340,7 @@ def in_the_servers_log(shop: Shop) -> set[str]:
 
 def allowed_in_the_recording(shop: Shop) -> set[str]:
     found: set[str] = set()
-    for session in events(shop).values():
+    for session in events_so_far(shop).values():
         allowed = {
             each.number
             for each in session

@@ -17,7 +17,8 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 from tests.e2e.conftest import EMAILS, POLICIES, Shop
-from tests.e2e.opening import changed, events, eventually, metrics, opened
+from tests.e2e.opening import changed, events, metrics, opened
+from tests.waiting import eventually
 
 from blastwall.model.events import StatementRuled
 from blastwall.model.ruling import Decision

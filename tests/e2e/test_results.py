@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import EMAILS, SSNS, Shop, configuration
-from tests.e2e.opening import events, eventually, opened
+from tests.e2e.opening import events, events_so_far, opened
+from tests.waiting import eventually
 from typer.testing import CliRunner
 
 from blastwall.cli.main import build
@@ -120,7 +121,7 @@ def test_rows_are_recorded_of_a_client_that_leaves_in_the_middle(shop: Shop) -> 
     agent.pgconn.finish()
 
     def kept() -> bool:
-        every = [each for found in events(shop).values() for each in found]
+        every = [each for found in events_so_far(shop).values() for each in found]
         return any("left" in row for each in every if isinstance(each, StatementRows) for row in each.rows)
 
     assert eventually(kept, "its rows are recorded")

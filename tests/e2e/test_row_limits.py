@@ -16,7 +16,8 @@ import psycopg
 import pytest
 from psycopg.errors import InFailedSqlTransaction, ProgramLimitExceeded
 from tests.e2e.conftest import POLICIES, SHOP, Shop
-from tests.e2e.opening import DATABASE, events, eventually, metrics, opened
+from tests.e2e.opening import DATABASE, events, metrics, opened
+from tests.waiting import eventually
 
 from blastwall.model.events import StatementFinished, StatementInjected, StatementLimited
 from blastwall.testing.postgres import PostgresServer

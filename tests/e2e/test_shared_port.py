@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from tests.recordings import settled
 
 from blastwall.model.events import LoginAdmitted, StatementAsked
-from blastwall.recording.reader import Query, Reader
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.ports import free_port
@@ -76,10 +76,8 @@ class World:
 
     def sessions(self, path: str) -> list[tuple[str, str, list[str]]]:
         """Of each session in which `path` was asked for: resource, principal, everything that was asked."""
-        reader = Reader(self.gateway.folder / "state" / "recordings")
         found = []
-        for session in reader.sessions(Query()):
-            events = [record.event for record in reader.replay(session)]
+        for session, events in settled(self.gateway):
             asked = [event.text for event in events if isinstance(event, StatementAsked)]
             who = [event.principal for event in events if isinstance(event, LoginAdmitted)]
             if any(path in text for text in asked):

@@ -16,6 +16,7 @@ import pytest
 from tests.cli.api_server import ApiServer, Asked, api_server
 from tests.conftest import StartGateway
 from tests.e2e.conftest import POLICIES, SHOP, configuration
+from tests.waiting import SOON
 
 from blastwall.model.told import Topic
 from blastwall.testing.gateway import Gateway
@@ -58,7 +59,7 @@ def started(
     )
 
 
-def sent(hooks: ApiServer, path: str, seconds: float = 20.0) -> Asked:
+def sent(hooks: ApiServer, path: str, seconds: float = SOON) -> Asked:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = [asked for asked in hooks.asked if asked.path == path]
@@ -143,7 +144,7 @@ def test_a_dead_webhook_delays_no_statement(told: Gateway, issuer: DevIssuer, ho
     assert "very-secret" not in told.log
 
 
-def wait(true: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait(true: Callable[[], bool], seconds: float = SOON) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from tests.e2e.conftest import Shop
-from tests.e2e.opening import backends, eventually, lets_in, opened
+from tests.e2e.opening import backends, lets_in, opened
+from tests.waiting import eventually
 
 from blastwall.testing.certificates import CertificateAuthority
 from blastwall.testing.ports import free_port

@@ -9,8 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.e2e.conftest import POLICIES, Shop
-from tests.e2e.opening import backends, changed, ends, events, eventually, metrics, opened
+from tests.e2e.opening import backends, changed, ends, events_so_far, metrics, opened
 from tests.e2e.test_lifecycle import LONG, Background, running
+from tests.waiting import eventually
 
 from blastwall.model.events import StatementInjected
 from blastwall.testing.postgres import PostgresServer
@@ -93,7 +94,7 @@ def all_pids(shop: Shop) -> list[object]:
 
 
 def injected(shop: Shop, session: str) -> list[StatementInjected]:
-    return [event for event in events(shop)[session] if isinstance(event, StatementInjected)]
+    return [event for event in events_so_far(shop)[session] if isinstance(event, StatementInjected)]
 
 
 class TestReuse:
@@ -132,7 +133,7 @@ class TestReuse:
         for agent in agents:
             agent.close()
         eventually(lambda: backends(shop) == 3, "three are kept")
-        assert parked(shop) == 3
+        eventually(lambda: parked(shop) == 3, "all three are parked")
 
     def test_a_cancel_reaches_the_adopter_through_the_key_of_the_one_before(self, shop: Shop) -> None:
         first = leave(shop, "SELECT 1")

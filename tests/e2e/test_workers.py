@@ -17,8 +17,9 @@ import asyncpg
 import psycopg
 import pytest
 from tests.e2e.conftest import Shop
-from tests.e2e.opening import backends, ends, events, eventually, lets_in, metrics, opened, promised
+from tests.e2e.opening import backends, ends, events_so_far, lets_in, metrics, opened
 from tests.e2e.test_lifecycle import LONG, Background, running
+from tests.waiting import eventually, promised
 
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.postgres import PostgresServer
@@ -184,11 +185,15 @@ class TestOneGateway:
 
 
 def asked(shop: Shop) -> list[str]:
-    return [getattr(event, "text", "") or "" for session in events(shop).values() for event in session]
+    return [getattr(event, "text", "") or "" for session in events_so_far(shop).values() for event in session]
 
 
 def session_with(shop: Shop, text: str) -> list[str]:
-    return [name for name, session in events(shop).items() if any(getattr(one, "text", "") == text for one in session)]
+    return [
+        name
+        for name, session in events_so_far(shop).items()
+        if any(getattr(one, "text", "") == text for one in session)
+    ]
 
 
 class TestReload:

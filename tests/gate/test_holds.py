@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from tests.gate.fakes import ALLOW, DENY, HOLD, Conversation, World, a_statement, settle
+from tests.waiting import until
 
 from blastwall.gate import HoldTimes, wording
 from blastwall.gate.holds import typed
@@ -233,7 +234,7 @@ async def test_nobody_decides_in_time(in_transaction: bool) -> None:
     talk = await held(world, in_transaction=in_transaction)
     started = next(event for event in talk.record.events if isinstance(event, HoldStarted))
     assert started.until == pytest.approx(world.now + 0.02)
-    await asyncio.sleep(0.1)
+    await until(lambda: len(talk.of(2)) == 2, "the time is over")
     assert final(talk) == Deny("nobody approved this statement within 0.02 seconds (needed: 1 of dba)")
     assert ended(talk).outcome == "timeout"
     assert world.approvals.withdrawn == [2]
@@ -241,8 +242,7 @@ async def test_nobody_decides_in_time(in_transaction: bool) -> None:
 
 async def test_a_hold_of_no_time_is_refused_at_once() -> None:
     talk = await held(World(HoldTimes(0, 0)))
-    await asyncio.sleep(0.02)
-    assert isinstance(final(talk), Deny)
+    await until(lambda: talk.of(2) and isinstance(final(talk), Deny), "it is refused")
 
 
 async def test_a_client_that_leaves_withdraws_its_hold() -> None:

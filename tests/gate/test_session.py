@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from tests.gate.fakes import World, a_statement, an_agent
+from tests.waiting import until
 
 from blastwall.gate import HoldTimes
 from blastwall.gate.ports import Identified
@@ -21,7 +22,7 @@ async def test_a_session_ends_within_a_second_of_its_longest_time() -> None:
     talk = await world.logged_in()
     assert talk.gate.deadline is not None
     assert talk.ended == []
-    await asyncio.sleep(0.15)
+    await until(lambda: talk.ended, "its time is over")
     assert talk.ended == ["the session has reached the end of its permitted time; log in again"]
 
 

@@ -81,11 +81,11 @@ async def node(store: Store) -> AsyncIterator[Node]:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
+    for _ in range(3000):
         if condition():
             return
         await asyncio.sleep(0.02)
-    raise AssertionError("not within 20 s")
+    raise AssertionError("not within a minute")
 
 
 async def test_an_open_grant_is_seen_as_it_was_approved(node: Node) -> None:
@@ -202,7 +202,7 @@ async def test_uses_are_written_together_and_not_one_by_one(node: Node) -> None:
         node.grants.used(["g1"])
     assert (await node.table.get("g1")).grant.last_used is None
     node.pass_time(WRITE_SECONDS)
-    for _ in range(1000):
+    for _ in range(3000):
         if (await node.table.get("g1")).grant.last_used is not None:
             break
         await asyncio.sleep(0.02)

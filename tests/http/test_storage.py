@@ -26,8 +26,8 @@ from azure.storage.blob import (
     ResourceTypes,
     generate_account_sas,
 )
+from tests.recordings import words
 
-from blastwall.recording.reader import Query, Reader
 from blastwall.testing.azurite import ACCOUNT, KEY, Azurite
 from blastwall.testing.certificates import CertificateAuthority
 from blastwall.testing.gateway import Gateway
@@ -93,8 +93,7 @@ class Files:
         return client.download_blob().readall()
 
     def recorded(self) -> str:
-        reader = Reader(self.gateway.folder / "state" / "recordings")
-        return "\n".join(repr(event) for one in reader.sessions(Query()) for event in reader.replay(one))
+        return words(self.gateway)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.identity.conftest import HERE, PG, an_issuer
 from tests.identity.issuer import Clock, LoopbackIssuer, rsa_key
+from tests.waiting import promised
 
 from blastwall.gate.ports import Refusal
 from blastwall.identity import OidcIdentity
@@ -57,7 +58,7 @@ async def test_keys_are_renewed_in_the_background_before_they_age(
     await kids(cache)
     clock.at += SOON + 1
     issuer.gate = asyncio.Event()
-    assert await asyncio.wait_for(kids(cache), 1) == ["rsa-1"]
+    assert await asyncio.wait_for(kids(cache), promised(1)) == ["rsa-1"]
     issuer.gate.set()
     await settle(cache)
     assert issuer.fetched() == 2

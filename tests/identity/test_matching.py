@@ -10,6 +10,7 @@ import pytest
 import re2
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import promised
 
 from blastwall.identity.matching import UnusableMatch, compile_match, glob_expression
 
@@ -79,7 +80,7 @@ def test_no_value_makes_an_expression_slow() -> None:
     matcher = compile_match("agent a", {"sub": "regex:(a+)+b"})
     began = time.perf_counter()
     assert not matcher.matches({"sub": ("a" * 16_000,)})
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < promised(1)
 
 
 def test_a_text_that_utf8_cannot_hold_matches_nothing() -> None:

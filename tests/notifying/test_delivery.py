@@ -65,7 +65,7 @@ def reader(_source: SecretSource) -> Callable[[], Awaitable[bytes]]:
     return read
 
 
-async def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+async def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from tests.gate.fakes import DENY
 from tests.relay.conftest import MakeSite, Site
 from tests.relay.toy import eventually
+from tests.waiting import SOON, promised
 
 from blastwall.gate import HoldTimes
 from blastwall.gate.ports import Verdict
@@ -122,9 +124,17 @@ async def test_a_resource_that_does_not_read_stops_the_client(make_site: MakeSit
     site.world.policy.rulings.clear()
     big = b"x" * (12 << 20) + b"\n"
     await client.pour(big)
-    received = site.world.meter.counts["client bytes"]
-    await asyncio.sleep(0.1)
-    assert site.world.meter.counts["client bytes"] == received < 16 << 20
+    assert await unchanged(lambda: site.world.meter.counts["client bytes"]) < 16 << 20
+
+
+async def unchanged(count: Callable[[], float]) -> float:
+    """Return a count once it stays the same for a while."""
+    async with asyncio.timeout(SOON):
+        while True:
+            before = count()
+            await asyncio.sleep(0.2)
+            if count() == before:
+                return before
 
 
 async def test_a_client_that_does_not_read_stops_the_resource(site: Site) -> None:
@@ -149,9 +159,7 @@ async def test_refusals_do_not_pile_up_for_a_client_that_does_not_read(site: Sit
     client = await site.logged_in()
     client.transport.pause_reading()
     await client.pour(b"delete orders\n" * 1000)
-    received = site.world.meter.counts["client bytes"]
-    await asyncio.sleep(0.1)
-    assert site.world.meter.counts["client bytes"] == received
+    assert await unchanged(lambda: site.world.meter.counts["client bytes"]) < 16 << 20
 
 
 async def test_bulk_passes_whole_and_back_pressure_lets_go_again(site: Site) -> None:
@@ -160,7 +168,7 @@ async def test_bulk_passes_whole_and_back_pressure_lets_go_again(site: Site) -> 
     client.send(f"bulk {8 << 20}")
     await asyncio.sleep(0.2)
     client.transport.resume_reading()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON):
         assert await client.reader.readexactly((8 << 20) + 1) == b"x" * (8 << 20) + b"\n"
 
 
@@ -183,7 +191,7 @@ async def test_containment_ends_a_session_with_a_native_message(site: Site) -> N
     live.end("again")
     assert await client.read() == "BYE agent shop-ci is contained by the gateway's operator"
     assert await client.at_end()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < promised(1)
 
 
 async def test_an_interrupt_reaches_its_session_alone(site: Site) -> None:

@@ -12,6 +12,7 @@ from importlib.resources.abc import Traversable
 from typing import Literal, cast
 
 from pydantic import BaseModel
+from tests.waiting import SOON
 
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
@@ -470,11 +471,20 @@ class ToyClient:
         """Write `data` again and again, until nobody takes it for half a second."""
         for _ in range(most // len(data)):
             self.writer.write(data)
+            if not await self._taken():
+                return
+
+    async def _taken(self) -> bool:
+        """Wait until there is room for more; False where nobody took anything for half a second."""
+        while True:
+            waiting = self.transport.get_write_buffer_size()
             try:
                 async with asyncio.timeout(0.5):
                     await self.writer.drain()
+                return True
             except TimeoutError:
-                return
+                if self.transport.get_write_buffer_size() >= waiting:
+                    return False
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -482,7 +492,7 @@ class ToyClient:
         return cast("asyncio.Transport", transport)
 
     async def read(self) -> str:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON):
             return (await self.reader.readline()).decode().rstrip("\n")
 
     async def ask(self, line: str) -> str:
@@ -491,7 +501,7 @@ class ToyClient:
 
     async def at_end(self) -> bool:
         """Whether the gateway has closed, and sent nothing more."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON):
             try:
                 return await self.reader.read(1) == b""
             except ConnectionError:
@@ -509,7 +519,7 @@ class ToyClient:
 Predicate = Callable[[], bool]
 
 
-async def eventually(condition: Predicate, seconds: float = 3.0) -> None:
+async def eventually(condition: Predicate, seconds: float = SOON) -> None:
     """Wait until something holds; fail where it does not in time."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what it waits for has no event

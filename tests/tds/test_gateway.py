@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from tests.e2e.opening import eventually
 from tests.tds.clients import DRIVERS, Client, Failed, Target, Tedious
 from tests.tds.world import World
+from tests.waiting import eventually
 
 EMAILS, SSNS = ("ada@example.com", "alan@example.org"), ("219-09-9999", "078-05-1120")
 
@@ -130,10 +129,7 @@ def test_statements_are_recorded_with_their_values(world: World) -> None:
         numbers = {one.number for one in mine}
         return bool(mine) and any(one.number in numbers and one.rows == 1 for one in ended) and "2" in repr(mine[0])
 
-    deadline = time.monotonic() + 30
-    while not finished():
-        assert time.monotonic() < deadline, world.recorded()
-        time.sleep(0.1)
+    eventually(finished, "it is recorded with its value and its row")
 
 
 @pytest.mark.parametrize("driver", ["mssql-python", "tedious"])

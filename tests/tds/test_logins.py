@@ -17,7 +17,7 @@ from pathlib import Path
 import pymssql
 import pytest
 import yaml
-from tests.e2e.opening import eventually
+from tests.waiting import eventually
 
 from blastwall.app.dial import dial_all
 from blastwall.app.plan import prepare

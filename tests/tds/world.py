@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.recordings import settled
 from tests.tds.clients import DRIVERS, Client, Target
 
 from blastwall.model.events import StatementAsked, StatementFinished
-from blastwall.recording.reader import Query, Reader
-from blastwall.recording.repetitions import whole
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.tds import TdsServer
@@ -84,13 +83,8 @@ class World:
         self.server.received.clear()
 
     def recorded(self) -> tuple[list[StatementAsked], list[StatementFinished]]:
-        """What the recordings hold of statements."""
-        reader = Reader(self.gateway.folder / "state" / "recordings")
-        found = [
-            event
-            for summary in reader.sessions(Query())
-            for event in whole(one.event for one in reader.replay(summary) if one.event is not None)
-        ]
+        """What the recordings hold of statements, once nothing that was let through lacks its end."""
+        found = [event for _, events in settled(self.gateway) for event in events]
         return (
             [one for one in found if isinstance(one, StatementAsked)],
             [one for one in found if isinstance(one, StatementFinished)],

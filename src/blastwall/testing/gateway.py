@@ -139,7 +139,7 @@ class Gateway:
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
         try:
-            with opener.open(request, timeout=10) as response:
+            with opener.open(request, timeout=30) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -153,7 +153,7 @@ class Gateway:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
 
-    def reload(self, seconds: float = 10.0) -> None:
+    def reload(self, seconds: float = _READY_SECONDS) -> None:
         """Send SIGHUP and wait until the gateway has logged what came of it.
 
         Raises:

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from tests.sql.postgres.shop import CATALOG, STATE, effects, one, read
+from tests.waiting import promised
 
 from blastwall.sql.postgres import Limits, classify, parse
 
@@ -142,7 +143,7 @@ def test_no_text_takes_quadratic_time(text: str) -> None:
     """Each of these took minutes once, and the gateway's other sessions waited for it."""
     began = time.monotonic()
     assert read(text)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < promised(3)
 
 
 @pytest.mark.parametrize(
