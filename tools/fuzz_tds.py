@@ -88,7 +88,7 @@ def _messages(data: bytes, size: int) -> object:
 
 
 def _reply(data: bytes, size: int, *, whole: bool) -> object:
-    reader = TokenReader(3000)
+    reader = TokenReader(1 << 16 if whole else 3000)  # how much of a row is kept depends on how it comes
     reader.whole = whole
     found: list[object] = []
     rows, raw = 0, b""

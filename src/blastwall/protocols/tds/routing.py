@@ -2,21 +2,30 @@
 
 Azure SQL's gateways answer a login with ENVCHANGE 20: log in there instead (MS-TDS 2.2.7.9). Whoever is named there
 gets the credential, so the routed server must prove that name by the same `tls` and the same authorities as the
-configured one, and the name must lie under the configured host's own domain, or one that the resource's `routes` name:
-else a server that is taken over could have the credential shown to whom it likes.
+configured one, and it must be a name that no stranger can get: the configured host itself, a node of Azure SQL's
+(`ab12.tr3.westeurope1-a.worker.database.windows.net`) where the configured host is Azure SQL's, or what the resource's
+`routes` name. A neighbour in the same domain is not enough: anybody may have `evil.database.windows.net`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
-from ipaddress import ip_address
 
 from blastwall.model.resource import Address, TlsMode
 
 MOST_HOPS = 5
 """Azure's redirect is one; drivers follow about as many (SqlClient: 10, JDBC: 5)."""
-_PRIVATE_LINK = "privatelink"
+_AZURE = (
+    "database.windows.net", "database.usgovcloudapi.net", "database.chinacloudapi.cn", "database.cloudapi.de",
+    "sql.azuresynapse.net",
+)  # fmt: skip
+"""Domains of Azure SQL, Managed Instance and Synapse in Azure's clouds."""
+_NODE = re.compile(r"[a-z0-9-]+\.tr[0-9]+\.[a-z0-9-]+\.worker(\.vnet)?\.")
+"""A node's name, before its cloud's domain: a node, its tenant ring and cluster. `vnet` is within a Managed Instance's
+network. Servers of customers have one label there, and managed instances two.
+"""
 
 
 class RouteRefused(Exception):
@@ -26,7 +35,7 @@ class RouteRefused(Exception):
 def routed(address: Address, host: str, port: int, routes: Sequence[str]) -> Address:
     """Return where to log in instead of at `address`, secured and verified in the same way.
 
-    `routes` are domains under which a routed host may be, besides the one that `address` is in.
+    `routes` are hosts, and domains with all that is in them, that are trusted besides.
 
     Raises:
         RouteRefused: it is not to be trusted, or no host at all.
@@ -36,8 +45,8 @@ def routed(address: Address, host: str, port: int, routes: Sequence[str]) -> Add
         raise RouteRefused(f"the server sends the login on to {host[:200]!r}, port {port}, which is no host")
     if name != address.host.lower() and not _allowed(address, name, routes):
         raise RouteRefused(
-            f"the server sends the login on to {name}, which is outside its own domain; "
-            "name the domain in the resource's settings (routes) if it is to be trusted"
+            f"the server sends the login on to {name}, which is neither the configured host nor known to be a node of "
+            "it; name it in the resource's settings (routes) if it may have the credential"
         )
     return replace(address, host=name, port=port)
 
@@ -45,20 +54,11 @@ def routed(address: Address, host: str, port: int, routes: Sequence[str]) -> Add
 def _allowed(address: Address, name: str, routes: Sequence[str]) -> bool:
     if address.tls is not TlsMode.VERIFY_FULL:
         return False  # nothing would prove that whoever answers there has that name
-    domains = (*(one.lower() for one in routes), *_own_domain(address.host.lower()))
-    return any(name.endswith("." + domain) for domain in domains)
-
-
-def _own_domain(host: str) -> tuple[str, ...]:
-    """Return the domain that a host is in: `x.database.windows.net`, with or without private link, is in the rest."""
-    try:
-        ip_address(host)
-    except ValueError:
-        labels = host.rstrip(".").split(".")[1:]
-        if labels[:1] == [_PRIVATE_LINK]:
-            labels = labels[1:]
-        return (".".join(labels),) if len(labels) > 1 else ()
-    return ()
+    if any(name == one or name.endswith("." + one) for one in map(str.lower, routes)):
+        return True
+    host = address.host.lower().rstrip(".")
+    domain = next((one for one in _AZURE if host.endswith("." + one)), "")
+    return bool(domain and name.endswith("." + domain) and _NODE.fullmatch(name.removesuffix(domain)))
 
 
 def _plain(name: str) -> bool:

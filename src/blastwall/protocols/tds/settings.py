@@ -46,6 +46,6 @@ class TdsSettings(BaseModel):
     )
     routes: list[Annotated[str, Field(pattern=_DOMAIN)]] = Field(
         default_factory=list,
-        description="Domains to which the resource may redirect the gateway's login, besides the one that its host is "
-        "in (`database.windows.net` for Azure SQL).",
+        description="Hosts, and domains with all that is in them, to which the resource may redirect the gateway's "
+        "login: whoever answers there gets the credential. Azure SQL's own nodes need not be named.",
     )

@@ -50,7 +50,8 @@ class TokenReader:
 
     Rows come as runs. Where `whole` is set, each run holds whole rows; else what has arrived of the rows, so that
     nothing of it is kept. It may be set after each COLMETADATA, for the rows that follow. `largest` bounds a token and
-    a row that is kept whole, in bytes; `compressed` says that rows may come with a bitmap of their NULLs.
+    what is kept of a row that has not arrived whole, in bytes: one that has arrived is given, whatever a packet holds;
+    `compressed` says that rows may come with a bitmap of their NULLs.
     """
 
     def __init__(self, largest: int = LARGEST, *, compressed: bool = True) -> None:

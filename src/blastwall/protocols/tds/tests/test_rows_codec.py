@@ -105,6 +105,18 @@ def test_a_row_that_is_kept_whole_has_a_limit() -> None:
         reader.take()
 
 
+def test_a_row_that_has_arrived_whole_is_given_whatever_its_size() -> None:
+    """Found by fuzzing: what is kept is bounded, and of this nothing is; a packet bounds it."""
+    reader = TokenReader(largest=5000)
+    reader.describe((ColumnData("a", TypeInfo(types.BIGVARBINARY, MAX)),))
+    reader.whole = True
+    reader.feed(b"\xd1\xfe" + b"\xff" * 7 + pack("<I", 6000) + b"x" * 6000 + b"\0\0\0\0")
+    run = reader.take()
+    assert isinstance(run, RowRun)
+    assert run.rows == 1
+    assert reader.buffered == 0
+
+
 def test_a_row_that_passes_is_not_kept() -> None:
     columns = (ColumnData("a", TypeInfo(types.BIGVARBINARY, MAX)),)
     reader = TokenReader(largest=5000)

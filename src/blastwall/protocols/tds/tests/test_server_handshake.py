@@ -191,11 +191,16 @@ def test_a_redirect_inside_azure_is_followed_and_verified_by_the_new_name() -> N
     assert play.server.logins[0].server == there
 
 
-def test_a_redirect_from_a_private_link_stays_in_the_services_domain() -> None:
-    play = Play(
-        answering(IN_SHOP, ACK, routing("ab12.database.windows.net", 11001), done()),
-        replace(AZURE, host="shop.privatelink.database.windows.net"),
-    )
+@pytest.mark.parametrize(
+    ("host", "there"),
+    [
+        ("shop.privatelink.database.windows.net", "ab12.tr3.westeurope1-a.worker.database.windows.net"),
+        ("shop.database.usgovcloudapi.net", "ab12.tr9.usgovvirginia1-a.worker.database.usgovcloudapi.net"),
+        ("shop.ab34cd.database.windows.net", "db1.tr123456.west-us.worker.vnet.database.windows.net"),
+    ],
+)
+def test_a_redirect_to_a_node_stays_in_its_cloud(host: str, there: str) -> None:
+    play = Play(answering(IN_SHOP, ACK, routing(there, 11001), done()), replace(AZURE, host=host))
     assert play.login.ready
 
 
@@ -203,12 +208,19 @@ def test_a_redirect_from_a_private_link_stays_in_the_services_domain() -> None:
     "there",
     [
         "evil.example",
-        "shop.database.windows.net.evil.example",
+        "evil.database.windows.net",
+        "evil.ab34cd.database.windows.net",
+        "worker.database.windows.net",
+        "evil.worker.database.windows.net",
+        "ab12.tr3.westeurope1-a.worker.database.windows.net.evil.example",
+        "ab12.tr3.westeurope1-a.worker.database.usgovcloudapi.net",
+        "ab12.tr3.x.y.worker.database.windows.net",
+        "ab12.tr3.westeurope1-a.workerdatabase.windows.net",
         "evildatabase.windows.net",
         "database.windows.net",
         "127.0.0.1",
-        "a b.database.windows.net",
-        "xn--\u00e4.database.windows.net",
+        "a b.tr3.x.worker.database.windows.net",
+        "xn--\u00e4.tr3.x.worker.database.windows.net",
     ],
 )
 def test_a_redirect_elsewhere_gets_no_credential(there: str) -> None:
@@ -218,18 +230,24 @@ def test_a_redirect_elsewhere_gets_no_credential(there: str) -> None:
 
 @pytest.mark.parametrize("mode", [TlsMode.REQUIRE, TlsMode.VERIFY_CA])
 def test_an_unverified_server_sends_nobody_on(mode: TlsMode) -> None:
-    server = answering(IN_SHOP, ACK, routing("other.database.windows.net", 1433), done())
-    with pytest.raises(HandshakeFailed, match="outside its own domain"):
+    server = answering(IN_SHOP, ACK, routing("ab12.tr3.westeurope1-a.worker.database.windows.net", 1433), done())
+    with pytest.raises(HandshakeFailed, match="neither the configured host nor"):
         Play(server, replace(AZURE, tls=mode))
 
 
-def test_a_domain_of_two_labels_at_least_is_trusted_by_itself() -> None:
-    with pytest.raises(HandshakeFailed, match="outside its own domain"):
-        Play(answering(IN_SHOP, ACK, routing("evil.internal", 1433), done()), replace(AZURE, host="sql.internal"))
+NODE = "ab12.tr3.x.worker."
 
 
-def test_settings_may_name_further_domains() -> None:
-    settings = TdsSettings(routes=["sql.example"])
+@pytest.mark.parametrize("there", ["evil.corp.example", f"{NODE}corp.example", f"{NODE}database.windows.net"])
+def test_a_server_of_one_s_own_sends_nobody_to_its_neighbours(there: str) -> None:
+    server = answering(IN_SHOP, ACK, routing(there, 1433), done())
+    with pytest.raises(HandshakeFailed, match="neither the configured host nor"):
+        Play(server, replace(AZURE, host="sql.corp.example"))
+
+
+@pytest.mark.parametrize("route", ["node7.sql.example", "sql.example", "SQL.example"])
+def test_settings_may_name_further_hosts_and_domains(route: str) -> None:
+    settings = TdsSettings(routes=[route])
     play = Play(answering(IN_SHOP, ACK, routing("node7.sql.example", 1433), done()), settings=settings)
     assert play.login.ready
 
