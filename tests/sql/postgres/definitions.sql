@@ -161,3 +161,34 @@ CREATE VIEW checking AS SELECT a FROM judged WHERE EXISTS (SELECT FROM judging W
 CREATE VIEW checking_below AS SELECT a FROM checking;
 CREATE VIEW unchecking AS SELECT a FROM judged WHERE EXISTS (SELECT FROM judging WHERE judging.a = judged.a);
 CREATE VIEW checking_all AS SELECT a FROM unchecking WITH CASCADED CHECK OPTION;
+
+-- Code that nothing names: checks, casts and steps of types, aggregates, statistics and partitions; each takes its toll.
+CREATE TABLE tolls (name text);
+CREATE FUNCTION toll() RETURNS void LANGUAGE sql AS $$ INSERT INTO public.tolls VALUES ('x') $$;
+CREATE FUNCTION tolled(text) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.toll(); RETURN true; END $$;
+CREATE FUNCTION tolled(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.toll(); RETURN $1; END $$;
+CREATE DOMAIN gated AS text CHECK (tolled(value));
+CREATE DOMAIN gated_twice AS gated;
+CREATE TYPE gate AS (a gated, b int);
+CREATE TABLE of_gated (a gated_twice);
+CREATE TABLE of_gates (g gate[]);
+CREATE TABLE gated_default (a text DEFAULT ('x'::gated)::text, b int);
+CREATE FUNCTION gives_gated(text) RETURNS gated LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+CREATE FUNCTION takes_gate(gate) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION any_record() RETURNS SETOF record LANGUAGE sql AS $$ SELECT 'a'::text $$;
+CREATE FUNCTION step(int, int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM toll(); RETURN $1; END $$;
+CREATE AGGREGATE stepwise (int) (sfunc = step, stype = int, initcond = '0');
+CREATE TABLE sampled (a int, b int);
+INSERT INTO sampled SELECT i, i FROM generate_series(1, 9) i;
+CREATE STATISTICS on_sampled ON (tolled(a)), b FROM sampled;
+CREATE TABLE by_code (a int) PARTITION BY LIST (tolled(a));
+CREATE TABLE by_code_4 PARTITION OF by_code FOR VALUES IN (4);
+CREATE TABLE lone (a int);
+INSERT INTO lone VALUES (1);
+CREATE FUNCTION lone_text(lone) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM toll(); RETURN ''; END $$;
+CREATE CAST (lone AS text) WITH FUNCTION lone_text(lone) AS IMPLICIT;
+CREATE FUNCTION of_box(box, text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM toll(); RETURN true; END $$;
+CREATE OPERATOR hidden.~~ (leftarg = box, rightarg = text, function = of_box);
+CREATE OPERATOR hidden.= (leftarg = box, rightarg = text, function = of_box);
+CREATE OPERATOR hidden.>= (leftarg = box, rightarg = text, function = of_box);
+CREATE OPERATOR hidden.<= (leftarg = box, rightarg = text, function = of_box);

@@ -39,7 +39,7 @@ class _Hanging:
         return Attached(
             tuple(self.triggers), tuple(self.rules), tuple(self.cascades), listed.get("written", ()),
             listed.get("seen", ()), listed.get("consulted", ()), listed.get("sequence", ()), self.server,
-            listed.get("child", ()), "checked" in listed,
+            listed.get("child", ()), "checked" in listed, listed.get("analyzed", ()),
         )  # fmt: skip
 
 
@@ -76,6 +76,7 @@ def attachments(rows: Iterable[Sequence[str | None]]) -> Attachments:
     operators: dict[str, list[Operator]] = {}
     types: dict[str, list[int]] = {}
     type_code: dict[int, list[int]] = {}
+    implied: dict[int, list[int]] = {}
     events: list[int] = []
     kinds = _Kinds()
     for owner, what, detail in rows:
@@ -89,6 +90,8 @@ def attachments(rows: Iterable[Sequence[str | None]]) -> Attachments:
             name, function = json.loads(given)
             types.setdefault(name, []).append(function)
             type_code.setdefault(oid, []).append(function)
+        elif what == "implied":
+            implied.setdefault(oid, []).append(int(given))
         elif not kinds.take(oid, what or "", given):
             relations.setdefault(oid, _Hanging()).take(what or "", given)
     return Attachments(
@@ -98,4 +101,5 @@ def attachments(rows: Iterable[Sequence[str | None]]) -> Attachments:
         {oid: tuple(found) for oid, found in type_code.items()},
         tuple(events),
         kinds.types(),
+        {oid: tuple(found) for oid, found in implied.items()},
     )

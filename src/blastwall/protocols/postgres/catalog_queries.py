@@ -7,6 +7,7 @@ that they use (CVE-2018-1058).
 from __future__ import annotations
 
 from blastwall.protocols.postgres.binary_values import SHAPES
+from blastwall.protocols.postgres.code_queries import CODE
 from blastwall.protocols.postgres.constraints import CHECKS, GENERATED
 
 SEARCH_PATH = "SHOW search_path"
@@ -36,6 +37,8 @@ SELECT txid_current_snapshot()::text,
        (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_cast),
        (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_foreign_table),
        (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_event_trigger),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_statistic_ext),
+       (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_amproc),
        (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_type)
 """
 """Changes with whatever the other queries read; system columns of pg_attribute never change."""
@@ -92,27 +95,6 @@ TEXT_TYPES = """
 SELECT oid FROM pg_type WHERE oid >= 16384 AND (typcategory = 'S' OR typtype = 'e') AND typtype <> 'd'
 """
 
-CODE = """
-WITH written(relid, tree) AS (
-  SELECT adrelid, adbin::text FROM pg_attrdef
-  UNION ALL SELECT conrelid, conbin::text FROM pg_constraint WHERE conbin IS NOT NULL AND conrelid <> 0
-  UNION ALL SELECT indrelid, concat(indexprs::text, indpred::text) FROM pg_index
-            WHERE indrelid >= 16384 AND (indexprs IS NOT NULL OR indpred IS NOT NULL)
-  UNION ALL SELECT partrelid, partexprs::text FROM pg_partitioned_table WHERE partexprs IS NOT NULL
-  UNION ALL SELECT tgrelid, tgqual::text FROM pg_trigger WHERE tgqual IS NOT NULL AND tgenabled <> 'D'
-), seen(relid, tree) AS (
-  SELECT polrelid, concat(polqual::text, polwithcheck::text) FROM pg_policy
-  UNION ALL SELECT d.adrelid, d.adbin::text FROM pg_attrdef d
-            JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE a.attgenerated = 'v'
-)
-SELECT DISTINCT relid, 'written', m[1] FROM written,
-       regexp_matches(tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g') m
-UNION ALL SELECT DISTINCT relid, 'seen', m[1] FROM seen,
-       regexp_matches(tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g') m
-UNION ALL SELECT DISTINCT relid, 'consulted', m[1] FROM seen, regexp_matches(tree, ':relid (\\d+)', 'g') m
-"""
-"""Functions and relations in the stored trees of expressions, where the server has decided already what is meant."""
-
 ATTACHED = """
 SELECT tgrelid, 'trigger', json_build_array(tgtype, tgfoid::int8)::text FROM pg_trigger t
        JOIN pg_proc p ON p.oid = t.tgfoid
@@ -136,14 +118,6 @@ UNION ALL SELECT inhparent, 'child', inhrelid::text FROM pg_inherits i JOIN pg_c
 UNION ALL SELECT 0, 'event', e.evtfoid::text FROM pg_event_trigger e WHERE e.evtenabled <> 'D'
 UNION ALL SELECT 0, 'operator', json_build_array(n.nspname, o.oprname, o.oprcode::oid::int8)::text
        FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid >= 16384 AND o.oprcode <> 0
-UNION ALL SELECT t.oid, 'type', json_build_array(t.typname, c.castfunc::int8)::text
-       FROM pg_cast c JOIN pg_type t ON t.oid = c.casttarget OR (t.oid = c.castsource AND t.oid >= 16384)
-       WHERE c.oid >= 16384 AND c.castfunc <> 0 AND (t.oid >= 16384 OR c.castsource < 16384)
-UNION ALL SELECT DISTINCT t.oid, 'type', json_build_array(t.typname, m[1]::int8)::text
-       FROM pg_constraint c JOIN pg_type t ON t.oid = c.contypid,
-       regexp_matches(c.conbin::text, ':(?:funcid|opfuncid) (\\d+)', 'g') m WHERE c.contypid >= 16384
-UNION ALL SELECT DISTINCT t.oid, 'type', json_build_array(t.typname, m[1]::int8)::text
-       FROM pg_type t, regexp_matches(t.typdefaultbin::text, ':(?:funcid|opfuncid) (\\d+)', 'g') m WHERE t.oid >= 16384
 UNION ALL SELECT t.oid, 'named', json_build_array(n.nspname, t.typname)::text
        FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid
        WHERE t.oid >= 16384 AND (t.typcategory <> 'A' OR t.typtype = 'd') AND (c.oid IS NULL OR c.relkind = 'c'
@@ -152,6 +126,7 @@ UNION ALL SELECT t.oid, 'named', json_build_array(n.nspname, t.typname)::text
 UNION ALL SELECT t.typbasetype, 'within', t.oid::text FROM pg_type t WHERE t.typbasetype >= 16384
 UNION ALL SELECT t.typelem, 'within', t.oid::text FROM pg_type t WHERE t.typelem >= 16384
 UNION ALL SELECT r.rngsubtype, 'within', r.rngtypid::text FROM pg_range r WHERE r.rngsubtype >= 16384
+UNION ALL SELECT r.rngtypid, 'within', r.rngmultitypid::text FROM pg_range r WHERE r.rngtypid >= 16384
 UNION ALL SELECT DISTINCT a.atttypid, 'within', c.reltype::text
        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
        WHERE a.atttypid >= 16384 AND a.attnum > 0 AND c.reltype <> 0

@@ -37,7 +37,7 @@ from blastwall.protocols.postgres.messages import (
 )
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Prepared, Running
 from blastwall.protocols.postgres.values import recorded_value
-from blastwall.sql.postgres import Classified, NameState, either, goes_by_names, same_names
+from blastwall.sql.postgres import Classified, NameState, bound_as, either, goes_by_names, same_names
 from blastwall.wire.inbox import HEADER, Frame, Inbox
 from blastwall.wire.reader import Malformed
 
@@ -262,7 +262,7 @@ class Requests:
         parse = decode_parse(message[HEADER:])
         shared = self._shared
         state = shared.names.state
-        classified = self._one(parse.query, state)
+        classified = bound_as(self._one(parse.query, state), parse.types, shared.snapshot.catalog, state)
         prepared = Prepared(
             parse.name, parse.query, classified, parse.types, _names_only(state), shared.snapshot.catalog
         )
@@ -323,7 +323,7 @@ class Requests:
             )  # fmt: skip
         elif prepared.catalog is not catalog or goes_by_names(prepared.classified) or not same_names(then, now):
             both = either(now, then)
-            prepared.classified = self._one(prepared.text, both)
+            prepared.classified = bound_as(self._one(prepared.text, both), prepared.types, catalog, both)
             prepared.state, prepared.catalog = _names_only(both), catalog
         else:
             return

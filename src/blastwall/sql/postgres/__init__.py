@@ -8,6 +8,7 @@ from blastwall.sql.postgres.deciding import SAMPLES
 from blastwall.sql.postgres.findings import OverBudgetError
 from blastwall.sql.postgres.guard import Limits
 from blastwall.sql.postgres.isolated import Reading, UnreadableReply, decode, reading
+from blastwall.sql.postgres.parameters import bound_as
 from blastwall.sql.postgres.parse import Source
 from blastwall.sql.postgres.recall import Texts
 from blastwall.sql.postgres.state import NameState, before, either, facts, goes_by_names, named, same_names, settled
@@ -38,6 +39,7 @@ __all__ = [
     "Types",
     "UnreadableReply",
     "before",
+    "bound_as",
     "classify",
     "decode",
     "either",

@@ -48,7 +48,8 @@ class Attached:
     partition keys), `seen` those that run when it is read or written (row security, virtual columns), `consulted`
     relations that row security reads, `sequences` those of defaults that are not the column's own, `server` the
     foreign server of a foreign table, `children` partitions and inheriting tables, direct ones only. `checked` says
-    that a view has a CHECK OPTION: its query judges rows that are inserted by way of it.
+    that a view has a CHECK OPTION: its query judges rows that are inserted by way of it. `analyzed` are functions of
+    extended statistics, which ANALYZE runs.
     """
 
     triggers: tuple[Trigger, ...] = ()
@@ -61,6 +62,7 @@ class Attached:
     server: str = ""
     children: tuple[int, ...] = ()
     checked: bool = False
+    analyzed: tuple[int, ...] = ()
 
 
 NOTHING = Attached()
@@ -101,9 +103,11 @@ class Operator:
 class Attachments:
     """What hangs on everything in one database.
 
-    `types` maps the name of a type, and `type_code` its OID, to the functions that a cast to or from it, or a domain's
-    checks, run. `operators` are by their sign. `event_triggers` are functions that run when something is defined.
-    `kinds` are the types themselves.
+    `types` maps the name of a type, and `type_code` its OID, to the functions that values of it may run: those of casts
+    to and from it and of its operator classes, a domain's checks, all that of the types inside of it too. `implied` maps
+    the OID of a function to those that calling it may run besides: what its parameters' and its result's types run, the
+    functions that an aggregate is made of. `operators` are by their sign. `event_triggers` are functions that run when
+    something is defined. `kinds` are the types themselves.
     """
 
     relations: Mapping[int, Attached] = field(default_factory=dict)
@@ -112,6 +116,7 @@ class Attachments:
     type_code: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     event_triggers: tuple[int, ...] = ()
     kinds: Types = field(default_factory=Types)
+    implied: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def of(self, relation: int) -> Attached:
         """Return what hangs on the relation with that OID."""

@@ -228,6 +228,7 @@ class Definitions(Cascading):
         for command in items(node, "cmds"):
             inner = body(command, "AlterTableCmd")
             kind = text(inner, "subtype")
+            self.cast_to(words(items(sub(body(sub(inner, "def"), "ColumnDef"), "typeName"), "names")))
             self._beyond(kind, inner, node)
             if any(word in kind for word in _ENTITLING):
                 self._each((Action.ENTITLE,), targets)
@@ -302,7 +303,7 @@ class Definitions(Cascading):
     def _computed(self, targets: Iterable[Target]) -> None:
         """Whatever reads or rewrites a whole table computes its indexes, checks and columns; a view is filled anew."""
         for target in targets:
-            for relation in self.standing(target):
+            for relation in self.with_heirs(self.standing(target)):
                 self.follow(self.follower.code(relation))
                 if relation.kind == "m":
                     self.follow(self.follower.view(relation))
@@ -500,6 +501,8 @@ class Definitions(Cascading):
             self._computed(self.targets(named) if named else ())
             self._family(self.targets(named) if named else (), Action.ADMIN)
             self._locked_below(self.targets(named) if named else ())
+        if not targets:
+            self.follow(self.follower.all_code())
         self._each((Action.ADMIN,), targets or [self.database])
 
     def _locked_below(self, targets: Iterable[Target]) -> None:

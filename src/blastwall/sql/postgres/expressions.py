@@ -24,7 +24,7 @@ TRANSPARENT = frozenset(
 """Nodes whose value depends on their parts and nothing else."""
 
 SILENT = frozenset({"String", "Integer", "Float", "Boolean", "BitString", "A_Star", "SetToDefault", "CurrentOfExpr",
-                    "MergeSupportFunc", "TypeName", "SQLValueFunction", "Alias", "RoleSpec", "IntList", "OidList",
+                    "MergeSupportFunc", "SQLValueFunction", "Alias", "RoleSpec", "IntList", "OidList",
                     "CaseTestExpr"})  # fmt: skip
 """Nodes that depend on no column and do nothing."""
 
@@ -36,6 +36,10 @@ BARE = {
     "infer": "InferClause", "withClause": "WithClause", "partbound": "PartitionBoundSpec",
 }  # fmt: skip
 """Fields that hold a message without its type, and the type that they hold."""
+
+_EQUAL = ("=",)
+_BETWEEN = ((">=",), ("<=",), ("<",), (">",))
+"""The operators that [NOT] BETWEEN [SYMMETRIC] stands for, found by the search_path as if they were written."""
 
 
 class Expressions(Functions):
@@ -82,6 +86,13 @@ class Expressions(Functions):
             case "TypeCast":
                 self.cast_to(words(items(sub(inner, "typeName"), "names")))
                 return Lineage(self.expr(inner.get("arg"), scope).sources)
+            case "TypeName":
+                self.cast_to(words(items(inner, "names")))
+                return CONSTANT
+            case "CaseExpr":
+                if "arg" in inner:
+                    self.operator(_EQUAL)
+                return self.parts(inner, scope)
             case "SubLink":
                 return self._sublink(inner, scope)
             case "A_Indirection":
@@ -217,8 +228,8 @@ class Expressions(Functions):
         left, right = inner.get("lexpr"), inner.get("rexpr")
         found = union([self.expr(left, scope), self.expr(right, scope)])
         name = words(items(inner, "name"))
-        if text(inner, "kind") in {"AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_OP_ALL"}:
-            self.operator(name)
+        for sign in _BETWEEN if "BETWEEN" in text(inner, "kind") else (name,):
+            self.operator(sign)
         for one, other in ((left, right), (right, left)):
             column = self.direct(one, scope)
             if column is not None:
@@ -261,7 +272,7 @@ class Expressions(Functions):
         test = self.expr(inner.get("testexpr"), scope)
         columns = self.expr_query(inner.get("subselect"), scope)
         kind = text(inner, "subLinkType")
-        self.operator(words(items(inner, "operName")) or ("=",))
+        self.operator(words(items(inner, "operName")) or _EQUAL)
         if kind == "EXISTS_SUBLINK":
             return CONSTANT
         if columns is None:

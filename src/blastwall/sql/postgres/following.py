@@ -67,9 +67,31 @@ class Follower:
         return frozenset({self._unknown()}) if found is None else found
 
     def code(self, relation: Relation) -> Found:
-        """Return what computing a relation's checks, indexes and generated columns sets off."""
+        """Return what computing a relation's checks, indexes, statistics and generated columns sets off."""
         attached = self._catalog.attached(relation.oid)
-        return frozenset(effect for oid in (*attached.written, *attached.seen) for effect in self.run(oid))
+        functions = (*attached.written, *attached.seen, *attached.analyzed, *self._of_columns(relation))
+        return frozenset(effect for oid in dict.fromkeys(functions) for effect in self.run(oid))
+
+    def all_code(self) -> Found:
+        """Return what computing every relation's checks, indexes and statistics sets off: a database's maintenance."""
+        found = self._once(("all code", facts(self._state)), lambda: frozenset(self._of_all()))
+        return frozenset({self._unknown()}) if found is None else found
+
+    def _of_all(self) -> Iterator[Effect]:
+        every = self._catalog.attachments.relations.values()
+        functions = {oid for one in every for oid in (*one.written, *one.seen, *one.analyzed)}
+        functions.update(*self._catalog.attachments.type_code.values())
+        for oid in sorted(functions):
+            yield from self.run(oid)
+
+    def implied(self, function: int) -> Found:
+        """Return what calling a function sets off besides its body: checks and casts of types, an aggregate's steps."""
+        others = self._catalog.attachments.implied.get(function, ())
+        if not others:
+            return _NONE
+        key = ("implied", function, facts(self._state))
+        found = self._once(key, lambda: frozenset(effect for oid in others for effect in self.run(oid)))
+        return frozenset({self._unknown()}) if found is None else found
 
     def view(self, relation: Relation) -> Found:
         """Return what the query of a view does."""
@@ -90,12 +112,13 @@ class Follower:
             return frozenset({self._unknown()})
         if function.schema == "pg_catalog":
             return self._built_in(function)
+        besides = self.implied(oid)
         if function.language in {"c", "internal"} and function.volatility == "i":
-            return _NONE  # superusers alone can make such a function, and it says that it computes only
+            return besides  # superusers alone can make such a function, and it says that it computes only
         found = self.function(function)
         if found is None or function.security_definer:
-            return (found or _NONE) | {self._execute(function)}
-        return found
+            return (found or _NONE) | besides | {self._execute(function)}
+        return found | besides
 
     # ── relations ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -110,9 +133,7 @@ class Follower:
             yield from self._moved(attached)
         for oid in attached.consulted:
             yield from self._touch(oid, Action.READ, _FOLLOWED)
-        functions = dict.fromkeys(attached.seen)
-        for kind in relation.types:
-            functions.update(dict.fromkeys(self._catalog.attachments.type_code.get(kind, ())))
+        functions = dict.fromkeys((*attached.seen, *self._of_columns(relation)))
         if attached.server:
             path = (self._catalog.database, "@servers", attached.server)
             yield Effect(Action.EXPORT, Object(path, "server"), _FOLLOWED)
@@ -121,6 +142,10 @@ class Follower:
             yield from self._written(attached, action)
         for oid in functions:
             yield from self.run(oid)
+
+    def _of_columns(self, relation: Relation) -> Iterator[int]:
+        for kind in relation.types:
+            yield from self._catalog.attachments.type_code.get(kind, ())
 
     def _behind(self, view: Relation, action: Action, attached: Attached) -> Iterator[Effect]:
         """Writing to a view writes to the table behind it, unless a trigger does something instead."""

@@ -34,6 +34,8 @@ _KEYWORD_FUNCTIONS = frozenset(
 )  # fmt: skip
 """Names that the newest grammar takes for its own, and an older server for a function's."""
 
+_TRYING = frozenset({"pg_input_is_valid", "pg_input_error_info"})
+
 
 def takes_secrets(name: str) -> bool:
     """Whether a function's arguments may be keys, passwords or connection strings."""
@@ -47,10 +49,13 @@ class Functions(Names, ABC):
         """Add what a call does; return whether its result depends on its arguments alone."""
         self.spend(CALL_STEPS)
         name = parts[-1] if parts else ""
+        self.cast_to(parts)  # name(value) is a cast where a type has that name
         users = self.functions(parts)
         for schema, called in users:
             self._execute(schema, called)
             self.code_runs += any(one.language not in _COMPILED for one in self.catalog.functions(schema, called))
+        if name in _TRYING:
+            self._tried(arguments)
         if users and len(parts) > 1:
             self._dangerous(name, users[0][0], arguments)
             return self._pure(users)
@@ -64,6 +69,14 @@ class Functions(Names, ABC):
             self._unknown(parts)
         return self._pure(users)
 
+    def _tried(self, arguments: list[Node]) -> None:
+        """Add what trying a text as a value of a type runs, whose name is given as text."""
+        named = scalar(arguments[1]) if len(arguments) > 1 else None
+        words_of = None if named is None else set(re.findall(r'[^\s".,()\[\]]+', f"{named} {named.lower()}"))
+        for known in self.catalog.attachments.types:
+            if words_of is None or known in words_of:
+                self.cast_to((known,))
+
     def _pure(self, users: list[tuple[str, str]]) -> bool:
         found = [function for user in users for function in self.catalog.functions(*user)]
         return bool(found) and all(function.volatility == "i" for function in found)
@@ -75,6 +88,7 @@ class Functions(Names, ABC):
         self.effect(Action.EXECUTE, Object((self.catalog.database, schema, name), "function"), marks)
         for function in found:
             self.follow(self.follower.function(function) or ())
+            self.follow(self.follower.implied(function.oid))
 
     def _unknown(self, parts: tuple[str, ...]) -> None:
         if len(parts) > 1 or (
@@ -134,6 +148,7 @@ class Functions(Names, ABC):
 
     def attribute(self, name: str, given: Sources) -> None:
         """Add what `value.name` does where `name` is no column: PostgreSQL calls the function of that name."""
+        self.cast_to((name,))
         known = name in self.state.functions or danger(name.lower()) is not None or self.functions((name,))
         if known and not self.call((name,), []):
             self.send_on(given)
@@ -143,7 +158,7 @@ class Functions(Names, ABC):
         return name in HARMLESS_FUNCTIONS or name in _KEYWORD_FUNCTIONS
 
     def cast_to(self, parts: tuple[str, ...]) -> None:
-        """Add what casting to a type runs: the functions of its casts, and a domain's checks."""
+        """Add what casting to a type runs: its casts, a domain's checks, those of types inside too."""
         for oid in self.catalog.attachments.types.get(parts[-1], ()) if parts else ():
             self.follow(self.follower.run(oid))
 

@@ -258,6 +258,8 @@ class Queries(Expressions):
         if flag(node, "isNatural"):
             merged = _common(left, right)
         self.spend(len(left or ()) + len(right or ()))
+        if merged or flag(node, "isNatural"):
+            self.operator(("=",))
         columns = _joined(left, right, merged)
         if flag(node, "isNatural") and (left is None or right is None):
             columns = None
@@ -281,6 +283,8 @@ class Queries(Expressions):
             found = self.decide(parts[:1], scope)
             sources.append(found)
             listed = items(body(parts[1], "List"), "items") if len(parts) > 1 else items(node, "coldeflist")
+            for column in listed or items(node, "coldeflist"):
+                self.typed("TypeName", sub(body(column, "ColumnDef"), "typeName"), scope)
             shown = _function_columns(parts[0], listed, alias, found)
             columns = None if columns is None or shown is None else columns + shown
         if columns is not None and flag(node, "ordinality"):

@@ -179,7 +179,18 @@ class Routines(Copying):
             self.concede("its body cannot be read as PL/pgSQL")
             return
         self._block(found[0])
+        self._types_named(source)
         self.bodies -= 1
+
+    def _types_named(self, source: str) -> None:
+        """Variables are of types whose checks run when they are set; the parser leaves out what it does not know."""
+        known = self.catalog.attachments.types
+        data = source.encode() if known else b""
+        for token in lexemes(data) if data else ():
+            word = data[token.start : token.end].decode()
+            quoted = word[1:-1].replace('""', '"') if word.startswith('"') else word.lower()
+            if quoted in known:
+                self.cast_to((quoted,))
 
     def _block(self, root: Node) -> None:
         stack: list[object] = [root]

@@ -76,7 +76,7 @@ from blastwall.protocols.postgres.startup import (
 )
 from blastwall.protocols.postgres.tests.server import TinyServer
 from blastwall.protocols.postgres.tests.specimens import RELATIONS, SPECIMENS, extended, opening, query, startup
-from blastwall.sql.postgres import Catalog, Relation
+from blastwall.sql.postgres import Attachments, Catalog, Function, Relation
 from blastwall.sql.postgres.recall import Texts
 from blastwall.testing.playbook import Playbook
 
@@ -272,6 +272,20 @@ class TestNames:
         book.answer(book.asked[-1].number, Allow())
         assert (b"defined anew while it waited" in book.to_client) is redefined
         assert bool(tiny(book).texts) is not redefined
+
+    def test_binding_a_value_of_a_type_does_what_the_types_checks_do(self) -> None:
+        """A Parse may declare a parameter to be of a domain, whose check is code that the text does not name."""
+        book = play(lambda ask: Allow())
+        assert isinstance(book.session, PostgresSession)
+        talk = book.session._conversation
+        assert talk is not None
+        check = Function("public", "checks", "c", "v", False, "f", 16500)
+        known = Attachments(type_code={16501: (16500,)})
+        catalog = Catalog("shop", 2, RELATIONS, (check,), talk.snapshot.catalog.schemas, ("$user", "public"), known)
+        talk._view.snapshot = replace(talk.snapshot, catalog=catalog, texts=Texts())
+        book.client(encode_parse(Parse("", "SELECT $1", (16501,))) + SYNC)
+        asked = getattr(book.asked[-1].question, "effects", ())
+        assert [str(effect.action) for effect in asked if effect.object.path[-1] == "checks"] == ["execute"]
 
 
 class TestRefusal:
