@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from pathlib import Path
 
 import pytest
+from tests.cli.test_sessions import record
 from typer.testing import CliRunner, Result
 
 from blastwall.cli.main import build
@@ -113,6 +115,13 @@ def test_a_lift_asks_why_and_the_history_keeps_it(file: Path) -> None:
     assert (past["name"], past["reason"], past["lift_reason"]) == ("shop-ci", "the token leaked", "a false alarm")
     assert past["lifted_by"] == past["by"]
     assert "alarm" in contain(file, "history").stdout
+
+
+def test_an_id_that_no_session_has_is_warned_of_but_contained(file: Path) -> None:
+    asyncio.run(record(file.parent / "state"))
+    assert "abc-heldd" in contain(file, "session", "abc-heldd", "--reason", "why").stderr
+    assert contain(file, "session", "abc-held", "--reason", "why").stderr == ""
+    assert [each["name"] for each in listed(file)] == ["abc-heldd", "abc-held"]
 
 
 def test_sessions_kill_is_the_same(file: Path) -> None:

@@ -127,7 +127,12 @@ MISTAKES = [
     ),
     ("15432", "0", "8: resources[0].listen", "must be at least 1"),
     ("15432", "true", "8: resources[0].listen", "expects a whole number, without quotes"),
-    ("{env: SHOP_PASSWORD}", "hunter2", "10: resources[0].credential.password", "expects keys and values"),
+    (
+        "{env: SHOP_PASSWORD}",
+        "hunter2",
+        "10: resources[0].credential.password",
+        "expects keys and values: `env`, `file`, `keyvault`, `identity`, `refresh`, …",
+    ),
     (
         "{env: SHOP_PASSWORD}",
         "{env: hunter-2}",
@@ -187,7 +192,9 @@ def test_no_message_repeats_a_value(refused: Refused, small: str) -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"none\.yaml: cannot be read: No such file or directory"):
+    with pytest.raises(
+        ConfigurationError, match=r"none\.yaml: there is no such file; give the configuration's with -c"
+    ):
         load(tmp_path / "none.yaml", {})
 
 

@@ -96,8 +96,12 @@ async def test_beginning_of_an_id_is_enough_if_it_is_one(recorded: Place) -> Non
 def test_folder_without_recordings_says_so(tmp_path: Path) -> None:
     with pytest.raises(NoRecordings, match="no gateway has recorded there"):
         Reader(tmp_path)
-    with pytest.raises(NoRecordings, match="cannot be read"):
+    with pytest.raises(NoRecordings, match="no gateway has recorded there"):
         Reader(tmp_path / "missing")
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(NoRecordings, match="cannot be read"):
+        Reader(file)
 
 
 async def test_index_can_be_lost(recorded: Place) -> None:

@@ -173,7 +173,9 @@ async def test_an_interrupt_does_not_cross_to_another_resource(site: Site) -> No
 async def test_a_port_that_is_taken_leaves_everything_as_it_was(site: Site) -> None:
     taken = Served(a_resource("toy-b"), Toy(), "127.0.0.1", site.relay.port("toy-prod"), True)
     free = Served(a_resource("toy-a"), Toy(), "127.0.0.1", 0, True)
-    with pytest.raises(ListenFailed, match=r"toy-b: cannot listen on 127\.0\.0\.1 port \d+"):
+    with pytest.raises(
+        ListenFailed, match=r"toy-b: cannot listen on 127\.0\.0\.1 port \d+: .*; end what listens there"
+    ):
         await site.relay.apply([free, taken])
     with pytest.raises(KeyError):
         site.relay.port("toy-a")

@@ -42,6 +42,7 @@ from blastwall.recording.keys import load_or_create_key
 from blastwall.recording.layout import chain_name, retired
 from blastwall.recording.recorder import Recorder
 from blastwall.relay import Metrics, Relay, RelayLimits, Served, WarmLimits
+from blastwall.relay.listener import cannot_listen
 from blastwall.store import Store, open_store
 from blastwall.store.changes import ChangeTable
 from blastwall.store.containments import ContainmentTable
@@ -340,7 +341,10 @@ async def serve_control(configuration: Configuration, control: Control, certific
     """Open the control port.
 
     Raises:
-        OSError: it cannot be bound.
+        ListenFailed: it cannot be bound.
     """
-    host = configuration.control.listen or configuration.listen
-    return await serve_api(create_app(control), host, configuration.control.port, certificate.control)
+    host, port = configuration.control.listen or configuration.listen, configuration.control.port
+    try:
+        return await serve_api(create_app(control), host, port, certificate.control)
+    except OSError as error:
+        raise cannot_listen("control", host, port, error) from None

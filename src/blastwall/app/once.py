@@ -15,7 +15,7 @@ from blastwall.config.model import Configuration
 from blastwall.recording.keys import load_or_create_key
 from blastwall.recording.layout import Folder, chain_name
 from blastwall.recording.recorder import Recorder
-from blastwall.relay import ListenFailed
+from blastwall.relay.listener import cannot_listen
 from blastwall.store import open_store
 
 Place = tuple[str, int]
@@ -70,5 +70,4 @@ def refuse_taken(wanted: dict[Place, str], ours: Iterable[Place] = ()) -> None:
             try:
                 probe.bind((address, port))
             except OSError as error:
-                reason = error.strerror or str(error)
-                raise ListenFailed(f"resource {name}: cannot listen on {address} port {port}: {reason}") from None
+                raise cannot_listen(f"resource {name}", address, port, error) from None

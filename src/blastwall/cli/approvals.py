@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from blastwall.cli.printing import console, print_json, say
+from blastwall.cli.printing import MISUSED, console, fail, print_json, say
 from blastwall.cli.recorded_text import block
 from blastwall.cli.remote import CaOption, ServerOption, TokenFileOption, connected
 from blastwall.visible import visible
@@ -43,6 +43,8 @@ def list_(
     json: Json = False,
 ) -> None:
     """List requests for approval."""
+    if state not in STATES:
+        fail(f"--state {state!r} is none of {', '.join(STATES)}", MISUSED)
     with connected(server, token_file, ca) as remote:
         query = {"state": state, "resource": resource, "agent": agent}
         found = list(remote.items("/approvals", query, limit))

@@ -179,6 +179,8 @@ def _contain_here(kind: str, name: str, reason: str, config: Path, *, lift: bool
     else:
         _warn_unknown(configuration, kind, name)
         _run(configuration, lambda containing, operator: containing.contain(operator, what, name, reason))
+        if kind == "session":
+            _warn_unrecorded(configuration, name)
 
 
 def _warn_unknown(configuration: Configuration, kind: str, name: str) -> None:
@@ -191,6 +193,20 @@ def _warn_unknown(configuration: Configuration, kind: str, name: str) -> None:
     }
     if kind in names and name not in names[kind]:
         warn(f"the configuration has no {kind} named {name!r}; check the spelling")
+
+
+def _warn_unrecorded(configuration: Configuration, session: str) -> None:
+    """Warn of an id that no session here has, once it is contained: looking takes time where much is recorded."""
+    from blastwall.cli.local import operator
+    from blastwall.control.recordings import Recordings, Shelf
+    from blastwall.recording.reader import NoRecordings, Query
+
+    try:
+        found = Recordings(Shelf(configuration.recordings.to)).find(operator(), Query())
+    except NoRecordings:
+        return
+    if session not in {each.session for each in found}:
+        warn(f"no session here has the id {session!r}; `blastwall sessions list --open` shows those that run")
 
 
 def _load(config: Path) -> Configuration:

@@ -21,6 +21,7 @@ Actions = Annotated[list[str], typer.Argument(help="The actions, such as `update
 Why = Annotated[str, typer.Option("--reason", help="Why; whoever decides reads it.")]
 Comment = Annotated[str, typer.Option("--comment", help="For the record.")]
 Long = Annotated[str, typer.Option("--for", help="How long from its start: minutes or hours, such as 30m or 2h.")]
+STATES = ("asked", "open", "ended", "refused", "revoked", "all")
 _LONG = re.compile(r"([1-9][0-9]{0,3})(m|h)")
 
 
@@ -42,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 def list_(
     *,
-    state: Annotated[str, typer.Option(help="asked, open, ended, refused, revoked or all.")] = "all",
+    state: Annotated[str, typer.Option(help=f"One of {', '.join(STATES)}.")] = "all",
     resource: Annotated[str | None, typer.Option(help="Of this resource only.")] = None,
     unreviewed: Annotated[bool, typer.Option(help="Only broken glasses whose review is open.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest first.")] = 50,
@@ -52,6 +53,8 @@ def list_(
     json: AsJson = False,
 ) -> None:
     """Show grants: what is asked for, open, and was; an agent sees its own."""
+    if state not in STATES:
+        fail(f"--state {state!r} is none of {', '.join(STATES)}", MISUSED)
     query = {"state": state, "resource": resource, "unreviewed": unreviewed}
     with connected(server, token_file, ca) as remote:
         found = list(remote.items("/grants", query, limit))

@@ -161,7 +161,9 @@ class Remote:
             raise RemoteFailed(f"{self.server.url} did not answer within {_SECONDS} s") from None
         except (OSError, HTTPException) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise RemoteFailed(f"{self.server.url} cannot be reached: {reason}") from None
+            raise RemoteFailed(
+                f"{self.server.url} cannot be reached: {reason}; is the gateway running, and is this its control port?"
+            ) from None
 
     def _once(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> _Reply:
         connection = self._open()
@@ -278,8 +280,10 @@ def read_token(file: str) -> str:
         else:
             with Path(file).open(encoding="utf-8") as opened:
                 found = opened.read(_MOST_TOKEN)
-    except (OSError, UnicodeDecodeError):
-        fail(f"{source} cannot be read as text", MISUSED)
+    except OSError as error:
+        fail(f"{source} cannot be read: {error.strerror}", MISUSED)
+    except UnicodeDecodeError:
+        fail(f"{source} holds something else than one token", MISUSED)
     return as_token(found.strip(), source)
 
 

@@ -57,7 +57,10 @@ def find_server(server: str | None, ca: Path | None) -> Server:
     kept = read_logins()
     url = server or kept.last
     if not url:
-        fail("which gateway? Give --server https://HOST:PORT, set BLASTWALL_SERVER, or run `blastwall login`", MISUSED)
+        fail(
+            "which gateway? Give --server https://HOST:PORT or set BLASTWALL_SERVER; `blastwall login` keeps it",
+            MISUSED,
+        )
     found = server_at(url, "--server", ca)
     login = kept.at(found.url)
     if ca is None and login is not None and login.ca is not None:
@@ -90,8 +93,10 @@ def trust(ca: Path | None) -> ssl.SSLContext:
 
     try:
         return ssl.create_default_context(cafile=None if ca is None else str(ca))
-    except (OSError, ssl.SSLError):
-        fail(f"--ca: {ca} cannot be read as PEM certificates", MISUSED)
+    except ssl.SSLError:
+        fail(f"--ca: {ca} holds no PEM certificates", MISUSED)
+    except OSError as error:
+        fail(f"--ca: {ca} cannot be read: {error.strerror}", MISUSED)
 
 
 def variable(name: str) -> str:

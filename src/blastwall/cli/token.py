@@ -83,6 +83,6 @@ async def _proof(server: Server, file: str | None, variable: str | None, source:
         return as_token(os.environ.get(variable, "").strip(), f"environment variable {variable}")
     path = Path(file) if file is not None else None
     if path is not None and not path.is_file():
-        fail(f"file {path} cannot be read", MISUSED)
+        fail(f"file {path} cannot be read: there is no such file", MISUSED)
     _, proofs = source_of(asked_for(server, audience, path), source)
     return await proofs.current()

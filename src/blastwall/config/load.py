@@ -52,6 +52,8 @@ def _read(path: Path) -> Document:
         with path.open("rb") as opened:
             data = opened.read(MAX_BYTES + 1)
         document = read(data.decode("utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path}: there is no such file; give the configuration's with -c FILE") from None
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -20,6 +20,8 @@ _PATTERNS = {
     r"^[A-Za-z_][A-Za-z0-9_]*$": "give the name of an environment variable, never the secret itself",
 }
 
+_MOST_KEYS = 5
+
 _FIXED: Mapping[str, str] = {
     "string_type": "expects text; put it in quotes",
     "path_type": "expects a file's path as text; put it in quotes",
@@ -31,7 +33,6 @@ _FIXED: Mapping[str, str] = {
     "int_parsing": "expects a whole number, without quotes",
     "int_from_float": "expects a whole number",
     "float_type": "expects a number, without quotes",
-    "model_type": "expects keys and values",
     "dict_type": "expects keys and values",
     "list_type": "expects a list",
     "too_long": "has too many entries",
@@ -82,11 +83,19 @@ def _message(detail: ErrorDetails, path: Path, root: type[BaseModel], base: Path
         return _unknown_key(str(detail["loc"][-1]), path[:-1], root, base)
     if detail.get("input") is None:
         return "has no value"
+    if kind == "model_type":
+        return _keys_of(model_at(root, path[len(base) :]))
     if kind in _FIXED:
         return _FIXED[kind]
     context: Mapping[str, object] = detail.get("ctx", {})
     phrase = _PHRASES.get(kind)
     return phrase(context) if phrase is not None else detail["msg"]
+
+
+def _keys_of(model: type[BaseModel] | None) -> str:
+    known = [f"`{key}`" for key in (keys(model) if model is not None else ())]
+    named = ", ".join(known[:_MOST_KEYS] + ["…"] * (len(known) > _MOST_KEYS))
+    return f"expects keys and values: {named}" if named else "expects keys and values"
 
 
 def _unknown_key(key: str, section: Path, root: type[BaseModel], base: Path) -> str:

@@ -75,6 +75,8 @@ class Reader:
         """
         try:
             found = tuple(folders(recordings))
+        except FileNotFoundError:
+            found = ()
         except OSError as error:
             raise NoRecordings(f"the recordings in {recordings} cannot be read: {error.strerror}") from error
         if not found:

@@ -65,8 +65,7 @@ class Listener:
             await self._bind(address, port)
         except OSError as error:
             self.close()
-            reason = _reason(error)
-            raise ListenFailed(f"resource {self.name}: cannot listen on {address} port {port}: {reason}") from None
+            raise cannot_listen(f"resource {self.name}", address, port, error) from None
         self._listen()
 
     async def _bind(self, address: str, port: int) -> None:
@@ -143,6 +142,20 @@ class _Door:
 
     def lost(self, stream: Stream) -> None:
         """It was turned away."""
+
+
+_REMEDIES = {
+    errno.EADDRINUSE: "end what listens there, or give another port",
+    errno.EACCES: "let the gateway's user open ports below 1024, or give a higher one",
+    errno.EADDRNOTAVAIL: "`listen` has to be an address of this machine",
+}
+
+
+def cannot_listen(what: str, address: str, port: int, error: OSError) -> ListenFailed:
+    """Return the failure to open a port, with what to do where that is known."""
+    remedy = _REMEDIES.get(error.errno or 0)
+    end = "" if remedy is None else f"; {remedy}"
+    return ListenFailed(f"{what}: cannot listen on {address} port {port}: {_reason(error)}{end}")
 
 
 def _reason(error: OSError) -> str:
