@@ -6,7 +6,6 @@ So what is tested does not depend on what a test's server can run: lineage, matc
 from __future__ import annotations
 
 from itertools import count
-from types import SimpleNamespace
 
 import pytest
 from tests.tds.ways_out import CARD, EMAIL, MODULES, WAYS, Way
@@ -16,6 +15,7 @@ from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import CLIENT, Opening, Output, Send
 from blastwall.protocols.tds import types
+from blastwall.protocols.tds.catalog import View
 from blastwall.protocols.tds.conversation import Conversation
 from blastwall.protocols.tds.packets import Kind
 from blastwall.protocols.tds.responses import Responses
@@ -103,7 +103,7 @@ def asked(way: Way, rules: MaskRules) -> Asked:
 
 
 def answered(one: Asked, payload: bytes) -> bytes:
-    conversation = Conversation(OPENING, SimpleNamespace(catalog=CATALOG), count(2), companion="shop", packet_size=4096)
+    conversation = Conversation(OPENING, View(CATALOG), count(2), companion="shop", packet_size=4096)
     responses = conversation.responses = Responses(conversation)
     conversation.start(Running(Kind.BATCH, (one,)))
     outputs: list[Output] = responses.receive(packets(payload + done(), 4096))
@@ -112,9 +112,7 @@ def answered(one: Asked, payload: bytes) -> bytes:
 
 def refused(one: Asked) -> bool:
     """Whether it never reaches the resource: by masking, or because no policy can permit it."""
-    responses = Responses(
-        Conversation(OPENING, SimpleNamespace(catalog=CATALOG), count(2), companion="shop", packet_size=4096)
-    )
+    responses = Responses(Conversation(OPENING, View(CATALOG), count(2), companion="shop", packet_size=4096))
     return bool(responses.refusal(one) or one.classified.changes.forbidden)
 
 

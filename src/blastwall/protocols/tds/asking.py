@@ -107,6 +107,8 @@ class Asking:
             verdict = Denial(UNSUPPORTED, forbidden)
         waiting = self.waiting = Waiting(asks, lambda out: release(asks, out), calls, verdict)
         waiting.again, waiting.catalog = tuple(one.again for one in questions), self._shared.catalog
+        for one, question in zip(asks, questions, strict=True):
+            one.again, one.catalog = question.again, waiting.catalog
         single = len(asks) == 1 and verdict is None
         outputs += [Ask(one.number, self._standing.question(one) if single else one.statement) for one in asks]
 

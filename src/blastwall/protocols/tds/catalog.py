@@ -13,7 +13,7 @@ nothing can be resolved by it until it is read.
 from __future__ import annotations
 
 from collections.abc import Hashable, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from blastwall.model.credential import Credential
@@ -22,6 +22,7 @@ from blastwall.protocols.reaching import CatalogUnavailable, companion_place
 from blastwall.protocols.tds.answer_reading import Reply, Rows
 from blastwall.protocols.tds.catalog_queries import FINGERPRINT, LOCKED, OWN, SECURE, SYSTEM
 from blastwall.protocols.tds.catalog_reading import catalog_of
+from blastwall.protocols.tds.changing import Changing
 from blastwall.protocols.tds.conversation import CURRENT
 from blastwall.protocols.tds.questioner import Questioner
 from blastwall.sql.tsql.catalog import Catalog
@@ -36,10 +37,14 @@ _LOCKED = "an open transaction is changing a definition there; try again once it
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class View:
-    """What the sessions of one database share; `catalog` is replaced whole. `known` is false where it was forgotten."""
+    """What the sessions of one database share; `catalog` is replaced whole. `known` is false where it was forgotten.
+
+    `changing` is what each of them does to it.
+    """
 
     catalog: Catalog
     known: bool = True
+    changing: Changing = field(default_factory=Changing)
 
     def forget(self) -> None:
         """A definition may have changed unseen: judge nothing by what was read before it."""

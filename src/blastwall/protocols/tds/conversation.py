@@ -29,6 +29,7 @@ from blastwall.protocols.contract import (
 from blastwall.protocols.tds.asking import Asking
 from blastwall.protocols.tds.attention import Attention
 from blastwall.protocols.tds.bulk_load import Load
+from blastwall.protocols.tds.changing import Changing
 from blastwall.protocols.tds.denial import (
     STOPPED,
     Denial,
@@ -85,6 +86,9 @@ class View(Protocol):
 
     @property
     def catalog(self) -> Catalog: ...
+
+    @property
+    def changing(self) -> Changing: ...
 
 
 class Answering(Protocol):
@@ -143,8 +147,8 @@ class Conversation:
 
     @property
     def catalog(self) -> Catalog:
-        """The newest reading of the catalog, with what the open transaction has defined itself."""
-        return self._pending.over(self._view.catalog)
+        """The newest reading of the catalog, with what the open transaction has defined, without what others change."""
+        return self._pending.over(self._view.changing.seen(self, self._view.catalog))
 
     @property
     def database(self) -> str:
@@ -279,6 +283,8 @@ class Conversation:
     def start(self, running: Running) -> None:
         """This request is under way from now on."""
         self.running = running
+        for one in running.asks:
+            self._view.changing.begin(self, one.classified.changes.opened)
         if self.responses is not None:
             self.responses.begin(running)
 
@@ -407,8 +413,10 @@ class Conversation:
         outputs.append(Lookup(self.refreshing, self.companion, CURRENT))
 
     def refreshed(self) -> None:
-        """The catalog is read."""
+        """The catalog is read, or never will be for this session."""
         self.refreshing = None
+        if not self.in_transaction:
+            self._view.changing.settle(self)
 
     def _settle(self, running: Running) -> None:
         """What the request may have changed holds from now on."""
@@ -418,6 +426,8 @@ class Conversation:
                 self.state = settled(self.state, classified, lasting=not self.descriptor)
             else:
                 self.state = before(self.state, classified)
-            self._altered = self._altered or any(effect.action in _DEFINES for effect in one.classified.effects)
+            changes = one.classified.changes
+            defines = any(effect.action in _DEFINES for effect in one.classified.effects)
+            self._altered = self._altered or defines or bool(changes.made or changes.opened)
             if self.in_transaction:
                 self._pending.note(one.classified, self._view.catalog, certain=surely_ran(one, running, self.state))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from blastwall.masking.kinds import ValueKind
 from blastwall.masking.plan import MaskPlan
 from blastwall.model.masks import NO_MASKS, MaskRules
 from blastwall.protocols.contract import Output
 from blastwall.protocols.tds.conversation import Conversation
+from blastwall.protocols.tds.elsewhere import Postponed
 from blastwall.protocols.tds.guard import ResultGuard
 from blastwall.protocols.tds.kept import Kept
 from blastwall.protocols.tds.reply_writer import ReplyWriter
@@ -15,19 +18,22 @@ from blastwall.protocols.tds.row_forms import whole_rows
 from blastwall.protocols.tds.running import Asked, Running
 from blastwall.protocols.tds.token_reader import TokenReader
 from blastwall.protocols.tds.tokens import ColMetadata, RowRun
+from blastwall.sql.tsql.catalog import Catalog
 from blastwall.sql.tsql.statement import Classified
 from blastwall.wire.reader import Malformed
 
 
 class Results:
-    """What comes of a request. `statements` are all calls of it: which of them a result is of cannot be told."""
+    """What comes of a request."""
 
     def __init__(self, conversation: Conversation, writer: ReplyWriter) -> None:
         self._shared = conversation
         self._writer = writer
         self._guard: ResultGuard | None = None
         self.rules: MaskRules = NO_MASKS
-        self.statements: tuple[Classified, ...] = ()
+        self._asks: tuple[Asked, ...] = ()
+        self._statements: tuple[Classified, ...] = ()
+        self._read_by: Catalog | None = None
         self._rows: ResultRows | None = None
         self._plans: list[MaskPlan] = []
         self._kept: dict[int, Kept] = {}
@@ -37,9 +43,36 @@ class Results:
         """This request was sent."""
         rules = [one.rules for one in running.asks]
         self.rules = rules[0] if rules and all(one == rules[0] for one in rules) else _all_of(rules)
-        self.statements = tuple(one.classified for one in running.asks)
+        self._asks, self._read_by = running.asks, None
         self._kept.clear()
         self._plans.clear()
+
+    @property
+    def statements(self) -> tuple[Classified, ...]:
+        """All calls of the request, for which of them a result is of cannot be told.
+
+        A request may run long after it was sent. Where the catalog has changed since it was read, what it means by now
+        counts too; where that is in doubt, it may show anything.
+        """
+        catalog = self._shared.catalog
+        if self._read_by is not catalog:
+            self._read_by = catalog
+            known = [one.classified for one in self._asks]
+            anew = [found for one in self._asks if (found := self._by_now(one, catalog)) is not None]
+            self._statements = (*known, *anew)
+        return self._statements
+
+    def _by_now(self, one: Asked, catalog: Catalog) -> Classified | None:
+        if one.again is None or one.catalog is catalog:
+            return None
+        try:
+            found = one.again()
+        except Postponed:
+            self._shared.texts.withdrawn()
+            return replace(one.classified, results=None, messages=None)
+        if found.doubt and not one.classified.doubt:
+            return replace(found, results=None, messages=None)
+        return found
 
     def guard(self, rules: MaskRules) -> ResultGuard:
         """The masking rules over the newest catalog."""

@@ -15,6 +15,7 @@ from blastwall.protocols.contract import Output
 from blastwall.protocols.tds.handles import Source
 from blastwall.protocols.tds.packets import Kind
 from blastwall.protocols.tds.tokens import Done, ReturnValue
+from blastwall.sql.tsql.catalog import Catalog
 from blastwall.sql.tsql.state import NameState
 from blastwall.sql.tsql.statement import Classified
 
@@ -46,12 +47,15 @@ class Asked:
 
     The server's half counts `rows`, `bytes`, `masked` and `error`. `affected` is None as long as no count was told;
     `counts` and `uncounted` are the changes whose count was told, and was not. `declared` are the names of the call's
-    parameters by ordinal (lower-case); `returned` wants its RETURNVALUEs, where it gives a handle.
+    parameters by ordinal (lower-case); `returned` wants its RETURNVALUEs, where it gives a handle. `again` reads the
+    text anew, as names are by now; `catalog` is what they were when it was read.
     """
 
     __slots__ = (
         "affected",
+        "again",
         "bytes",
+        "catalog",
         "classified",
         "counts",
         "cursor",
@@ -90,6 +94,8 @@ class Asked:
         self.returned: Returned | None = None
         self.declared: tuple[str, ...] = ()
         self.cursor: Source | None = None
+        self.again: Callable[[], Classified] | None = None
+        self.catalog: Catalog | None = None
 
     def count(self, done: Done) -> None:
         """Take a DONE, DONEPROC or DONEINPROC: how many rows a change has changed, where it says so."""

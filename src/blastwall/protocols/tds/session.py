@@ -349,5 +349,8 @@ class TdsSession:
 
     def _leave_view(self) -> None:
         """Nobody will hear what became of a definition that was being changed: the others must look for themselves."""
-        if self._conversation is not None and self._view is not None and self._conversation.altering:
+        if self._conversation is None or self._view is None:
+            return
+        self._view.changing.settle(self._conversation)
+        if self._conversation.altering:
             self._view.forget()

@@ -176,7 +176,7 @@ class Catalog:
         self.version = version
         self.believes = believes
         self.loose: frozenset[int] = frozenset()
-        self.doubted: frozenset[str] = frozenset()
+        self.doubted: Mapping[str, str] = {}
         self.collation = collation
         self.default_schema = default_schema
         self.fold = Folding(collation)
@@ -292,31 +292,32 @@ class Catalog:
         self,
         version: int,
         *,
-        relations: Mapping[Place, Relation | None],
-        modules: Mapping[Place, Module | None],
+        relations: Iterable[tuple[Place, Relation | None]] = (),
+        modules: Iterable[tuple[Place, Module | None]] = (),
         foreign_keys: Iterable[ForeignKey] = (),
         keys: Iterable[Key] = (),
         constraints: Iterable[Constraint] = (),
         loose: Iterable[int] = (),
-        doubted: Iterable[str] = (),
+        doubted: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Make a copy, which nobody goes by yet, differ by what is defined otherwise; None where it is gone.
 
-        `loose` are tables of whose columns nothing is certain, `doubted` names whose meaning is not (`key`).
+        `loose` are tables of whose columns nothing is certain, `doubted` names whose meaning is
+        not (`key`), each with what is said of it, `{name}` for the name.
         """
         fold = self.fold
         self.version, self.memory, self._shown = version, Memory(), {}
-        self._relations = _replaced(self._relations, {(fold(a), fold(b)): one for (a, b), one in relations.items()})
+        self._relations = _replaced(self._relations, {(fold(a), fold(b)): one for (a, b), one in relations})
         self._by_id = {one.id: one for one in self._relations.values()}
         self._present = {one.history: one for one in self._relations.values() if one.history}
-        self._modules = _replaced(self._modules, {(fold(a), fold(b)): one for (a, b), one in modules.items()})
+        self._modules = _replaced(self._modules, {(fold(a), fold(b)): one for (a, b), one in modules})
         self._know_modules()
         added = tuple(foreign_keys)
         self._referring = _joined(self._referring, ((one.refers, one) for one in added))
         self._foreign = _joined(self._foreign, ((one.table, one) for one in added))
         self._keys = _joined(self._keys, ((one.table, one) for one in keys))
         self._constraints = _joined(self._constraints, ((one.table, one) for one in constraints))
-        self.loose, self.doubted = self.loose | frozenset(loose), self.doubted | frozenset(doubted)
+        self.loose, self.doubted = self.loose | frozenset(loose), {**self.doubted, **dict(doubted)}
 
     def _know_modules(self) -> None:
         held = self._modules.values()

@@ -226,7 +226,18 @@ def _changes(reader: Reader, state: NameState) -> Changes:
         forbidden=reader.forbidden,
         made=made,
         redefines=frozenset(key for one in made for key in _redefined(one, reader.catalog)),
+        opened=frozenset(reader.chain.unsettled).union(key for one in made for key in _opened(one, reader.catalog)),
     )
+
+
+def _opened(one: Defined, catalog: Catalog) -> Iterator[str]:
+    """Yield the names by which values of other tables, or effects of other code, may come after this."""
+    if one.derived or one.what is What.DOUBTED:
+        yield catalog.key(one.schema, one.name) if one.name else EVERYTHING
+    if one.what is What.CODE and one.on != ("", ""):
+        yield catalog.key(*one.on)
+    elif one.module is not None and one.module.type == "TR":
+        yield EVERYTHING
 
 
 def _redefined(one: Defined, catalog: Catalog) -> Iterator[str]:

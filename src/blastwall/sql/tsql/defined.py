@@ -48,7 +48,7 @@ class Defined:
 
     `relation` is the new table (TABLE), what is added to it (COLUMNS), or the rows of a view (CODE); its id means
     nothing. `on` is the table or view of a trigger, as (schema, name); ("", "") for one of the database. What is not
-    `certain` may not have happened.
+    `certain` may not have happened. Where it is `derived`, what the name shows may come of other tables.
     """
 
     what: What
@@ -61,3 +61,4 @@ class Defined:
     expressions: tuple[Expression, ...] = ()
     on: tuple[str, str] = ("", "")
     certain: bool = True
+    derived: bool = False

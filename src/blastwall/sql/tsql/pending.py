@@ -21,6 +21,10 @@ from blastwall.sql.tsql.catalog import Catalog, Constraint, ForeignKey, Key, Mod
 from blastwall.sql.tsql.defined import EVERYTHING, Defined, What
 from blastwall.sql.tsql.statement import Changes, Classified
 
+_OWN = (
+    "this session may have changed what {name} means, and the catalog does not tell before its transaction has ended: "
+    "commit first"
+)
 MOST_PENDING = 2_000
 """The most definitions that a transaction is followed through; after that every name is in doubt."""
 
@@ -98,13 +102,13 @@ class _Draft:
         made = copy(self._base)
         made.redefine(
             version,
-            relations=self._relations,
-            modules=self._modules,
+            relations=self._relations.items(),
+            modules=self._modules.items(),
             foreign_keys=self._foreign,
             keys=self._keys,
             constraints=self._constraints,
             loose=self._loose,
-            doubted=self.doubted,
+            doubted=((one, _OWN) for one in self.doubted),
         )
         return made
 

@@ -60,7 +60,8 @@ class Changes:
     statistics, language, dateformat, user … `unsettled` are names that mean something else from now on, unless the
     catalog is read again: `version` is that of the snapshot which does not know it. `forbidden` says why no policy can
     permit it: later requests could not be judged. `made` is what the text defines, in its order; `redefines` are
-    the names, as in `unsettled`, that it defines otherwise than the catalog has them.
+    the names, as in `unsettled`, that it defines otherwise than the catalog has them; `opened` those by
+    which other tables' values may show.
     """
 
     temporary: Mapping[str, Temporary] = field(default_factory=dict)
@@ -72,6 +73,7 @@ class Changes:
     forbidden: str = ""
     made: tuple[Defined, ...] = ()
     redefines: frozenset[str] = frozenset()
+    opened: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         known = self.temporary or self.dropped or self.cursors or self.settings

@@ -22,6 +22,7 @@ from blastwall.model.resource import Address, Resource
 from blastwall.protocols.again import Again
 from blastwall.protocols.contract import CLIENT, Answer, Ask, Close, Isolate, Limits, Opening, Output, Side
 from blastwall.protocols.tds import answers
+from blastwall.protocols.tds.changing import Changing
 from blastwall.protocols.tds.conversation import Conversation
 from blastwall.protocols.tds.headers import read_headers, write_headers
 from blastwall.protocols.tds.packets import Kind, Message, MessageReader, Piece, framed
@@ -325,6 +326,9 @@ class Halves:
 
 class View:
     catalog = CATALOG
+
+    def __init__(self) -> None:
+        self.changing = Changing()
 
 
 def _default() -> Opening:

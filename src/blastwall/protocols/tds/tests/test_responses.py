@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import count
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +16,7 @@ from blastwall.model.statement import Column, Statement
 from blastwall.protocols.contract import CLIENT, UPSTREAM, Exceeded, Finished, Limits, Opening, Output, Rows, Send
 from blastwall.protocols.tds import types
 from blastwall.protocols.tds.answers import env_change, info
+from blastwall.protocols.tds.catalog import View
 from blastwall.protocols.tds.conversation import Conversation
 from blastwall.protocols.tds.guard import ResultGuard
 from blastwall.protocols.tds.packets import Kind
@@ -94,7 +94,7 @@ class Peer:
         self, *classified: Classified, rules: MaskRules = NO_MASKS, limits: Limits = LIMITS, calls: bool = False
     ) -> None:
         opening = Opening("s1", RESOURCE, bytes, limits)
-        view = SimpleNamespace(catalog=CATALOG)
+        self.view = view = View(CATALOG)
         self.conversation = Conversation(opening, view, count(1), companion="shop", packet_size=SIZE, server="gw")
         self.responses = Responses(self.conversation)
         self.conversation.responses = self.responses
@@ -350,6 +350,37 @@ def test_what_is_of_another_database_or_not_known_touches_masked_tables() -> Non
         got = Peer(reading, rules=COLUMNS).answer(described([("x", NVARCHAR)]) + row([NVARCHAR], [nv(MAIL)]) + done(1))
         assert nv("[redacted]") in got
         assert nv("ann") not in got
+
+
+def redefined(peer: Peer, anew: Classified) -> None:
+    """The catalog was read again since the request was sent: its text means `anew` now."""
+    peer.asks[0].again, peer.asks[0].catalog = lambda: anew, CATALOG
+    peer.conversation.start(peer.running)
+    peer.view.learn(Catalog("shop", 2, relations=CATALOG.relations()))
+
+
+@pytest.mark.parametrize(
+    "anew",
+    [
+        reads(OutputColumn("note", frozenset({EMAIL}), exact=True)),
+        reads(
+            OutputColumn("note", frozenset({NOTE}), exact=True), table="orders", doubt="another session is changing it"
+        ),
+    ],
+)
+def test_what_a_text_means_when_its_result_comes_counts_too(anew: Classified) -> None:
+    """WAITFOR DELAY, then a SELECT of a view that somebody alters meanwhile."""
+    peer = Peer(PLAIN, rules=COLUMNS)
+    redefined(peer, anew)
+    answer = described([("note", NVARCHAR)]) + row([NVARCHAR], [nv(MAIL)]) + done(1)
+    assert MAIL.encode("utf-16-le") not in peer.answer(answer)
+
+
+def test_what_means_the_same_in_a_newer_catalog_is_shown() -> None:
+    peer = Peer(PLAIN, rules=COLUMNS)
+    redefined(peer, PLAIN)
+    answer = described([("note", NVARCHAR)]) + row([NVARCHAR], [nv("hello")]) + done(1)
+    assert "hello".encode("utf-16-le") in peer.answer(answer)
 
 
 def test_a_tables_history_holds_what_the_table_held() -> None:

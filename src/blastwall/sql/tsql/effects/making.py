@@ -51,6 +51,7 @@ def elements_made(
         keys=tuple(_keys(elements)),
         references=tuple(_references(elements, placing)),
         expressions=tuple(_expressions(elements, text)),
+        derived=any(one.computed is not None for one in columns),
     )
 
 
@@ -81,7 +82,7 @@ def view_made(target: Target, node: n.CreateView, columns: Columns | None, text:
     names = tuple(one.text for one in node.columns) or tuple(one.name for one in columns or ())
     module = Module(0, target.schema, target.name, "V", text, quoted_identifier=quoted)
     relation = Relation(0, target.schema, target.name, "V", names)
-    return Defined(What.CODE, target.schema, target.name, relation, module, certain=bool(text))
+    return Defined(What.CODE, target.schema, target.name, relation, module, certain=bool(text), derived=True)
 
 
 def module_made(target: Target, node: n.CreateModule, on: Place, text: str, *, quoted: bool) -> Defined:
@@ -99,7 +100,7 @@ def module_made(target: Target, node: n.CreateModule, on: Place, text: str, *, q
         events=frozenset(node.events),
         instead=node.timing.startswith("INSTEAD"),
     )
-    return Defined(What.CODE, target.schema, target.name, None, module, on=on, certain=bool(text))
+    return Defined(What.CODE, target.schema, target.name, None, module, on=on, certain=bool(text), derived=True)
 
 
 def _written(node: n.Node | None, text: str) -> str:

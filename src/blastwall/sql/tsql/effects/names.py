@@ -139,7 +139,8 @@ class Names(Findings):
             self.made.append(one)
         elif one.what not in _OF_TABLES or self.catalog.knows(one.schema, one.name):
             what = What.ALTERED if one.what in _OF_TABLES else one.what
-            self.chain.altered[Defined(what, one.schema, one.name, on=one.on, certain=False)] = None
+            altered = Defined(what, one.schema, one.name, on=one.on, certain=False, derived=one.derived)
+            self.chain.altered[altered] = None
 
     def key(self, schema: str, name: str) -> str:
         """Return a name as unsettled names are kept."""
@@ -150,11 +151,10 @@ class Names(Findings):
         for key in {self.key(one, name) for one in ((schema,) if schema else (self.state.default_schema, "dbo"))}:
             if key in self.chain.unsettled and key != self.chain.making:
                 self.concede(f"what {name} means changes in this text: send the part that uses it by itself")
-            elif key in doubted or EVERYTHING in doubted or self._unsettled(key):
-                self.concede(
-                    f"this session may have changed what {name} means, and the catalog does not tell before its "
-                    "transaction has ended: commit first"
-                )
+            elif key in doubted or EVERYTHING in doubted:
+                self.concede((doubted.get(key) or doubted[EVERYTHING]).replace("{name}", name))
+            elif self._unsettled(key):
+                self.concede(f"this session may have changed what {name} means, and the catalog does not know it yet")
 
     def _unsettled(self, key: str) -> bool:
         known, version = self.state.unsettled, self.catalog.version
