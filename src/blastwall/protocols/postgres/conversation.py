@@ -124,9 +124,7 @@ class Conversation:
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open, or will be once what was sent has run."""
-        return self.status != b"I" or any(
-            one.classified.transaction == "begin" for entry in self.pipeline for one in entry.running
-        )
+        return self.status != b"I" or self.pipeline.begins
 
     def guard(self, rules: MaskRules) -> ResultGuard:
         """The masking rules over the newest snapshot."""

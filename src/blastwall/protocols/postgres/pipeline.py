@@ -181,7 +181,8 @@ class Entry:
     `refusal` is the error to put in the place of the server's for a statement of the gateway's own; `own` marks a
     Describe that the client did not ask for, `stepped` one of the messages that a simple Query was turned into;
     `running` are the statements of a Query, in order; `version` is that of the prepared statement when its Describe was
-    sent; `function` marks a FunctionCall, answered like a Query.
+    sent; `function` marks a FunctionCall, answered like a Query. `copies` and `begins` are the pipeline's own notes of
+    what its statements do.
     """
 
     owed: Owed
@@ -195,15 +196,21 @@ class Entry:
     closes: str = ""
     version: int = 0
     function: bool = False
+    copies: bool = False
+    begins: bool = False
 
 
 class Pipeline:
-    """The entries in order, oldest first."""
+    """The entries in order, oldest first.
 
-    __slots__ = ("_entries", "segment")
+    Thousands may be owed, and a question is asked of them before each message: what they do is counted, not looked for.
+    """
+
+    __slots__ = ("_begin", "_copy", "_entries", "segment")
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque()
+        self._begin = self._copy = 0
         self.segment = 0
 
     def __len__(self) -> int:
@@ -218,11 +225,21 @@ class Pipeline:
 
     def push(self, entry: Entry) -> None:
         self._entries.append(entry)
+        for one in entry.running:
+            if one.classified.transaction == "begin":
+                entry.begins = True
+            if one.classified.copy is not None and entry.owed in (Owed.QUERY, Owed.EXECUTE):
+                entry.copies = True
+        self._begin += entry.begins
+        self._copy += entry.copies
         if entry.owed in (Owed.QUERY, Owed.SYNC):
             self.segment += 1
 
     def pop(self) -> Entry:
-        return self._entries.popleft()
+        entry = self._entries.popleft()
+        self._begin -= entry.begins
+        self._copy -= entry.copies
+        return entry
 
     def drop_to_sync(self) -> tuple[list[Entry], bool]:
         """Drop what the server ignores after an error; also say whether a Sync was found that ends the ignoring."""
@@ -230,7 +247,7 @@ class Pipeline:
         while self._entries:
             if self._entries[0].owed is Owed.SYNC:
                 return dropped, True
-            dropped.append(self._entries.popleft())
+            dropped.append(self.pop())
         return dropped, False
 
     def swallow_syncs(self) -> None:
@@ -252,12 +269,17 @@ class Pipeline:
     @property
     def copies_in(self) -> bool:
         """Whether a COPY FROM STDIN is under way: its data may follow, other requests must wait."""
-        return any(
+        return self._copy > 0 and any(
             one.classified.copy is not None and one.classified.copy.direction == "in" and not one.done
             for entry in self._entries
-            if entry.owed in (Owed.QUERY, Owed.EXECUTE)
+            if entry.copies
             for one in entry.running
         )
+
+    @property
+    def begins(self) -> bool:
+        """Whether a statement that opens a transaction is under way."""
+        return self._begin > 0
 
     @property
     def copy_is_open(self) -> bool:
@@ -271,4 +293,9 @@ class Pipeline:
 
     def unsettled(self) -> bool:
         """Whether the outcome of an earlier segment is open that may change what names mean."""
-        return any(entry.segment < self.segment and entry.owed is not Owed.SYNC for entry in self._entries)
+        oldest = next((entry for entry in self._entries if entry.owed is not Owed.SYNC), None)
+        return oldest is not None and oldest.segment < self.segment
+
+    def owes(self, portal: Portal) -> bool:
+        """Whether an answer of a portal's is owed; the one that was bound last is found at once."""
+        return any(entry.portal is portal for entry in reversed(self._entries))

@@ -521,9 +521,8 @@ class Responses:
 
     def _close_portals(self, after: list[Output]) -> None:
         """Portals end with their transaction: close the records of those that were not run to their end."""
-        owed = {entry.portal for entry in self._shared.pipeline if entry.portal is not None}
         for portal in self._shared.names.portals():
-            if portal not in owed:
+            if not self._shared.pipeline.owes(portal):
                 self._shared.finish(portal.running, after, error="not run to its end")
 
 
