@@ -43,7 +43,6 @@ cdef class Lane:
     cdef public object _tag
     cdef public bint _planned
     cdef public object _plan
-    cpdef object _begin(self, data, steps, Known known)
     cpdef bint _holds(self, Known known) except -1
     cpdef object _note_state(self)
     @cython.locals(kind="long long")

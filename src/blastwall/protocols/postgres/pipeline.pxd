@@ -42,6 +42,8 @@ cdef class Running:
 @cython.final
 cdef class Pipeline:
     cdef public object _entries
+    cdef public object _begin
+    cdef public object _copy
     cdef public object segment
     cpdef object push(self, entry)
     cpdef object pop(self)
