@@ -165,7 +165,7 @@ class Asking:
 
     def _allowed(self, waiting: Waiting, one: Asked, answer: Allow, outputs: list[Output]) -> None:
         waiting.allowed.add(one.number)
-        one.rules, one.record = answer.mask, answer.record
+        one.rules, one.record, one.standing = answer.mask, answer.record, answer.standing
         if answer.standing is not None:
             self._standing.keep(one, answer.standing)
         if waiting.verdict is not None:

@@ -50,7 +50,8 @@ class Call:
 
     `gives` are the ordinals of the RETURNVALUEs that are handles, of what `source` is; `ends` the handles that are
     gone after it; `cursor` the cursor whose rows it gives. `declared` are the names of its parameters by ordinal.
-    `by_handle`: what it does is told by a number alone.
+    `by_handle`: what it does is told by a number alone; `prepared` are that number and what it stands for, of a
+    statement. From the parameter `values_from` on there are values that nothing is judged by; None where there are not.
     """
 
     text: str
@@ -65,6 +66,8 @@ class Call:
     cursor: Source | None = None
     verdict: Denial | None = None
     by_handle: bool = False
+    prepared: tuple[int, Source] | None = None
+    values_from: int | None = None
 
 
 def _names(*each: str) -> tuple[frozenset[str], ...]:
@@ -219,6 +222,7 @@ class Reading:
             place.gives,
             source,
             cursor=source if Named.CURSOR in place.gives.values() else None,
+            values_from=place.values if name == "sp_executesql" else None,
         )
 
     def _execute(self, name: str, given: Arguments) -> Call:
@@ -247,6 +251,8 @@ class Reading:
             source=opened,
             cursor=opened,
             by_handle=True,
+            prepared=None if template else (handle or 0, source),
+            values_from=None if template else 1,
         )
 
     def _fetch(self, given: Arguments) -> Call:

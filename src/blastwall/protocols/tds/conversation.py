@@ -40,6 +40,7 @@ from blastwall.protocols.tds.denial import (
 )
 from blastwall.protocols.tds.elsewhere import Texts
 from blastwall.protocols.tds.handles import Handles, within_call
+from blastwall.protocols.tds.learned import Learned
 from blastwall.protocols.tds.limiting import Limiter
 from blastwall.protocols.tds.packets import RESET, RESET_SKIP, Kind, Message, framed
 from blastwall.protocols.tds.running import After, Asked, Running, surely_ran
@@ -125,6 +126,7 @@ class Conversation:
         self.limits = Limiter(self)
         self.asking = Asking(self)
         self.texts = Texts(numbers)
+        self.learned = Learned()
         self.postponed: Message | None = None
         """A request whose text is read elsewhere."""
         self.responses: Answering | None = None

@@ -22,6 +22,7 @@ from blastwall.protocols.tds.conversation import Conversation
 from blastwall.protocols.tds.denial import LIMIT, UNSUPPORTED, Denial
 from blastwall.protocols.tds.elsewhere import Postponed
 from blastwall.protocols.tds.headers import Headers, read_headers
+from blastwall.protocols.tds.learned import Names
 from blastwall.protocols.tds.packets import Kind, Message, MessageReader, Piece, framed
 from blastwall.protocols.tds.rpc import TooManyCalls, read_rpcs, with_metadata
 from blastwall.protocols.tds.running import INSERT_BULK, Asked, Running
@@ -63,6 +64,11 @@ class Requests:
     def amid(self) -> bool:
         """Whether a message to the resource has begun and not ended: nothing else may be sent there."""
         return self._shared.load is not None and self._shared.load.passing
+
+    @property
+    def amid_message(self) -> bool:
+        """Whether a message of the client's has begun and not ended."""
+        return self._reader.amid
 
     def __len__(self) -> int:
         """Bytes that were not handled yet."""
@@ -170,11 +176,13 @@ class Requests:
             return shared.classify(text)
 
         classified = read()
+        names = Names(shared.catalog, shared.state)
 
         def release(asks: tuple[Asked, ...], out: list[Output]) -> None:
             running = Running(Kind.BATCH, asks)
             running.loads = classified.operation == INSERT_BULK
             shared.transmit(running, message.payload, message.raw, out)
+            shared.learned.batch(message, running, names, read)
 
         question = Question(shared.statement(text, classified), classified, read)
         verdict = None if _loads_once(classified) else Denial(UNSUPPORTED, _BULK_ALONE)
@@ -193,6 +201,7 @@ class Requests:
             shared.refuse(shared.next_number(), missing.denial, len(rpcs), outputs)
             return
         verdict = self._verdict(headers, calls)
+        names = Names(shared.catalog, shared.state)
 
         def release(asks: tuple[Asked, ...], out: list[Output]) -> None:
             for asked, one in zip(asks, calls, strict=True):
@@ -201,7 +210,10 @@ class Requests:
             described = with_metadata(payload, rpcs)
             if described is not None:
                 payload, raw = described, framed(Kind.RPC, described, shared.packet_size)
-            shared.transmit(Running(Kind.RPC, asks, calls=True), payload, raw, out)
+            running = Running(Kind.RPC, asks, calls=True)
+            shared.transmit(running, payload, raw, out)
+            if described is None:
+                shared.learned.call(message, running, names, rpcs[0], calls[0])
 
         questions = [
             Question(shared.statement(one.text, one.classified, one.stage, one.parameters), one.classified, one.read)

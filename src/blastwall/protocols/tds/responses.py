@@ -14,6 +14,7 @@ from blastwall.protocols.contract import CLIENT, Exceeded, Output, Send, Streame
 from blastwall.protocols.tds.answers import done, error, notice, return_status
 from blastwall.protocols.tds.conversation import Conversation
 from blastwall.protocols.tds.denial import LIMIT, STOPPED
+from blastwall.protocols.tds.plain_answers import Shown
 from blastwall.protocols.tds.reply_writer import ReplyWriter
 from blastwall.protocols.tds.results import Results, count
 from blastwall.protocols.tds.returned import masked_value
@@ -69,6 +70,17 @@ class Responses:
     def between_messages(self) -> bool:
         """Whether a reply of the gateway's own may be put in: no packet of the one under way has been delivered."""
         return not self._begun
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing of the reply that is owed has come yet, and nothing is to be said in it."""
+        return self._reader is None and not self._begun and not self._stopped and self._writer.buffered == 0
+
+    @property
+    def shows_status(self) -> bool:
+        """Whether what the procedures of the request under way return passes."""
+        rules = self._results.rules
+        return not rules or not any(self._results.guard(rules).hides_status(one) for one in self._results.statements)
 
     # ── what the client's half calls ─────────────────────────────────────────────────────────────────────────────────
 
@@ -212,7 +224,12 @@ class Responses:
     # ── results ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _columns(self, token: ColMetadata, running: Running, reader: TokenReader) -> None:
-        self._put(self._results.described(token, running, reader), token)
+        instead = self._results.described(token, running, reader)
+        asked = running.current
+        if asked is not None and reader.plan is not None and instead is None and self._results.passing:
+            # Where names have come to mean something else, or are in doubt, this tells nothing of what comes later.
+            asked.shown = Shown(token.raw, reader.plan) if asked.catalog is self._shared.catalog else None
+        self._put(instead, token)
 
     def _row_run(self, run: RowRun, running: Running, reader: TokenReader) -> None:
         asked = running.current
@@ -315,6 +332,4 @@ class Responses:
         self._put(instead, token)
 
     def _status(self, token: ReturnStatus) -> None:
-        rules = self._results.rules
-        hidden = bool(rules) and any(self._results.guard(rules).hides_status(one) for one in self._results.statements)
-        self._put(return_status(0) if hidden else None, token)
+        self._put(None if self.shows_status else return_status(0), token)

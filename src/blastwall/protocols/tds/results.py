@@ -39,6 +39,11 @@ class Results:
         self._kept: dict[int, Kept] = {}
         self._reads = False
 
+    @property
+    def passing(self) -> bool:
+        """Whether the rows of the result under way pass unread."""
+        return self._rows is None and not self._reads
+
     def begin(self, running: Running) -> None:
         """This request was sent."""
         rules = [one.rules for one in running.asks]

@@ -61,12 +61,16 @@ class RpcParameter:
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """One call: of a system procedure by its number, or by a name. `options_at` is where its options stand."""
+    """One call: of a system procedure by its number, or by a name.
+
+    `options_at` is where its options stand in the message, `begins` where each of its parameters does.
+    """
 
     procedure: str | int
     options: int
     parameters: tuple[RpcParameter, ...]
     options_at: int = field(default=0, compare=False)
+    begins: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
 
 def read_rpcs(payload: bytes) -> tuple[Headers, tuple[Rpc, ...]]:
@@ -113,11 +117,23 @@ def _call(fields: Fields) -> Rpc:
     if options & ~(RECOMPILE | NO_METADATA | REUSE_METADATA):
         raise Malformed(f"a call with the unknown options {options:#x}")
     parameters: list[RpcParameter] = []
+    begins: list[int] = []
     while fields.left and (mark := fields.byte()) != _NEXT:
         if len(parameters) == _MOST_PARAMETERS:
             raise Malformed(f"a call with more than {_MOST_PARAMETERS} parameters")
+        begins.append(fields.at - 1)
         parameters.append(_parameter(mark, fields))
-    return Rpc(procedure, options, tuple(parameters), options_at)
+    return Rpc(procedure, options, tuple(parameters), options_at, tuple(begins))
+
+
+def read_parameter(fields: Fields) -> RpcParameter:
+    """Read one parameter.
+
+    Raises:
+        Malformed: it is none; another call begins there, above all.
+        Short: it ends too early.
+    """
+    return _parameter(fields.byte(), fields)
 
 
 def _procedure(length: int, fields: Fields) -> str:

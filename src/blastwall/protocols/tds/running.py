@@ -12,8 +12,10 @@ from enum import Enum, auto
 from blastwall.model.masks import NO_MASKS, MaskRules, ResultRecord
 from blastwall.model.statement import Stage, Statement
 from blastwall.protocols.contract import Output
+from blastwall.protocols.standing import Standing
 from blastwall.protocols.tds.handles import Source
 from blastwall.protocols.tds.packets import Kind
+from blastwall.protocols.tds.plain_answers import Shown
 from blastwall.protocols.tds.tokens import Done, ReturnValue
 from blastwall.sql.tsql.catalog import Catalog
 from blastwall.sql.tsql.state import NameState
@@ -43,12 +45,13 @@ class Asked:
 
     `rules` and `record` came with its `Allow`. `limit_rows` and `limit_affected` bound the rows that it may give and
     change; `cursor` is the one whose rows it gives, `given` how many of them earlier fetches gave. `stale`: policy has
-    changed since it was allowed.
+    changed since it was allowed. `standing` is the answer that it was allowed by, where that is good for its like.
 
     The server's half counts `rows`, `bytes`, `masked` and `error`. `affected` is None as long as no count was told;
     `counts` and `uncounted` are the changes whose count was told, and was not. `declared` are the names of the call's
-    parameters by ordinal (lower-case); `returned` wants its RETURNVALUEs, where it gives a handle. `again` reads the
-    text anew, as names are by now; `catalog` is what they were when it was read.
+    parameters by ordinal (lower-case); `returned` wants its RETURNVALUEs, where it gives a handle. `shown` is the
+    description of the last result whose rows passed as they were. `again` reads the text anew, as names are by now;
+    `catalog` is what they were when it was read.
     """
 
     __slots__ = (
@@ -72,7 +75,9 @@ class Asked:
         "rows",
         "rules",
         "said",
+        "shown",
         "stale",
+        "standing",
         "statement",
         "uncounted",
     )
@@ -91,6 +96,8 @@ class Asked:
         self.masked: dict[str, int] = {}
         self.error: str | None = None
         self.finished = self.stale = False
+        self.standing: Standing | None = None
+        self.shown: Shown | None = None
         self.returned: Returned | None = None
         self.declared: tuple[str, ...] = ()
         self.cursor: Source | None = None

@@ -40,6 +40,7 @@ from blastwall.protocols.tds.catalog import KNOWN, View
 from blastwall.protocols.tds.client_handshake import ClientHandshake
 from blastwall.protocols.tds.conversation import Conversation
 from blastwall.protocols.tds.hosts import ServerLogin
+from blastwall.protocols.tds.lane import Lane
 from blastwall.protocols.tds.login_answer import login_answer
 from blastwall.protocols.tds.login_errors import (
     CANNOT_OPEN_DATABASE,
@@ -83,6 +84,7 @@ class TdsSession:
         self._conversation: Conversation | None = None
         self._requests: Requests | None = None
         self._responses: Responses | None = None
+        self._lane: Lane | None = None
 
     # ── contract ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -111,14 +113,17 @@ class TdsSession:
             return self._fatal(UNAVAILABLE, f"the result is closed, since it cannot be masked: {error}")
 
     def repeated(self, data: bytes) -> Again | None:
-        """Nothing goes the short way."""
-        return None
+        known = self._phase is _Phase.TALKING and self._view is not None and self._view.known
+        return self._lane.client(data) if self._lane is not None and known else None
 
     def granted(self) -> bytes | None:
-        return None
+        return self._lane.granted() if self._lane is not None else None
 
     def answered(self, data: bytes) -> Again | None:
-        return None
+        again = self._lane.answered(data) if self._lane is not None and self._phase is _Phase.TALKING else None
+        if again is not None:
+            again.more = self._freshen(list(again.more))
+        return again
 
     def receive_eof(self, side: Side) -> Sequence[Output]:
         if self._phase is _Phase.CLOSED:
@@ -258,6 +263,7 @@ class TdsSession:
         talk = Conversation(self._opening, view, self._numbers, companion=companion, packet_size=size)
         self._conversation = talk
         self._requests, self._responses = Requests(talk), Responses(talk)
+        self._lane = Lane(talk, self._requests, self._responses)
         welcome = login_answer(server.welcome, login7, by_token=self._client.by_token)
         self._client.forget_proof()
         self._phase = _Phase.TALKING

@@ -25,6 +25,7 @@ from blastwall.protocols.tds import answers
 from blastwall.protocols.tds.changing import Changing
 from blastwall.protocols.tds.conversation import Conversation
 from blastwall.protocols.tds.headers import read_headers, write_headers
+from blastwall.protocols.tds.lane import Lane
 from blastwall.protocols.tds.packets import Kind, Message, MessageReader, Piece, framed
 from blastwall.protocols.tds.requests import Requests
 from blastwall.protocols.tds.responses import Responses
@@ -259,6 +260,7 @@ class Halves:
         self.responses = Responses(self.conversation)
         self.conversation.responses = self.responses
         self.requests = Requests(self.conversation)
+        self.lane = Lane(self.conversation, self.requests, self.responses)
 
     def receive(self, side: Side, data: bytes) -> Sequence[Output]:
         try:
@@ -301,15 +303,13 @@ class Halves:
         return not self.conversation.busy
 
     def repeated(self, data: bytes) -> Again | None:
-        del data
-        return None
+        return self.lane.client(data)
 
     def granted(self) -> bytes | None:
-        return None
+        return self.lane.granted()
 
     def answered(self, data: bytes) -> Again | None:
-        del data
-        return None
+        return self.lane.answered(data)
 
     def dial_failed(self, side: Side, reason: str) -> Sequence[Output]:
         del side, reason
@@ -337,18 +337,19 @@ def _default() -> Opening:
 
 @dataclass
 class Talk:
-    """A conversation under play. `rule` answers asks; None leaves one open, for `answer`."""
+    """A conversation under play. `rule` answers asks; None leaves one open, for `answer`. `short`: see `Playbook`."""
 
     rule: Callable[[Ask], Answer | None]
     server: TinyServer = field(default_factory=TinyServer)
     cut: Callable[[bytes], Sequence[bytes]] = lambda data: [data]
     isolate: Callable[[Isolate], object] = lambda order: order.task(order.context)
     opening: Opening = field(default_factory=_default)
+    short: bool = False
 
     def __post_init__(self) -> None:
         self.halves = Halves(self.opening)
         self.play = Playbook(
-            self.halves, self.rule, self.server, lambda _lookup: None, self.cut, self.isolate, short=False
+            self.halves, self.rule, self.server, lambda _lookup: None, self.cut, self.isolate, short=self.short
         )
 
     @property
