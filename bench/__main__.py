@@ -15,7 +15,8 @@ from bench.measure import GATEWAY, BenchmarkFailed, Workload, measure
 from bench.memory import idle_connection
 from bench.report import conditions, introduction, pairs, publish, rates, ratios, save, table
 from bench.routes import Route, routes
-from bench.tds_workloads import tds_routes, tds_workloads
+from bench.tds_routes import tds_routes
+from bench.tds_workloads import tds_workloads
 from bench.workloads import load, workloads
 from blastwall.testing.postgres import PostgresServer
 from blastwall.testing.processes import ServerFailed
@@ -102,7 +103,15 @@ def _tds(run: Run) -> None:
     if not chosen:
         return
     with tds_routes() as ways:
-        results = measure(chosen, ways, rounds=run.rounds, seconds=run.seconds, chance=run.chance, say=_say)
+        results = measure(
+            chosen,
+            ways,
+            rounds=run.rounds,
+            seconds=run.seconds,
+            chance=run.chance,
+            say=_say,
+            spent=lambda way: way.spent,
+        )
     run.rates |= rates(results)
     run.ratios |= ratios(results)
     run.tables.append(pairs(results))

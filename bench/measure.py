@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from statistics import median
 from typing import Generic, Protocol, TypeVar
@@ -42,6 +43,8 @@ class Result(Generic[Way]):
 
     workload: Workload[Way]
     rates: dict[str, list[float]]
+    costs: list[float] = field(default_factory=list)
+    """CPU microseconds of the gateway for each unit, a number a round, where that is measured."""
 
     def rate(self, route: str) -> float:
         """The median rate of a route."""
@@ -69,13 +72,22 @@ def measure(
     seconds: float,
     chance: Random,
     say: Callable[[str], None],
+    spent: Callable[[Way], float] | None = None,
 ) -> list[Result[Way]]:
-    """Run every workload over every route once a round, the routes of a workload next to each other."""
+    """Run every workload over every route once a round, the routes of a workload next to each other.
+
+    `spent` says how many CPU seconds the gateway has taken so far.
+    """
     results = [Result(workload, {route.name: [] for route in routes}) for workload in workloads]
     for number in range(1, rounds + 1):
         for result in chance.sample(results, len(results)):
             for route in chance.sample(list(routes), len(routes)):
-                result.rates[route.name].append(result.workload.run(route, seconds))
+                before, began = spent(route) if spent is not None else 0.0, time.monotonic()
+                rate = result.workload.run(route, seconds)
+                result.rates[route.name].append(rate)
+                if spent is not None and route.name == GATEWAY:
+                    units = rate * (time.monotonic() - began)
+                    result.costs.append((spent(route) - before) / units * 1e6)
             rates = ", ".join(f"{name} {found[-1]:,.0f}" for name, found in result.rates.items())
             say(f"round {number} of {rounds}  {result.workload.name:<20} {rates} {result.workload.unit}/s")
     return results

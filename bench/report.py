@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from bench.measure import Result, Way
 
@@ -41,7 +42,11 @@ def ratios(results: Sequence[Result[Way]]) -> dict[str, dict[str, float]]:
 
 def rates(results: Sequence[Result[Way]]) -> dict[str, object]:
     """Return each workload's rates, a number a round."""
-    return {result.workload.name: {"unit": f"{result.workload.unit}/s", "rounds": result.rates} for result in results}
+    return {
+        result.workload.name: {"unit": f"{result.workload.unit}/s", "rounds": result.rates}
+        | ({"cpu_microseconds": result.costs} if result.costs else {})
+        for result in results
+    }
 
 
 def save(
@@ -84,13 +89,13 @@ def table(results: Sequence[Result[Way]], peer: str, title: str) -> str:
 
 
 def pairs(results: Sequence[Result[Way]]) -> str:
-    """Return the results as Markdown where nothing but the gateway stands between."""
-    lines = ["| workload | direct | Blastwall | to direct |", "| --- | ---: | ---: | ---: |"]
+    """Return the results as Markdown where nothing but the gateway stands between, with what a unit costs it."""
+    lines = ["| workload | direct | Blastwall | to direct | CPU, µs each |", "| --- | ---: | ---: | ---: | ---: |"]
     for result in results:
         each = " | ".join(f"{result.rate(route):,.0f}" for route in ("direct", "blastwall"))
-        lines.append(
-            f"| {result.workload.title}, {result.workload.unit}/s | {each} | {result.ratios['to_direct']:.2f} |"
-        )
+        title, cost = f"{result.workload.title}, {result.workload.unit}/s", median(result.costs)
+        told = f"{cost:,.0f}" if cost >= 10 else f"{cost:.1f}"
+        lines.append(f"| {title} | {each} | {result.ratios['to_direct']:.2f} | {told} |")
     return "\n".join(lines)
 
 

@@ -1,179 +1,161 @@
-"""What is measured over TDS with FreeTDS, against the throw-away server: directly and through the gateway."""
+"""What is measured over TDS, directly and through the gateway.
+
+Clients are threads: FreeTDS waits outside Python's lock.
+"""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
+import threading
 import time
-import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
-import pymssql
+from bench.measure import BenchmarkFailed, Workload
+from bench.tds_routes import ROWS, TdsRoute
 
-from bench.measure import GATEWAY, BenchmarkFailed, Workload
-from blastwall.testing.gateway import Gateway
-from blastwall.testing.issuer import DevIssuer
-
-ROWS = 100_000
-_TABLES = f"""
-CREATE TABLE accounts (id int PRIMARY KEY, balance int NOT NULL, filler char(84));
-INSERT INTO accounts SELECT CAST(value AS int), 0, '' FROM GENERATE_SERIES(1, 1000);
-CREATE TABLE contacts (id int PRIMARY KEY, name nvarchar(50) NOT NULL, email varchar(100) NOT NULL, city nvarchar(50));
-INSERT INTO contacts SELECT CAST(value AS int), CONCAT(N'Person ', value), CONCAT('person', value, '@example.org'),
-    CONCAT(N'City ', value % 50) FROM GENERATE_SERIES(1, {ROWS});
-"""
 _EVERYTHING = f"SELECT id, name, email, city FROM contacts WHERE id <= {ROWS}"
-_RESOURCES = ("tds-bench", "tds-mask", "tds-scan")
-_POLICY = "".join(
-    f'@id("{name}-may-do-anything")\n'
-    f'permit (principal in Group::"bench", action, resource in Database::"{name}/shop");\n'
-    for name in _RESOURCES
-)
-_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-_ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
+_SELECT = "SELECT balance FROM accounts WHERE id = "
+_KNOWN = 20
+"""So many different texts come again and again."""
 
-
-@dataclass(frozen=True, slots=True)
-class TdsRoute:
-    """One way to the server: its ports and passwords by what is masked there (`bench`: nothing, `mask`, `scan`)."""
-
-    name: str
-    ports: dict[str, int]
-    passwords: dict[str, str] = field(repr=False)
-
-    def connect(self, part: str = "bench") -> pymssql.Connection:
-        """Return a new connection."""
-        return pymssql.connect(
-            server="127.0.0.1", port=str(self.ports[part]), user="sa", password=self.passwords[part], database="shop",
-            autocommit=True, encryption="require", tds_version="7.4",
-        )  # fmt: skip
-
-
-@contextmanager
-def tds_routes() -> Iterator[tuple[TdsRoute, ...]]:
-    """Start the server in a process of its own, and a gateway before it; everything speaks TLS."""
-    with ExitStack() as running:
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        script = folder / "tables.sql"
-        script.write_text(_TABLES)
-        command = [sys.executable, "-m", "blastwall.testing.tds", str(script)]
-        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        running.callback(server.terminate)
-        told = json.loads((server.stdout.readline() if server.stdout else "") or "{}")
-        if "port" not in told:
-            raise BenchmarkFailed("the TDS server did not start")
-        issuer = running.enter_context(DevIssuer())
-        gateway = running.enter_context(_gateway(told, issuer))
-        parts = {name.removeprefix("tds-"): name for name in _RESOURCES}
-        direct = TdsRoute("direct", dict.fromkeys(parts, told["port"]), dict.fromkeys(parts, told["password"]))
-        _rows("bench", _EVERYTHING, direct, 0)  # from now on the server repeats what it has encoded
-        yield (
-            direct,
-            TdsRoute(
-                GATEWAY,
-                {part: gateway.port(name) for part, name in parts.items()},
-                {part: _pass(gateway, issuer, name) for part, name in parts.items()},
-            ),
-        )
-
-
-def _gateway(told: dict[str, object], issuer: DevIssuer) -> Gateway:
-    configuration = {
-        "issuers": [{"name": "dev", "issuer": issuer.url, "audience": issuer.audience}],
-        "agents": [{"name": "bench", "issuer": "dev", "match": {"sub": "bench"}, "groups": ["bench"]}],
-        "resources": [
-            {
-                "name": name,
-                "kind": "mssql",
-                "upstream": {"host": "localhost", "port": told["port"], "database": "shop", "ca": told["ca"]},
-                "credential": {"user": "sa", "password": {"env": "BENCH_PASSWORD"}},
-            }
-            for name in _RESOURCES
-        ],
-        "policies": ["bench.cedar"],
-        "masking": [
-            {"resource": "tds-mask", "columns": ["dbo.contacts.email"], "with": "partial"},
-            {"resource": "tds-scan", "detect": ["email", "card", "iban", "us_ssn"], "with": "redact"},
-        ],
-        "log": {"level": "warning"},
-    }
-    environment = {"BENCH_PASSWORD": str(told["password"])}
-    return Gateway(configuration, policies={"bench.cedar": _POLICY}, environment=environment)
-
-
-def _pass(gateway: Gateway, issuer: DevIssuer, resource: str) -> str:
-    form = {
-        "grant_type": _EXCHANGE, "subject_token": issuer.token("bench"), "subject_token_type": _ID_TOKEN,
-        "resource": resource,
-    }  # fmt: skip
-    body = urllib.parse.urlencode(form).encode()
-    status, text = gateway.request(urllib.request.Request(f"{gateway.control_url}/token", data=body))
-    if status != 200:
-        raise BenchmarkFailed(f"no pass for {resource}: {text}")
-    return str(json.loads(text)["access_token"])
+Do = Callable[[int], int]
+"""Does one thing, the n-th; returns how many units that was."""
+Making = Callable[[TdsRoute], Do]
+"""Connects, and returns what is done over and over."""
 
 
 def tds_workloads() -> tuple[Workload[TdsRoute], ...]:
     """Return all workloads over TDS."""
-    return (
-        Workload(
-            "tds_select_simple", "TDS select of a row, batches, 1 client", "statements", partial(_selects, _batch)
+    named: tuple[tuple[str, str, str, Making, int], ...] = (
+        *(
+            (f"tds_select_{clients}", f"select of a row, {_KNOWN} batches", "statements", _known, clients)
+            for clients in (1, 8, 64)
         ),
-        Workload(
-            "tds_select_call", "TDS select of a row, sp_executesql, 1 client", "statements", partial(_selects, _call)
-        ),
-        Workload("tds_rows", f"TDS, {ROWS:,} rows", "rows", partial(_rows, "bench", _EVERYTHING)),
-        Workload(
-            "tds_rows_masked", f"TDS, {ROWS:,} rows, one column masked", "rows", partial(_rows, "mask", _EVERYTHING)
-        ),
-        Workload(
-            "tds_rows_scanned", f"TDS, {ROWS:,} rows, all text scanned", "rows", partial(_rows, "scan", _EVERYTHING)
-        ),
-        Workload("tds_connect", "TDS connections with TLS, one after another", "connections", _connections),
+        ("tds_unique_1", "a new batch every time", "statements", _unique, 1),
+        ("tds_unique_8", "a new batch every time", "statements", _unique, 8),
+        ("tds_call", "sp_executesql with other values", "statements", _call, 1),
+        ("tds_tpcb_8", "TPC-B-like", "transactions", _transaction, 8),
+        ("tds_rows", f"{ROWS:,} rows", "rows", partial(_rows, "bench"), 1),
+        ("tds_rows_masked", f"{ROWS:,} rows, one column masked", "rows", partial(_rows, "mask"), 1),
+        ("tds_rows_scanned", f"{ROWS:,} rows, all text scanned", "rows", partial(_rows, "scan"), 1),
+        ("tds_connect", "connections, one after another", "connections", _connect, 1),
+    )
+    return tuple(
+        Workload(name, f"{title}, {_clients(clients)}", unit, partial(_repeated, making, clients))
+        for name, title, unit, making, clients in named
     )
 
 
-def _batch(number: int) -> str:
-    return f"SELECT balance FROM accounts WHERE id = {number}"
+def _clients(number: int) -> str:
+    return "1 client" if number == 1 else f"{number} clients"
 
 
-def _call(number: int) -> str:
-    return f"EXEC sp_executesql N'SELECT balance FROM accounts WHERE id = @id', N'@id int', @id = {number}"
+def _repeated(making: Making, clients: int, route: TdsRoute, seconds: float) -> float:
+    """Have so many clients do the same for a time, once all have connected; return units a second."""
+    ready = threading.Barrier(clients)
+
+    def client(_number: int) -> tuple[int, float]:
+        try:
+            do = making(route)
+            do(0)
+        except BaseException:
+            ready.abort()
+            raise
+        ready.wait()
+        began, took, units, number = time.monotonic(), 0.0, 0, 0
+        while took < seconds:
+            number += 1
+            units += do(number)
+            took = time.monotonic() - began
+        return units, took
+
+    with ThreadPoolExecutor(clients) as threads:
+        return sum(units / took for units, took in threads.map(client, range(clients)))
 
 
-def _selects(text: Callable[[int], str], route: TdsRoute, seconds: float) -> float:
-    with route.connect() as connection, connection.cursor() as cursor:
-        began, count = time.monotonic(), 0
-        while (took := time.monotonic() - began) < seconds:
-            cursor.execute(text(1 + count % 1000))
-            if len(cursor.fetchall()) != 1:
-                raise BenchmarkFailed(f"{text(1)} through {route.name} did not give its row")
-            count += 1
-    return count / took
+def _asking(route: TdsRoute, part: str = "bench") -> Callable[[str], int]:
+    """Connect, and return what asks a batch and counts its rows."""
+    cursor = route.connect(part).cursor()
+
+    def ask(text: str) -> int:
+        cursor.execute(text)
+        return len(cursor.fetchall()) if cursor.description else 0
+
+    return ask
 
 
-def _rows(part: str, text: str, route: TdsRoute, seconds: float) -> float:
-    with route.connect(part) as connection, connection.cursor() as cursor:
-        began, count = time.monotonic(), 0
-        while (took := time.monotonic() - began) < seconds or not count:
-            cursor.execute(text)
-            count += len(cursor.fetchall())
-        if count % ROWS:
+def _one(rows: int) -> int:
+    if rows != 1:
+        raise BenchmarkFailed(f"{rows} rows came where one was asked for")
+    return 1
+
+
+def _known(route: TdsRoute) -> Do:
+    ask = _asking(route)
+    return lambda number: _one(ask(f"{_SELECT}{1 + number % _KNOWN}"))
+
+
+def _unique(route: TdsRoute) -> Do:
+    ask = _asking(route)
+    start = threading.get_ident() % 1_000_000 * 1_000
+    return lambda number: _one(ask(f"{_SELECT}1 AND balance < {start + number + 1}"))
+
+
+def _call(route: TdsRoute) -> Do:
+    cursor = route.calling().cursor()
+
+    def do(number: int) -> int:
+        cursor.execute(f"{_SELECT}%s", (1 + number % 1000,))
+        return _one(len(cursor.fetchall()))
+
+    return do
+
+
+def _transaction(route: TdsRoute) -> Do:
+    """As pgbench has it: three changes, a look and a note, in a transaction; here with few values, known soon."""
+    ask = _asking(route)
+
+    def do(number: int) -> int:
+        account, teller, delta = 1 + number % _KNOWN, 1 + number % 10, number % 5
+        ask("BEGIN TRANSACTION")
+        ask(f"UPDATE accounts SET balance = balance + {delta} WHERE id = {account}")
+        _one(ask(f"{_SELECT}{account}"))
+        ask(f"UPDATE tellers SET balance = balance + {delta} WHERE id = {teller}")
+        ask(f"UPDATE branches SET balance = balance + {delta} WHERE id = 1")
+        ask(f"INSERT INTO history VALUES ({teller}, 1, {account}, {delta})")
+        ask("COMMIT TRANSACTION")
+        return 1
+
+    return do
+
+
+def _rows(part: str, route: TdsRoute) -> Do:
+    ask = _asking(route, part)
+
+    def do(_number: int) -> int:
+        if (rows := ask(_EVERYTHING)) != ROWS:
             raise BenchmarkFailed(f"rows were lost through {route.name}")
-        took = time.monotonic() - began
-    return count / took
+        return rows
+
+    return do
 
 
-def _connections(route: TdsRoute, seconds: float) -> float:
-    began, count = time.monotonic(), 0
-    while (took := time.monotonic() - began) < seconds:
+def _connect(route: TdsRoute) -> Do:
+    def do(_number: int) -> int:
         route.connect().close()
-        count += 1
-    return count / took
+        return 1
+
+    return do
+
+
+MAKINGS: tuple[Making, ...] = (
+    _known,
+    _unique,
+    _call,
+    _transaction,
+    partial(_rows, "mask"),
+    partial(_rows, "scan"),
+    _connect,
+)
+"""All that clients do."""
