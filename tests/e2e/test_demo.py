@@ -91,6 +91,7 @@ def test_the_story_holds_where_the_server_has_no_tls() -> None:
         assert world.server.ca is None
         assert tell(world, Console(file=said, width=200)) > 20
     assert "DROP TABLE customers" in said.getvalue()
+    assert "EXEC xp_cmdshell" in said.getvalue()
     assert world.token() not in said.getvalue()
     assert not world.folder.exists()
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
 from tests.tds.clients import DRIVERS, Client, Failed, Target, Tedious
-from tests.tds.world import World
+from tests.tds.world import World, person
 from tests.waiting import eventually
 
 EMAILS, SSNS = ("ada@example.com", "alan@example.org"), ("219-09-9999", "078-05-1120")
@@ -71,21 +69,6 @@ def test_more_rows_than_the_limit_are_undone(world: World, client: Client) -> No
     assert world.server.execute("SELECT COUNT(*) FROM customers WHERE name = N'x'") == [(0,)]
     client.query("UPDATE customers SET name = N'x' WHERE id = 1")
     assert world.server.execute("SELECT COUNT(*) FROM customers WHERE name = N'x'") == [(1,)]
-
-
-def person(world: World, method: str, path: str, body: object = None) -> dict[str, object]:
-    """Call the API as dora, who approves."""
-    request = urllib.request.Request(
-        f"{world.gateway.control_url}/api/v1{path}",
-        None if body is None else json.dumps(body).encode(),
-        {"Authorization": f"Bearer {world.issuer.token('dora', claims={'oid': 'd0'})}"}
-        | ({} if body is None else {"Content-Type": "application/json"}),
-        method=method,
-    )
-    status, text = world.gateway.request(request)
-    assert status == 200, text
-    answer: dict[str, object] = json.loads(text)
-    return answer
 
 
 def test_what_needs_approval_waits_and_says_so(world: World) -> None:

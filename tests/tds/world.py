@@ -91,6 +91,21 @@ class World:
         )
 
 
+def person(world: World, method: str, path: str, body: object = None) -> dict[str, object]:
+    """Call the API as dora, who approves."""
+    request = urllib.request.Request(
+        f"{world.gateway.control_url}/api/v1{path}",
+        None if body is None else json.dumps(body).encode(),
+        {"Authorization": f"Bearer {world.issuer.token('dora', claims={'oid': 'd0'})}"}
+        | ({} if body is None else {"Content-Type": "application/json"}),
+        method=method,
+    )
+    status, text = world.gateway.request(request)
+    assert status == 200, text
+    answer: dict[str, object] = json.loads(text)
+    return answer
+
+
 def configuration(server: TdsServer, issuer: DevIssuer) -> dict[str, object]:
     return {
         "issuers": [{"name": "ci", "issuer": issuer.url, "audience": issuer.audience}],

@@ -32,6 +32,7 @@ def instructions(world: World) -> list[str]:
         "",
         f"PGPASSWORD={world.token(FRAUD_DESK)} {client}",
         "",
+        *_azure_sql(world),
         "The same token opens Azure Resource Manager (a small one, on this machine), for az and the SDKs, or plainly:",
         "",
         f'A="-sS --cacert {world.gateway.ca} -H @{world.header_file()}"',
@@ -59,4 +60,16 @@ def instructions(world: World) -> list[str]:
         "",
         f"Configuration and policies: {world.gateway.folder}   (edit them, then: kill -HUP {world.gateway.pid})",
         "Ctrl-C stops everything and deletes what it wrote.",
+    ]
+
+
+def _azure_sql(world: World) -> list[str]:
+    if world.sql is None:
+        return []
+    return [
+        "It opens Azure SQL (a stand-in), as the access token of any driver for SQL Server:",
+        "",
+        f"  Server=localhost,{world.gateway.port('azure-sql')};Database=shop;Encrypt=yes      (CA: {world.gateway.ca})",
+        "  SELECT TOP 5 * FROM customers;   EXEC xp_cmdshell 'dir';   DELETE FROM orders;",
+        "",
     ]

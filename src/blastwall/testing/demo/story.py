@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 from rich.console import Console
 
+from blastwall.testing.demo.azure_sql_story import query_azure_sql
 from blastwall.testing.demo.azure_story import manage_azure
 from blastwall.testing.demo.scene import PATIENCE, Connection, Scene, blastwall, tell_ana, waiting
 from blastwall.testing.demo.telling import Teller, shorten
@@ -41,6 +42,7 @@ def tell(world: World, console: Console) -> int:
     approve(scene)
     exempt_group(scene)
     refuse_other_tokens(scene)
+    query_azure_sql(scene)
     manage_azure(scene)
     contain(scene)
     session = replay(scene)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import psycopg
 import yaml
@@ -26,8 +27,11 @@ from blastwall.testing.postgres import PostgresServer
 from blastwall.testing.processes import ServerFailed
 from blastwall.testing.servers import Installation, find_any_postgres
 
-PORT, AZURE_PORT = 15432, 15443
-"""Where the demo's database and its Azure are reached, where nobody else listens there."""
+if TYPE_CHECKING:
+    from blastwall.testing.demo.sql_server import SqlServer
+
+PORTS = (15432, 15443, 15433)
+"""Where the demo's PostgreSQL, its Azure and its Azure SQL are reached, where nobody else listens there."""
 
 GROUPS = ("billing", "shop", "staging", "web-2019")
 STORAGE = "Microsoft.Storage/storageAccounts"
@@ -41,6 +45,7 @@ APPROVER = "ana"
 TOKEN_SECONDS = 12 * 3600
 
 _FILES = files("blastwall.testing.demo") / "files"
+_AZURE_SQL = "azure-sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,10 @@ class Client:
 
 
 class World:
-    """A real PostgreSQL with the shop in it, a small Azure, a development issuer, and a gateway before both."""
+    """A real PostgreSQL with the shop in it, a small Azure, a development issuer, and a gateway before all.
+
+    `sql` stands in for Azure SQL; it is None where the packages that it needs are not installed.
+    """
 
     def __init__(self, installation: Installation | None = None) -> None:
         """Start all of it; `installation` is the PostgreSQL server to use instead of the best one found.
@@ -81,6 +89,7 @@ class World:
             self.azure = starting.enter_context(AzureServer(authority))
             self.arm = starting.enter_context(ArmServer(self.azure, authority))
             self.storage = self._furnish()
+            self.sql = self._start_sql(starting)
             self.issuer = starting.enter_context(DevIssuer(people={APPROVER: {}}))
             self.gateway = self._start_gateway(starting)
             self._running = starting.pop_all()
@@ -136,17 +145,24 @@ class World:
         self.arm.estate.add("web-2019", "Microsoft.Compute/virtualMachines", "web1")
         return self.arm.estate.add("shop", STORAGE, "shopinvoices")
 
-    def _start_gateway(self, starting: ExitStack) -> Gateway:
-        wanted = (PORT, AZURE_PORT)
-        ports = tuple(free_port() if answers(port) else port for port in wanted)
+    def _start_sql(self, starting: ExitStack) -> SqlServer | None:
         try:
-            return starting.enter_context(self._gateway(*ports))
-        except ServerFailed:
-            if not any(port in wanted and answers(port) for port in ports):
-                raise
-            return starting.enter_context(self._gateway(free_port(), free_port()))  # somebody else took one meanwhile
+            from blastwall.testing.demo.sql_server import SqlServer
+        except ModuleNotFoundError:
+            return None
+        return starting.enter_context(SqlServer(self.azure, self.shop))
 
-    def _gateway(self, port: int, azure_port: int) -> Gateway:
+    def _start_gateway(self, starting: ExitStack) -> Gateway:
+        ports = [free_port() if answers(port) else port for port in PORTS]
+        try:
+            return starting.enter_context(self._gateway(ports))
+        except ServerFailed:
+            if not any(port in PORTS and answers(port) for port in ports):
+                raise
+            return starting.enter_context(self._gateway([free_port() for _ in PORTS]))  # somebody took one meanwhile
+
+    def _gateway(self, ports: Sequence[int]) -> Gateway:
+        port, azure_port, sql_port = ports
         values = {
             "issuer": self.issuer.url,
             "port": port,
@@ -157,11 +173,25 @@ class World:
             "upstream_tls": "verify-full" if self.server.ca else "disable",
             "upstream_ca": self.server.ca or "null",
         }
-        text = Template((_FILES / "blastwall.yaml").read_text()).substitute(values)
-        policies = {f"policies/{file.name}": file.read_text() for file in (_FILES / "policies").iterdir()}
+        told = {"sql_port": sql_port, "tds_port": self.sql.port, "tds_ca": self.sql.ca} if self.sql is not None else {}
+        left_out = "" if told else _AZURE_SQL
+        policies = {
+            f"policies/{file.name}": file.read_text()
+            for file in (_FILES / "policies").iterdir()
+            if file.name != f"{left_out}.cedar"
+        }
+        configuration = _filled("blastwall", values)
+        for key, more in _filled(_AZURE_SQL, told).items() if told else ():
+            configuration[key] += more
         return Gateway(
-            yaml.safe_load(text),
+            configuration,
             policies=policies,
             environment={"SHOP_DB_PASSWORD": self.server.password, **self.azure.app_service},
             folder=self.folder / "gateway",
         )
+
+
+def _filled(name: str, values: Mapping[str, object]) -> dict[str, list[object]]:
+    """Return a file of configuration with its names filled in; what is added to it are lists."""
+    found: dict[str, list[object]] = yaml.safe_load(Template((_FILES / f"{name}.yaml").read_text()).substitute(values))
+    return found
