@@ -12,6 +12,7 @@ nothing can be resolved by it until it is read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -33,6 +34,10 @@ KNOWN = "known"
 
 
 _LOCKED = "an open transaction is changing a definition there; try again once it has ended"
+_IS_LOCKED = "what is being changed there is locked"
+LOGIN_TRIES, CHANGE_TRIES = 2, 12
+"""How often a locked reading is tried, of five seconds each: for a login, whose client waits some 15 seconds, and for a
+session that has changed something, which waits as it would for a lock of the server's."""
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -72,6 +77,10 @@ class _Step(Enum):
     REST = auto()
 
 
+_WAITING = frozenset({_Step.FINGERPRINT, _Step.OWN})
+"""When a definition may be locked; what every database has, nobody changes."""
+
+
 class TdsCompanion(Questioner):
     """The side connection of one resource and database. One batch is under way at a time."""
 
@@ -80,6 +89,8 @@ class TdsCompanion(Questioner):
         super().__init__(opening, credential, self._database, "blastwall catalog", hosts=hosts)
         self._asked: list[tuple[int, bool]] = []
         """Questions that no reading has begun for: number, and whether it must be a reading."""
+        self._tries: Counter[int] = Counter()
+        """How often the catalog was locked for a question, by its number."""
         self._reading: list[tuple[int, bool]] = []
         self._step = _Step.LOGIN
         self._system: Sequence[Rows] = ()
@@ -94,8 +105,8 @@ class TdsCompanion(Questioner):
 
     def over(self, reply: Reply) -> list[Output]:
         results, error = reply
-        if error is not None and error.number == LOCKED:
-            return self.fail("what is being changed there is locked", _LOCKED)
+        if error is not None and error.number == LOCKED and self._step in _WAITING:
+            return self._locked()
         if error is not None:
             raise Malformed(f"the error {error.number}: {error.message[:500]}")
         match self._step:
@@ -110,6 +121,20 @@ class TdsCompanion(Questioner):
                 return self._compare(_counted(results, 1)[0])
             case _:
                 return self._read(_counted(results, len(OWN)))
+
+    def _locked(self) -> list[Output]:
+        """Try again, for those who have not waited long enough to give up."""
+        self._fingerprint = []  # what it told is not read
+        waiting = [*self._reading, *self._asked]
+        self._tries.update(number for number, _ in waiting)
+        over = {number for number, must in waiting if self._tries[number] >= (CHANGE_TRIES if must else LOGIN_TRIES)}
+        if any(must for number, must in waiting if number in over):
+            return self.fail(_IS_LOCKED, _LOCKED)
+        self._reading, self._asked = [], [one for one in waiting if one[0] not in over]
+        given_up = CatalogUnavailable(f"the catalog of {self._database} cannot be read: {_IS_LOCKED}", _LOCKED)
+        for number in over:
+            del self._tries[number]
+        return [*(Answered(number, given_up) for number in sorted(over)), *self._next()]
 
     def _go(self, step: _Step, text: str) -> list[Output]:
         self._step = step
@@ -142,6 +167,8 @@ class TdsCompanion(Questioner):
 
     def _answer(self) -> list[Output]:
         reading, self._reading = self._reading, []
+        for number, _ in reading:
+            self._tries.pop(number, None)
         return [*(Answered(number, self._view) for number, _ in reading), *self._next()]
 
     def fail(self, reason: str, told: str = "") -> list[Output]:

@@ -7,7 +7,7 @@ import pytest
 from blastwall.protocols.contract import UPSTREAM
 from blastwall.protocols.reaching import CatalogUnavailable
 from blastwall.protocols.tds.answers import done, error
-from blastwall.protocols.tds.catalog import KNOWN, TdsCompanion, View, Views
+from blastwall.protocols.tds.catalog import CHANGE_TRIES, KNOWN, LOGIN_TRIES, TdsCompanion, View, Views
 from blastwall.protocols.tds.catalog_queries import COLUMNS, DATABASE, FINGERPRINT, OBJECTS, OWN, SYSTEM
 from blastwall.protocols.tds.catalog_reading import declared
 from blastwall.protocols.tds.conversation import CURRENT
@@ -18,6 +18,7 @@ from blastwall.protocols.tds.tests.server import TinyServer
 from blastwall.sql.tsql.catalog import Catalog, ForeignKey, Key, Relation
 
 READING = ";".join(OWN)
+LOCK = error(1222, "Lock request time out period exceeded.") + done(status=2)
 
 
 class Play(Asking):
@@ -241,9 +242,54 @@ def test_an_error_of_the_servers_is_no_catalog() -> None:
 
 def test_a_definition_that_is_being_changed_is_not_read_before_it_is() -> None:
     server = serving()
-    server.replies[READING] = error(1222, "Lock request time out period exceeded.") + done(status=2)
-    assert "an open transaction is changing a definition there" in failed(server).told
+    server.replies[READING] = LOCK
+    made = Play(server)
+    made.ask(KNOWN)
+    reply = made.answers[0].reply
+    assert isinstance(reply, CatalogUnavailable)
+    assert "an open transaction is changing a definition there" in reply.told
     assert "READ COMMITTED" in server.requests[0][1]
+    assert made.times(READING) == LOGIN_TRIES
+    server.replies = replies()
+    made.ask(KNOWN)
+    assert isinstance(made.answers[1].reply, View), "the connection is good for whoever asks next"
+
+
+def test_who_has_changed_something_waits_for_a_lock_as_for_the_servers_own() -> None:
+    made = play()
+    view = made.view
+    made.server.replies[FINGERPRINT] = LOCK
+    made.ask(CURRENT)
+    assert made.times(FINGERPRINT) == 1 + CHANGE_TRIES
+    assert isinstance(made.answers[-1].reply, CatalogUnavailable)
+    assert not view.known
+
+
+def test_what_was_locked_is_read_by_whoever_asks_next() -> None:
+    made = play()
+    version, whole = made.catalog.version, dict(made.server.replies)
+    changed = replies(moment="2026-11-27")[FINGERPRINT]
+    made.server.replies = {**whole, FINGERPRINT: changed, READING: LOCK}
+    made.ask(KNOWN)
+    assert isinstance(made.answers[-1].reply, CatalogUnavailable)
+    made.server.replies = {**whole, FINGERPRINT: changed}
+    made.ask(KNOWN)
+    assert made.catalog.version == version + 1
+
+
+def test_a_login_does_not_wait_as_long_as_who_has_changed_something() -> None:
+    made = play()
+    made.server.replies[FINGERPRINT] = LOCK
+    made.server.slow = True
+    made.ask(CURRENT, 7)
+    made.ask(KNOWN, 8)
+    for _ in range(LOGIN_TRIES):
+        made.feed()
+    assert [one.number for one in made.answers[1:]] == [8]
+    made.server.replies = replies()
+    made.go_on()
+    assert [one.number for one in made.answers[2:]] == [7]
+    assert made.view.known
 
 
 def test_a_result_that_is_missing_is_no_catalog() -> None:
