@@ -18,7 +18,9 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "blastwall"
 TYPED = {
-    "gate/journal": ("Journal",),
+    "budgets/budgets": ("StoredPurse",),
+    "gate/each": ("EachMeter", "Purse", "QuickRecord"),
+    "gate/journal": ("Unrecorded", "Journal"),
     "gate/session": ("SessionGate",),
     "gate/statements": ("Answered", "Statements"),
     "protocols/again": ("Again",),
@@ -34,24 +36,26 @@ TYPED = {
     "protocols/postgres/rows": ("Rows",),
     "protocols/postgres/session": ("PostgresSession",),
     "protocols/tds/reply_writer": ("ReplyWriter",),
-    "recording/batch": ("Stream", "Batch"),
+    "recording/batch": ("Batch",),
     "recording/log": ("NodeLog",),
     "recording/recorder": ("Record", "Recorder"),
     "recording/segments": ("OpenSegment",),
+    "recording/streams": ("Stream",),
     "relay/express": ("Express",),
     "relay/lines": ("Receiver", "Lines", "Line"),
     "relay/metrics": ("ResourceMetrics",),
     "relay/stream": ("Shortcut", "Stream"),
     "relay/tls": ("Tls",),
+    "relay/turn": ("Turn",),
     "wire/inbox": ("Inbox",),
 }
-BASES = ("Receiver", "Shortcut", "Standing")
+BASES = ("EachMeter", "Purse", "QuickRecord", "Receiver", "Shortcut", "Standing")
 """Typed classes that others inherit from."""
 BY_HAND = "\n# By hand:"
 """What follows this in a file is kept."""
 HEAD = "# Written by `make docs` (tools/check_twins.py) from the source of the same name.\n"
-NATIVE = {"Whole": "long long", "Real": "double", "Flag": "bint"}
-_RAISES = {"long long": " except? -1", "double": " except? -1", "bint": " except -1"}
+NATIVE = {"Whole": "long long", "Real": "double", "Flag": "bint", "Octets": "bytes"}
+_RAISES = {"long long": " except *", "double": " except? -1", "bint": " except -1"}
 _DEFERRED = (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.GeneratorExp, ast.Yield, ast.YieldFrom, ast.Await)
 """What a function that is declared may not contain."""
 
@@ -138,7 +142,7 @@ def _assigns(node: ast.AST) -> bool:
 
 def _kind(node: ast.AST, alone: bool, value: ast.expr | None, parameters: Places, known: Places) -> str:
     if isinstance(node, ast.AnnAssign):
-        return _type(node.annotation, known)
+        return _own(node.annotation, known)
     if not alone:
         return "object"
     if isinstance(value, ast.Name):
@@ -157,6 +161,15 @@ def _type(annotation: ast.expr | None, known: Places) -> str:
             return name
         case _:
             return "object"
+
+
+def _own(annotation: ast.expr, known: Places) -> str:
+    """The same of an attribute: it holds what its annotation says and no subclass of that."""
+    match annotation:
+        case ast.Subscript(value=ast.Name(id="dict" | "list" | "set" as name)):
+            return name
+        case _:
+            return _type(annotation, known)
 
 
 def _method(function: ast.FunctionDef | ast.AsyncFunctionDef, known: Places) -> str | None:

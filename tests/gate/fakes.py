@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from blastwall.gate import Gate, HoldTimes
+from blastwall.gate.each import EachMeter, Purse, QuickRecord
 from blastwall.gate.ports import (
     Asked,
     Hold,
@@ -176,7 +177,7 @@ class FakeMasking:
 
 
 @dataclass
-class FakeBudgets:
+class FakeBudgets(Purse):
     """Lets everybody spend; a test sets what is refused, and reads what was spent."""
 
     no_login: str | None = None
@@ -245,12 +246,18 @@ class FakeGrants:
         return f"ask for {', '.join(actions)} at https://gateway"
 
 
-class FakeRecord:
+class FakeRecord(QuickRecord):
     def __init__(self, recorder: FakeRecorder) -> None:
         self._recorder = recorder
         self.events: list[Event] = []
         self.closed = 0
-        self.part = 1
+
+    @property
+    def quick(self) -> QuickRecord:
+        return self
+
+    def part_now(self) -> int:
+        return 1
 
     def write(self, events: Sequence[Event], durable: Callable[[RecordingFailed | None], None]) -> None:
         recorder = self._recorder
@@ -277,7 +284,7 @@ class FakeRecord:
     ) -> None:
         self.write([StatementRepeated(at, number, first, values, text)], durable or (lambda _failure: None))
 
-    def finished(
+    def plain_end(
         self,
         at: float,
         number: int,
@@ -321,10 +328,14 @@ class FakeRecorder:
 
 
 @dataclass
-class FakeMeter:
+class FakeMeter(EachMeter):
     """One meter for every resource."""
 
     counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def each(self) -> EachMeter:
+        return self
 
     def of(self, resource: str) -> FakeMeter:
         return self
@@ -350,7 +361,7 @@ class FakeMeter:
     def finished(self, seconds: float, masked: Mapping[str, int]) -> None:
         self.counts["finished"] += 1
 
-    def ended(self, seconds: float) -> None:
+    def took(self, seconds: float) -> None:
         self.counts["finished"] += 1
 
     def limited(self, limit: str) -> None:

@@ -96,7 +96,7 @@ async def test_what_is_repeated_is_recorded_counted_and_proven(place: Place) -> 
     for number, value in ((2, "5"), (3, 'a "quoted" one'), (4, "é"), (5, None)):
         record.repeated(3.0, number, 1, (value,), None, outcome)
         recorder.write_awaited()
-        record.finished(4.0, number, 2, number, 10, 0.5, outcome)
+        record.plain_end(4.0, number, 2, number, 10, 0.5, outcome)
     assert outcome.calls == [None] * 4, "whoever asked hears of it, and an end has nobody who waits"
     record.close()
     await recorder.stop()
@@ -109,6 +109,41 @@ async def test_what_is_repeated_is_recorded_counted_and_proven(place: Place) -> 
     assert (summary.statements, summary.rows, summary.sent) == (5, 10, 168)
 
 
+@pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 119, 120, 1000])
+def test_a_record_has_the_hash_of_any_other_way(size: int) -> None:
+    """OpenSSL is called directly, or by hashlib, and pads a text in another block at some of these lengths."""
+    payload = bytes(n % 251 for n in range(size))
+    place = bytearray(PAYLOAD) + payload + bytes(HASH)
+    head = sealed(place, PAYLOAD + size, 7, 2**40 + 3, seed(7))
+    assert (bytes(place[HASH : PAYLOAD + size]) + head, head) == build(7, 2**40 + 3, seed(7), payload)
+
+
+async def test_what_quick_records_count_is_in_the_segments_index(place: Place) -> None:
+    """They are counted beside the segment until it ends, or until an event of another kind comes between."""
+    recorder = place.recorder(segment_size=600)
+    await recorder.start()
+    record, other = recorder.open("s"), recorder.open("other")
+    write(record, opening(1.0, "s"))
+    for event in (opening(1.0, "other"), asked(1.5, 1, "select 1")):
+        write(other, event)
+    for number in range(2, 12):
+        other.repeated(float(number), number, 1, ("5",), None, Outcome())
+        other.plain_end(number + 0.5, number, 3, -1, 10, 0.5, Outcome())
+        recorder.flush()
+        if number == 5:
+            write(other, asked(5.7, 20, "select 2"))
+    for one in (record, other):
+        one.close()
+    await recorder.stop()
+    assert verify(place.recordings, [load_public_key(place.public)], [place.anchors]).good
+    segments = {path.name for path in place.node.iterdir() if path.name.endswith(".zst")}
+    assert len(segments) > 2, "the counts are of several segments"
+    summary = Reader(place.recordings).session("other")
+    assert (summary.statements, summary.rows, summary.sent, summary.ended) == (12, 34, 356, 11.5), (
+        "two were asked in full, with 2 rows of 128 bytes each"
+    )
+
+
 async def test_an_end_is_written_soon_though_nothing_follows(place: Place) -> None:
     recorder = place.recorder()
     await recorder.start()
@@ -116,7 +151,7 @@ async def test_an_end_is_written_soon_though_nothing_follows(place: Place) -> No
     write(record, opening(1.0, "s"))
     raw = place.node / "segment-00000001.log"
     size = raw.stat().st_size
-    record.finished(4.0, 1, 1, -1, 10, 0.5, Outcome())
+    record.plain_end(4.0, 1, 1, -1, 10, 0.5, Outcome())
     recorder.write_awaited()
     assert raw.stat().st_size == size, "nobody waits for it"
     await settled(lambda: raw.stat().st_size > size)
@@ -134,7 +169,7 @@ async def test_an_end_that_cannot_be_written_is_told(place: Place, monkeypatch: 
 
     with monkeypatch.context() as patched:
         patched.setattr(AppendFile, "append", full)
-        record.finished(4.0, 1, 1, -1, 10, 0.5, outcome)
+        record.plain_end(4.0, 1, 1, -1, 10, 0.5, outcome)
         recorder.flush()
     assert isinstance(outcome.calls[0], RecordingFailed)
     record.repeated(5.0, 2, 1, (), None, outcome)
@@ -148,7 +183,7 @@ async def test_what_refers_to_a_segment_is_not_written_to_the_next(place: Place)
     await recorder.start()
     record = recorder.open("s")
     write(record, opening(1.0, "s"))
-    assert record.part == 0, "the segment has its size: the next record begins another"
+    assert record.part_now() == 0, "the segment has its size: the next record begins another"
     write(record, asked(2.0, 1, "select 1"))
     assert (place.node / "segment-00000002.log").exists()
     await recorder.stop()

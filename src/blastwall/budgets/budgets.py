@@ -20,11 +20,13 @@ import structlog
 from blastwall.budgets.bounds import NOBODY_BOUND, Bound
 from blastwall.budgets.presences import Presences
 from blastwall.budgets.tallies import Tally
+from blastwall.gate.each import Purse
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Resource
 from blastwall.store import StateError
 from blastwall.store.containments import Kind
 from blastwall.store.spending import Account, Amounts, SpendingTable, Window
+from blastwall.wire.native import Whole
 
 FLUSH_SECONDS = 0.25
 _FORGET_SECONDS = 60.0
@@ -204,7 +206,7 @@ class StoredBudgets:
             tally.learn(self._read, self._now())
 
 
-class StoredPurse:
+class StoredPurse(Purse):
     """Implements `gate.ports.Purse`."""
 
     __slots__ = ("_bounds", "_budgets", "_generation", "_principal", "_resource", "_tallies", "_who")
@@ -227,7 +229,7 @@ class StoredPurse:
         """See `gate.ports.Purse`."""
         return self._budgets.spent(self._who)
 
-    def spend(self, rows_read: int, rows_changed: int, masked_cells: int, bytes_out: int) -> str | None:
+    def spend(self, rows_read: Whole, rows_changed: Whole, masked_cells: Whole, bytes_out: Whole) -> str | None:
         """See `gate.ports.Purse`."""
         bounds = self._current()
         if not bounds:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from blastwall.gate.each import QuickRecord
 from blastwall.gate.faults import described
 from blastwall.gate.ports import RecordingFailed, ResourceMeter, SessionRecord
 from blastwall.model.events import Event
-from blastwall.wire.native import Real, Whole
+from blastwall.wire.native import Flag, Real, Whole
 
 _log = structlog.get_logger(__name__)
 
@@ -21,7 +22,7 @@ def _failed_before() -> RecordingFailed:
     return RecordingFailed("the recording of this session failed before")
 
 
-class Unrecorded:
+class Unrecorded(QuickRecord):
     """The record of a session whose recording could not even be begun."""
 
     def __init__(self, failure: RecordingFailed) -> None:
@@ -32,27 +33,31 @@ class Unrecorded:
         durable(self._failure)
 
     @property
-    def part(self) -> int:
+    def quick(self) -> QuickRecord:
         """See `ports.SessionRecord`."""
+        return self
+
+    def part_now(self) -> Whole:
+        """See `QuickRecord`."""
         return 0
 
     def repeated(  # noqa: PLR0917 - as the port says
         self,
-        at: float,
-        number: int,
-        first: int,
+        at: Real,
+        number: Whole,
+        first: Whole,
         values: tuple[str | None, ...],
         text: str | None,
         durable: Durable | None,
     ) -> None:
-        """See `ports.SessionRecord`."""
+        """See `QuickRecord`."""
         if durable is not None:
             durable(self._failure)
 
-    def finished(  # noqa: PLR0917 - as the port says
-        self, at: float, number: int, rows: int, affected: int, size: int, seconds: float, failed: Durable
+    def plain_end(  # noqa: PLR0917 - as the port says
+        self, at: Real, number: Whole, rows: Whole, affected: Whole, size: Whole, seconds: Real, failed: Durable
     ) -> None:
-        """See `ports.SessionRecord`."""
+        """See `QuickRecord`."""
         failed(self._failure)
 
     def close(self) -> None:
@@ -62,13 +67,14 @@ class Unrecorded:
 class Journal:
     """Writes one session's events. A failure is counted and logged once: after it every write fails."""
 
-    __slots__ = ("_meter", "_record", "_session", "failed")
+    __slots__ = ("_meter", "_quick", "_record", "_session", "failed")
 
     def __init__(self, record: SessionRecord, session: str, meter: ResourceMeter) -> None:
         self._record = record
+        self._quick: QuickRecord = record.quick
         self._session = session
         self._meter = meter
-        self.failed = False
+        self.failed: Flag = False
 
     def begin(self, event: Event) -> None:
         """Write the first event. Where that fails everything after it does, the login above all."""
@@ -93,24 +99,24 @@ class Journal:
         text: str | None,
         durable: Durable | None,
     ) -> None:
-        """Append a `StatementRepeated`; see `ports.SessionRecord`. Never raises."""
+        """Append a `StatementRepeated`; see `QuickRecord`. Never raises."""
         if not self.failed:
             try:
-                self._record.repeated(at, number, first, values, text, durable)
+                self._quick.repeated(at, number, first, values, text, durable)
             except Exception as fault:  # noqa: BLE001 - what cannot be recorded, for whatever reason, must not happen
                 self._unwritten(fault, durable)
         elif durable is not None:
             durable(_failed_before())
 
-    def finished(  # noqa: PLR0917 - as the port says
+    def plain_end(  # noqa: PLR0917 - as the port says
         self, at: Real, number: Whole, rows: Whole, affected: Whole, size: Whole, seconds: Real, failed: Durable
     ) -> None:
-        """Append the `StatementFinished` of a plain answer; see `ports.SessionRecord`. Never raises."""
+        """Append the `StatementFinished` of a plain answer; see `QuickRecord`. Never raises."""
         if self.failed:
             failed(_failed_before())
             return
         try:
-            self._record.finished(at, number, rows, affected, size, seconds, failed)
+            self._quick.plain_end(at, number, rows, affected, size, seconds, failed)
         except Exception as fault:  # noqa: BLE001 - as above
             self._unwritten(fault, failed)
 
@@ -140,10 +146,9 @@ class Journal:
             self.fail(failure)
             raise failure
 
-    @property
-    def part(self) -> int:
-        """See `ports.SessionRecord`."""
-        return self._record.part
+    def part_now(self) -> Whole:
+        """See `QuickRecord`."""
+        return self._quick.part_now()
 
     def fail(self, failure: RecordingFailed) -> None:
         """Note that a write failed."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
+from blastwall.gate.each import EachMeter, Purse, QuickRecord
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Effect
 from blastwall.model.events import Event, StatementAsked
@@ -274,22 +275,6 @@ class Containment(Protocol):
 # ── budgets ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Purse(Protocol):
-    """What one session spends. Both methods read and write memory only; they are called for every statement."""
-
-    def ask(self) -> str | None:
-        """Count a statement; return why the agent may run none now, None where it may.
-
-        A reason means that it may try again later: what was refused is not counted.
-        """
-
-    def spent(self) -> str | None:
-        """The reason for which nothing is allowed any more, None where the budget lasts."""
-
-    def spend(self, rows_read: int, rows_changed: int, masked_cells: int, bytes_out: int) -> str | None:
-        """Count what was taken; return what the client hears where a budget is spent by that."""
-
-
 class Budgets(Protocol):
     """How much each principal may take in all, over all of its sessions, processes and nodes."""
 
@@ -316,38 +301,9 @@ class SessionRecord(Protocol):
         `durable` gets the error and every later write fails too.
         """
 
-    def repeated(  # noqa: PLR0917 - one for each field
-        self,
-        at: float,
-        number: int,
-        first: int,
-        values: tuple[str | None, ...],
-        text: str | None,
-        durable: Callable[[RecordingFailed | None], None] | None,
-    ) -> None:
-        """Append a `StatementRepeated`; `Recorder.write_awaited` has it written.
-
-        With `durable` None another follows at once, whose `durable` tells for both.
-        """
-
-    def finished(  # noqa: PLR0917 - one for each field
-        self,
-        at: float,
-        number: int,
-        rows: int,
-        affected: int,
-        size: int,
-        seconds: float,
-        failed: Callable[[RecordingFailed | None], None],
-    ) -> None:
-        """Append the `StatementFinished` of a plain answer, soon; `affected` is below 0 where there is none.
-
-        Nobody waits for it, so `failed` is called with an error only.
-        """
-
     @property
-    def part(self) -> int:
-        """The part of the recording that is written now; what a part refers to must be in it."""
+    def quick(self) -> QuickRecord:
+        """The same, for what is written most."""
 
     def close(self) -> None:
         """Seal the session: its head joins the node's chain."""
@@ -383,6 +339,10 @@ class Watcher(Protocol):
 class ResourceMeter(Protocol):
     """Counts what happens at one resource. Called on the hot path: each call is a few additions."""
 
+    @property
+    def each(self) -> EachMeter:
+        """The same, for what is counted most."""
+
     def opened(self) -> None:
         """A client connection was accepted."""
 
@@ -395,17 +355,11 @@ class ResourceMeter(Protocol):
     def ruled(self, decision: Decision) -> None:
         """A statement was ruled on; a held one counts once as held, and once more as what it was ruled afterwards."""
 
-    def repeated(self, count: int) -> None:
-        """So many statements were allowed by answers that stand."""
-
     def held(self, change: int) -> None:
         """`change` more (or, negative, fewer) statements wait for approval."""
 
     def finished(self, seconds: float, masked: Mapping[str, int]) -> None:
         """A statement's answer ended; `masked` counts hidden cells by rule."""
-
-    def ended(self, seconds: float) -> None:
-        """A statement's answer ended, with nothing hidden in it."""
 
     def limited(self, limit: str) -> None:
         """A statement went over a row limit: "rows" or "affected"."""
@@ -415,9 +369,6 @@ class ResourceMeter(Protocol):
 
     def recording_failed(self) -> None:
         """A record could not be written."""
-
-    def received(self, from_client: bool, count: int) -> None:
-        """`count` bytes came from the client, or from the resource."""
 
     def dial_failed(self) -> None:
         """The resource could not be reached."""

@@ -12,7 +12,7 @@ cdef class SessionGate:
     cdef public object _meter
     cdef public object _forget
     cdef public object _slot
-    cdef public object _answering
+    cdef public dict _answering
     cdef public object _tried
     cdef public object _broken_off
     cdef public object _admitted

@@ -1,5 +1,7 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.gate.each cimport EachMeter
+from blastwall.gate.each cimport Purse
 from blastwall.gate.journal cimport Journal
 from blastwall.protocols.again cimport Again
 from blastwall.protocols.standing cimport Standing
@@ -19,17 +21,22 @@ cdef class Statements:
     cdef public object _facts
     cdef public Journal _journal
     cdef public object _meter
+    cdef public EachMeter _each
     cdef public object _subject
+    cdef public object _principal
+    cdef public object _against
+    cdef public object _clock
+    cdef public object _steady
     cdef public object _granted
     cdef public object _deadline
     cdef public object _over
-    cdef public object _purse
-    cdef public object _streamed
-    cdef public object _waiting
-    cdef public object _running
-    cdef public object _holds
+    cdef public Purse _purse
+    cdef public dict _streamed
+    cdef public dict _waiting
+    cdef public dict _running
+    cdef public dict _holds
     cdef public object _footing
-    cdef public object _refreshing
+    cdef public dict _refreshing
     cdef public Again _again
     cdef public object _granted_again
     cdef public object _reply_again
@@ -64,7 +71,7 @@ cdef class Statements:
     @cython.locals(began=double, seconds=double)
     cpdef object _end(self, long long number, double now, long long rows, long long affected, long long size)
     cpdef object streamed(self, streamed)
-    cpdef object _spend(self, number, rows, affected, masked, size)
+    cpdef object _spend(self, long long number, long long rows, long long affected, long long masked, long long size)
     cpdef object exceeded(self, exceeded)
     cpdef object refused(self, refused)
     cpdef object close(self, contained)

@@ -18,6 +18,7 @@ import structlog
 
 from blastwall.gate import wording
 from blastwall.gate.binding import bind
+from blastwall.gate.each import EachMeter, Purse
 from blastwall.gate.faults import described
 from blastwall.gate.footing import Footing
 from blastwall.gate.granted import remedied
@@ -122,11 +123,15 @@ class Statements:
         self._facts = facts
         self._journal = journal
         self._meter = meter
+        self._each: EachMeter = meter.each
         self._subject = admitted.subject
+        self._principal = admitted.subject.principal
+        self._against = shared.containment.against
+        self._clock, self._steady = shared.clock, shared.steady
         self._granted = admitted.granted
         self._deadline = admitted.deadline
         self._over = admitted.over
-        self._purse = shared.budgets.purse(admitted.subject.principal, facts.resource)
+        self._purse: Purse = shared.budgets.purse(admitted.subject.principal, facts.resource)
         self._streamed: dict[int, Streamed] = {}
         self._waiting: dict[int, float] = {}
         self._running: dict[int, float] = {}
@@ -237,7 +242,7 @@ class Statements:
             reply(number, AskWhole())
             return
         self._waiting[number] = now
-        self._meter.repeated(1)
+        self._each.repeated(1)
         self._journal.write([event], partial(self._settle, number, reply, repeat.standing.allow))
 
     def _repeated(self, number: int, repeat: Repeat, now: float) -> StatementRepeated | None:
@@ -252,7 +257,7 @@ class Statements:
 
     def _stands(self, standing: Answered) -> Flag:
         """Whether all is as it was. A part of the recording refers to itself only."""
-        return standing.generation == self._shared.generation and standing.part == self._journal.part
+        return standing.generation == self._shared.generation and standing.part == self._journal.part_now()
 
     def _may_repeat(self) -> Flag:
         """Whether anything that was allowed may be sent again now."""
@@ -270,7 +275,7 @@ class Statements:
 
         False: nothing was recorded, so it must be asked for as a whole.
         """
-        now: Real = self._shared.clock()
+        now: Real = self._clock()
         try:
             if self._again is not None or not self._record_again(again, now):
                 return False
@@ -301,7 +306,7 @@ class Statements:
         if parse is not None:
             self._waiting[again.parse] = now
             self._journal.repeated(now, again.parse, parse.first, (), None, None)
-        self._meter.repeated(1 if parse is None else 2)
+        self._each.repeated(1 if parse is None else 2)
         self._journal.repeated(now, again.number, main.first, values, text, self._recorded)
         return True
 
@@ -358,10 +363,10 @@ class Statements:
 
     def _cut(self) -> str | None:
         """Why nothing is allowed now, whatever policy says: contained, a budget spent, the session's time over."""
-        cut = self._shared.containment.against(self._subject.principal, self._subject.resource)
+        cut = self._against(self._principal, self._subject.resource)
         if cut is None:
             cut = self._purse.spent()
-        if cut is None and self._deadline is not None and self._shared.steady() >= self._deadline:
+        if cut is None and self._deadline is not None and self._steady() >= self._deadline:
             return self._over
         return cut
 
@@ -386,7 +391,7 @@ class Statements:
             record = self._record()
             upstream = None if self._footing is None else self._footing.changed
             if stands and record is None and upstream is None:
-                generation, part = self._shared.generation, self._journal.part
+                generation, part = self._shared.generation, self._journal.part_now()
                 shown = self._shared.masking.shows(self._facts.resource, question.statement)
                 answer = Answered(question.number, question.statement, generation, part, mask, shown).allow
             else:
@@ -556,7 +561,7 @@ class Statements:
         if again.finished is not None:
             self.finished(again.finished)
             return
-        now: Real = self._shared.clock()
+        now: Real = self._clock()
         if again.parse:
             self._end(again.parse, now, 0, -1, 0)
         self._end(again.number, now, again.rows, again.affected, again.size)
@@ -566,8 +571,8 @@ class Statements:
         began: Real = self._running.pop(number, now)
         seconds: Real = now - began if now > began else 0.0
         self._granted.ran(number)
-        self._meter.ended(seconds)
-        self._journal.finished(now, number, rows, affected, size, seconds, self._note_failed)
+        self._each.took(seconds)
+        self._journal.plain_end(now, number, rows, affected, size, seconds, self._note_failed)
 
     def streamed(self, streamed: Streamed) -> None:
         """A part of the answer was sent."""
@@ -576,7 +581,7 @@ class Statements:
         if len(self._streamed) > _MOST_RUNNING:
             del self._streamed[next(iter(self._streamed))]
 
-    def _spend(self, number: int, rows: int, affected: int, masked: int, size: int) -> None:
+    def _spend(self, number: Whole, rows: Whole, affected: Whole, masked: Whole, size: Whole) -> None:
         """Charge what was sent since the last time."""
         before = self._streamed.pop(number, None) if self._streamed else None
         if before is not None:

@@ -17,4 +17,5 @@ cdef class Again:
     cdef public long long size
     cdef public object finished
     cdef public object more
+    cpdef object begin(self, long long number, Standing standing, values)
     cpdef object asks(self)

@@ -42,6 +42,10 @@ class Again:
     )
 
     def __init__(self, number: Whole, standing: Standing, values: tuple[str | bytes | None, ...] = ()) -> None:
+        self.begin(number, standing, values)
+
+    def begin(self, number: Whole, standing: Standing, values: tuple[str | bytes | None, ...]) -> None:
+        """Begin anew, with nothing left of what was before."""
         self.number: Whole = number
         self.standing = standing
         self.values = values

@@ -1,36 +1,23 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
 from blastwall.recording.segments cimport OpenSegment
-
-@cython.final
-cdef class Stream:
-    cdef public long long ordinal
-    cdef public object session
-    cdef public long long number
-    cdef public object head
-    cdef public object segments
-    cdef public bint quick
-    cdef public double began
-    cdef public double ended
-    cdef public long long statements
-    cdef public long long rows
-    cdef public long long sent
-    cpdef object clear(self)
+from blastwall.recording.streams cimport Stream
 
 @cython.final
 cdef class Batch:
     cdef public OpenSegment segment
     cdef public long long events
-    cdef public object _parts
-    cdef public object _noted
+    cdef public list _parts
+    cdef public list _noted
     cdef public object _room
-    cdef public object _before
+    cdef public list _begun
     cpdef object add(self, Stream stream, events)
     @cython.locals(end="long long")
     cpdef object repeated(self, Stream stream, double at, long long number, long long first, values, text)
     @cython.locals(end="long long")
-    cpdef object finished(self, Stream stream, double at, long long number, long long rows, long long affected, long long size, double seconds)
+    cpdef object plain_end(self, Stream stream, double at, long long number, long long rows, long long affected, long long size, double seconds)
     cpdef object _take(self, Stream stream, double at, long long end)
+    cpdef object _begin(self, Stream stream)
     cpdef object write(self)
     cpdef object take_back(self)
     cpdef object _note(self, Stream stream, first, events)

@@ -9,42 +9,18 @@ from blastwall.recording import frames, quick
 from blastwall.recording.events import encode
 from blastwall.recording.frames import HASH, PAYLOAD, build
 from blastwall.recording.segments import OpenSegment
-from blastwall.recording.summary import Portion
+from blastwall.recording.streams import Stream
 from blastwall.wire import memory
-from blastwall.wire.native import Flag, Real, Whole
+from blastwall.wire.native import Real, Whole
 
 _LATEST = 1e12
 """Times beyond it, or below 0, are left to the ordinary encoder."""
 
 
-class Stream:
-    """A session's place in the log: the number and previous hash of its next record, the segments it is in.
-
-    What is `quick` in the batch that waits is counted here until it is written.
-    """
-
-    def __init__(self, ordinal: int, session: str, head: bytes) -> None:
-        self.ordinal: Whole = ordinal
-        self.session = session
-        self.number: Whole = 0
-        self.head = head
-        self.segments: set[int] = set()
-        self.clear()
-
-    def clear(self) -> None:
-        """Nothing quick waits."""
-        self.quick: Flag = False
-        self.began: Real = 0.0
-        self.ended: Real = 0.0
-        self.statements: Whole = 0
-        self.rows: Whole = 0
-        self.sent: Whole = 0
-
-
 class Batch:
     """Records of any sessions, chained already, that wait to be written to one segment."""
 
-    __slots__ = ("_before", "_noted", "_parts", "_room", "events", "segment")
+    __slots__ = ("_begun", "_noted", "_parts", "_room", "events", "segment")
 
     def __init__(self, segment: OpenSegment) -> None:
         self.segment = segment
@@ -52,7 +28,7 @@ class Batch:
         self._parts: list[bytes] = []
         self._noted: list[tuple[Stream, int, Sequence[Event]]] = []
         self._room = _ROOM
-        self._before: dict[Stream, tuple[int, bytes]] = {}
+        self._begun: list[Stream] = []
 
     def add(self, stream: Stream, events: Sequence[Event]) -> None:
         """Add a session's events.
@@ -66,8 +42,7 @@ class Batch:
             data, head = build(ordinal, number, head, encode(event), cipher)
             parts.append(data)
             number += 1
-        if stream not in self._before:
-            self._before[stream] = (stream.number, stream.head)
+        self._begin(stream)
         self._noted.append((stream, stream.number, events))
         self._parts += parts
         self.events += len(parts)
@@ -89,7 +64,7 @@ class Batch:
                 return
         self.add(stream, (StatementRepeated(at, number, first, values, text),))
 
-    def finished(  # noqa: PLR0917 - one for each field
+    def plain_end(  # noqa: PLR0917 - one for each field
         self, stream: Stream, at: Real, number: Whole, rows: Whole, affected: Whole, size: Whole, seconds: Real
     ) -> None:
         """Add a `StatementFinished` that hid nothing; `affected` is below 0 where there is none."""
@@ -106,15 +81,19 @@ class Batch:
         """Add the record whose payload is in the room."""
         if not stream.quick:
             stream.quick, stream.began = True, at
+            self._begin(stream)
             self._noted.append((stream, stream.number, ()))
-            if stream not in self._before:
-                self._before[stream] = (stream.number, stream.head)
         stream.ended = at
         stream.head = frames.sealed(self._room, end, stream.ordinal, stream.number, stream.head)
         stream.number += 1
-        self._parts.append(memory.taken(self._room, HASH, end))
-        self._parts.append(stream.head)
+        memory.copy(self._room, end, stream.head, 0, HASH)
+        self._parts.append(memory.taken(self._room, HASH, end + HASH))
         self.events += 1
+
+    def _begin(self, stream: Stream) -> None:
+        if not stream.begun:
+            stream.begin()
+            self._begun.append(stream)
 
     def write(self) -> None:
         """Write everything.
@@ -127,28 +106,24 @@ class Batch:
         except OSError:
             self.take_back()
             raise
+        for stream in self._begun:
+            stream.begun = False
         for stream, first, events in self._noted:
             self._note(stream, first, events)
 
     def take_back(self) -> None:
         """Nothing of it will be written: put every stream back."""
-        for stream, (number, head) in self._before.items():
-            stream.number, stream.head = number, head
-            stream.clear()
+        for stream in self._begun:
+            stream.take_back()
 
     def _note(self, stream: Stream, first: int, events: Sequence[Event]) -> None:
         """Count them; a portion's last record and head are those of the whole batch, for it is written whole."""
         segment = self.segment
-        portion = segment.portions.get(stream.ordinal)
-        if portion is None:
-            portion = Portion(stream=stream.ordinal, session=stream.session, first=first)
-            segment.portions[stream.ordinal] = portion
-            stream.segments.add(segment.number)
-        if stream.quick and not events:
-            portion.repeat(stream.began, stream.ended, stream.statements, stream.rows, stream.sent)
-            stream.clear()
-        segment.note(portion, stream.number - 1, stream.head, events)
+        if events:
+            segment.note(stream, first, events)
+        elif stream.quick:
+            segment.add_quick(stream, first)
 
 
-_ROOM = bytearray(PAYLOAD + quick.ROOM)
+_ROOM = bytearray(PAYLOAD + quick.ROOM + HASH)
 """Where a record is put together. One at a time is: all recording is done on one loop."""

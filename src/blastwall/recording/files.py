@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from blastwall.wire.native import Whole
+
 
 class AppendFile:
     """A file that only grows by whole appends. What a failed append left behind is cut off again."""
@@ -20,7 +22,7 @@ class AppendFile:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_EXCL if new else 0)
         self.path = path
         self.descriptor = os.open(path, flags, 0o600)
-        self.size = os.fstat(self.descriptor).st_size
+        self.size: Whole = os.fstat(self.descriptor).st_size
         self._ragged = False
         self._nameless = new
         self.unsynced = new

@@ -1,3 +1,4 @@
+from blastwall.recording cimport hashing
 from blastwall.wire cimport memory
 
 cdef Py_ssize_t _HASH, _PAYLOAD

@@ -23,6 +23,7 @@ from zlib import crc32
 import msgspec
 from zstandard import ZstdError
 
+from blastwall.recording import hashing
 from blastwall.wire import memory
 
 _FIELDS = Struct(">IQQ")
@@ -115,8 +116,8 @@ def sealed(room: bytearray, end: int, stream: int, number: int, previous: bytes)
     _put_number(room, _HASH, 4, end - _PAYLOAD)
     _put_number(room, _HASH + 4, 8, stream)
     _put_number(room, _HASH + 12, 8, number)
-    _put_number(room, _PAYLOAD - 4, 4, crc32(memory.taken(room, _HASH, _PAYLOAD - 4)))
-    return sha256(memory.taken(room, 0, end)).digest()
+    _put_number(room, _PAYLOAD - 4, 4, hashing.checksum(room, _HASH, _PAYLOAD - 4))
+    return hashing.digest(room, end)
 
 
 def _put_number(room: bytearray, at: int, size: int, number: int) -> None:

@@ -1,8 +1,8 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
 from blastwall.recording.batch cimport Batch
-from blastwall.recording.batch cimport Stream
 from blastwall.recording.segments cimport OpenSegment
+from blastwall.recording.streams cimport Stream
 
 @cython.final
 cdef class NodeLog:
@@ -10,20 +10,22 @@ cdef class NodeLog:
     cdef public OpenSegment live
     cdef public object _folder
     cdef public object _key
-    cdef public object _limit
+    cdef public long long _limit
     cdef public object _clock
     cdef public object _next
     cdef public object _keyring
     cdef public object ciphers
     cdef public Batch _batch
-    cdef public object _owed
+    cdef public list _owed
     cdef public object _covered
-    cdef public object ended
+    cdef public list ended
     cpdef object add(self, Stream stream, events)
     @cython.locals(batch=Batch)
     cpdef object repeated(self, Stream stream, double at, long long number, long long first, values, text)
     @cython.locals(batch=Batch)
-    cpdef object finished(self, Stream stream, double at, long long number, long long rows, long long affected, long long size, double seconds)
+    cpdef object plain_end(self, Stream stream, double at, long long number, long long rows, long long affected, long long size, double seconds)
+    @cython.locals(live=OpenSegment)
+    cpdef long long part_now(self) except *
     cpdef Batch write(self)
     cpdef object take_back(self)
     cpdef object pay(self)

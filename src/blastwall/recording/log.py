@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from blastwall.model.events import Event
-from blastwall.recording.batch import Batch, Stream
+from blastwall.recording.batch import Batch
 from blastwall.recording.chain import (
     Begun,
     ChainWriter,
@@ -27,6 +27,7 @@ from blastwall.recording.frames import seed
 from blastwall.recording.keys import Signed, SigningKey
 from blastwall.recording.layout import Folder
 from blastwall.recording.segments import OpenSegment
+from blastwall.recording.streams import Stream
 from blastwall.recording.summary import Portion
 from blastwall.wire.native import Real, Whole
 
@@ -60,7 +61,7 @@ class NodeLog:
         self.live: OpenSegment | None = None
         self._folder = folder
         self._key = key
-        self._limit = segment_size
+        self._limit: Whole = segment_size
         self._clock = clock
         self._next = position
         self._keyring = keyring
@@ -102,20 +103,19 @@ class NodeLog:
         batch.repeated(stream, at, number, first, values, text)
         self._batch = batch
 
-    def finished(  # noqa: PLR0917 - one for each field
+    def plain_end(  # noqa: PLR0917 - one for each field
         self, stream: Stream, at: Real, number: Whole, rows: Whole, affected: Whole, size: Whole, seconds: Real
     ) -> None:
         """Take the `StatementFinished` of a plain answer; see `add`."""
         batch: Batch | None = self._batch
         if batch is None:
             batch = Batch(self._room())
-        batch.finished(stream, at, number, rows, affected, size, seconds)
+        batch.plain_end(stream, at, number, rows, affected, size, seconds)
         self._batch = batch
 
-    @property
-    def part(self) -> int:
+    def part_now(self) -> Whole:
         """The number of the segment that the next record comes into; 0 where it begins one."""
-        live = self.live
+        live: OpenSegment | None = self.live
         return 0 if live is None or (self._batch is None and live.file.size >= self._limit) else live.number
 
     def write(self) -> Batch | None:
@@ -154,6 +154,7 @@ class NodeLog:
             return
         if self._batch is not None:
             raise RuntimeError("a segment cannot end before what waits for it is written")
+        segment.settle()
         self._owed.append(Ended(self._clock(), segment.number, segment.file.size, segment.digest.hexdigest()))
         self.ended.append(segment)
         self.live = None

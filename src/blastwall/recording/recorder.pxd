@@ -1,18 +1,19 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
-from blastwall.recording.batch cimport Stream
+from blastwall.gate.each cimport QuickRecord
 from blastwall.recording.log cimport NodeLog
 from blastwall.recording.segments cimport OpenSegment
+from blastwall.recording.streams cimport Stream
 
-@cython.final
-cdef class Record:
+cdef class Record(QuickRecord):
     cdef public Recorder recorder
     cdef public Stream stream
     cdef public object failed
-    cdef public object closed
+    cdef public bint closed
     cpdef object write(self, events, durable)
     cpdef object repeated(self, double at, long long number, long long first, values, text, durable)
-    cpdef object finished(self, double at, long long number, long long rows, long long affected, long long size, double seconds, failed)
+    cpdef object plain_end(self, double at, long long number, long long rows, long long affected, long long size, double seconds, failed)
+    cpdef long long part_now(self) except *
 
 @cython.final
 cdef class Recorder:
@@ -27,22 +28,23 @@ cdef class Recorder:
     cdef public object _workers
     cdef public object _keyring
     cdef public object _anchors
-    cdef public object _anchorings
-    cdef public object _records
-    cdef public object _waiting
+    cdef public list _anchorings
+    cdef public dict _records
+    cdef public list _waiting
     cdef public object _ending
     cdef public object _loop
-    cdef public object _sealed
+    cdef public list _sealed
     cdef public object _sealing
-    cdef public object _tasks
+    cdef public set _tasks
     cdef public object _stopping
     cdef public object _lock
     cdef public NodeLog _log
     cdef public object _durability
-    cdef public object _at_once
-    cdef public object _called
+    cdef public bint _at_once
+    cdef public bint _called
     cdef public bint _wanted
     cdef public bint _noted
+    cpdef long long part_now(self) except *
     cpdef object append(self, Record record, events, durable)
     cpdef NodeLog ready(self, Record record)
     cpdef object fail(self, Record record, error)

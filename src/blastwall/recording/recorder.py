@@ -14,10 +14,10 @@ import structlog
 
 from blastwall.clocks import steady
 from blastwall.config.model import Recordings
+from blastwall.gate.each import QuickRecord
 from blastwall.gate.ports import RecordingFailed
 from blastwall.model.events import Event
 from blastwall.recording.anchors import Anchoring, anchors_of
-from blastwall.recording.batch import Stream
 from blastwall.recording.chain import Sealed, Stopped
 from blastwall.recording.durability import AfterSync, AfterWrite, Durability
 from blastwall.recording.encryption import NO_KEYS, Keyring
@@ -28,6 +28,7 @@ from blastwall.recording.log import NodeLog
 from blastwall.recording.recovery import portions_of, recover
 from blastwall.recording.retention import Steadiness, due, longest_open, patience
 from blastwall.recording.segments import OpenSegment, compress, publish
+from blastwall.recording.streams import Stream
 from blastwall.wire.native import Flag, Real, Whole
 
 _log = structlog.get_logger(__name__)
@@ -54,14 +55,14 @@ _Waiting = tuple["Record", Callable[[RecordingFailed | None], None], bool]
 """The last says whether it waits; if not, it hears of a failure only."""
 
 
-class Record:
+class Record(QuickRecord):
     """One session's recording. Implements `gate.ports.SessionRecord`."""
 
     def __init__(self, recorder: Recorder, stream: Stream) -> None:
         self.recorder = recorder
         self.stream = stream
         self.failed: RecordingFailed | None = None
-        self.closed = False
+        self.closed: Flag = False
 
     def write(self, events: Sequence[Event], durable: Callable[[RecordingFailed | None], None]) -> None:
         """Append events, in one write with all that this turn of the loop records.
@@ -100,7 +101,7 @@ class Record:
         elif durable is not None:
             recorder.expect(self, durable)
 
-    def finished(  # noqa: PLR0917 - one for each field
+    def plain_end(  # noqa: PLR0917 - one for each field
         self,
         at: Real,
         number: Whole,
@@ -115,7 +116,7 @@ class Record:
         if log is not None:
             before = log.live
             try:
-                log.finished(self.stream, at, number, rows, affected, size, seconds)
+                log.plain_end(self.stream, at, number, rows, affected, size, seconds)
             except (OSError, ValueError, TypeError) as error:
                 recorder.fail(self, error)
             else:
@@ -131,9 +132,13 @@ class Record:
         return self.recorder.ready(self) if self.failed is None else None
 
     @property
-    def part(self) -> int:
+    def quick(self) -> QuickRecord:
+        """See `gate.ports.SessionRecord`."""
+        return self
+
+    def part_now(self) -> Whole:
         """The number of the segment that the next record comes into; 0 where it begins one."""
-        return self.recorder.part
+        return self.recorder.part_now()
 
     def close(self, why: str = "") -> None:
         """Put the session's head into the node's chain, with the reason where it did not end itself."""
@@ -174,7 +179,7 @@ class Recorder:
         self._anchors = anchors_of(settings.anchors)
         self._anchorings: list[Anchoring] = []
         self._records: dict[int, Record] = {}
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: list[_Waiting] = []
         self._ending: deque[tuple[Record, str]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sealed: list[Sealed] = []
@@ -184,8 +189,8 @@ class Recorder:
         self._lock: FolderLock | None = None
         self._log: NodeLog | None = None
         self._durability: Durability = AfterWrite()
-        self._at_once = True
-        self._called = False
+        self._at_once: Flag = True
+        self._called: Flag = False
         self._wanted: Flag = False
         self._noted: Flag = False
 
@@ -195,10 +200,9 @@ class Recorder:
         live = self._log.live if self._log is not None else None
         return live.number if live is not None else 0
 
-    @property
-    def part(self) -> int:
-        """See `Record.part`."""
-        return self._log.part if self._log is not None else 0
+    def part_now(self) -> Whole:
+        """See `Record.part_now`."""
+        return self._log.part_now() if self._log is not None else 0
 
     async def start(self) -> None:
         """Take the folder, recover what an earlier gateway left, and begin to make checkpoints.
@@ -357,7 +361,7 @@ class Recorder:
         log = self._log
         if log is None or not self._waiting:
             return
-        waiting, self._waiting = self._waiting, deque()
+        waiting, self._waiting = self._waiting, []
         self._wanted = False
         try:
             batch = log.write()
@@ -374,22 +378,23 @@ class Recorder:
             files = (batch.segment.file, log.chain.file)
             self._durability.after(files, partial(self._written, batch.segment, waiting))
 
-    def _written(self, segment: OpenSegment, waiting: deque[_Waiting], error: OSError | None) -> None:
+    def _written(self, segment: OpenSegment, waiting: list[_Waiting], error: OSError | None) -> None:
         if error is not None:
             self._fail_all(waiting, error)
             self._leave(segment, error)
         self._tell(waiting)
 
-    def _tell(self, waiting: deque[_Waiting]) -> None:
+    def _tell(self, waiting: list[_Waiting]) -> None:
         """Call back whoever waited; a fault of one of them keeps the answer from no other."""
+        told: Whole = 0
         try:
-            while waiting:
-                record, durable, waits = waiting.popleft()
+            for record, durable, waits in waiting:
+                told += 1
                 if waits or record.failed is not None:
                     durable(record.failed)
         finally:
-            if waiting and self._loop is not None:
-                self._loop.call_soon(self._tell, waiting)
+            if told < len(waiting) and self._loop is not None:
+                self._loop.call_soon(self._tell, waiting[told:])
 
     def ended(self, record: Record, why: str) -> None:
         """Put the head of `record` into the chain, after what was taken for it."""
@@ -495,7 +500,7 @@ class Recorder:
         """After a failed fsync nobody knows what the disk has: nothing more is appended to that segment."""
         if self._log is None or self._log.live is not segment:
             return
-        waiting, self._waiting = self._waiting, deque()
+        waiting, self._waiting = self._waiting, []
         self._wanted = False
         self._fail_all(waiting, error)
         self._log.take_back()

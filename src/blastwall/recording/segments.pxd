@@ -1,15 +1,21 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.recording.streams cimport Stream
 
 @cython.final
 cdef class OpenSegment:
-    cdef public object number
+    cdef public long long number
     cdef public object began
     cdef public object last_at
     cdef public object file
     cdef public object cipher
     cdef public object digest
-    cdef public object portions
+    cdef public dict _portions
+    cdef public dict _kept
     cpdef object append(self, data)
-    cpdef object note(self, portion, last, head, events)
+    cpdef object note(self, Stream stream, long long first, events)
+    cpdef object add_quick(self, Stream stream, long long first)
+    cpdef object settle(self)
+    cpdef object _take(self, Stream stream)
+    cpdef object _portion(self, Stream stream, first)
     cpdef object content(self)

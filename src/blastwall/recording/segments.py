@@ -19,7 +19,9 @@ from blastwall.recording.events import UnreadableEvent, decode_record
 from blastwall.recording.files import AppendFile, create_private, sync_folder, write_whole
 from blastwall.recording.frames import Broken, Record, Source, read
 from blastwall.recording.layout import Folder
+from blastwall.recording.streams import Stream
 from blastwall.recording.summary import Portion, decode_index, encode_index
+from blastwall.wire.native import Whole
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
@@ -36,13 +38,14 @@ class OpenSegment:
         Raises:
             OSError: its file cannot be made.
         """
-        self.number = number
+        self.number: Whole = number
         self.began = at
         self.last_at = at
         self.file = AppendFile(folder.raw(number), new=True)
         self.cipher = cipher
         self.digest = sha256()
-        self.portions: dict[int, Portion] = {}
+        self._portions: dict[int, Portion] = {}
+        self._kept: dict[int, Stream] = {}
 
     def append(self, data: bytes) -> None:
         """Append whole records.
@@ -53,16 +56,48 @@ class OpenSegment:
         self.file.append(data)
         self.digest.update(data)
 
-    def note(self, portion: Portion, last: int, head: bytes, events: Iterable[Event]) -> None:
-        """Count what was appended for one session."""
-        portion.last, portion.head = last, head.hex()
+    def note(self, stream: Stream, first: Whole, events: Iterable[Event]) -> None:
+        """Count what was appended for one session, from its record `first` to all that it has by now."""
+        self._take(stream)
+        portion = self._portion(stream, first)
+        portion.last, portion.head = stream.number - 1, stream.head.hex()
         for event in events:
             portion.add(event)
         self.last_at = max(self.last_at, portion.ended)
 
+    def add_quick(self, stream: Stream, first: Whole) -> None:
+        """Count what was appended of quick records; see `Stream`."""
+        if not stream.kept:
+            self._kept[stream.ordinal] = stream
+            stream.segments.add(self.number)
+        stream.add_quick(first)
+
+    def settle(self) -> None:
+        """Put into the portions what is kept elsewhere: nothing more is appended, or somebody looks at them."""
+        for stream in tuple(self._kept.values()):
+            self._take(stream)
+
+    def _take(self, stream: Stream) -> None:
+        if self._kept.pop(stream.ordinal, None) is None:
+            return
+        portion = self._portion(stream, stream.kept_first)
+        portion.last, portion.head = stream.kept_last, stream.kept_head.hex()
+        portion.repeat(stream.kept_began, stream.kept_ended, stream.kept_statements, stream.kept_rows, stream.kept_sent)
+        self.last_at = max(self.last_at, portion.ended)
+        stream.forget()
+
+    def _portion(self, stream: Stream, first: int) -> Portion:
+        portion = self._portions.get(stream.ordinal)
+        if portion is None:
+            portion = Portion(stream=stream.ordinal, session=stream.session, first=first)
+            self._portions[stream.ordinal] = portion
+            stream.segments.add(self.number)
+        return portion
+
     def content(self) -> Content:
         """What its sealing needs, once nothing is appended any more."""
-        portions = list(self.portions.values())
+        self.settle()
+        portions = list(self._portions.values())
         return Content(self.number, self.file.size, self.digest.hexdigest(), self.last_at, portions, self.cipher)
 
 

@@ -36,29 +36,33 @@ cdef extern from *:
         return count;
     }
 
-    static CYTHON_INLINE PyObject *bw_ready(PyObject *epoll, int number) {
     #ifdef __linux__
-        struct epoll_event events[256];
-        int place, count = epoll_wait(number, events, 256, 0);
-        PyObject *found;
+    #define BW_EVENTS(room) ((struct epoll_event *)PyByteArray_AS_STRING(room))
+
+    static CYTHON_INLINE Py_ssize_t bw_ready(PyObject *epoll, int number, PyObject *room) {
+        int most = (int)(PyByteArray_GET_SIZE(room) / (Py_ssize_t)sizeof(struct epoll_event));
+        int count = epoll_wait(number, BW_EVENTS(room), most < 256 ? most : 256, 0);
         (void)epoll;
         if (count < 0) {
-            if (errno != EINTR) return PyErr_SetFromErrno(PyExc_OSError);
-            count = 0;
+            if (errno == EINTR) return 0;
+            PyErr_SetFromErrno(PyExc_OSError);
         }
-        found = PyList_New(count);
-        for (place = 0; found != NULL && place < count; place++) {
-            PyObject *pair = Py_BuildValue("(iI)", (int)events[place].data.fd, (unsigned int)events[place].events);
-            if (pair == NULL) Py_CLEAR(found);
-            else PyList_SET_ITEM(found, place, pair);
-        }
-        return found;
-    #else
-        (void)number;
-        return PyObject_CallMethod(epoll, "poll", "ii", 0, 256);
-    #endif
+        return count;
     }
+    #define bw_number_of(room, place) (BW_EVENTS(room)[place].data.fd)
+    #define bw_mask_of(room, place) ((long long)BW_EVENTS(room)[place].events)
+    #else
+    static Py_ssize_t bw_ready(PyObject *epoll, int number, PyObject *room) {
+        (void)epoll; (void)number; (void)room;
+        return 0;
+    }
+    #define bw_number_of(room, place) (-1)
+    #define bw_mask_of(room, place) (0)
+    #endif
     """
     object received "bw_received"(object sock, int number, bytearray room)
     Py_ssize_t sent "bw_sent"(object sock, int number, bytes data, Py_ssize_t start) except -1
-    list ready "bw_ready"(object epoll, int number)
+    Py_ssize_t EVENTS "4096"
+    Py_ssize_t ready "bw_ready"(object epoll, int number, bytearray room) except -1
+    int number_of "bw_number_of"(bytearray room, Py_ssize_t place)
+    long long mask_of "bw_mask_of"(bytearray room, Py_ssize_t place)

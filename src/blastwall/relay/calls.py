@@ -8,6 +8,13 @@ from __future__ import annotations
 
 import select
 import socket
+from struct import Struct
+
+_EVENT = Struct("=Iixxxx")
+"""`struct epoll_event` has 12 bytes or 16, by the machine; the twin knows which."""
+_MOST = 256
+EVENTS = 16 * _MOST
+"""Bytes of room for the events of one round."""
 
 
 def received(sock: socket.socket, number: int, room: bytearray) -> bytes | None:  # noqa: ARG001 - the twin's
@@ -35,10 +42,23 @@ def sent(sock: socket.socket, number: int, data: bytes, start: int) -> int:  # n
         return 0
 
 
-def ready(epoll: select.epoll, number: int) -> list[tuple[int, int]]:  # noqa: ARG001 - the twin's
-    """Return the descriptors that are ready now, 256 at most, each with what for.
+def ready(epoll: select.epoll, number: int, events: bytearray) -> int:  # noqa: ARG001 - the twin's
+    """Put who is ready now into `events`, which has `EVENTS` bytes; return how many they are.
 
     Raises:
         OSError: the epoll cannot be asked.
     """
-    return epoll.poll(0, 256)
+    found = epoll.poll(0, _MOST)
+    for place, (descriptor, mask) in enumerate(found):
+        _EVENT.pack_into(events, place * _EVENT.size, mask, descriptor)
+    return len(found)
+
+
+def number_of(events: bytearray, place: int) -> int:
+    """The descriptor of one who is ready."""
+    return int(_EVENT.unpack_from(events, place * _EVENT.size)[1])
+
+
+def mask_of(events: bytearray, place: int) -> int:
+    """What it is ready for."""
+    return int(_EVENT.unpack_from(events, place * _EVENT.size)[0])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
@@ -26,6 +25,7 @@ from blastwall.relay.lines import Lines
 from blastwall.relay.sockets import heard
 from blastwall.relay.stream import Stream
 from blastwall.relay.tls import Tls, TlsFailed
+from blastwall.relay.turn import Turn
 
 _log = structlog.get_logger(__name__)
 
@@ -65,9 +65,7 @@ class Carrier(ABC):
         self._upstream_tls = tls
         self._limits = limits
         self._lines = lines
-        self._calls: deque[Call] = deque()
-        self._draining = False
-        self._closing = False
+        self.turn = Turn()
         self._streams: dict[Side, Stream] = {}
         self._targets: dict[Side, Address] = {}
         self._leaving: set[Stream] = set()
@@ -109,19 +107,19 @@ class Carrier(ABC):
 
     def call(self, call: Call) -> None:
         """Make a call into the engine, now or after the one under way, and carry out what it returns."""
-        if self._closing:
+        if self.turn.closing:
             return
-        self._calls.append(call)
-        if not self._draining:
+        self.turn.calls.append(call)
+        if not self.turn.draining:
             self._drain()
 
     def call_soon(self, call: Call) -> None:
         """Make a call into the engine in the loop's next turn, ahead of all that come after this one."""
-        self._calls.append(call)
+        self.turn.calls.append(call)
         asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        if self._calls and not self._draining and not self._closing:
+        if self.turn.calls and not self.turn.draining and not self.turn.closing:
             self._drain()
 
     def carry_all(self, outputs: Sequence[Output]) -> None:
@@ -129,18 +127,13 @@ class Carrier(ABC):
         self.call(lambda: outputs)
 
     def _drain(self) -> None:
-        self._draining = True
+        self.turn.draining = True
         try:
             self._make_calls()
         except Exception as fault:  # noqa: BLE001 - whatever it is, it ends this engine and nothing else
             self.fail(fault)
         finally:
-            self._draining = False
-
-    @property
-    def busy(self) -> bool:
-        """Whether calls into the engine are under way or queued, or it has ended."""
-        return self._draining or self._closing or bool(self._calls)
+            self.turn.draining = False
 
     def fail(self, fault: Exception) -> None:
         """End at once for a fault of the gateway's own."""
@@ -149,12 +142,12 @@ class Carrier(ABC):
 
     def _make_calls(self) -> None:
         """Make the queued calls until none is left, and those that sending their bytes gave rise to."""
-        calls = self._calls
-        while not self._closing:
+        calls = self.turn.calls
+        while not self.turn.closing:
             while calls:
                 for output in calls.popleft()():
                     self._carry(output)
-                    if self._closing:
+                    if self.turn.closing:
                         return
             for stream in self._touched:
                 stream.flush()
@@ -198,7 +191,7 @@ class Carrier(ABC):
 
     def _give_up(self, stream: Stream, seconds: float) -> None:
         """Go on to the next target where this one is connected and silent: a kernel answers for a hanging process."""
-        current = self._streams.get(stream.side) is stream and not self._closing
+        current = self._streams.get(stream.side) is stream and not self.turn.closing
         if current and stream.line is not None and not heard(stream.line.socket):
             self._dial_failed(stream.side, f"{self._resource} did not answer within {seconds:g} seconds")
 
@@ -262,10 +255,10 @@ class Carrier(ABC):
 
     def end(self, reason: str) -> None:
         """Flush and close every side; nothing is carried out any more."""
-        if self._closing:
+        if self.turn.closing:
             return
-        self._closing = True
-        self._calls.clear()
+        self.turn.closing = True
+        self.turn.calls.clear()
         self._touched.clear()
         for side in tuple(self._streams):
             self._hang_up(side)
@@ -273,10 +266,10 @@ class Carrier(ABC):
 
     def _break(self, reason: str) -> None:
         """End at once after a fault: nothing that is still queued may leave, for nobody knows what it would be."""
-        if self._closing:
+        if self.turn.closing:
             return
-        self._closing = True
-        self._calls.clear()
+        self.turn.closing = True
+        self.turn.calls.clear()
         for stream in self._streams.values():
             stream.abort()
         for side in tuple(self._streams):
@@ -298,7 +291,7 @@ class Carrier(ABC):
         self._check_gone()
 
     def _check_gone(self) -> None:
-        if self._closing and self._linger is not None and not self._leaving:
+        if self.turn.closing and self._linger is not None and not self._leaving:
             self._linger.cancel()
             self._linger = None
             self.gone()

@@ -1,19 +1,23 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.gate.each cimport EachMeter
 from blastwall.gate.session cimport SessionGate
 from blastwall.protocols.again cimport Again
+from blastwall.relay.lines cimport Lines
 from blastwall.relay.stream cimport Shortcut
 from blastwall.relay.stream cimport Stream
+from blastwall.relay.turn cimport Turn
 
 cdef class Express(Shortcut):
     cdef public object _pump
+    cdef public Turn _turn
     cdef public object _session
     cdef public SessionGate _gate
-    cdef public object _meter
+    cdef public EachMeter _meter
     cdef public object _timed
     cdef public Stream _client
     cdef public Stream _upstream
-    cdef public object _time
+    cdef public Lines _lines
     cdef public object _reply
     cdef public double heard
     cpdef bint take(self, side, data) except -1

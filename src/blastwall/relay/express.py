@@ -8,16 +8,18 @@ Whatever is not that, or comes while the pump has other calls to make, is left t
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
+from blastwall.gate.each import EachMeter
 from blastwall.gate.ports import ResourceMeter
 from blastwall.gate.session import SessionGate
 from blastwall.protocols.again import Again
 from blastwall.protocols.contract import CLIENT, Answer, AskWhole, Output, ProtocolSession, Side
+from blastwall.relay.lines import Lines
 from blastwall.relay.stopwatch import Stopwatch
 from blastwall.relay.stream import Shortcut, Stream
+from blastwall.relay.turn import Turn
 from blastwall.wire.native import Flag, Real
 
 
@@ -25,7 +27,7 @@ class Carries(Protocol):
     """The pump, as far as it is needed here."""
 
     @property
-    def busy(self) -> bool:
+    def turn(self) -> Turn:
         """Whether calls into the session are under way or queued, or it has ended."""
 
     def carry_all(self, outputs: Sequence[Output]) -> None:
@@ -48,17 +50,19 @@ class Express(Shortcut):
         gate: SessionGate,
         meter: ResourceMeter,
         stopwatch: Stopwatch,
-        client: Stream,
-        upstream: Stream,
+        streams: tuple[Stream, Stream],
+        lines: Lines,
     ) -> None:
         self._pump = pump
+        self._turn: Turn = pump.turn
         self._session = session
         self._gate = gate
-        self._meter = meter
+        self._meter: EachMeter = meter.each
         self._timed = stopwatch if stopwatch.limited else None
-        self._client = client
-        self._upstream = upstream
-        self._time = asyncio.get_running_loop().time
+        client, upstream = streams
+        self._client: Stream = client
+        self._upstream: Stream = upstream
+        self._lines: Lines = lines
         self._reply = pump.reply
         self.heard: Real = 0.0
         gate.carry_again(self._granted, pump.reply)
@@ -66,7 +70,7 @@ class Express(Shortcut):
 
     def take(self, side: Side, data: bytes) -> Flag:
         """Take what came from a side; False where the pump must."""
-        if self._pump.busy:
+        if self._turn.busy():
             return False
         try:
             return self._repeat(data) if side == CLIENT else self._answer(data)
@@ -78,7 +82,7 @@ class Express(Shortcut):
         again: Again | None = self._session.repeated(data)
         if again is None:
             return False
-        self.heard = self._time()
+        self.heard = self._lines.now
         self._meter.received(True, len(data))
         if self._timed is not None:
             for ask in again.asks():
@@ -91,7 +95,7 @@ class Express(Shortcut):
 
     def _granted(self) -> bool:
         """It is recorded: send it. False where the session must be told the ordinary way."""
-        if self._pump.busy or self._timed is not None:
+        if self._turn.busy() or self._timed is not None:
             return False
         data = self._session.granted()
         if data is None:
@@ -103,7 +107,7 @@ class Express(Shortcut):
         again: Again | None = self._session.answered(data)
         if again is None:
             return False
-        self.heard = self._time()
+        self.heard = self._lines.now
         self._meter.received(False, len(data))
         self._client.send(data)
         if self._timed is not None:

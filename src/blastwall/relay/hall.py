@@ -79,12 +79,12 @@ class Hall(Carrier):
     def check(self, now: float) -> None:
         """Look at the clocks; `now` is the loop's time."""
         limit = self._limits.handshake
-        if not self._closing and now - self._began > limit:
+        if not self.turn.closing and now - self._began > limit:
             self.terminate(f"no request came within {limit:g} seconds")
 
     def terminate(self, reason: str) -> None:
         """End it, telling the client in its protocol. A second call does nothing."""
-        if self._ending is None and not self._closing:
+        if self._ending is None and not self.turn.closing:
             self._ending = asyncio.get_running_loop().call_later(self._limits.linger, self.end, reason)
             self.call(lambda: self._reception.terminate(reason))
 

@@ -13,13 +13,17 @@ cdef class Lines:
     cdef public object _settle
     cdef public object _loop
     cdef public object _epoll
-    cdef public object _by_number
+    cdef public dict _by_number
     cdef public long long _number
+    cdef public object _events
     cdef public object room
+    cdef public double now
     cpdef object watch(self, Line line, long long before, long long mask)
     cpdef object _watch_alone(self, Line line, before, mask)
     cpdef object _begin(self)
     cpdef object _end(self)
+    @cython.locals(count="long long", line=Line)
+    cpdef bint _round(self) except -1
 
 @cython.final
 cdef class Line:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from blastwall.relay import calls
-from blastwall.wire.native import Flag, Whole
+from blastwall.wire.native import Flag, Real, Whole
 
 _READ = 256 * 1024
 """Bytes that are read at once. A line that has more is read again after the others."""
@@ -65,7 +65,10 @@ class Lines:
         self._epoll: select.epoll | None = None
         self._by_number: dict[int, Line] = {}
         self._number: Whole = -1
+        self._events = bytearray(calls.EVENTS)
         self.room = bytearray(_READ)
+        self.now: Real = 0.0
+        """When the round of reading under way began, by the steady clock that the loop goes by, too."""
 
     def watch(self, line: Line, before: Whole, mask: Whole) -> None:
         """Have `line` served when it is ready for any of `mask`; before it was `before`."""
@@ -99,6 +102,7 @@ class Lines:
                 remove(line.number)
 
     def _serve_one(self, line: Line, bit: int) -> None:
+        self.now = monotonic()
         line.serve(bit)
         if self._settle is not None:
             self._settle()
@@ -120,23 +124,28 @@ class Lines:
 
     def _serve(self) -> None:
         """Serve whoever is ready, and whoever became ready meanwhile, for a few rounds."""
-        settle, until = self._settle, monotonic() + _TURN
+        self.now = monotonic()
+        until: Real = self.now + _TURN
         for _ in range(_ROUNDS):
-            epoll = self._epoll
-            if epoll is None:
+            if not self._round():
                 return
-            ready = calls.ready(epoll, self._number)
-            if not ready:
+            self.now = monotonic()
+            if self.now > until:
                 return
-            lines = self._by_number
-            for number, mask in ready:
-                line: Line | None = lines.get(number)
-                if line is not None:
-                    line.serve(mask)
-            if settle is not None:
-                settle()
-            if monotonic() > until:
-                return
+
+    def _round(self) -> Flag:
+        """Serve whoever is ready now, and settle; False where nobody is."""
+        epoll = self._epoll
+        if epoll is None:
+            return False
+        count: Whole = calls.ready(epoll, self._number, self._events)
+        for place in range(count):
+            line: Line | None = self._by_number.get(calls.number_of(self._events, place))
+            if line is not None:
+                line.serve(calls.mask_of(self._events, place))
+        if count and self._settle is not None:
+            self._settle()
+        return count > 0
 
 
 class Line:

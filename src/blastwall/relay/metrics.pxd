@@ -1,8 +1,8 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.gate.each cimport EachMeter
 
-@cython.final
-cdef class ResourceMetrics:
+cdef class ResourceMetrics(EachMeter):
     cdef public object sessions
     cdef public object sessions_total
     cdef public object holds
@@ -29,6 +29,7 @@ cdef class ResourceMetrics:
     cpdef object ruled_all(self)
     cpdef object held(self, change)
     cpdef object finished(self, seconds, masked)
+    cpdef object took(self, double seconds)
     cpdef object throttled(self, what)
     cpdef object recording_failed(self)
     cpdef object received(self, bint from_client, long long count)

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from blastwall.gate.each import EachMeter
 from blastwall.model.ruling import Decision
 from blastwall.wire.native import Flag, Real, Whole
 
@@ -17,7 +18,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 """Upper bounds of the buckets of statements' durations."""
 
 
-class ResourceMetrics:
+class ResourceMetrics(EachMeter):
     """One resource's numbers. Implements `gate.ports.ResourceMeter`."""
 
     __slots__ = (
@@ -57,6 +58,11 @@ class ResourceMetrics:
         self.repetitions: Whole = 0
         self.swift: Whole = 0
 
+    @property
+    def each(self) -> EachMeter:
+        """See `gate.ports.ResourceMeter`."""
+        return self
+
     def opened(self) -> None:
         self.sessions += 1
         self.sessions_total += 1
@@ -87,7 +93,7 @@ class ResourceMetrics:
         if masked:
             self.masked.update(masked)
 
-    def ended(self, seconds: Real) -> None:
+    def took(self, seconds: Real) -> None:
         if seconds < _SECONDS[0]:
             self.swift += 1
         else:

@@ -145,7 +145,8 @@ class Pump(Carrier):
         """From now on what the session repeats takes the short way."""
         client, upstream = self._streams.get(CLIENT), self._streams.get(UPSTREAM)
         if client is not None and upstream is not None:
-            self._express = Express(self, self._session, self._gate, self._meter, self._stopwatch, client, upstream)
+            streams = (client, upstream)
+            self._express = Express(self, self._session, self._gate, self._meter, self._stopwatch, streams, self._lines)
 
     def _carry_rare(self, output: Output) -> None:
         """What happens at most once or twice in a session."""
@@ -263,13 +264,13 @@ class Pump(Carrier):
     def received(self, side: Side, data: bytes) -> None:
         """See `stream.Owner`."""
         self._heard = self._loop.time()
-        self._meter.received(side == CLIENT, len(data))
+        self._meter.each.received(side == CLIENT, len(data))
         self.call(partial(self._session.receive, side, data))
 
     def blocked(self, side: Side, blocked: bool) -> None:
         """See `stream.Owner`."""
         (self._blocked.add if blocked else self._blocked.discard)(side)
-        if not self._draining:
+        if not self.turn.draining:
             self.settled()
 
     def settled(self) -> None:
@@ -289,21 +290,21 @@ class Pump(Carrier):
         super().connected(stream)
         if self._admitted and stream.side == UPSTREAM:
             self._go_express()
-        if self._blocked and not self._draining:
+        if self._blocked and not self.turn.draining:
             self.settled()  # one that was not connected could not be paused
 
     def lost(self, stream: Stream) -> None:
         """See `stream.Owner`. A session outlives its client only to finish what it must."""
         self._blocked.discard(stream.side)
         super().lost(stream)
-        if stream.side == CLIENT and not self._closing:
+        if stream.side == CLIENT and not self.turn.closing:
             self._client_gone = self._loop.call_later(self._limits.linger, self.end, "the client left")
 
     # ── the clocks ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def check(self, now: float) -> None:
         """Look at the clocks; `now` is the loop's time."""
-        if self._closing:
+        if self.turn.closing:
             return
         limits = self._around.limits
         if not self._admitted and now - self._began > limits.handshake:
@@ -343,7 +344,7 @@ class Pump(Carrier):
 
         The session may have a last word with the resource, but not for long.
         """
-        if self._ending is None and not self._closing:
+        if self._ending is None and not self.turn.closing:
             self._ending = self._loop.call_later(self._limits.linger, self.end, reason)
             self.call(partial(self._session.terminate, reason))
 

@@ -13,7 +13,7 @@ cdef class Stream(Receiver):
     cdef public Shortcut express
     cdef public Line _line
     cdef public Tls _tls
-    cdef public object _spans
+    cdef public list _spans
     cdef public bint _blocked
     cdef public bint _held_up
     cdef public bint _ended

@@ -6,7 +6,7 @@ cdef class Inbox:
     cdef public object _data
     cdef public object _position
     cdef public object skipping
-    cdef public object _parts
+    cdef public list _parts
     cdef public object _held
     cdef public object _wanted
     cdef public object _limit

@@ -1,4 +1,4 @@
-"""Names for numbers and truths that compiled twins keep as C's own; in plain Python they are Python's.
+"""Names for numbers, truths and bytes that compiled twins keep as C's own; in plain Python they are Python's.
 
 They say a promise, too: a `Whole` fits 64 bits. `tools/check_twins.py` reads the annotations of typed classes.
 """
@@ -8,3 +8,4 @@ from __future__ import annotations
 Whole = int
 Real = float
 Flag = bool
+Octets = bytes

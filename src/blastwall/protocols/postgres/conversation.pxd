@@ -10,9 +10,9 @@ cdef class Waiting:
     cdef public object release
     cdef public object extended
     cdef public object verdict
-    cdef public object allowed
-    cdef public object held
-    cdef public object stale
+    cdef public set allowed
+    cdef public bint held
+    cdef public bint stale
 
 @cython.final
 cdef class Conversation:
@@ -24,9 +24,9 @@ cdef class Conversation:
     cdef public Pipeline pipeline
     cdef public object status
     cdef public Waiting waiting
-    cdef public object discarding
+    cdef public bint discarding
     cdef public object refreshing
-    cdef public object touched
+    cdef public bint touched
     cdef public object keeps
     cdef public object limits
     cdef public object rules

@@ -44,6 +44,7 @@ from blastwall.protocols.postgres.pipeline import Entry, Moment, Owed, Pipeline,
 from blastwall.protocols.postgres.results import ResultGuard
 from blastwall.protocols.postgres.warm import spoils
 from blastwall.sql.postgres import Classified, NameState, OverBudgetError, facts
+from blastwall.wire.native import Flag
 
 FAILING = "blastwall: this statement was refused by policy"
 """Text that PostgreSQL cannot parse, in any state of a transaction. It also tells whoever reads the server's log."""
@@ -77,7 +78,8 @@ class Waiting:
         self.extended = extended
         self.verdict = verdict
         self.allowed: set[int] = set()
-        self.held = self.stale = False
+        self.held: Flag = False
+        self.stale: Flag = False
 
 
 class Conversation:
@@ -92,9 +94,9 @@ class Conversation:
         self.pipeline = Pipeline()
         self.status = b"I"
         self.waiting: Waiting | None = None
-        self.discarding = False
+        self.discarding: Flag = False
         self.refreshing: int | None = None
-        self.touched = False
+        self.touched: Flag = False
         self.keeps = False
         """Whether rows of any statement were asked for, for the recording."""
         self.limits = Limiter(self)

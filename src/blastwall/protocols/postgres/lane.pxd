@@ -30,8 +30,11 @@ cdef class Lane:
     cdef public object _facts
     cdef public bint open
     cdef public Waiting _asked
-    cdef public object _data
-    cdef public object _steps
+    cdef public Running _spare_running
+    cdef public Again _spare_again
+    cdef public Waiting _spare_waiting
+    cdef public bytes _data
+    cdef public bytes _steps
     cdef public long long _at
     cdef public Known _known
     cdef public Again _again
@@ -39,7 +42,7 @@ cdef class Lane:
     cdef public Running _parse
     cdef public object _prepared
     cdef public Bound _bound
-    cdef public object _seen
+    cdef public list _seen
     cdef public object _tag
     cdef public bint _planned
     cdef public object _plan
@@ -50,9 +53,15 @@ cdef class Lane:
     cpdef Again _like(self, data)
     @cython.locals(position="long long", parsed=Known, bound=Bound, known=Known)
     cpdef Again _extended(self, data, long long kind)
+    @cython.locals(running=Running)
     cpdef Running _run(self, Known known)
+    @cython.locals(again=Again)
+    cpdef Again _repeat(self, Running main, Known known, values)
+    @cython.locals(waiting=Waiting)
     cpdef Again _ask(self, running, Again again, bint extended)
+    cpdef object _let_go(self, Running main, Again again)
     cpdef object give_up(self)
+    @cython.locals(waiting=Waiting)
     cpdef object granted(self)
     cpdef object _go(self)
     cpdef Again answered(self, data)
@@ -63,7 +72,7 @@ cdef class Lane:
     cpdef object _step(self, kind, body)
     cpdef object _plan_bound(self)
     cpdef object _finish(self, buffer, start, position, outputs)
-    cpdef object _settle(self, Running main, status, outputs)
+    cpdef bint _settle(self, Running main, bytes status, outputs) except -1
     cpdef object leave(self)
     cpdef object _push(self, entry)
     cpdef object _push_extended(self, Running main)
@@ -81,3 +90,6 @@ cdef bytes _MOVES
     table="const unsigned char *", step=Py_ssize_t, status=Py_ssize_t, plain=bint,
 )
 cpdef object plain_answer(bytes data, bytes steps)
+
+@cython.locals(value=object)
+cdef bint _opaque(tuple values) except -1

@@ -51,7 +51,7 @@ from blastwall.protocols.postgres.runs import run_of_rows, uint32
 from blastwall.protocols.postgres.values import recorded_value
 from blastwall.sql.postgres import NameState, facts
 from blastwall.wire.inbox import HEADER
-from blastwall.wire.native import Flag, Whole
+from blastwall.wire.native import Flag, Octets, Whole
 from blastwall.wire.reader import Malformed
 
 _D, _P, _B, _E, _S, _Q = ord("D"), ord("P"), ord("B"), ord("E"), ord("S"), ord("Q")
@@ -122,11 +122,14 @@ class Lane:
         self._facts: tuple[object, ...] = ()
         self.open: Flag = False
         self._asked: Waiting | None = None
+        self._spare_running: Running | None = None
+        self._spare_again: Again | None = None
+        self._spare_waiting: Waiting | None = None
         self._begin(b"", b"", None)
 
     def _begin(self, data: bytes, steps: bytes, known: Known | None) -> None:
-        self._data = data
-        self._steps = steps
+        self._data: Octets = data
+        self._steps: Octets = steps
         self._at: Whole = 0
         self._known = known
         self._again: Again | None = None
@@ -187,7 +190,7 @@ class Lane:
             return None
         self._begin(data, b"QS", known)
         main = self._main = self._run(known)
-        return self._ask((main,), Again(main.number, known.standing), False)
+        return self._ask((main,), self._repeat(main, known, ()), False)
 
     def _like(self, data: bytes) -> Again | None:
         """Take a simple Query whose text differs from a known one in literals that nobody looked at."""
@@ -209,7 +212,7 @@ class Lane:
         self._begin(data, b"QS", known)
         main = self._main = self._run(known)
         main.classified = one
-        again = Again(main.number, known.standing)
+        again = self._repeat(main, known, ())
         again.text, again.like = text, partial(shared.statement, text, one, Stage.EXECUTE)
         return self._ask((main,), again, False)
 
@@ -252,7 +255,7 @@ class Lane:
         if parsed is None:
             self._begin(data, _DESCRIBED_STEPS if one.described else _BOUND_STEPS, known)
             main = self._main = self._run(known)
-            again = Again(main.number, known.standing, values)
+            again = self._repeat(main, known, values)
             running: tuple[Running, ...] = (main,)
         else:
             self._begin(data, b"P" + (_DESCRIBED_STEPS if one.described else _BOUND_STEPS), known)
@@ -260,22 +263,50 @@ class Lane:
             prepared = Prepared("", _text_of(one.message), known.classified, known.types, self._bare)
             prepared.catalog, prepared.known, prepared.message = self._shared.snapshot.catalog, known, one.message
             main = self._main = self._run(known)
-            again = Again(main.number, known.standing, values)
+            again = self._repeat(main, known, values)
             again.parse, again.parsing = parse.number, parsed.standing
             running = (parse, main)
-        again.opaque = any([isinstance(value, bytes) for value in values])  # noqa: C419 - faster than a generator
+        again.opaque = _opaque(values)
         self._prepared, self._bound = prepared, one.bound
         return self._ask(running, again, True)
 
+    # Of each the one of an exchange that has ended is used again: making them anew costs as much as all the rest.
+
     def _run(self, known: Known) -> Running:
-        running = Running(self._shared.next_number(), known.classified)
+        running: Running | None = self._spare_running
+        self._spare_running = None
+        if running is None:
+            running = Running(self._shared.next_number(), known.classified)
+        else:
+            running.number, running.classified = self._shared.next_number(), known.classified
         running.rules, running.guarded = known.rules, known.guarded
         return running
 
+    def _repeat(self, main: Running, known: Known, values: tuple[str | bytes | None, ...]) -> Again:
+        again: Again | None = self._spare_again
+        self._spare_again = None
+        if again is None:
+            return Again(main.number, known.standing, values)
+        again.begin(main.number, known.standing, values)
+        return again
+
     def _ask(self, running: tuple[Running, ...], again: Again, extended: Flag) -> Again:
-        self._asked = self._shared.waiting = Waiting(running, _never, extended)
+        waiting: Waiting | None = self._spare_waiting
+        self._spare_waiting = None
+        if waiting is None:
+            waiting = Waiting(running, _never, extended)
+        else:
+            waiting.running, waiting.extended = running, extended
+        self._asked = self._shared.waiting = waiting
         self._again = again
         return again
+
+    def _let_go(self, main: Running, again: Again) -> None:
+        """An exchange has ended, and nothing but the lane knows its statement."""
+        main.rows = main.bytes = main.width = 0
+        main.planned = main.done = False
+        self._main, self._spare_running = None, main
+        self._spare_again = again
 
     @property
     def asking(self) -> bool:
@@ -315,9 +346,12 @@ class Lane:
 
     def granted(self) -> bytes | None:
         """All is allowed that was asked here: return what is sent; None where something came between."""
-        if self._asked is None or self._asked is not self._shared.waiting or len(self._requests):
+        waiting: Waiting | None = self._asked
+        if waiting is None or waiting is not self._shared.waiting or len(self._requests):
             return None
         self._go()
+        if not (waiting.allowed or waiting.held or waiting.stale):
+            waiting.running, self._spare_waiting = (), waiting
         return self._data
 
     def _go(self) -> None:
@@ -401,7 +435,8 @@ class Lane:
         if self._parse is not None and self._prepared is not None:
             self._shared.names.parsed(self._prepared)
         outputs: list[Output] = []
-        self._settle(main, data[-1:], outputs)
+        if self._settle(main, data[-1:], outputs):
+            self._let_go(main, again)
         again.more = outputs
         return again
 
@@ -524,16 +559,19 @@ class Lane:
             outputs += self._responses.receive(buffer[position:])
         return outputs
 
-    def _settle(self, main: Running, status: bytes, outputs: list[Output]) -> None:
+    def _settle(self, main: Running, status: Octets, outputs: list[Output]) -> Flag:
+        """What the end of an exchange means for the session; whether nothing there refers to its statement."""
         shared, names = self._shared, self._shared.names
         if self._bound is not None and status != b"I":
             names.bound(self._portal(main))
-        if main.classified.transaction or status != shared.status or names.has_portals:
+        alone = not (main.classified.transaction or status != shared.status or names.has_portals)
+        if not alone:
             self._responses.settle([main], status, outputs, query=self._steps[0] == _Q)
         elif self._steps[0] == _Q:
             names.forget_unnamed(failed=False)
         if status == b"I":
             shared.touched = False
+        return alone
 
     # ── leaving ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -644,6 +682,8 @@ def _recorded(bound: Bound, types: tuple[int, ...]) -> tuple[str | bytes | None,
     values = bound.values
     if not values:
         return ()
+    if len(values) == 1 and not bound.formats and values[0] is not None and values[0].isascii():
+        return (values[0].decode(),)
     count = len(types)
     formats = bound.formats
     return tuple(
@@ -652,6 +692,13 @@ def _recorded(bound: Bound, types: tuple[int, ...]) -> tuple[str | bytes | None,
             for n, value in enumerate(values)
         ]
     )
+
+
+def _opaque(values: tuple[str | bytes | None, ...]) -> bool:
+    for value in values:  # noqa: SIM110 - faster than a generator
+        if isinstance(value, bytes):
+            return True
+    return False
 
 
 def _text_of(message: bytes) -> str:

@@ -5,10 +5,10 @@ from blastwall.protocols.postgres.pipeline cimport Running
 
 @cython.final
 cdef class Learned:
-    cdef public object queries
-    cdef public object parses
-    cdef public object binds
-    cdef public object shapes
+    cdef public dict queries
+    cdef public dict parses
+    cdef public dict binds
+    cdef public dict shapes
     cpdef object parse(self, message, prepared, Running running)
     cpdef object bind(self, prepared, Running running)
     cpdef object forget(self)

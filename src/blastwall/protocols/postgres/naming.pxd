@@ -4,11 +4,11 @@ from blastwall.protocols.postgres.pipeline cimport Running
 
 @cython.final
 cdef class Names:
-    cdef public object _prepared
-    cdef public object _portals
-    cdef public object _pending_prepared
-    cdef public object _pending_portals
-    cdef public object _pending_by
+    cdef public dict _prepared
+    cdef public dict _portals
+    cdef public dict _pending_prepared
+    cdef public dict _pending_portals
+    cdef public dict _pending_by
     cdef public object _settled
     cdef public object _ahead
     cpdef object portals(self)

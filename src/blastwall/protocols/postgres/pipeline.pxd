@@ -7,7 +7,7 @@ cdef class Known:
     cdef public Standing standing
     cdef public object classified
     cdef public object rules
-    cdef public object guarded
+    cdef public bint guarded
     cdef public bint commits
     cdef public object snapshot
     cdef public object facts
@@ -24,17 +24,17 @@ cdef class Running:
     cdef public object text
     cdef public object moment
     cdef public object rules
-    cdef public object guarded
-    cdef public object rows
-    cdef public object bytes
-    cdef public object said
+    cdef public bint guarded
+    cdef public long long rows
+    cdef public long long bytes
+    cdef public long long said
     cdef public object width
     cdef public object given
     cdef public object plan
-    cdef public object planned
+    cdef public bint planned
     cdef public object copy
     cdef public object kept
-    cdef public object done
+    cdef public bint done
     cdef public object limit_rows
     cdef public object limit_affected
     cdef public Standing standing

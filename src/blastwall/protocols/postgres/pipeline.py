@@ -22,7 +22,7 @@ from blastwall.protocols.postgres.messages import Field
 from blastwall.protocols.postgres.portions import Store
 from blastwall.protocols.standing import Standing
 from blastwall.sql.postgres import Catalog, Classified, NameState
-from blastwall.wire.native import Flag
+from blastwall.wire.native import Flag, Whole
 
 
 class Moment(NamedTuple):
@@ -55,7 +55,7 @@ class Known:
         self.standing = standing
         self.classified: Classified = running.classified
         self.rules: MaskRules = running.rules
-        self.guarded = running.guarded
+        self.guarded: Flag = running.guarded
         self.commits: Flag = running.classified.transaction == "commit"
         self.snapshot, self.facts = moment.snapshot, moment.facts
         self.inside: Flag = moment.inside
@@ -102,13 +102,16 @@ class Running:
         self.text = text
         self.moment = moment
         self.rules = NO_MASKS
-        self.guarded = False
-        self.rows = self.bytes = self.said = self.width = self.given = 0
+        self.guarded: Flag = False
+        self.rows: Whole = 0
+        self.bytes: Whole = 0
+        self.said: Whole = 0
+        self.width = self.given = 0
         self.plan: MaskPlan | None = None
-        self.planned = False
+        self.planned: Flag = False
         self.copy: CopyMask | None = None
         self.kept: Kept | None = None
-        self.done = False
+        self.done: Flag = False
         self.limit_rows: int | None = None
         self.limit_affected: int | None = None
         self.standing: Standing | None = None

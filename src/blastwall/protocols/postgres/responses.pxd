@@ -8,12 +8,12 @@ from blastwall.protocols.postgres.rows cimport Rows
 cdef class Responses:
     cdef public Conversation _shared
     cdef public object carry
-    cdef public object _parts
+    cdef public list _parts
     cdef public object _held
     cdef public object _wanted
     cdef public object passing
     cdef public Rows rows
-    cdef public object _ran
+    cdef public list _ran
     cdef public object _failed
     cdef public object catalog_changed
     cdef public object _paused

@@ -25,7 +25,7 @@ cdef class PostgresSession:
     cdef public Responses _responses
     cdef public Lane _lane
     cdef public object _key
-    cdef public object _cancels
+    cdef public dict _cancels
     cdef public object _sides
     cdef public object _last
     cdef public object _tried

@@ -5,7 +5,7 @@ cimport cython
 cdef class ReplyWriter:
     cdef public long long size
     cdef public object _buffer
-    cdef public object _parts
+    cdef public list _parts
     cdef public long long _held
     cdef public long long _wanted
     cdef public long long _taken
@@ -20,7 +20,7 @@ cdef class ReplyWriter:
     cdef public long long _spid
     cdef public bint ended
     cdef public bint flushed
-    cdef public object ready
+    cdef public list ready
     cpdef object feed(self, data)
     @cython.locals(at="long long")
     cpdef object take(self)

@@ -1,0 +1,88 @@
+"""What the gate asks of others for each statement, also for one that is only repeated.
+
+These are classes and not typing Protocols, so that compiled twins call them as C; whoever implements them inherits.
+Each call is a few additions and look-ups in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from blastwall.wire.native import Flag, Real, Whole
+
+if TYPE_CHECKING:
+    from blastwall.gate.ports import RecordingFailed
+
+_UNSAID = "a class that inherits says this"
+
+
+class EachMeter:
+    """Counts what happens to each statement at one resource; of itself it counts nothing."""
+
+    def repeated(self, count: Whole) -> None:
+        """So many statements were allowed by answers that stand."""
+
+    def took(self, seconds: Real) -> None:
+        """A statement's answer ended, with nothing hidden in it."""
+
+    def received(self, from_client: Flag, count: Whole) -> None:
+        """`count` bytes came from the client, or from the resource."""
+
+
+class Purse:
+    """What one session spends."""
+
+    def ask(self) -> str | None:
+        """Count a statement; return why the agent may run none now, None where it may.
+
+        A reason means that it may try again later: what was refused is not counted.
+        """
+        raise TypeError(_UNSAID)
+
+    def spent(self) -> str | None:
+        """The reason for which nothing is allowed any more, None where the budget lasts."""
+        raise TypeError(_UNSAID)
+
+    def spend(self, rows_read: Whole, rows_changed: Whole, masked_cells: Whole, bytes_out: Whole) -> str | None:
+        """Count what was taken; return what the client hears where a budget is spent by that."""
+        raise TypeError(_UNSAID)
+
+
+class QuickRecord:
+    """One session's recording, as far as it is written for nearly every statement of a busy session."""
+
+    def part_now(self) -> Whole:
+        """The part of the recording that is written now; what a part refers to must be in it."""
+        raise TypeError(_UNSAID)
+
+    def repeated(  # noqa: PLR0917 - one for each field
+        self,
+        at: Real,
+        number: Whole,
+        first: Whole,
+        values: tuple[str | None, ...],
+        text: str | None,
+        durable: Callable[[RecordingFailed | None], None] | None,
+    ) -> None:
+        """Append a `StatementRepeated`; `Recorder.write_awaited` has it written.
+
+        With `durable` None another follows at once, whose `durable` tells for both.
+        """
+        raise TypeError(_UNSAID)
+
+    def plain_end(  # noqa: PLR0917 - one for each field
+        self,
+        at: Real,
+        number: Whole,
+        rows: Whole,
+        affected: Whole,
+        size: Whole,
+        seconds: Real,
+        failed: Callable[[RecordingFailed | None], None],
+    ) -> None:
+        """Append the `StatementFinished` of a plain answer, soon; `affected` is below 0 where there is none.
+
+        Nobody waits for it, so `failed` is called with an error only.
+        """
+        raise TypeError(_UNSAID)
