@@ -124,8 +124,8 @@ async def test_what_quick_records_count_is_in_the_segments_index(place: Place) -
     await recorder.start()
     record, other = recorder.open("s"), recorder.open("other")
     write(record, opening(1.0, "s"))
-    for event in (opening(1.0, "other"), asked(1.5, 1, "select 1")):
-        write(other, event)
+    for events in (opening(1.0, "other"), asked(1.5, 1, "select 1")):
+        write(other, events)
     for number in range(2, 12):
         other.repeated(float(number), number, 1, ("5",), None, Outcome())
         other.plain_end(number + 0.5, number, 3, -1, 10, 0.5, Outcome())
