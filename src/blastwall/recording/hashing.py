@@ -1,6 +1,6 @@
 """Hash and checksum of a record where it stands; compiled twins call OpenSSL's own functions, by `hashing.pxd`.
 
-hashlib takes ten times as long for a record as the hash itself: it looks the algorithm up, makes objects and copies them.
+hashlib takes ten times as long as the hash of a record does: it looks the algorithm up, makes objects and copies them.
 """
 
 from __future__ import annotations
