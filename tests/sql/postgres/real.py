@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import psycopg
 
-from blastwall.protocols.postgres.catalog import Snapshot, snapshot, split_path
+from blastwall.protocols.postgres.catalog import Snapshot, functions_of, snapshot, split_path
 from blastwall.protocols.postgres.catalog_queries import (
     FIRST_VIEWS,
-    FUNCTIONS,
+    INITIAL_FUNCTIONS,
     QUERIES,
     SEARCH_PATH,
     VIEWS_AT_ONCE,
     views_after,
 )
+from blastwall.sql.postgres import Functions
 
 
 def read_snapshot(connection: psycopg.Connection) -> Snapshot:
     """Read the catalog as the side connection does; the connection's search_path is put back."""
     path = str(_rows(connection, SEARCH_PATH)[0][0])
     connection.execute("SET search_path TO pg_catalog")
-    special = {FUNCTIONS: _functions, FIRST_VIEWS: _views}
-    results = [special[query](connection) if query in special else _rows(connection, query) for query in QUERIES]
+    results = [_views(connection) if query == FIRST_VIEWS else _rows(connection, query) for query in QUERIES]
+    initial = _initial_functions(connection)
     connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", [path])
-    return snapshot(connection.info.dbname, 1, results, split_path(path))
+    return snapshot(connection.info.dbname, 1, results, split_path(path), initial)
 
 
-_built_in: dict[int, list[list[str | None]]] = {}
+_initial: dict[int, Functions] = {}
 
 
-def _functions(connection: psycopg.Connection) -> list[list[str | None]]:
+def _initial_functions(connection: psycopg.Connection) -> Functions:
     """PostgreSQL's own functions are read once a version."""
     version = connection.info.server_version
-    if version not in _built_in:
-        _built_in[version] = _rows(connection, FUNCTIONS + " WHERE p.oid < 16384")
-    return _built_in[version] + _rows(connection, FUNCTIONS + " WHERE p.oid >= 16384")
+    if version not in _initial:
+        _initial[version] = functions_of(_rows(connection, INITIAL_FUNCTIONS))
+    return _initial[version]
 
 
 def _views(connection: psycopg.Connection) -> list[list[str | None]]:

@@ -21,6 +21,7 @@ from blastwall.protocols.postgres.binary_values import Shapes, shapes_of
 from blastwall.protocols.postgres.catalog_queries import (
     FINGERPRINT,
     FIRST_VIEWS,
+    INITIAL_FUNCTIONS,
     MOMENT,
     QUERIES,
     SECURE,
@@ -32,7 +33,7 @@ from blastwall.protocols.postgres.errors import decode_fields
 from blastwall.protocols.postgres.hosts import ServerLogin
 from blastwall.protocols.postgres.messages import decode_data_row, encode_query
 from blastwall.protocols.reaching import CatalogUnavailable, HandshakeFailed, companion_place
-from blastwall.sql.postgres import Catalog, Classified, Function, Relation, Texts
+from blastwall.sql.postgres import NO_FUNCTIONS, Catalog, Classified, Function, Functions, Relation, Texts
 from blastwall.wire.reader import Malformed
 
 _PATH_NAME = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^\s,"]*))\s*(?:,|$)')
@@ -147,6 +148,7 @@ class PostgresCompanion:
         self._fingerprint: list[str | None] = []
         self._moment: str | None = None
         self._path: tuple[str, ...] = ()
+        self._initial = NO_FUNCTIONS
         self._view: View | None = self._shared.get(self._key)
         self._busy = True
 
@@ -190,7 +192,7 @@ class PostgresCompanion:
         if handshake.ready:
             self._handshake = None
             self._buffer = handshake.buffered
-            self._queries.extend(SECURE)
+            self._queries.extend((*SECURE, INITIAL_FUNCTIONS))
             outputs += self._send()
         return outputs
 
@@ -255,6 +257,7 @@ class PostgresCompanion:
         results, self._results = self._results, []
         if not self._path:
             self._path = split_path(results[0][0][0] or "")
+            self._initial = functions_of(results[-1])
             return self._next()
         if len(results) == 1 and (again := self._look_closer(results[0][0])):
             self._queries.extend(again)
@@ -279,7 +282,7 @@ class PostgresCompanion:
     def _replace(self, results: list[list[list[str | None]]]) -> None:
         self._view = self._view or self._shared.get(self._key)
         version = self._view.snapshot.catalog.version + 1 if self._view is not None else 1
-        read = snapshot(self._database, version, results, self._path)
+        read = snapshot(self._database, version, results, self._path, self._initial)
         if self._view is None:
             self._view = self._shared[self._key] = View(read)
         else:
@@ -292,18 +295,26 @@ class PostgresCompanion:
         return [*failed, Close(reason)]
 
 
-def snapshot(database: str, version: int, results: list[list[list[str | None]]], path: tuple[str, ...]) -> Snapshot:
-    """Put together what `QUERIES` returned, as text."""
+def snapshot(
+    database: str,
+    version: int,
+    results: list[list[list[str | None]]],
+    path: tuple[str, ...],
+    initial: Functions = NO_FUNCTIONS,
+) -> Snapshot:
+    """Put together what `QUERIES` returned, as text; of the `initial` functions, those that were not changed."""
     relations, views, functions, schemas, parents, types, checks, generated, code, attached, shapes = results
     definitions = {int(oid or 0): definition or "" for oid, definition in views}
+    written = [_function(row) for row in functions]
     catalog = Catalog(
         database,
         version,
         constrained([_relation(row, definitions) for row in relations], database, checks, generated),
-        [_function(row) for row in functions],
+        written,
         [str(row[0]) for row in schemas],
         path,
         attachments([*code, *attached]),
+        initial=initial.without({one.oid for one in written} & initial.by_oid.keys()),
     )
     ancestors: dict[int, tuple[int, ...]] = {}
     for child, parent in parents:
@@ -342,6 +353,11 @@ def _relation(row: list[str | None], definitions: Mapping[int, str]) -> Relation
         definitions.get(number, ""),
         tuple(json.loads(types or "[]")),
     )
+
+
+def functions_of(rows: Iterable[list[str | None]]) -> Functions:
+    """Index what `INITIAL_FUNCTIONS` returned, as text."""
+    return Functions(map(_function, rows))
 
 
 def _function(row: list[str | None]) -> Function:

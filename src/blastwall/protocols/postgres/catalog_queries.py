@@ -12,7 +12,7 @@ from blastwall.protocols.postgres.constraints import CHECKS, GENERATED
 
 SEARCH_PATH = "SHOW search_path"
 SECURE = (SEARCH_PATH, "SET search_path TO pg_catalog", "SET statement_timeout TO '30s'")
-"""Read the role's own search_path first, then let nothing but pg_catalog be found."""
+"""Read the role's own search_path first, then let nothing but pg_catalog be found; `INITIAL_FUNCTIONS` follows."""
 
 MOMENT = "SELECT txid_current_snapshot()::text"
 """Which transactions are seen: two moments at which it is the same see the same catalog, to the byte.
@@ -74,12 +74,20 @@ def views_after(oid: int) -> str:
 
 FIRST_VIEWS = views_after(0)
 
-FUNCTIONS = """
+_FUNCTIONS = """
 SELECT n.nspname, p.proname, l.lanname, p.provolatile, p.prosecdef, p.prokind, p.oid,
        CASE WHEN p.oid >= 16384 AND p.prokind IN ('f', 'p') AND l.lanname IN ('sql', 'plpgsql')
                  AND octet_length(p.prosrc) <= 65536
             THEN pg_get_functiondef(p.oid) END
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
+WHERE p.xmin::text {written} '1'
+"""
+FUNCTIONS = _FUNCTIONS.format(written="<>")
+INITIAL_FUNCTIONS = _FUNCTIONS.format(written="=")
+"""Some three thousand functions that are as they were when the cluster was made: read once a connection.
+
+Their rows were written by the bootstrap (BootstrapTransactionId is 1, access/transam.h). Whatever changes one writes
+its row anew, in a transaction of its own: it is among `FUNCTIONS` from then on.
 """
 
 SCHEMAS = "SELECT nspname FROM pg_namespace"

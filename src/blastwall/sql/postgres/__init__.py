@@ -2,7 +2,7 @@
 
 from blastwall.sql.lineage import OutputColumn
 from blastwall.sql.postgres.attached import Attached, Attachments, Cascade, Operator, Rule, Trigger, Types
-from blastwall.sql.postgres.catalog import Catalog, Check, Function, Relation
+from blastwall.sql.postgres.catalog import NO_FUNCTIONS, Catalog, Check, Function, Functions, Relation
 from blastwall.sql.postgres.classify import classify, unread
 from blastwall.sql.postgres.deciding import SAMPLES
 from blastwall.sql.postgres.findings import OverBudgetError
@@ -15,6 +15,7 @@ from blastwall.sql.postgres.state import NameState, before, either, facts, goes_
 from blastwall.sql.postgres.statement import Changes, Classified, Copy
 
 __all__ = [
+    "NO_FUNCTIONS",
     "SAMPLES",
     "Attached",
     "Attachments",
@@ -25,6 +26,7 @@ __all__ = [
     "Classified",
     "Copy",
     "Function",
+    "Functions",
     "Limits",
     "NameState",
     "Operator",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from blastwall.model.effects import Object
@@ -71,6 +71,26 @@ class _Views:
     open: set[int] = field(default_factory=set)
 
 
+class Functions:
+    """Functions by their names and OIDs: those that one catalog after the other has in common."""
+
+    __slots__ = ("by_name", "by_oid")
+
+    def __init__(self, functions: Iterable[Function] = ()) -> None:
+        found: dict[tuple[str, str], list[Function]] = {}
+        for function in functions:
+            found.setdefault((function.schema, function.name), []).append(function)
+        self.by_name: Mapping[tuple[str, str], tuple[Function, ...]] = {key: tuple(one) for key, one in found.items()}
+        self.by_oid: Mapping[int, Function] = {one.oid: one for several in found.values() for one in several}
+
+    def without(self, changed: Collection[int]) -> Functions:
+        """Leave out those of these OIDs."""
+        return Functions(one for one in self.by_oid.values() if one.oid not in changed) if changed else self
+
+
+NO_FUNCTIONS = Functions()
+
+
 class Catalog:
     """Look-ups are dictionary hits; what a view is made of is worked out once, when first asked.
 
@@ -89,8 +109,12 @@ class Catalog:
         attachments: Attachments = NO_ATTACHMENTS,
         *,
         believes: bool = False,
+        initial: Functions = NO_FUNCTIONS,
     ) -> None:
-        """`believes` is whether an unknown table is taken to have the columns that are named of it: offline."""
+        """`believes` is whether an unknown table is taken to have the columns that are named of it: offline.
+
+        `initial` are functions besides `functions`, shared with other catalogs.
+        """
         self.database = database
         self.believes = believes
         self.version = version
@@ -111,6 +135,7 @@ class Catalog:
         self._shown: dict[tuple[str, str], tuple[OutputColumn, ...]] = {}
         self.attachments = attachments
         self.memory = Memory()
+        self._initial = initial
 
     def shown(self, table: Relation) -> tuple[OutputColumn, ...]:
         """Return what `*` shows of a table."""
@@ -151,7 +176,7 @@ class Catalog:
 
     def function(self, oid: int) -> Function | None:
         """Return the function with that OID."""
-        return self._function_by_oid.get(oid)
+        return self._function_by_oid.get(oid) or self._initial.by_oid.get(oid)
 
     def attached(self, oid: int) -> Attached:
         """Return what hangs on the relation with that OID."""
@@ -168,7 +193,8 @@ class Catalog:
 
     def functions(self, schema: str, name: str) -> tuple[Function, ...]:
         """Return every function of that exact name."""
-        return self._functions.get((schema, name), ())
+        key = (schema, name)
+        return (*self._functions.get(key, ()), *self._initial.by_name.get(key, ()))
 
     def view_sources(self, relation: Relation) -> tuple[frozenset[Column] | None, ...]:
         """Return the table columns behind each column of a view, through views below it; None is untraceable."""
