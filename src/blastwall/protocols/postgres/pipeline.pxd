@@ -49,4 +49,5 @@ cdef class Pipeline:
     cpdef object pop(self)
     cpdef object drop_to_sync(self)
     cpdef object swallow_syncs(self)
+    cpdef object copied(self)
     cpdef object drop_copy_end(self)

@@ -264,6 +264,11 @@ class Pipeline:
         kept.extend(entries)
         self._entries = kept
 
+    def copied(self) -> None:
+        """Drop the mark of a copy's end in the Query at the head, once it was answered: another may follow in it."""
+        if len(self._entries) > 1 and self._entries[1].owed is Owed.COPY_END:
+            del self._entries[1]
+
     def drop_copy_end(self) -> None:
         """Drop the mark of a copy's end, once the copy was answered."""
         if self._entries and self._entries[0].owed is Owed.COPY_END:

@@ -310,6 +310,8 @@ class Responses:
         copy = running.classified.copy
         if copy is not None:
             affected = tag_rows(tag) if copy.direction == "in" else None
+            if entry.owed is Owed.QUERY:
+                self._shared.pipeline.copied()
         if entry.owed is Owed.EXECUTE:
             self._pop()
         if self._shared.limits.busy:

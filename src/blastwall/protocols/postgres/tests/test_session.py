@@ -57,6 +57,7 @@ from blastwall.protocols.postgres.messages import (
     encode_parameter_status,
     encode_parse,
     encode_ready,
+    encode_row_description,
     frame,
 )
 from blastwall.protocols.postgres.session import PostgresSession
@@ -532,6 +533,21 @@ class TestCopyIn:
         assert b"sneaked in" in book.to_server
         finished = [event for event in book.events if isinstance(event, Finished)]
         assert finished[-1].affected == 1
+
+    def test_one_query_may_copy_several_times(self) -> None:
+        book = self.begin(query(f"{self.COPY}; {self.COPY}; SELECT 1"))
+        for count in ("COPY 1", "COPY 2"):
+            book.from_server(frame(b"G", b"\0\0\0"))
+            book.client(frame(b"d", b"1\t1\t1\n") + frame(b"c", b""))
+            book.from_server(frame(b"C", cstring(count)))
+        assert [event.affected for event in book.events if isinstance(event, Finished)][-2:] == [1, 2]
+        book.from_server(encode_row_description([EMAIL]) + encode_data_row([b"1"]) + frame(b"C", cstring("SELECT 1")))
+        book.from_server(encode_ready(b"I"))
+        book.client(query("SELECT 'afterwards'"))
+        assert b"afterwards" in book.to_server
+        book.from_server(encode_row_description([EMAIL]) + encode_data_row([b"2"]) + frame(b"C", cstring("SELECT 1")))
+        book.from_server(encode_ready(b"I"))
+        assert book.closed is None
 
     def test_a_question_in_the_middle_of_the_data_closes(self) -> None:
         book = self.begin(query(self.COPY))
