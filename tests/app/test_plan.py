@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from blastwall.app.advice import cautions, overdue_reviews, secrets, unset_variables
+from blastwall.app.advice import cautions, in_the_state, secrets, unset_variables
 from blastwall.app.plan import Unusable, prepare
 from blastwall.model.masks import ColumnRule, DetectRule, MaskStyle
 from blastwall.store import open_store
@@ -116,9 +116,9 @@ def test_a_glass_whose_review_nobody_else_could_close_is_warned_of(file: Path, m
     assert any("reviews may stay open for ever" in each for each in cautions(prepare(file))) is warned
 
 
-async def test_reviews_that_are_overdue_are_found_in_the_state(file: Path, folder: Path) -> None:
+async def test_what_somebody_should_look_at_is_found_in_the_state(file: Path, folder: Path) -> None:
     configuration = prepare(file).configuration
-    assert await overdue_reviews(configuration, 1e6) == ()
+    assert await in_the_state(configuration, 1e6) == ()
     assert not (folder / "state").exists(), "looking makes no state"
     store = await open_store(configuration.state)
     broken = StoredGrant(
@@ -127,5 +127,9 @@ async def test_reviews_that_are_overdue_are_found_in_the_state(file: Path, folde
     )  # fmt: skip
     await GrantTable(store).add(broken)
     await store.close()
-    assert await overdue_reviews(configuration, 1000.0 + 86_400) == ()
-    assert await overdue_reviews(configuration, 1001.0 + 86_400) == ("g1",)
+    assert await in_the_state(configuration, 1000.0 + 86_400) == ()
+    assert await in_the_state(configuration, 1001.0 + 86_400) == (
+        "break-glass g1: its review has been open for more than a day",
+    )
+    [forged] = await in_the_state(configuration, 1200.0)
+    assert "grant g1: it opens nothing: somebody wrote it into the state" in forged, "this store has another key"

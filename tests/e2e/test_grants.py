@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -15,8 +16,12 @@ from tests.e2e.conftest import POLICIES, Shop
 from tests.e2e.opening import backends, changed, ends, opened
 from tests.waiting import eventually
 
+from blastwall.app.approving import seal_of
+from blastwall.app.places import key_once
 from blastwall.cli.remote import Remote
 from blastwall.cli.servers import server_at
+from blastwall.store import open_store
+from blastwall.store.grants import GrantChange, GrantDecision, GrantTable
 from blastwall.testing.postgres import PostgresServer
 
 GRANTED = (
@@ -59,9 +64,34 @@ def revoke(shop: Shop, identity: str) -> None:
 def end_in(shop: Shop, identity: str, seconds: float) -> float:
     """Let a grant end so soon, as if it had been shorter; return when, by this process's clock."""
     at = time.time() + seconds
-    with closing(sqlite3.connect(shop.gateway.folder / "state" / "blastwall.db", timeout=20)) as database, database:
-        database.execute("UPDATE grants SET ends = ? WHERE id = ?", (at, identity))
+    decision = GrantDecision(
+        identity, "approve", "ci", "the test", "the test", "as if it had been shorter", time.time()
+    )
+
+    async def shorten() -> None:
+        folder = shop.gateway.folder / "state"
+        store = await open_store(f"sqlite:///{folder}/blastwall.db")
+        store.seal = seal_of(key_once(folder / "approvals.key"))
+        await GrantTable(store).decide(identity, lambda _: GrantChange(decision, {"ends": at}))
+        await store.close()
+
+    asyncio.run(shorten())
     return at
+
+
+def test_a_grant_that_was_written_into_the_state_opens_nothing(shop: Shop) -> None:
+    identity = granted(shop, "connect")
+    revoke(shop, identity)
+    with closing(sqlite3.connect(shop.gateway.folder / "state" / "blastwall.db", timeout=20)) as database, database:
+        database.row_factory = sqlite3.Row
+        row = dict(database.execute("SELECT * FROM grants WHERE id = ?", (identity,)).fetchone())
+        row |= {"id": "forged", "state": "open", "closed_at": None, "ends": time.time() + 600}
+        marks = ", ".join("?" * len(row))
+        database.execute(f"INSERT INTO grants ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+    eventually(lambda: "grant_not_ours" in shop.gateway.log, "the gateway has seen it, and says so")
+    with pytest.raises(psycopg.OperationalError, match="without a grant"):
+        shop.connect()
+    assert api(shop, oid="d0").get("/grants/forged")["state"] == "ended"
 
 
 def test_a_login_without_a_grant_hears_how_to_ask_for_one(shop: Shop) -> None:

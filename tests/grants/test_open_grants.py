@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from blastwall.gate.ports import Subject
@@ -19,6 +20,7 @@ from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
 from blastwall.model.ruling import Approval
 from blastwall.store import Store, open_store
+from blastwall.store.grant_tables import grants
 from blastwall.store.grants import GrantChange, GrantDecision, GrantKind, GrantState, GrantTable, StoredGrant
 
 AGENT = Principal(PrincipalKind.AGENT, "shop-ci", "github", "repo:shop", frozenset({"ci"}))
@@ -117,6 +119,17 @@ async def test_it_is_nobody_elses_and_nowhere_else(node: Node, other: Subject) -
     await node.grants.start(node.changed)
     assert node.ids() == ["g1"]
     assert node.ids(other) == []
+
+
+async def test_what_no_gateway_of_ours_wrote_opens_nothing_and_is_said_once(node: Node, store: Store) -> None:
+    await node.table.add(OPEN)
+    async with store.write() as connection:
+        await connection.execute(update(grants).values(minutes=600))
+    with capture_logs() as logs:
+        await node.grants.start(node.changed)
+        await node.grants.refresh()
+    assert node.ids() == []
+    assert [each["grant"] for each in logs if each["event"] == "grant_not_ours"] == ["g1"]
 
 
 @pytest.mark.parametrize("state", [GrantState.ASKED, GrantState.REFUSED, GrantState.REVOKED])

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from blastwall.app.approving import state_seal
 from blastwall.app.plan import Plan
 from blastwall.config.azure import LocalSecret
 from blastwall.config.credentials import CredentialSource, SecretSource
 from blastwall.config.model import Configuration, identities_of
-from blastwall.grants.open_grants import OVERDUE_SECONDS
+from blastwall.grants.open_grants import NOT_OURS, OVERDUE_SECONDS
 from blastwall.model.resource import Resource, TlsMode
 from blastwall.store import open_store
 from blastwall.store.address import SqliteFile, parse_address
@@ -104,7 +105,7 @@ def cautions(plan: Plan) -> Iterator[str]:
     if configuration.hold.key is None and not configuration.state.startswith("sqlite:"):
         yield (
             "hold.key: none is given; where several nodes share this state, none releases what another decided, nor "
-            "takes the gateway tokens that another gave"
+            "takes the passes, logins, grants and gateway tokens that another gave"
         )
     if not configuration.recordings.anchors:
         yield "recordings: no anchors are given; whoever controls this machine can rewrite recordings unseen"
@@ -122,10 +123,11 @@ def _glass_cautions(configuration: Configuration) -> Iterator[str]:
         )
 
 
-async def overdue_reviews(configuration: Configuration, now: float) -> tuple[str, ...]:
-    """Return the broken glasses that nobody has reviewed for more than a day; none where there is no state yet.
+async def in_the_state(configuration: Configuration, now: float) -> tuple[str, ...]:
+    """Return what the state says that somebody should look at; nothing where there is no state yet.
 
     Raises:
+        SecretUnavailable, KeyFileUnusable: the key that seals its rows cannot be had.
         StateError: the state cannot be read.
     """
     address = parse_address(configuration.state)
@@ -133,9 +135,16 @@ async def overdue_reviews(configuration: Configuration, now: float) -> tuple[str
         return ()
     store = await open_store(configuration.state)
     try:
-        return tuple(await GrantTable(store).unreviewed(now - OVERDUE_SECONDS))
+        store.seal = await state_seal(configuration)
+        table = GrantTable(store)
+        overdue = await table.unreviewed(now - OVERDUE_SECONDS)
+        forged = [each.id for each in await table.open(now) if not each.sealed]
     finally:
         await store.close()
+    return (
+        *(f"break-glass {each}: its review has been open for more than a day" for each in overdue),
+        *(f"grant {each}: {NOT_OURS}" for each in forged),
+    )
 
 
 def _resource_cautions(name: str, plain_text: bool, resource: Resource) -> Iterator[str]:

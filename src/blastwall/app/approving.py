@@ -29,6 +29,7 @@ from blastwall.model.principal import Principal
 from blastwall.model.resource import Address, Resource
 from blastwall.store import Store
 from blastwall.store.approvals import ApprovalTable, State, StoredRequest
+from blastwall.store.sealing import Seal
 from blastwall.vault import reader_for
 from blastwall.workers import Member
 
@@ -138,6 +139,20 @@ async def approval_key(configuration: Configuration) -> bytes:
     if len(key) < _KEY_BYTES:
         raise KeyFileUnusable(f"hold.key: {reader.source} has less than {_KEY_BYTES} bytes; `openssl rand -hex 32`")
     return key
+
+
+async def state_seal(configuration: Configuration) -> Seal:
+    """Return what seals the rows of the state.
+
+    Raises:
+        As `approval_key`.
+    """
+    return seal_of(await approval_key(configuration))
+
+
+def seal_of(key: bytes) -> Seal:
+    """Return what seals the rows of the state where the key of approvals is this one."""
+    return Seal(hmac.digest(key, b"blastwall state: seals", "sha256"))
 
 
 def _derived(key: bytes, purpose: bytes) -> bytes:

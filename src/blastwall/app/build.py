@@ -10,7 +10,7 @@ from functools import partial
 
 from blastwall.api import RunningServer, create_app
 from blastwall.api import serve as serve_api
-from blastwall.app.approving import Approvers, approvers_of, approving_of
+from blastwall.app.approving import Approvers, approvers_of, approving_of, state_seal
 from blastwall.app.certificate import Certificate, certificate_of
 from blastwall.app.current import CurrentVault
 from blastwall.app.masks import masking_key
@@ -190,6 +190,7 @@ def share(settings: Recordings, chains: int) -> Recordings:
 async def _store(configuration: Configuration, stack: AsyncExitStack) -> Store:
     store = await open_store(configuration.state)
     stack.push_async_callback(store.close)
+    store.seal = await state_seal(configuration)
     return store
 
 

@@ -56,7 +56,7 @@ def check(
     ]
     dialled = _dial(plan) if dial else ()
     if dial:
-        warnings += _overdue(plan)
+        warnings += _in_the_state(plan)
     if as_json:
         print_json({**_summary(plan, states, warnings), "dialled": [_as_json(each) for each in dialled]})
     else:
@@ -86,19 +86,20 @@ def _dial(plan: Plan) -> Sequence[Dialled]:
     return asyncio.run(dial_all(plan))
 
 
-def _overdue(plan: Plan) -> list[str]:
+def _in_the_state(plan: Plan) -> Sequence[str]:
     """Return what the state says that somebody should look at."""
     import asyncio
     import time
 
-    from blastwall.app.advice import overdue_reviews
+    from blastwall.app.advice import in_the_state
+    from blastwall.app.places import KeyFileUnusable
     from blastwall.store import StateError
+    from blastwall.vault import SecretUnavailable
 
     try:
-        found = asyncio.run(overdue_reviews(plan.configuration, time.time()))
-    except StateError as error:
+        return asyncio.run(in_the_state(plan.configuration, time.time()))
+    except (KeyFileUnusable, SecretUnavailable, StateError) as error:
         return [str(error)]
-    return [f"break-glass {each}: its review has been open for more than a day" for each in found]
 
 
 def _summary(plan: Plan, states: Sequence[SecretState], warnings: Sequence[str]) -> Summary:

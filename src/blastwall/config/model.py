@@ -185,7 +185,8 @@ class HoldSettings(Strict):
     )
     key: SecretSource | None = Field(
         None,
-        description="The key that binds and seals approvals, and seals the keys of gateway tokens: at least 32 bytes, "
+        description="The key that binds and seals approvals, and seals grants, passes, logins and the keys of gateway "
+        "tokens: at least 32 bytes, "
         "the same on every node that shares the state; default: made once and kept beside the state.",
     )
 

@@ -144,12 +144,12 @@ _STATES = {
 
 
 def _approving(story: GrantStory) -> Sequence[Person]:
-    return [_person(each) for each in story.decisions if each.decision == APPROVE]
+    return [_person(each) for each in story.decisions if each.decision == APPROVE and each.sealed]
 
 
 def _counting(story: GrantStory, cut: Cut) -> Sequence[Person]:
     """Return whose approval counts: a thief may have given that of somebody who was contained since."""
-    approvals = [each for each in story.decisions if each.decision == APPROVE]
+    approvals = [each for each in story.decisions if each.decision == APPROVE and each.sealed]
     return [_person(each) for each in approvals if not cut(_person(each), each.at)]
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -33,6 +33,11 @@ WRITE_SECONDS = 5.0
 
 OVERDUE_SECONDS = 86_400.0
 """After so long the review of a broken glass is warned of."""
+
+NOT_OURS = (
+    "it opens nothing: somebody wrote it into the state, a gateway with another `hold.key` did, or it is from a "
+    "version that did not seal grants; ask for access anew"
+)
 
 _LOOK_SECONDS = 60.0
 
@@ -144,8 +149,15 @@ class StoredGrants:
             StateError: the state cannot be read; what is known stays in force.
         """
         async with self._reading:
-            found = await self._table.open(self._clock())
-            self._put_in_force([each for each in found if each.id not in self._ended])
+            found = [each for each in await self._table.open(self._clock()) if each.id not in self._ended]
+            self._refuse([each.id for each in found if not each.sealed])
+            self._put_in_force([each for each in found if each.sealed])
+
+    def _refuse(self, forged: Sequence[str]) -> None:
+        """Let what no gateway of ours wrote open nothing, and say so once."""
+        for identity in forged:
+            _log.warning("grant_not_ours", grant=identity, remedy=NOT_OURS)
+        self._forget(forged)
 
     def _put_in_force(self, found: Iterable[StoredGrant]) -> None:
         before = self._held

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from blastwall.store.address import PostgresServer, SqliteFile, StateError, parse_address, prepare_file
 from blastwall.store.migrate import MIGRATION_LOCK, NewerState, upgrade
+from blastwall.store.sealing import Seal
 
 __all__ = ["StateError", "Store", "open_store"]
 
@@ -38,13 +39,17 @@ _OUTSIDE: Mapping[str, Mapping[str, object]] = {
 
 
 class Store:
-    """An open state database. Every failure of the database comes out as StateError."""
+    """An open state database. Every failure of the database comes out as StateError.
+
+    `seal` seals its rows. Until a gateway puts its own there, it is one to which no row is sealed that others wrote.
+    """
 
     def __init__(self, engine: AsyncEngine, name: str) -> None:
         self._engine = engine
         self._reading = engine.execution_options(**_OUTSIDE[engine.dialect.name])
         self._pending: set[asyncio.Task[object]] = set()
         self.name = name
+        self.seal = Seal()
 
     @property
     def sqlite(self) -> bool:

@@ -1,6 +1,7 @@
 """The tables of grants: who asked for what, who decided, what is open and until when.
 
-Times are seconds since the epoch, UTC.
+Times are seconds since the epoch, UTC. Whoever can write these rows opens nothing by that: they are sealed with a key
+that the state does not hold (`store.sealing`).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ grants = Table(
     Column("closed_at", Float, nullable=True, comment="when it was refused or revoked"),
     Column("last_used", Float, nullable=True),
     Column("unreviewed", Boolean, nullable=False, comment="the review of a broken glass is open"),
+    Column("seal", String(64), nullable=False, server_default="", comment="keyed hash of all but `last_used`"),
     Index("ix_grants_state", "state", "ends"),
     Index("ix_grants_asked_at", "asked_at", "id"),
     Index("ix_grants_principal", "who", "principal"),
@@ -49,5 +51,6 @@ grant_decisions = Table(
     Column("name", String(128), nullable=False),
     Column("comment", Text, nullable=False),
     Column("at", Float, nullable=False),
+    Column("seal", String(64), nullable=False, server_default="", comment="keyed hash of all of the above but `id`"),
     Index("ix_grant_decisions_grant", "grant"),
 )

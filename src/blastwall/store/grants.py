@@ -1,7 +1,8 @@
 """Grants and what was decided of them, as rows. Who may decide what is settled above; here it is settled once.
 
 A grant's row is locked while a decision on it is made, so of two that race, on two nodes as well, the second sees what
-the first made of it. An end is no write: a grant is over at its `ends`, whatever else happens.
+the first made of it. An end is no write: a grant is over at its `ends`, whatever else happens. What no gateway of ours
+wrote is told as over, and counts for nothing.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class StoredGrant:
     """A grant. `claims`, `actions` and `needed` are JSON; `who` is the principal's kind.
 
     `subject`, `claims` and `asked_by` are of whoever asked or broke the glass; `until` ends the time to decide.
+    `sealed` is whether a gateway of ours wrote the row as it is.
     """
 
     id: str
@@ -65,17 +67,19 @@ class StoredGrant:
     closed_at: float | None = None
     last_used: float | None = None
     unreviewed: bool = False
+    sealed: bool = True
 
     def state_at(self, now: float) -> GrantState:
-        """The state at a time."""
+        """The state at a time. What is not sealed neither is open nor can be opened."""
         over = self.until if self.state == GrantState.ASKED else self.ends
         running = self.state in {GrantState.ASKED, GrantState.OPEN}
-        return GrantState.ENDED if running and over is not None and over <= now else GrantState(self.state)
+        ended = not self.sealed or (over is not None and over <= now)
+        return GrantState.ENDED if running and ended else GrantState(self.state)
 
 
 @dataclass(frozen=True, slots=True)
 class GrantDecision:
-    """What one person did: `approve`, `deny`, `revoke` or `review`."""
+    """What one person did: `approve`, `deny`, `revoke` or `review`. `sealed` is as for a grant."""
 
     grant: str
     decision: str
@@ -84,6 +88,7 @@ class GrantDecision:
     name: str
     comment: str
     at: float
+    sealed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +128,9 @@ class TooManyAsked(Exception):
     """The principal waits for as many decisions as it may."""
 
 
-_GRANT = tuple(each.name for each in fields(StoredGrant))
-_DECISION = tuple(each.name for each in fields(GrantDecision))
+_GRANT = tuple(each.name for each in fields(StoredGrant) if each.name != "sealed")
+_GRANT_SEALED = tuple(name for name in _GRANT if name != "last_used")
+_DECISION = tuple(each.name for each in fields(GrantDecision) if each.name != "sealed")
 _AT_ONCE = 400
 
 
@@ -148,7 +154,7 @@ class GrantTable(Table):
                 ).scalar_one()
                 if count >= most:
                     raise TooManyAsked
-            await connection.execute(insert(grants).values(_values(new, _GRANT)))
+            await connection.execute(insert(grants).values(self._sealed(_values(new, _GRANT))))
 
     @whole
     async def decide(self, identity: str, conclude: Callable[[GrantStory], GrantChange]) -> GrantStory:
@@ -163,11 +169,15 @@ class GrantTable(Table):
             found = (await connection.execute(row)).mappings().first()
             if found is None:
                 raise NoSuchGrant(identity)
-            [story] = await _stories(connection, [_grant(found)])
+            [story] = await self._stories(connection, [self._grant(found)])
             change = conclude(story)
-            await connection.execute(insert(grant_decisions).values(_values(change.decision, _DECISION)))
+            said = _values(change.decision, _DECISION)
+            said["seal"] = self.store.seal.of("grant_decisions", _DECISION, said)
+            await connection.execute(insert(grant_decisions).values(said))
             if change.values:
-                await connection.execute(update(grants).where(grants.c.id == identity).values(**change.values))
+                new = {**found, **change.values}
+                values = self._sealed(new) if story.grant.sealed else new
+                await connection.execute(update(grants).where(grants.c.id == identity).values(values))
         return await self.get(identity)
 
     @whole
@@ -182,7 +192,7 @@ class GrantTable(Table):
             row = (await connection.execute(select(grants).where(grants.c.id == identity))).mappings().first()
             if row is None:
                 raise NoSuchGrant(identity)
-            [story] = await _stories(connection, [_grant(row)])
+            [story] = await self._stories(connection, [self._grant(row)])
         return story
 
     @whole
@@ -195,15 +205,15 @@ class GrantTable(Table):
             .limit(query.limit)
         )
         async with self.store.read() as connection:
-            found = [_grant(row) for row in (await connection.execute(rows)).mappings()]
-            return await _stories(connection, found)
+            found = [self._grant(row) for row in (await connection.execute(rows)).mappings()]
+            return await self._stories(connection, found)
 
     @whole
     async def open(self, now: float) -> list[StoredGrant]:
-        """Return the grants that are open."""
+        """Return the grants that are open by their rows; those that are not `sealed` give nothing."""
         rows = select(grants).where(grants.c.state == GrantState.OPEN.value, grants.c.ends > now)
         async with self.store.read() as connection:
-            return [_grant(row) for row in (await connection.execute(rows)).mappings()]
+            return [self._grant(row) for row in (await connection.execute(rows)).mappings()]
 
     @whole
     async def used(self, times: Mapping[str, float]) -> None:
@@ -219,6 +229,27 @@ class GrantTable(Table):
         rows = select(grants.c.id).where(grants.c.unreviewed.is_(True), grants.c.asked_at < since)
         async with self.store.read() as connection:
             return list((await connection.execute(rows.order_by(grants.c.asked_at))).scalars())
+
+    async def _stories(self, connection: AsyncConnection, found: Sequence[StoredGrant]) -> list[GrantStory]:
+        said: dict[str, list[GrantDecision]] = {each.id: [] for each in found}
+        names = list(said)
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
+            rows = select(grant_decisions).where(grant_decisions.c.grant.in_(some)).order_by(grant_decisions.c.id)
+            for row in (await connection.execute(rows)).mappings():
+                said[row["grant"]].append(self._decision(row))
+        return [GrantStory(each, tuple(said[each.id])) for each in found]
+
+    def _sealed(self, values: Mapping[str, object]) -> dict[str, object]:
+        return {**values, "seal": self.store.seal.of("grants", _GRANT_SEALED, values)}
+
+    def _grant(self, row: RowMapping) -> StoredGrant:
+        sealed = self.store.seal.holds("grants", _GRANT_SEALED, row)
+        return StoredGrant(**{name: row[name] for name in _GRANT}, sealed=sealed)
+
+    def _decision(self, row: RowMapping) -> GrantDecision:
+        sealed = self.store.seal.holds("grant_decisions", _DECISION, row)
+        return GrantDecision(**{name: row[name] for name in _DECISION}, sealed=sealed)
 
 
 async def _forget(connection: AsyncConnection, now: float) -> None:
@@ -254,21 +285,6 @@ def _in_state(state: GrantState, now: float) -> ColumnElement[bool]:
     if state is GrantState.ENDED:
         return or_(and_(asked, grants.c.until <= now), and_(opened, grants.c.ends <= now))
     return grants.c.state == state.value
-
-
-async def _stories(connection: AsyncConnection, found: Sequence[StoredGrant]) -> list[GrantStory]:
-    said: dict[str, list[GrantDecision]] = {each.id: [] for each in found}
-    names = list(said)
-    for start in range(0, len(names), _AT_ONCE):
-        some = names[start : start + _AT_ONCE]
-        rows = select(grant_decisions).where(grant_decisions.c.grant.in_(some)).order_by(grant_decisions.c.id)
-        for row in (await connection.execute(rows)).mappings():
-            said[row["grant"]].append(GrantDecision(**{name: row[name] for name in _DECISION}))
-    return [GrantStory(each, tuple(said[each.id])) for each in found]
-
-
-def _grant(row: RowMapping) -> StoredGrant:
-    return StoredGrant(**{name: row[name] for name in _GRANT})
 
 
 def _values(row: StoredGrant | GrantDecision, names: Sequence[str]) -> dict[str, object]:

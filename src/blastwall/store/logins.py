@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sqlalchemy import RowMapping, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, insert, or_, select, update
 
 from blastwall.store.table import Table, whole
 from blastwall.store.tables import containments, device_codes, logins
@@ -34,6 +34,9 @@ class StoredLogin:
     revoked: float | None = None
 
 
+_LOGIN_SEALED = tuple(name for name in StoredLogin.__slots__ if name not in {"seen", "revoked"})
+
+
 class CodeState(StrEnum):
     """What became of a device code."""
 
@@ -57,29 +60,37 @@ class StoredCode:
     login: str | None = None
 
 
+_CODE_SEALED = tuple(name for name in StoredCode.__slots__ if name != "polled")
+
+
 class LoginTable(Table):
-    """Keep, find and revoke logins."""
+    """Keep, find and revoke logins. One that no gateway of ours wrote is not found."""
 
     @whole
     async def add(self, new: StoredLogin) -> None:
         """Store a login, and let go of those that ended long ago."""
         async with self.store.write() as connection:
             await connection.execute(delete(logins).where(logins.c.ends < new.issued - _KEEP_SECONDS))
-            await connection.execute(insert(logins).values({name: getattr(new, name) for name in new.__slots__}))
+            values = {name: getattr(new, name) for name in new.__slots__}
+            seal = self.store.seal.of("logins", _LOGIN_SEALED, values)
+            await connection.execute(insert(logins).values({**values, "seal": seal}))
 
     @whole
     async def find(self, digest: str) -> StoredLogin | None:
         """Return the login with this digest, whether or not it still works."""
-        async with self.store.read() as connection:
-            found = (await connection.execute(select(logins).where(logins.c.digest == digest))).mappings().one_or_none()
-        return None if found is None else _login(found)
+        return await self._find(logins.c.digest == digest)
 
     @whole
     async def find_by_id(self, login_id: str) -> StoredLogin | None:
         """Return the login with this public handle, whether or not it still works."""
+        return await self._find(logins.c.id == login_id)
+
+    async def _find(self, which: ColumnElement[bool]) -> StoredLogin | None:
         async with self.store.read() as connection:
-            found = (await connection.execute(select(logins).where(logins.c.id == login_id))).mappings().one_or_none()
-        return None if found is None else _login(found)
+            found = (await connection.execute(select(logins).where(which))).mappings().one_or_none()
+        if found is None or not self.store.seal.holds("logins", _LOGIN_SEALED, found):
+            return None
+        return StoredLogin(**{name: found[name] for name in StoredLogin.__slots__})
 
     @whole
     async def contained(self, things: Iterable[tuple[str, str]], since: float, now: float) -> bool:
@@ -109,7 +120,7 @@ class TooManyCodes(Exception):
 
 
 class DeviceCodeTable(Table):
-    """Give, confirm and redeem device codes (RFC 8628)."""
+    """Give, confirm and redeem device codes (RFC 8628). One that no gateway of ours wrote is not found."""
 
     @whole
     async def add(self, new: StoredCode) -> None:
@@ -123,7 +134,8 @@ class DeviceCodeTable(Table):
             count = (await connection.execute(select(func.count()).select_from(device_codes))).scalar_one()
             if count >= _MOST_CODES:
                 raise TooManyCodes("too many sign-ins wait for confirmation; try again in some minutes")
-            await connection.execute(insert(device_codes).values({name: getattr(new, name) for name in new.__slots__}))
+            values = {name: getattr(new, name) for name in new.__slots__}
+            await connection.execute(insert(device_codes).values({**values, "seal": self._seal(values)}))
 
     @whole
     async def find(self, user_code: str, now: float) -> StoredCode | None:
@@ -131,14 +143,19 @@ class DeviceCodeTable(Table):
         async with self.store.read() as connection:
             asked = select(device_codes).where(device_codes.c.user_code == user_code, device_codes.c.ends > now)
             found = (await connection.execute(asked)).mappings().one_or_none()
-        return None if found is None else _code(found)
+        return None if found is None or not self._ours(found) else _code(found)
 
     @whole
     async def decide(self, digest: str, state: CodeState, login: str | None, now: float) -> bool:
         """Confirm or refuse a code that waits; False where it does not: the first decision wins."""
         waits = (device_codes.c.digest == digest, device_codes.c.state == CodeState.WAITING, device_codes.c.ends > now)
         async with self.store.write() as connection:
-            mark = update(device_codes).where(*waits).values(state=state.value, login=login)
+            asked = select(device_codes).where(*waits).with_for_update()
+            found = (await connection.execute(asked)).mappings().one_or_none()
+            if found is None or not self._ours(found):
+                return False
+            new = {"state": state.value, "login": login}
+            mark = update(device_codes).where(*waits).values(**new, seal=self._seal({**found, **new}))
             return (await connection.execute(mark)).rowcount > 0
 
     @whole
@@ -147,7 +164,7 @@ class DeviceCodeTable(Table):
         async with self.store.write() as connection:
             asked = select(device_codes).where(device_codes.c.digest == digest).with_for_update()
             found = (await connection.execute(asked)).mappings().one_or_none()
-            if found is None:
+            if found is None or not self._ours(found):
                 return None
             same = device_codes.c.digest == digest
             if found["state"] == CodeState.WAITING and found["ends"] > now:
@@ -156,9 +173,11 @@ class DeviceCodeTable(Table):
                 await connection.execute(delete(device_codes).where(same))
         return _code(found)
 
+    def _seal(self, values: Mapping[str, object]) -> str:
+        return self.store.seal.of("device_codes", _CODE_SEALED, values)
 
-def _login(row: RowMapping) -> StoredLogin:
-    return StoredLogin(**{name: row[name] for name in StoredLogin.__slots__})
+    def _ours(self, row: RowMapping) -> bool:
+        return self.store.seal.holds("device_codes", _CODE_SEALED, row)
 
 
 def _code(row: RowMapping) -> StoredCode:

@@ -32,6 +32,9 @@ class StoredPass:
     revoked: float | None = None
 
 
+_SEALED = tuple(name for name in StoredPass.__slots__ if name != "revoked")
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """The proof that is exchanged: from where it came, when it ends for good, its age, and the login that it is."""
@@ -101,7 +104,7 @@ class PassTable(Table):
             ends = (await connection.execute(working)).scalar()
             if ends is not None:
                 raise AlreadyExchanged(ends)
-            await connection.execute(insert(passes).values(_values(new)))
+            await connection.execute(insert(passes).values(self._sealed(new)))
 
     @whole
     async def note_token(self, new: StoredPass, shown: Shown, *, most: int) -> None:
@@ -124,7 +127,11 @@ class PassTable(Table):
             await self._admit(connection, new, shown)
             if (await connection.execute(working)).scalar_one() >= most:
                 raise TooManyTokens
-            await connection.execute(insert(passes).values(_values(new)))
+            await connection.execute(insert(passes).values(self._sealed(new)))
+
+    def _sealed(self, new: StoredPass) -> dict[str, object]:
+        values = {name: getattr(new, name) for name in StoredPass.__slots__}
+        return {**values, "seal": self.store.seal.of("passes", _SEALED, values)}
 
     async def _admit(self, connection: AsyncConnection, new: StoredPass, shown: Shown) -> None:
         await self._prune(connection, new.issued)
@@ -147,10 +154,10 @@ class PassTable(Table):
 
     @whole
     async def find(self, digest: str) -> StoredPass | None:
-        """Return the pass with this digest, whether or not it still works."""
+        """Return the pass with this digest, whether or not it still works, if a gateway of ours wrote it."""
         async with self.store.read() as connection:
             row = (await connection.execute(select(passes).where(passes.c.digest == digest))).mappings().one_or_none()
-        return None if row is None else _stored(row)
+        return None if row is None or not self.store.seal.holds("passes", _SEALED, row) else _stored(row)
 
     @whole
     async def revoke_given_for(self, login_id: str, reason: str, by: str, at: float) -> int:
@@ -203,10 +210,6 @@ async def _check_signed_in(connection: AsyncConnection, login: str) -> None:
     works = select(logins.c.id).where(logins.c.id == login, logins.c.revoked.is_(None)).with_for_update()
     if (await connection.execute(works)).first() is None:
         raise SignedOut
-
-
-def _values(new: StoredPass) -> dict[str, object]:
-    return {name: getattr(new, name) for name in StoredPass.__slots__}
 
 
 def _stored(row: RowMapping) -> StoredPass:

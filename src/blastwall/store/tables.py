@@ -30,6 +30,7 @@ passes = Table(
     Column("issued", Float, nullable=False),
     Column("ends", Float, nullable=False),
     Column("revoked", Float, nullable=True),
+    Column("seal", String(64), nullable=False, server_default="", comment="keyed hash of all but `revoked`"),
     Index("ix_passes_token", "token", "resource"),
     Index("ix_passes_ends", "ends"),
 )
@@ -102,6 +103,7 @@ logins = Table(
     Column("idle", Float, nullable=False, comment="seconds without use after which it ends"),
     Column("ends", Float, nullable=False),
     Column("revoked", Float, nullable=True),
+    Column("seal", String(64), nullable=False, server_default="", comment="keyed hash of all but `seen` and `revoked`"),
     Index("ix_logins_ends", "ends"),
 )
 
@@ -117,6 +119,7 @@ device_codes = Table(
     Column("polled", Float, nullable=False, comment="when its client last asked for the answer"),
     Column("state", String(12), nullable=False, comment="waiting, confirmed or refused"),
     Column("login", String(32), nullable=True, comment="the login that confirmed it"),
+    Column("seal", String(64), nullable=False, server_default="", comment="keyed hash of all but `polled`"),
     Index("ix_device_codes_ends", "ends"),
 )
 
