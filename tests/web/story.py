@@ -332,4 +332,5 @@ def sessions() -> list[Thing]:
         ),
         *past,
         session("01JDRAZURE", resource="arm", database="", application="azsdk-python-mgmt-resource", statements=2),
+        session("01JDRTSQL", resource="sql-prod", application="pytds", statements=1),
     ]

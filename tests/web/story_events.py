@@ -19,6 +19,8 @@ def events(number: str) -> list[Thing]:
         )
     if number == "01JDRAZURE":
         return _told(_requests())
+    if number == "01JDRTSQL":
+        return _told(_batches())
     said: list[tuple[float, str, Thing]] = [
         (0.0, "opened", {"detail": {"source": "10.20.4.17"}}),
         (
@@ -144,6 +146,33 @@ def _requests() -> list[tuple[float, str, Thing]]:
         (1.1, "rows", {"number": 1, "columns": ["body"], "values": [[page + "… [48213 bytes in all]"]]}),
         (1.2, "finished", {**finished, "status": "200 OK", "masked": {"..owner": 1, "..pin": 1}}),
         *_statement(2, 4.0, keys, "deny", "agents get access, never secrets"),
+    ]
+
+
+def _batches() -> list[tuple[float, str, Thing]]:
+    """Say what an agent sent in T-SQL: it logs in by its token, so without a name of a user."""
+    batch = "DECLARE @n int = 2;\nEXEC restock @n, N'it''s late';\nSELECT TOP (1) [email] FROM customers WHERE id = @P1"
+    asked: Thing = {
+        "number": 1,
+        "text": batch,
+        "parameters": ["7"],
+        "effects": [{"action": "read", "object": "shop.dbo.customers"}],
+    }
+    finished: Thing = {
+        "number": 1,
+        "rows": 1,
+        "affected": None,
+        "seconds": 0.046,
+        "error": None,
+        "masked": {"email": 1},
+    }
+    return [
+        (0.0, "opened", {"detail": {"source": "10.20.4.17"}}),
+        (0.1, "login", {"detail": {"user": "", "database": "shop", "application": "pytds"}}),
+        (1.0, "asked", asked),
+        (1.0, "ruled", {"number": 1, "decision": "allow", "reason": "", "policies": ["ci-works"]}),
+        (1.1, "rows", {"number": 1, "columns": ["email"], "values": [["a***@example.com"]]}),
+        (1.1, "finished", finished),
     ]
 
 

@@ -195,11 +195,22 @@ def test_requests_are_told_with_how_they_ended_and_what_was_answered(visit: Visi
     expect(request.locator(".t-word").first).to_have_text("GET")
 
 
+def test_a_batch_of_t_sql_reads_as_t_sql(visit: Visit) -> None:
+    page = visit("#/sessions/01JDRTSQL")
+    expect(page.get_by_text("Login to shop, by pytds")).to_be_visible()
+    batch = page.locator("li.entry.statement")
+    expect(batch).to_contain_text("1 row · 1 cell masked · 46 ms")
+    expect(batch.locator(".t-word")).to_have_text(["DECLARE", "EXEC", "SELECT", "TOP", "FROM", "WHERE"])
+    expect(batch.locator(".t-bind")).to_have_text(["@n", "@n", "@P1"])
+    expect(batch.locator(".t-string")).to_have_text(["N'it''s late'"])
+    expect(batch.locator("dl.binds")).to_have_text("17")
+
+
 def test_sessions_are_filtered_paged_and_kept_in_the_address(visit: Visit) -> None:
     page = visit("#/sessions")
     expect(page.get_by_role("row")).to_have_count(51)
     _button(page, "Show more")
-    expect(page.get_by_role("row")).to_have_count(76)
+    expect(page.get_by_role("row")).to_have_count(77)
     tab_to(page, page.get_by_role("radio", name="All"))
     page.keyboard.press("ArrowRight")
 

@@ -14,7 +14,7 @@ export function entry(one, chosen, fine) {
   return h("li.entry.statement", { "data-tone": one.decision ?? "none" }, at, h("div.body",
     h("p.ruling", icon({ deny: "cross", hold: "hand", allow: "check" }[one.decision] ?? "clock"), h("b", RULED[one.decision] ?? "not ruled"), one.stage === "prepare" ? " to prepare" : null,
       h("span.faint", ` statement ${one.number}`), languageOf(one.text) === "http" && one.operation ? h("span.faint", " ", seen(one.operation)) : null, one.policies.length ? h("span.faint", " by ", seen(one.policies.join(", "))) : null),
-    source(one.text, { label: `Statement ${one.number}`, language: languageOf(one.text) }), binds(one.parameters), one.effects.length ? effects(one.effects) : null, held(one), came(one), one.tables.map(rows)));
+    source(one.text, { label: `Statement ${one.number}`, language: languageOf(one.text) }), binds(one.parameters, one.text), one.effects.length ? effects(one.effects) : null, held(one), came(one), one.tables.map(rows)));
 }
 
 function known(detail) {
@@ -44,7 +44,7 @@ function outcome(found) {
   if (found.error) return h("p.came", { "data-tone": "deny" }, "The resource answered: ", seen(found.error));
   const masked = Object.values(found.masked).reduce((sum, count) => sum + count, 0);
   const parts = found.status ? [found.status, size(found.bytes ?? 0)] : [found.affected !== null && found.affected !== undefined ? `${found.affected.toLocaleString()} affected` : `${(found.rows ?? 0).toLocaleString()} row${found.rows === 1 ? "" : "s"}`];
-  if (masked) parts.push(found.status ? `${masked.toLocaleString()} value${masked === 1 ? "" : "s"} masked` : `${masked.toLocaleString()} cells masked`);
+  if (masked) parts.push(`${masked.toLocaleString()} ${found.status ? "value" : "cell"}${masked === 1 ? "" : "s"} masked`);
   if (found.seconds !== null && found.seconds !== undefined) parts.push(duration(found.seconds));
   return h("p.came", seen(parts.join(" · ")));
 }

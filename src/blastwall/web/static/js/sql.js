@@ -4,13 +4,13 @@ import { fill, h, seen } from "./dom.js";
 import { button } from "./parts.js";
 
 const SQL_WORDS = new Set(("add all alter analyze and any as asc begin between by call cascade case check column commit conflict copy create cross cte current "
-  + "database declare default delete desc distinct do drop else end except execute exists explain extension false fetch for foreign from full function grant group "
-  + "having if ilike in index inner insert intersect into is join key lateral left like limit lock materialized natural not null of offset on only or order outer "
+  + "database declare default delete desc distinct do drop else end except exec execute exists explain extension false fetch for foreign from full function grant group "
+  + "having if ilike in index inner insert intersect into is join key lateral left like limit lock materialized merge natural not null of offset on only or order outer output "
   + "over partition primary procedure program recursive references rename replace restrict returning revoke right role rollback row schema select sequence set show "
-  + "table temp temporary then to transaction trigger true truncate union unique update using values view when where window with").split(" "));
+  + "table temp temporary then to top transaction trigger true truncate union unique update using values view when where window with").split(" "));
 const CEDAR_WORDS = new Set("permit forbid when unless principal action resource context in is has like if then else true false".split(" "));
 
-const SQL = /(?<comment>--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|(?<string>[eE]'(?:[^'\\]|''|\\[\s\S])*(?:'|$)|'(?:[^']|'')*(?:'|$)|\$(?<tag>[A-Za-z_]*)\$[\s\S]*?(?:\$\k<tag>\$|$))|(?<name>"(?:[^"]|"")*(?:"|$))|(?<bind>\$\d+)|(?<number>\b\d+(?:\.\d+)?\b)|(?<word>[A-Za-z_][\w$]*)/g;
+const SQL = /(?<comment>--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|(?<string>[eE]'(?:[^'\\]|''|\\[\s\S])*(?:'|$)|[nN]?'(?:[^']|'')*(?:'|$)|\$(?<tag>[A-Za-z_]*)\$[\s\S]*?(?:\$\k<tag>\$|$))|(?<name>"(?:[^"]|"")*(?:"|$))|(?<bind>\$\d+|@{1,2}[A-Za-z_#][\w@#$]*)|(?<number>\b\d+(?:\.\d+)?\b)|(?<word>[A-Za-z_][\w$]*)/g;
 const CEDAR = /(?<comment>\/\/[^\n]*)|(?<string>"(?:[^"\\]|\\.)*(?:"|$))|(?<name>@\w+)|(?<number>\b\d+\b)|(?<word>[A-Za-z_]\w*)/g;
 const HTTP = /(?<string>"(?:[^"\\]|\\.)*(?:"|$))|(?<number>(?<![\w.-])-?\d+(?:\.\d+)?(?![\w.-]))|(?<word>\b[A-Za-z]+\b)/g;
 const HTTP_WORDS = new Set("get head post put patch delete options query true false null".split(" "));
@@ -68,9 +68,10 @@ export function oneLine(whole) {
   return h("code.one", tokens(folded, languageOf(folded)).map(([kind, part]) => (kind ? h(`span.t-${kind}`, seen(part)) : seen(part))));
 }
 
-/** Bind values by their place; null is told apart from a text that says so. */
-export function binds(parameters) {
+/** Bind values by their place, named as the text names places; null is told apart from a text that says so. */
+export function binds(parameters, whole) {
   if (!parameters?.length) return null;
+  const mark = /\$\d/.test(whole) ? "$" : "";
   return h("dl.binds", { "aria-label": "Bind values" }, parameters.map((value, at) =>
-    h("div", h("dt", `$${at + 1}`), h("dd", value === null ? h("i", "null") : h("code", seen(value))))));
+    h("div", h("dt", `${mark}${at + 1}`), h("dd", value === null ? h("i", "null") : h("code", seen(value))))));
 }

@@ -61,7 +61,7 @@ const CAME = {
 // What concerns the session as a whole: its tone, what is said, and what else is known.
 const SAID = {
   opened: (event) => ["none", `Connected from ${event.detail?.source ?? "an unknown address"}`],
-  login: (event) => ["none", `Login as “${event.detail?.user ?? ""}” to ${event.detail?.database ?? ""}, by ${event.detail?.application || "an unnamed client"}`],
+  login: (event) => ["none", login(event.detail ?? {})],
   admitted: (event) => ["allow", `Admitted as ${event.detail?.principal ?? "its principal"}`, claims(event.detail)],
   login_refused: (event) => ["deny", `Login refused: ${event.reason ?? event.told ?? ""}`],
   injected: (event) => ["none", `The gateway sent its own: ${event.text ?? ""}`],
@@ -69,6 +69,10 @@ const SAID = {
   unreadable: (event) => ["deny", `A record cannot be read: ${event.reason ?? ""}`],
   closed: (event) => ["none", `Ended: ${event.reason ?? ""}`],
 };
+
+function login({ user, database, application }) {
+  return `Login${user ? ` as “${user}”` : ""}${database ? ` to ${database}` : ""}, by ${application || "an unnamed client"}`;
+}
 
 function claims(detail) {
   const known = Object.entries(detail ?? {}).filter(([name]) => name.startsWith("claim "));

@@ -46,7 +46,7 @@ function top(one) {
 }
 
 function statementCard(one) {
-  return card("What would run", source(one.text), one.parameters.length ? [h("h3", "Bind values"), binds(one.parameters)] : null,
+  return card("What would run", source(one.text), one.parameters.length ? [h("h3", "Bind values"), binds(one.parameters, one.text)] : null,
     h("h3", "It would"), effects(one.effects), preview(one.preview),
     one.in_transaction && one.state === "waiting" ? note("hold", "Its transaction is open: the locks that it took stay taken until you decide.") : null);
 }
