@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from tests.preloaded import Preloaded
 
 from blastwall._twins import compiled
 from blastwall.testing.certificates import CertificateAuthority
@@ -15,6 +16,18 @@ from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.postgres import PostgresServer
 from blastwall.testing.servers import ServerMissing, Version
+
+_preloaded = Preloaded()
+
+
+def pytest_configure() -> None:
+    """Start gateways from a Python that has imported Blastwall already."""
+    Gateway.launch = _preloaded
+
+
+def pytest_unconfigure() -> None:
+    """End what gateways were started from."""
+    _preloaded.close()
 
 
 def pytest_report_header() -> str:

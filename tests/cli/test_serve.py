@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.preloaded import OWN_PYTHON
 from typer.testing import CliRunner
 
 from blastwall.cli.main import build
@@ -33,7 +34,7 @@ CONFIGURATION = {
 @pytest.fixture
 def gateway(tmp_path: Path) -> Gateway:
     (tmp_path / "keys.json").write_text('{"keys": []}')
-    return Gateway(CONFIGURATION, folder=tmp_path, environment={"SHOP_PASSWORD": "hunter2"})
+    return Gateway(CONFIGURATION, folder=tmp_path, environment={"SHOP_PASSWORD": "hunter2", **OWN_PYTHON})
 
 
 def events(gateway: Gateway) -> list[str]:

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.e2e.conftest import EMAILS, SSNS, Shop
 from tests.e2e.opening import backends, events, events_so_far, opened
+from tests.preloaded import OWN_PYTHON
 from tests.waiting import eventually
 from typer.testing import CliRunner
 
@@ -54,7 +55,8 @@ KILLS = 8
 def shop(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A shop whose gateway writes as much as it can."""
     folder = tmp_path_factory.mktemp("recording")
-    with opened(postgres_newest, folder, log={"level": "debug"}, recordings=RECORDINGS) as shop:
+    changes = {"log": {"level": "debug"}, "recordings": RECORDINGS}
+    with opened(postgres_newest, folder, environment=OWN_PYTHON, **changes) as shop:
         yield shop
 
 
@@ -213,7 +215,9 @@ class TestNoSecretIsWritten:
     def test_metrics_and_the_process_list(self, shop: Shop) -> None:
         _, body = shop.gateway.get("/metrics")
         assert shop.server.password not in body
-        assert shop.server.password.encode() not in Path(f"/proc/{shop.gateway.pid}/cmdline").read_bytes()
+        arguments = Path(f"/proc/{shop.gateway.pid}/cmdline").read_bytes()
+        assert b"blastwall.yaml" in arguments
+        assert shop.server.password.encode() not in arguments
         activity = repr(shop.direct("SELECT * FROM pg_stat_activity"))
         assert shop.server.password not in activity
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import ssl
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -16,25 +15,30 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import yaml
 
 from blastwall.testing.certificates import LOOPBACK, CertificateAuthority
+from blastwall.testing.launching import Launch, Process, in_an_own_python
 from blastwall.testing.ports import free_port
 from blastwall.testing.processes import ServerFailed, tail
 
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 60.0
+_RUN_SECONDS = 90.0
 
 
 class Gateway:
-    """`python -m blastwall serve -c FILE` in a folder of its own, ready when the constructor's block is entered.
+    """`blastwall serve -c FILE` in a folder of its own, ready when the constructor's block is entered.
 
     `configuration` is `blastwall.yaml` as a mapping, without what the gateway gets from here where it is left out: the
     `state`, the `recordings`, `control`, and a certificate of a throw-away CA, in `ca`. Resources without `listen`
     get a free port.
     """
+
+    launch: ClassVar[Launch] = staticmethod(in_an_own_python)
+    """How its processes are started."""
 
     def __init__(
         self,
@@ -49,7 +53,7 @@ class Gateway:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="blastwall-gateway-"))
         self.folder.mkdir(parents=True, exist_ok=True)
         self.environment = dict(environment or {})
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._authority = CertificateAuthority("Blastwall throw-away gateway CA")
         self.ca = self._authority.write(self.folder)
         self.control_port = free_port()
@@ -97,17 +101,8 @@ class Gateway:
         Raises:
             ServerFailed: it ended, or was not ready in time; the text holds its log.
         """
-        command = [sys.executable, "-m", "blastwall", "serve", "-c", str(self.file)]
         with (self.folder / "gateway.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env={**os.environ, **self.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._process = self.launch(("serve", "-c", str(self.file)), self.folder, self.environment, log, log)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self._process.poll() is None:
             if self.ready():
@@ -174,15 +169,16 @@ class Gateway:
         Raises:
             ServerFailed: it ended with another exit code than `code`.
         """
-        done = subprocess.run(
-            [sys.executable, "-m", "blastwall", *arguments, "-c", str(self.file)],
-            cwd=self.folder, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
-        if done.returncode != code:
-            said = done.stdout + done.stderr
-            raise ServerFailed(f"`blastwall {' '.join(arguments)}` ended with code {done.returncode}:\n{said}")
-        return done.stdout
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = self.launch((*arguments, "-c", str(self.file)), self.folder, self.environment, out, err)
+            try:
+                ended = process.wait(_RUN_SECONDS)
+            finally:
+                process.kill()
+            said = [file.read().decode() for file in (out, err) if not file.seek(0)]
+        if ended != code:
+            raise ServerFailed(f"`blastwall {' '.join(arguments)}` ended with code {ended}:\n{''.join(said)}")
+        return said[0]
 
     def terminate(self, seconds: float = _STOP_SECONDS) -> int:
         """Ask the process to drain and end (SIGTERM); return its exit code."""
