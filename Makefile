@@ -18,7 +18,7 @@ demo: environment  ## Walk the demo's story against a real PostgreSQL server
 	@echo "To keep it up and try it yourself: $(VENV)/blastwall demo"
 
 test: servers  ## Run the tests; ARGS="…" is passed on to pytest
-	@$(VENV)/python -m pytest --numprocesses=2 $(ARGS)
+	@$(VENV)/python -m pytest --numprocesses=2 --dist=worksteal $(ARGS)
 
 check: environment  ## Format, lint, types, architecture, docs
 	$(VENV)/ruff format --check .

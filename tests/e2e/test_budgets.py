@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -20,11 +18,6 @@ from blastwall.model.events import BudgetSpent
 from blastwall.testing.postgres import PostgresServer
 
 READS = {"name": "reads", "agents": ["shop-ci"], "rows_read": 100}
-
-
-def cli(shop: Shop, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "blastwall", *arguments, "-c", str(shop.gateway.file)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=shop.gateway.folder, timeout=60, check=False)
 
 
 def contained(shop: Shop) -> dict[str, str]:
@@ -57,7 +50,7 @@ def test_many_small_results_in_many_sessions_and_workers(postgres_newest: Postgr
         assert eventually(lambda: not lets_in(shop), "the agent is kept out")
         assert lets_in(shop, "43"), "another agent is not harmed"
         assert eventually(lambda: spent(shop), "it is recorded in the session that spent it")
-        assert cli(shop, "contain", "agent", "shop-ci", "--lift", "--reason", "it is over").returncode == 0
+        shop.gateway.run("contain", "agent", "shop-ci", "--lift", "--reason", "it is over")
         assert eventually(lambda: lets_in(shop), "the agent is let in again")
         eventually(lambda: take(shop, "SELECT 1", 1) == 5, "every worker has heard of it")
 

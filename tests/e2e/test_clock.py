@@ -14,7 +14,7 @@ from tests.e2e.opening import ends, opened
 from blastwall.testing.postgres import PostgresServer
 
 HOURS = 6 * 3600.0
-LONGEST = 8.0
+LONGEST = 5.0
 SETTABLE = """
 import os, time
 
