@@ -109,7 +109,7 @@ class Preloaded:
                 self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 with theirs:
                     command = [sys.executable, "-P", __file__]
-                    self._forks = subprocess.Popen(command, stdin=theirs, start_new_session=True)
+                    self._forks = subprocess.Popen(command, stdin=theirs.fileno(), start_new_session=True)
             return self._ours
 
 

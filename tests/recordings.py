@@ -31,11 +31,8 @@ Told = list[tuple[Summary, list[Event]]]
 
 def so_far(gateway: Gateway) -> Told:
     """Return everything that is recorded now; what was answered a moment ago may still lack its end."""
-    reader = Reader(gateway.folder / "state" / "recordings")
-    return [
-        (summary, list(whole(one.event for one in reader.replay(summary) if one.event is not None)))
-        for summary in reader.sessions()
-    ]
+    reader = _reader(gateway)
+    return [(summary, _events(reader, summary)) for summary in reader.sessions()]
 
 
 def settled(gateway: Gateway) -> Told:
@@ -43,32 +40,42 @@ def settled(gateway: Gateway) -> Told:
 
     Of a statement that is held, no end is expected, nor of any in a session that is over.
     """
-
-    def whole_now() -> list[Told]:
-        told = so_far(gateway)
-        return [] if _unfinished(told) else [told]
-
-    try:
-        return eventually(whole_now, "every statement that was let through has its end in the recordings")[0]
-    except AssertionError as late:
-        late.add_note(f"without one are {_unfinished(so_far(gateway))}")
-        raise
+    _settle(gateway)
+    return so_far(gateway)
 
 
 def words(gateway: Gateway) -> str:
     """Return every record as text, to search for what must not be there, once it is `settled`."""
-    settled(gateway)
+    _settle(gateway)
     return words_so_far(gateway)
 
 
 def words_so_far(gateway: Gateway) -> str:
     """Return every record that is there now as text."""
-    reader = Reader(gateway.folder / "state" / "recordings")
+    reader = _reader(gateway)
     return "\n".join(repr(record) for summary in reader.sessions() for record in reader.replay(summary))
 
 
-def _unfinished(told: Told) -> list[StatementAsked]:
-    return [each for summary, events in told if summary.open for each in _running(events)]
+def _reader(gateway: Gateway) -> Reader:
+    return Reader(gateway.folder / "state" / "recordings")
+
+
+def _events(reader: Reader, summary: Summary) -> list[Event]:
+    return list(whole(one.event for one in reader.replay(summary) if one.event is not None))
+
+
+def _settle(gateway: Gateway) -> None:
+    try:
+        eventually(lambda: not _unfinished(gateway), "all that was let through has its end in the recordings")
+    except AssertionError as late:
+        late.add_note(f"without one are {_unfinished(gateway)}")
+        raise
+
+
+def _unfinished(gateway: Gateway) -> list[StatementAsked]:
+    reader = _reader(gateway)
+    open_ones = (summary for summary in reader.sessions() if summary.open)
+    return [each for summary in open_ones for each in _running(_events(reader, summary))]
 
 
 def _running(events: Iterable[Event]) -> Iterable[StatementAsked]:

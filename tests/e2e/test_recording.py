@@ -55,8 +55,8 @@ KILLS = 8
 def shop(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A shop whose gateway writes as much as it can."""
     folder = tmp_path_factory.mktemp("recording")
-    changes = {"log": {"level": "debug"}, "recordings": RECORDINGS}
-    with opened(postgres_newest, folder, environment=OWN_PYTHON, **changes) as shop:
+    log = {"level": "debug"}
+    with opened(postgres_newest, folder, environment=OWN_PYTHON, log=log, recordings=RECORDINGS) as shop:
         yield shop
 
 
