@@ -107,7 +107,9 @@ def _call(route: TdsRoute) -> Do:
 
     def do(number: int) -> int:
         cursor.execute(f"{_SELECT}%s", (1 + number % 1000,))
-        return _one(len(cursor.fetchall()))
+        rows = len(cursor.fetchall())
+        cursor.nextset()  # it would cancel what it has not read to its end
+        return _one(rows)
 
     return do
 
