@@ -24,6 +24,7 @@ from blastwall.testing.arm_estate import SUBSCRIPTION, Estate, failed, resource_
 from blastwall.testing.arm_work import Operation, Work, deployed, deployment_operations, not_started, now
 from blastwall.testing.azure import AzureServer
 from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.closing import Closing
 from blastwall.testing.rest import Answer, Asked, Document, RestServer
 
 AUDIENCES = frozenset(
@@ -55,7 +56,7 @@ class Route:
     respond: Respond
 
 
-class ArmServer:
+class ArmServer(Closing):
     """Serves a subscription until it is closed. `estate` is what it holds.
 
     `page` is how many resource groups one page lists. `links` is the authority that its answers lead to; to test what
@@ -100,12 +101,6 @@ class ArmServer:
     def close(self) -> None:
         """Stop serving."""
         self._server.close()
-
-    def __enter__(self) -> ArmServer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # ── what every request meets ─────────────────────────────────────────────────────────────────────────────────────
 

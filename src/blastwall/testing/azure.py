@@ -26,13 +26,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
 
 from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.closing import Closing
 
 TENANT = "11111111-1111-1111-1111-111111111111"
 OTHER_TENANT = "22222222-2222-2222-2222-222222222222"
@@ -77,7 +76,7 @@ class Granted:
         return self.ends <= time.time()
 
 
-class AzureServer:
+class AzureServer(Closing):
     """Serves until it is closed. `requests` counts what was asked: "vault", "imds", "app-service", "entra", "arm".
 
     Args:
@@ -176,14 +175,6 @@ class AzureServer:
         for server in (self._secure, self._plain):
             server.shutdown()
             server.server_close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # ── what it answers ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from blastwall.testing.certificates import CertificateAuthority
-from blastwall.testing.ports import answers, free_port
-from blastwall.testing.processes import ServerFailed, tail
+from blastwall.testing.closing import Closing
+from blastwall.testing.ports import free_port
+from blastwall.testing.processes import ServerFailed, until_it_answers
 from blastwall.testing.servers import find_azurite, find_program
 
 ACCOUNT = "devstoreaccount1"
@@ -22,7 +20,7 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 _START_SECONDS = 60.0
 
 
-class Azurite:
+class Azurite(Closing):
     """Serves blobs, with bearer tokens (`--oauth basic`, which checks no signature) and with Shared Key."""
 
     def __init__(self, authority: CertificateAuthority) -> None:
@@ -47,13 +45,11 @@ class Azurite:
                 command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
-        deadline = time.monotonic() + _START_SECONDS
-        while not answers(self.port):
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                said = tail((self.folder / "azurite.log").read_text(errors="replace"))
-                self.close()
-                raise ServerFailed(f"Azurite did not start:\n{said}")
-            time.sleep(0.05)
+        try:
+            until_it_answers("Azurite", self.port, self._process, self.folder / "azurite.log", _START_SECONDS)
+        except ServerFailed:
+            self.close()
+            raise
 
     @property
     def url(self) -> str:
@@ -65,11 +61,3 @@ class Azurite:
         self._process.kill()
         self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, Self
 
 import jwt
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.closing import Closing
 from blastwall.testing.sign_in import AUTHORIZE, TOKEN, Reply, SignIn
 
 SigningAlgorithm = Literal["RS256", "ES256", "EdDSA"]
@@ -58,7 +58,7 @@ class SigningKey:
         return {**numbers, "kid": self.kid, "alg": self.algorithm, "use": "sig"}
 
 
-class DevIssuer:
+class DevIssuer(Closing):
     """An issuer that signs whatever it is asked to: for tests and demos alone.
 
     It serves discovery and keys over http on loopback, or over https with a certificate of `authority`. `requests`
@@ -163,14 +163,6 @@ class DevIssuer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def respond(self, path: str, form: str | None = None) -> Reply:
         """Answer a GET of `path`, or a POST of a form to it."""

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from blastwall.testing.azure import AzureServer
 from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.closing import Closing
 from blastwall.testing.rest import Answer, Asked, Document, RestServer
 
 RESOURCE = "https://vault.azure.net"
@@ -37,7 +38,7 @@ class Version:
     made: int = field(default_factory=lambda: int(time.time()))
 
 
-class KeyVaultServer:
+class KeyVaultServer(Closing):
     """Serves one vault until it is closed. `page` is how many secrets one page lists."""
 
     def __init__(self, azure: AzureServer, authority: CertificateAuthority) -> None:
@@ -88,12 +89,6 @@ class KeyVaultServer:
     def close(self) -> None:
         """Stop serving."""
         self._server.close()
-
-    def __enter__(self) -> KeyVaultServer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def respond(self, asked: Asked) -> Answer:
         """Answer a request."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from blastwall.testing.certificates import CertificateAuthority
-from blastwall.testing.ports import answers, free_port
-from blastwall.testing.processes import ServerFailed, tail
+from blastwall.testing.closing import Closing
+from blastwall.testing.ports import free_port
+from blastwall.testing.processes import ServerFailed, until_it_answers
 from blastwall.testing.servers import environment, find_program
 
 _START_SECONDS = 10.0
@@ -59,7 +57,7 @@ http {{
 """
 
 
-class Nginx:
+class Nginx(Closing):
     """One nginx process without a master, on loopback: of `files`, or in front of another one (`before`)."""
 
     def __init__(self, *, files: Path | None = None, before: Nginx | None = None, tls: bool = False) -> None:
@@ -85,13 +83,11 @@ class Nginx:
                 [program, "-p", self.folder, "-c", "nginx.conf"], cwd=self.folder, env=environment(),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-        deadline = time.monotonic() + _START_SECONDS
-        while not answers(self.port):
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                said = tail((self.folder / "nginx.log").read_text(errors="replace"))
-                self.close()
-                raise ServerFailed(f"nginx did not start:\n{said}")
-            time.sleep(0.02)
+        try:
+            until_it_answers("nginx", self.port, self._process, self.folder / "nginx.log", _START_SECONDS)
+        except ServerFailed:
+            self.close()
+            raise
 
     @property
     def ca(self) -> Path:
@@ -108,14 +104,6 @@ class Nginx:
         self._process.kill()
         self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _proxy(self, before: Nginx) -> str:
         if not before.tls:

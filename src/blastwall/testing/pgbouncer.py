@@ -6,22 +6,20 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from blastwall.testing.certificates import CertificateAuthority
-from blastwall.testing.ports import answers, free_port
+from blastwall.testing.closing import Closing
+from blastwall.testing.ports import free_port
 from blastwall.testing.postgres import SUPERUSER, PostgresServer
-from blastwall.testing.processes import ServerFailed, tail, unprivileged, within_reach
+from blastwall.testing.processes import ServerFailed, unprivileged, until_it_answers, within_reach
 from blastwall.testing.servers import find_program
 
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 
 
-class PgBouncer:
+class PgBouncer(Closing):
     """PgBouncer with session pooling, which is what a gateway does too; clients log in without a password."""
 
     def __init__(self, server: PostgresServer, database: str, *, tls: bool = False, user: str = SUPERUSER) -> None:
@@ -42,13 +40,11 @@ class PgBouncer:
         programs = within_reach(program.parent, self.folder)
         command = [programs.bindir / program.name, self.folder / "pgbouncer.ini"]
         self._process: subprocess.Popen[bytes] = account.start(command, self.folder, programs.environment, log)
-        deadline = time.monotonic() + _START_SECONDS
-        while not answers(self.port):
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                said = tail(log.read_text(errors="replace"))
-                self.close()
-                raise ServerFailed(f"PgBouncer did not start:\n{said}")
-            time.sleep(0.02)
+        try:
+            until_it_answers("PgBouncer", self.port, self._process, log, _START_SECONDS)
+        except ServerFailed:
+            self.close()
+            raise
 
     @property
     def ca(self) -> Path | None:
@@ -65,14 +61,6 @@ class PgBouncer:
             self._process.kill()
             self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _configure(self, server: PostgresServer, database: str, *, tls: bool) -> None:
         users = self.folder / "users.txt"

@@ -11,10 +11,10 @@ import tempfile
 import time
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.closing import Closing
 from blastwall.testing.ports import free_port
 from blastwall.testing.processes import Programs, ServerFailed, tail, unprivileged, within_reach
 from blastwall.testing.servers import Installation, Version, find_postgres
@@ -52,7 +52,7 @@ log_timezone = 'UTC'
 """
 
 
-class PostgresServer:
+class PostgresServer(Closing):
     """A running PostgreSQL server that nobody else uses.
 
     Its superuser is `postgres`; the roles in `METHODS` show each way of authenticating. Everything has the password
@@ -163,14 +163,6 @@ class PostgresServer:
         """Stop the server and delete its data."""
         self._end(signal.SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def _data(self) -> Path:

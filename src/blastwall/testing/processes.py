@@ -7,16 +7,31 @@ import pwd
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from blastwall.testing.ports import answers
 from blastwall.testing.servers import ServerMissing, belongings, environment
 
 
 class ServerFailed(Exception):
     """A throw-away server did not start or stop; the text holds the end of its log."""
+
+
+def until_it_answers(name: str, port: int, process: subprocess.Popen[bytes], log: Path, seconds: float) -> None:
+    """Wait until a server that was just started takes connections on loopback.
+
+    Raises:
+        ServerFailed: it ended, or takes none after so many seconds; the text holds the end of its log.
+    """
+    deadline = time.monotonic() + seconds
+    while not answers(port):
+        if time.monotonic() > deadline or process.poll() is not None:
+            raise ServerFailed(f"{name} did not start:\n{tail(log.read_text(errors='replace'))}")
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.closing import Closing
 from blastwall.testing.processes import ServerFailed
 
 Document = dict[str, object]
@@ -73,7 +73,7 @@ class Service(Protocol):
         """Answer one request; called in the server's thread."""
 
 
-class RestServer:
+class RestServer(Closing):
     """Serves a service over TLS until it is closed. `asked` keeps every request, the oldest first."""
 
     def __init__(self, service: Service, authority: CertificateAuthority) -> None:
@@ -105,14 +105,6 @@ class RestServer:
         """Stop serving."""
         self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:

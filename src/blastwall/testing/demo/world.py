@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import psycopg
 import yaml
@@ -19,6 +18,7 @@ from blastwall.testing.arm import ArmServer
 from blastwall.testing.arm_estate import SUBSCRIPTION
 from blastwall.testing.azure import AzureServer
 from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.closing import Closing
 from blastwall.testing.demo.data import Shop
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
@@ -65,7 +65,7 @@ class Client:
         )
 
 
-class World:
+class World(Closing):
     """A real PostgreSQL with the shop in it, a small Azure, a development issuer, and a gateway before all.
 
     `sql` stands in for Azure SQL; it is None where the packages that it needs are not installed.
@@ -123,14 +123,6 @@ class World:
     def close(self) -> None:
         """Stop everything and delete what it wrote."""
         self._running.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _load_shop(self) -> None:
         self.server.execute(f"CREATE ROLE app LOGIN PASSWORD '{self.server.password}'")

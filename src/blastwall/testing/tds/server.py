@@ -10,11 +10,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from blastwall.testing.azure import AzureServer
 from blastwall.testing.certificates import CertificateAuthority
+from blastwall.testing.closing import Closing
 from blastwall.testing.tds.answer import Kept
 from blastwall.testing.tds.catalog import Database
 from blastwall.testing.tds.connection import Connection
@@ -47,7 +46,7 @@ class User:
     databases: frozenset[str] | None = None
 
 
-class TdsServer:
+class TdsServer(Closing):
     """A throw-away server that speaks TDS, until it is closed.
 
     Args:
@@ -131,14 +130,6 @@ class TdsServer:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
         self._folder.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # ── who may log in ───────────────────────────────────────────────────────────────────────────────────────────────
 
