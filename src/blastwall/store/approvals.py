@@ -14,13 +14,10 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, insert, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blastwall.store.approval_tables import approvals, decisions
-from blastwall.store.table import Table, whole
+from blastwall.store.table import Table, portions, whole
 
 KEEP_SECONDS = 400 * 86_400
 """Ended requests are kept for so long: an auditor may ask after a year."""
-
-_AT_ONCE = 400
-"""Values in one IN list, well below what SQLite takes."""
 
 
 class State(StrEnum):
@@ -177,7 +174,7 @@ class ApprovalTable(Table):
                     answers[ask.id] = answer
             for state in {*ends.values()}:
                 await _end(connection, [each for each, end in ends.items() if end is state], state, now)
-            for some in _portions(taken):
+            for some in portions(taken):
                 await connection.execute(update(approvals).where(approvals.c.id.in_(some)).values(holder=""))
         return answers
 
@@ -289,7 +286,7 @@ def _filters(query: Query, now: float) -> list[ColumnElement[bool]]:
 async def _standing(connection: AsyncConnection, bindings: set[str], now: float) -> list[Past]:
     """Return the approvals for these statements that are still good for something."""
     found: list[StoredRequest] = []
-    for some in _portions(bindings):
+    for some in portions(bindings):
         rows = select(approvals).where(
             approvals.c.binding.in_(some),
             approvals.c.state == State.APPROVED.value,
@@ -334,24 +331,19 @@ async def _asked_already(connection: AsyncConnection, ask: StoredRequest, now: f
 
 
 async def _end(connection: AsyncConnection, which: Sequence[str], state: State, now: float) -> None:
-    for some in _portions(which):
+    for some in portions(which):
         waiting = update(approvals).where(approvals.c.id.in_(some), approvals.c.state == State.WAITING.value)
         await connection.execute(waiting.values(state=state.value, ended_at=now, holder=""))
 
 
 async def _decisions(connection: AsyncConnection, which: Sequence[str]) -> dict[str, tuple[StoredDecision, ...]]:
     said: dict[str, tuple[StoredDecision, ...]] = {}
-    for some in _portions(which):
+    for some in portions(which):
         rows = select(decisions).where(decisions.c.approval.in_(some)).order_by(decisions.c.id)
         for row in (await connection.execute(rows)).mappings():
             one = StoredDecision(**{name: row[name] for name in _DECISION})
             said[one.approval] = (*said.get(one.approval, ()), one)
     return said
-
-
-def _portions(values: Iterable[str]) -> Iterable[list[str]]:
-    every = list(values)
-    return (every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE))
 
 
 def _request(row: RowMapping) -> StoredRequest:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, or
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blastwall.store.grant_tables import grant_decisions, grants
-from blastwall.store.table import Table, whole
+from blastwall.store.table import Table, portions, whole
 
 KEEP_SECONDS = 400 * 86_400
 """Grants that are over are kept for so long: an auditor may ask after a year."""
@@ -131,7 +131,6 @@ class TooManyAsked(Exception):
 _GRANT = tuple(each.name for each in fields(StoredGrant) if each.name != "sealed")
 _GRANT_SEALED = tuple(name for name in _GRANT if name != "last_used")
 _DECISION = tuple(each.name for each in fields(GrantDecision) if each.name != "sealed")
-_AT_ONCE = 400
 
 
 class GrantTable(Table):
@@ -232,9 +231,7 @@ class GrantTable(Table):
 
     async def _stories(self, connection: AsyncConnection, found: Sequence[StoredGrant]) -> list[GrantStory]:
         said: dict[str, list[GrantDecision]] = {each.id: [] for each in found}
-        names = list(said)
-        for start in range(0, len(names), _AT_ONCE):
-            some = names[start : start + _AT_ONCE]
+        for some in portions(said):
             rows = select(grant_decisions).where(grant_decisions.c.grant.in_(some)).order_by(grant_decisions.c.id)
             for row in (await connection.execute(rows)).mappings():
                 said[row["grant"]].append(self._decision(row))

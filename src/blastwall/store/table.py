@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from blastwall.store.database import Store
@@ -11,6 +11,16 @@ from blastwall.store.database import Store
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S", bound="Table")
+
+
+_AT_ONCE = 400
+"""Values in one IN list, well below what SQLite takes."""
+
+
+def portions(values: Iterable[str]) -> Iterable[list[str]]:
+    """Cut values into lists that are short enough for an IN."""
+    every = list(values)
+    return (every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE))
 
 
 class Table:
