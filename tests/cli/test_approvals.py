@@ -110,6 +110,13 @@ def test_one_request_shows_all_that_decides(api: ApiServer) -> None:
     assert "\x1b" not in said
 
 
+def test_values_are_numbered_as_the_text_does_it(api: ApiServer) -> None:
+    api.answer("GET /api/v1/approvals/5e1f0a2b3c4d", (200, {**APPROVAL, "text": "DELETE FROM orders WHERE id = @P1"}))
+    said = run("show", "5e1f0a2b3c4d")
+    assert "  1 = '7'" in said
+    assert "$1" not in said
+
+
 @pytest.mark.parametrize(
     ("options", "body"),
     [

@@ -136,8 +136,9 @@ def _print(found: Approval, *, json: bool) -> None:
     say("")
     for line in block(str(found["text"])):
         say(line)
+    mark = "$" if "$1" in str(found["text"]) else ""  # else its protocol names parameters in another way
     for number, value in enumerate(_list(found, "parameters"), 1):
-        say(f"  ${number} = {'NULL' if value is None else repr(value)}")
+        say(f"  {mark}{number} = {'NULL' if value is None else repr(value)}")
 
 
 def _print_outcome(found: Approval, *, json: bool) -> None:
