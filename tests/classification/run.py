@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 from tests.classification.compare import Happened, Verdict, compare
 from tests.classification.observer import Account, account, since
-from tests.classification.script import Piece, pieces
+from tests.classification.script import Script
 from tests.sql.postgres.real import read_snapshot
 
 from blastwall.model.effects import Action
@@ -40,7 +40,6 @@ WHERE NOT t.tgisinternal
 """The tables in FROM of constraint triggers: a new partition gets its parent's triggers, for which they are locked."""
 _ROWS = frozenset({"create", "update", "delete"})
 _DEFINING = frozenset({Action.DEFINE, Action.DROP, Action.ENTITLE, Action.EXECUTE, Action.UNCLASSIFIED})
-_STATEMENT_SECONDS = "20s"
 
 
 @dataclass(slots=True)
@@ -82,11 +81,11 @@ class Runner:
     def script(self, path: Path) -> None:
         """Run one script in a session as new."""
         self._state = self._fresh()
-        for piece in pieces(path.read_text(errors="replace"), self._variables):
-            self._piece(piece, path.stem)
+        self._script = Script(path.read_text(errors="replace"), self._variables)
+        for text in self._script:
+            self._piece(text, path.stem)
         for command in (b"ROLLBACK", b"RESET SESSION AUTHORIZATION", b"DISCARD ALL"):
             self._connection.pgconn.exec_(command)
-        self._connection.pgconn.exec_(f"SET statement_timeout = '{_STATEMENT_SECONDS}'".encode())
 
     def _in_block(self) -> bool:
         return self._connection.pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE
@@ -94,20 +93,20 @@ class Runner:
     def _failed(self) -> bool:
         return self._connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.INERROR
 
-    def _piece(self, piece: Piece, script: str) -> None:
+    def _piece(self, text: str, script: str) -> None:
         if self._stale and not self._in_block():
             self._catalog, self._stale = self._read(), False
-        found = classify(piece.text, self._catalog, self._state)
+        found = classify(text, self._catalog, self._state)
         if not found:
             return
-        if len(found) > 1 or found[0].transaction or piece.text.lower().startswith(_ALONE) or self._failed():
-            self._plainly(piece, found)
+        if len(found) > 1 or found[0].transaction or text.lower().startswith(_ALONE) or self._failed():
+            self._plainly(text, found)
             return
-        self._observed(piece, found[0], script)
+        self._observed(text, found[0], script)
 
-    def _plainly(self, piece: Piece, found: Iterable[Classified]) -> None:
+    def _plainly(self, text: str, found: Iterable[Classified]) -> None:
         self._tally.unobserved += 1
-        if self._send(piece):
+        if self._send(text):
             for one in found:
                 self._settle(one)
 
@@ -115,21 +114,21 @@ class Runner:
         self._state = settled(self._state, one, self._in_block())
         self._stale = self._stale or any(effect.action in _DEFINING for effect in one.effects)
 
-    def _observed(self, piece: Piece, one: Classified, script: str) -> None:
+    def _observed(self, text: str, one: Classified, script: str) -> None:
         own = not self._in_block()
         if own:
             self._connection.pgconn.exec_(b"BEGIN")
         before = self._asked()
-        if before is None or not self._send(piece):
+        if before is None or not self._send(text):
             self._tally.refused += 1
         else:
             after = self._asked()
             if after is not None:
-                happened = self._counted(piece.text, since(before, after), own=own)
+                happened = self._counted(text, since(before, after), own=own)
                 verdict, missed = compare(one.effects, happened, self._catalog)
                 self._tally.add(one.operation, verdict)
                 if missed:
-                    self._tally.missed.append((script, piece.text, sorted(map(str, missed))))
+                    self._tally.missed.append((script, text, sorted(map(str, missed))))
             self._settle(one)
         if own:
             self._connection.pgconn.exec_(b"ROLLBACK" if self._failed() else b"COMMIT")
@@ -163,11 +162,11 @@ class Runner:
         except psycopg.Error:
             return None
 
-    def _send(self, piece: Piece) -> bool:
+    def _send(self, text: str) -> bool:
         server = self._connection.pgconn
-        result: psycopg.pq.abc.PGresult | None = server.exec_(piece.text.encode())
+        result: psycopg.pq.abc.PGresult | None = server.exec_(text.encode())
         if result is not None and result.status == psycopg.pq.ExecStatus.COPY_IN:
-            server.put_copy_data(piece.data.encode())
+            server.put_copy_data(self._script.data().encode())
             server.put_copy_end()
             result = server.get_result()
         while result is not None and result.status == psycopg.pq.ExecStatus.COPY_OUT:

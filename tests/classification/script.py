@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 _TOKEN = re.compile(
     r"""(?P<comment>--[^\n]*|/\*) | (?P<dollar>\$(?:[A-Za-z_\x80-\uffff][\w\x80-\uffff]*)?\$)
@@ -13,52 +12,57 @@ _TOKEN = re.compile(
       | (?P<variable>(?<!:):(?:'\w+'|"\w+"|[A-Za-z_]\w*))""",
     re.VERBOSE | re.DOTALL,
 )
-_STDIN = re.compile(r"\s*copy\b.*\bfrom\s+stdin\b", re.IGNORECASE | re.DOTALL)
+_RUN_BY_PSQL = re.compile(r"\\(g|gset|gexec|gx|gdesc|crosstabview)\b")
+"""Commands that run the statement before them in a way of psql's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One statement, and the lines that follow a COPY FROM STDIN."""
+class Script:
+    """Yields the statements of a script, in order. Commands of psql are left out; `\\set` of a path is understood."""
 
-    text: str
-    data: str = ""
+    def __init__(self, script: str, variables: Mapping[str, str]) -> None:
+        self._script = script
+        self._known = dict(variables)
+        self._place = 0
 
+    def data(self) -> str:
+        """Return the lines that a COPY FROM STDIN is given, which follow it: those of one that fails are statements."""
+        begin = self._script.index("\n", self._place) + 1
+        end = self._script.find("\n\\.", begin - 1)
+        self._place = len(self._script) if end < 0 else end + 3
+        return self._script[begin : end + 1]
 
-def pieces(script: str, variables: Mapping[str, str]) -> Iterator[Piece]:
-    """Yield the statements of a script. Commands of psql are left out; `\\set` of a path is understood."""
-    known = dict(variables)
-    place, text, depth, atomic = 0, "", 0, 0
-    while (found := _TOKEN.search(script, place)) is not None:
-        text += script[place : found.start()]
-        place = found.end()
-        kind, token = str(found.lastgroup), found[0]
-        if kind == "comment":
-            place = _after_comment(script, found.start()) if token == "/*" else place
-            text += " "
-        elif kind == "dollar":
-            end = script.find(token, place)
-            end = len(script) if end < 0 else end + len(token)
-            text += token + script[place:end]
-            place = end
-        elif kind == "command":
-            _set(token, known)
-            if re.match(r"\\(g|gset|gexec|gx|gdesc|crosstabview)\b", token):
-                text = ""  # run by psql in a way of its own
-        elif kind == "variable":
-            text += _value(token, known)
-        elif kind == "end" and not depth and not atomic:
-            statement, text = text.strip(), ""
-            data = ""
-            if _STDIN.match(statement):
-                begin = script.index("\n", place) + 1
-                end = script.find("\n\\.", begin - 1)
-                data, place = script[begin : end + 1], end + 3
-            if statement:
-                yield Piece(statement, data)
-        else:
+    def __iter__(self) -> Iterator[str]:
+        text, depth, atomic = "", 0, 0
+        while (found := _TOKEN.search(self._script, self._place)) is not None:
+            text += self._script[self._place : found.start()]
+            self._place = found.end()
+            kind, token = str(found.lastgroup), found[0]
+            if kind == "end" and not depth and not atomic:
+                statement, text = text.strip(), ""
+                if statement:
+                    yield statement
+                continue
             depth = max(0, depth + (kind == "open") - (kind == "close"))
             atomic = _atomic(atomic, token.lower(), text) if kind == "word" else atomic
-            text += token
+            text = "" if _RUN_BY_PSQL.match(token) else text + self._meant(kind, token, found.start())
+
+    def _meant(self, kind: str, token: str, start: int) -> str:
+        """What a token is in the statement; it moves on over comments and quoted bodies."""
+        match kind:
+            case "comment":
+                self._place = _after_comment(self._script, start) if token == "/*" else self._place
+                return " "
+            case "dollar":
+                begin, end = self._place, self._script.find(token, self._place)
+                self._place = len(self._script) if end < 0 else end + len(token)
+                return token + self._script[begin : self._place]
+            case "command":
+                _set(token, self._known)
+                return ""
+            case "variable":
+                return _value(token, self._known)
+            case _:
+                return token
 
 
 def _atomic(level: int, word: str, before: str) -> int:

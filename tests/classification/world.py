@@ -34,6 +34,8 @@ SCRIPTS: Sequence[str] = (
 )  # fmt: skip
 """What `make classification` runs. Name others after it to run those."""
 
+_LIMITS = "-c statement_timeout=20s"
+
 
 def run_scripts(names: Sequence[str], progress: TextIO | None = None) -> Tally:
     """Run scripts against a new PostgreSQL 15 server and return what was found.
@@ -68,7 +70,7 @@ def run_scripts(names: Sequence[str], progress: TextIO | None = None) -> Tally:
 
 def _run(place: str, files: Path, name: str, tally: Tally) -> None:
     with (
-        psycopg.connect(place, autocommit=True, prepare_threshold=None) as connection,
+        psycopg.connect(place, autocommit=True, prepare_threshold=None, options=_LIMITS) as connection,
         psycopg.connect(place, autocommit=True) as side,
     ):
         Runner(connection, side, files, tally).script(files / "sql" / f"{name}.sql")

@@ -88,3 +88,20 @@ async def test_a_session_that_left_is_not_answered(make_site: MakeSite) -> None:
     await eventually(lambda: site.relay.connections == 0)
     await asyncio.sleep(0.3)
     assert site.recorded()[-1] == "SessionClosed"
+
+
+async def test_between_slices_of_long_work_the_loop_goes_round(site: Site) -> None:
+    client = await site.logged_in()
+    answer = asyncio.ensure_future(client.ask("LOOKUP 1000 slices"))
+    turns = 0
+    while not answer.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert answer.result() == "str = 1000 slices"
+    assert turns > 1000
+
+
+async def test_an_answer_that_keeps_coming_is_waited_for(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(FAST, lookup=0.2))
+    client = await site.logged_in()
+    assert await client.ask("LOOKUP 100000 slices") == "str = 100000 slices"

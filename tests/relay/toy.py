@@ -8,6 +8,7 @@ import ssl
 import struct
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from importlib.resources.abc import Traversable
 from typing import Literal, cast
 
@@ -40,6 +41,7 @@ from blastwall.protocols.contract import (
     Forwarder,
     Held,
     Interrupt,
+    Later,
     Login,
     Lookup,
     Opening,
@@ -287,9 +289,16 @@ class ToyCompanion:
                 self._ready = True
                 while self._asked:
                     outputs += self.look_up(*self._asked.popleft())
+            elif line.endswith("slices"):
+                outputs += self._slice(line, int(line.split()[-2]))
             else:
                 outputs.append(Answered(self._reading.popleft(), line))
         return outputs
+
+    def _slice(self, line: str, left: int) -> Sequence[Output]:
+        if left:
+            return [Later(partial(self._slice, line, left - 1))]
+        return [Answered(self._reading.popleft(), line)]
 
     def receive_eof(self, side: Side) -> Sequence[Output]:
         return [Close("the resource hung up")]

@@ -402,6 +402,13 @@ class Answered:
     reply: object
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A companion has more to do: call `go_on` in the loop's next turn, and carry out what it returns."""
+
+    go_on: Callable[[], Sequence[Output]]
+
+
 Output = (
     Ask
     | Withdraw
@@ -425,6 +432,7 @@ Output = (
     | Close
     | Handover
     | Answered
+    | Later
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 
@@ -14,7 +14,7 @@ import structlog
 from blastwall.gate.faults import described
 from blastwall.gate.ports import CredentialUnavailable, ResourceMeter, Vault
 from blastwall.model.resource import Resource
-from blastwall.protocols.contract import Answered, Companion, Limits, Opening, Output, ProtocolKind, Side
+from blastwall.protocols.contract import Answered, Companion, Later, Limits, Opening, Output, ProtocolKind, Side
 from blastwall.relay.carrier import Carrier
 from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.limits import RelayLimits
@@ -26,6 +26,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 
 The longest is also how long a resource that came back may still seem gone, so it is short.
 """
+
+_PATIENCE = 12
+"""How many times `RelayLimits.lookup` an answer may take that keeps coming."""
 
 
 class LookupFailed(Exception):
@@ -62,6 +65,8 @@ class CompanionCarrier(Carrier):
         self._meter = setting.meter
         self._answered = answered
         self._ended = ended
+        self.heard = asyncio.get_running_loop().time()
+        """When the resource last sent something, or something was made of it, in the loop's time."""
 
     def start(self) -> None:
         """Let it connect."""
@@ -73,9 +78,19 @@ class CompanionCarrier(Carrier):
 
     def carry_other(self, output: Output) -> None:
         """See `Carrier`."""
+        if isinstance(output, Later):
+            loop = asyncio.get_running_loop()
+            self.heard = loop.time()
+            loop.call_soon(self.call, output.go_on)  # not queued yet: the calls of this turn are made to their end
+            return
         if not isinstance(output, Answered):
             raise TypeError(f"a companion gives no {type(output).__name__}")
         self._answered(output.number, output.reply)
+
+    def received(self, side: Side, data: bytes) -> None:
+        """See `stream.Owner`."""
+        self.heard = asyncio.get_running_loop().time()
+        super().received(side, data)
 
     def dialling_failed(self) -> None:
         """See `Carrier`."""
@@ -100,6 +115,7 @@ class _Waiting:
     question: Hashable
     answer: Callable[[object], None]
     timer: asyncio.TimerHandle
+    until: float
 
 
 class SideConnection:
@@ -129,7 +145,7 @@ class SideConnection:
             return
         number = next(self._numbers)
         timer = self._loop.call_later(self._setting.limits.lookup, self._time_out, number)
-        self._waiting[number] = _Waiting(question, answer, timer)
+        self._waiting[number] = _Waiting(question, answer, timer, self._used + _PATIENCE * self._setting.limits.lookup)
         if self._carrier is not None:
             self._carrier.look_up(number, question)
         elif self._opening is None:
@@ -179,11 +195,25 @@ class SideConnection:
             waiting.answer(reply)
 
     def _time_out(self, number: int) -> None:
-        """A connection that owes an answer for so long is given up."""
+        """A connection that owes an answer, and has been silent for so long, is given up."""
+        if self._waits_on(number):
+            return
         reason = f"{self._setting.resource.name} did not answer the gateway's own question in time"
         self._settle(number, LookupFailed(reason))
         if self._carrier is not None:
             self._carrier.end(reason)
+
+    def _waits_on(self, number: int) -> bool:
+        """Whether the answer is on its way: a large catalog comes for longer than any silence may last."""
+        waiting, carrier = self._waiting.get(number), self._carrier
+        if waiting is None or carrier is None:
+            return False
+        at = min(carrier.heard + self._setting.limits.lookup, waiting.until)
+        if at <= self._loop.time():
+            return False
+        timer = self._loop.call_at(at, self._time_out, number)
+        self._waiting[number] = replace(waiting, timer=timer)
+        return True
 
     def _ended(self, carrier: CompanionCarrier, reason: str) -> None:
         if carrier is self._carrier:

@@ -11,9 +11,9 @@ from blastwall.config.model import LimitSettings
 class RelayLimits:
     """Bounds of every session; what is configured comes from `limits:`.
 
-    `connections` is a number of clients at once. `dial` bounds connecting to a resource; `lookup` a companion's reply,
-    its login included; `linger` how long closing waits for a peer that does not take its last bytes; `companion_idle`
-    how long an unused side connection is kept. `tick` is how often clocks are looked at.
+    `connections` is a number of clients at once. `dial` bounds connecting to a resource; `lookup` how long a companion
+    may be silent that owes a reply, its login included; `linger` how long closing waits for a peer that does not take
+    its last bytes; `companion_idle` how long an unused side connection is kept. `tick` is how often clocks are read.
     """
 
     connections: int = 10_000
@@ -21,7 +21,7 @@ class RelayLimits:
     idle: float = 8 * 3600.0
     statement: float | None = None
     dial: float = 10.0
-    lookup: float = 10.0
+    lookup: float = 15.0
     linger: float = 5.0
     companion_idle: float = 600.0
     tick: float = 1.0

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from tests.sql.postgres.real import unhurried
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Address, TlsMode
@@ -37,7 +38,7 @@ def asked(kind: PostgresKind, server: PostgresServer) -> View:
             for one in outputs:
                 if isinstance(one, Send):
                     line.sendall(one.span)
-            outputs = list(companion.receive(UPSTREAM, line.recv(65536)))
+            outputs = unhurried(companion.receive(UPSTREAM, line.recv(65536)))
     assert isinstance(answers[0].reply, View)
     return answers[0].reply
 

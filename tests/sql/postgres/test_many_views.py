@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from tests.sql.postgres.real import read_snapshot
+from tests.sql.postgres.real import read_snapshot, unhurried
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Address, TlsMode
@@ -53,7 +53,7 @@ def test_the_side_connection_knows_every_view(crowded: PostgresServer) -> None:
             for one in outputs:
                 if isinstance(one, Send):
                     line.sendall(one.span)
-            outputs = companion.receive(UPSTREAM, line.recv(65536))
+            outputs = unhurried(companion.receive(UPSTREAM, line.recv(65536)))
     assert isinstance(answers[0].reply, View)
     assert followed(answers[0].reply.snapshot.catalog) == COUNT
 

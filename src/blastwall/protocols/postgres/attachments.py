@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from blastwall.protocols.slices import Sliced, parts
 from blastwall.sql.postgres import Attached, Attachments, Cascade, Operator, Rule, Trigger, Types
 
 
@@ -66,40 +67,59 @@ class _Kinds:
         return Types({name: tuple(found) for name, found in self.named.items()}, within, rows)
 
 
-def attachments(rows: Iterable[Sequence[str | None]]) -> Attachments:
+@dataclass(slots=True)
+class _Reading:
+    """What was read so far of everything."""
+
+    relations: dict[int, _Hanging] = field(default_factory=dict)
+    operators: dict[str, list[Operator]] = field(default_factory=dict)
+    types: dict[str, list[int]] = field(default_factory=dict)
+    type_code: dict[int, list[int]] = field(default_factory=dict)
+    implied: dict[int, list[int]] = field(default_factory=dict)
+    events: list[int] = field(default_factory=list)
+    kinds: _Kinds = field(default_factory=_Kinds)
+
+    def take(self, oid: int, what: str, given: str) -> None:
+        match what:
+            case "event":
+                self.events.append(int(given))
+            case "operator":
+                schema, sign, function = json.loads(given)
+                self.operators.setdefault(sign, []).append(Operator(schema, function))
+            case "type":
+                name, function = json.loads(given)
+                self.types.setdefault(name, []).append(function)
+                self.type_code.setdefault(oid, []).append(function)
+            case "implied":
+                self.implied.setdefault(oid, []).append(int(given))
+            case _ if not self.kinds.take(oid, what, given):
+                self.relations.setdefault(oid, _Hanging()).take(what, given)
+
+    def together(self, relations: Mapping[int, Attached]) -> Attachments:
+        return Attachments(
+            relations,
+            {sign: tuple(found) for sign, found in self.operators.items()},
+            {name: tuple(found) for name, found in self.types.items()},
+            {oid: tuple(found) for oid, found in self.type_code.items()},
+            tuple(self.events),
+            self.kinds.types(),
+            {oid: tuple(found) for oid, found in self.implied.items()},
+        )
+
+
+def attachments_in_slices(rows: Sequence[Sequence[str | None]]) -> Sliced[Attachments]:
     """Put together what `CODE` and `ATTACHED` returned: rows of (OID, what, detail).
 
     Raises:
         ValueError: a detail is not what the queries give.
     """
-    relations: dict[int, _Hanging] = {}
-    operators: dict[str, list[Operator]] = {}
-    types: dict[str, list[int]] = {}
-    type_code: dict[int, list[int]] = {}
-    implied: dict[int, list[int]] = {}
-    events: list[int] = []
-    kinds = _Kinds()
-    for owner, what, detail in rows:
-        oid, given = int(owner or 0), detail or ""
-        if what == "event":
-            events.append(int(given))
-        elif what == "operator":
-            schema, sign, function = json.loads(given)
-            operators.setdefault(sign, []).append(Operator(schema, function))
-        elif what == "type":
-            name, function = json.loads(given)
-            types.setdefault(name, []).append(function)
-            type_code.setdefault(oid, []).append(function)
-        elif what == "implied":
-            implied.setdefault(oid, []).append(int(given))
-        elif not kinds.take(oid, what or "", given):
-            relations.setdefault(oid, _Hanging()).take(what or "", given)
-    return Attachments(
-        {oid: found.attached() for oid, found in relations.items()},
-        {sign: tuple(found) for sign, found in operators.items()},
-        {name: tuple(found) for name, found in types.items()},
-        {oid: tuple(found) for oid, found in type_code.items()},
-        tuple(events),
-        kinds.types(),
-        {oid: tuple(found) for oid, found in implied.items()},
-    )
+    read = _Reading()
+    for part in parts(rows):
+        for owner, what, detail in part:
+            read.take(int(owner or 0), what or "", detail or "")
+        yield
+    relations: dict[int, Attached] = {}
+    for some in parts(list(read.relations.items())):
+        relations.update((oid, found.attached()) for oid, found in some)
+        yield
+    return read.together(relations)

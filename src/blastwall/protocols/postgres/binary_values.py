@@ -7,7 +7,7 @@ PostgreSQL's `src/backend/utils/adt`. What cannot be read is not shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 
 from blastwall.masking.kinds import ValueKind
@@ -140,6 +140,6 @@ def _domain(value: bytes, below: int) -> Iterator[tuple[int, bytes]]:
 _SPLIT = {"a": _array, "c": _record, "d": _domain, "r": _range, "m": _multirange}
 
 
-def shapes_of(rows: list[list[str | None]]) -> Shapes:
+def shapes_of(rows: Sequence[Sequence[str | None]]) -> dict[int, tuple[str, int]]:
     """Return what the query SHAPES gave."""
     return {int(oid or 0): (kind or "", int(below or 0)) for oid, kind, below in rows}

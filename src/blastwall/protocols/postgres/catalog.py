@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Hashable, Iterable, Mapping, MutableMapping
+from collections.abc import Hashable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from blastwall.model.credential import Credential
 from blastwall.model.statement import SOME, Column
 from blastwall.protocols.contract import UPSTREAM, Answered, Close, Opening, Output, Send, Side
-from blastwall.protocols.postgres.attachments import attachments
+from blastwall.protocols.postgres.attachments import attachments_in_slices
 from blastwall.protocols.postgres.binary_values import Shapes, shapes_of
 from blastwall.protocols.postgres.catalog_queries import (
     FINGERPRINT,
@@ -28,16 +28,19 @@ from blastwall.protocols.postgres.catalog_queries import (
     VIEWS_AT_ONCE,
     views_after,
 )
-from blastwall.protocols.postgres.constraints import constrained
+from blastwall.protocols.postgres.constraints import constrain, generate
 from blastwall.protocols.postgres.errors import decode_fields
 from blastwall.protocols.postgres.hosts import ServerLogin
 from blastwall.protocols.postgres.messages import decode_data_row, encode_query
 from blastwall.protocols.reaching import CatalogUnavailable, HandshakeFailed, companion_place
+from blastwall.protocols.slices import AT_ONCE, Sliced, parts, slice_by_slice
 from blastwall.sql.postgres import NO_FUNCTIONS, Catalog, Classified, Function, Functions, Relation, Texts
 from blastwall.wire.reader import Malformed
 
 _PATH_NAME = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^\s,"]*))\s*(?:,|$)')
 MAX_MESSAGE = 64 << 20
+
+_FAULTS = (Malformed, ValueError, KeyError, IndexError, TypeError)
 
 CURRENT = "current"
 """The question: the catalog as it is now."""
@@ -115,6 +118,9 @@ class View:
         self.snapshot, self.known = replace(self.snapshot, catalog=empty, texts=Texts()), False
 
 
+Row = tuple[str | None, ...]
+"""Values of a result as text. The collector leaves tuples of text alone, however many there are."""
+
 Views = MutableMapping[Hashable, View]
 """The views of sessions that are open, by resource and companion's name."""
 
@@ -142,9 +148,9 @@ class PostgresCompanion:
         self._reading: list[int] = []
         self._queries: deque[str] = deque()
         self._on_views = False
-        self._views: list[list[str | None]] = []
-        self._rows: list[list[str | None]] = []
-        self._results: list[list[list[str | None]]] = []
+        self._views: list[Row] = []
+        self._rows: list[Row] = []
+        self._results: list[list[Row]] = []
         self._fingerprint: list[str | None] = []
         self._moment: str | None = None
         self._path: tuple[str, ...] = ()
@@ -161,8 +167,8 @@ class PostgresCompanion:
                 return self._log_in(self._handshake, data)
             self._buffer += data
             return self._messages()
-        except (HandshakeFailed, Malformed, ValueError, KeyError, IndexError, TypeError) as error:
-            return self._fail(f"the catalog of {self._database} cannot be read: {error}")
+        except (HandshakeFailed, *_FAULTS) as error:
+            return self._unreadable(error)
 
     def receive_eof(self, side: Side) -> list[Output]:
         lost = f"the connection for the catalog of {self._database} was lost"
@@ -229,8 +235,8 @@ class PostgresCompanion:
 
     def _message(self, kind: bytes, body: bytes, outputs: list[Output]) -> None:
         if kind == b"D":
-            row = decode_data_row(body)
-            self._rows.append([None if value is None else value.decode() for value in row])
+            values = decode_data_row(body)
+            self._rows.append(tuple([None if value is None else value.decode() for value in values]))
         elif kind == b"E":
             fields = decode_fields(body)
             raise Malformed(f"{fields['M']} ({fields['C']})")
@@ -241,7 +247,7 @@ class PostgresCompanion:
         elif kind not in (b"T", b"C", b"S", b"N", b"A", b"K"):
             raise Malformed(f"an unexpected message {kind!r}")
 
-    def _take(self, rows: list[list[str | None]]) -> None:
+    def _take(self, rows: list[Row]) -> None:
         """Keep a result. That of the views comes in parts, of which the last one is short."""
         if not self._on_views:
             self._results.append(rows)
@@ -262,14 +268,17 @@ class PostgresCompanion:
         if len(results) == 1 and (again := self._look_closer(results[0][0])):
             self._queries.extend(again)
             return self._send()
-        if len(results) > 1:
-            self._moment, *self._fingerprint = results[0][0]
-            self._replace(results[1:])
+        if len(results) == 1:
+            return self._answer()
+        self._moment, *self._fingerprint = results[0][0]
+        return slice_by_slice(self._put_together(results[1:]), self._learn, self._unreadable, _FAULTS)
+
+    def _answer(self) -> list[Output]:
         answered: list[Output] = [Answered(number, self._view) for number in self._reading]
         self._reading = []
         return answered + self._next()
 
-    def _look_closer(self, row: list[str | None]) -> tuple[str, ...]:
+    def _look_closer(self, row: Row) -> tuple[str, ...]:
         """Return what else must be asked before it is known that nothing changed; nothing where that is known."""
         moment, *fingerprint = row
         if not fingerprint:
@@ -279,14 +288,20 @@ class PostgresCompanion:
         self._moment = moment
         return ()
 
-    def _replace(self, results: list[list[list[str | None]]]) -> None:
+    def _put_together(self, results: list[list[Row]]) -> Sliced[Snapshot]:
         self._view = self._view or self._shared.get(self._key)
-        version = self._view.snapshot.catalog.version + 1 if self._view is not None else 1
-        read = snapshot(self._database, version, results, self._path, self._initial)
+        old = None if self._view is None else self._view.snapshot.catalog
+        return snapshot_in_slices(self._database, old, results, self._path, self._initial)
+
+    def _learn(self, read: Snapshot) -> list[Output]:
         if self._view is None:
             self._view = self._shared[self._key] = View(read)
         else:
             self._view.learn(read)
+        return self._answer()
+
+    def _unreadable(self, error: Exception) -> list[Output]:
+        return self._fail(f"the catalog of {self._database} cannot be read: {error}")
 
     def _fail(self, reason: str, told: str = "") -> list[Output]:
         waiting = [*self._reading, *self._asked]
@@ -295,31 +310,53 @@ class PostgresCompanion:
         return [*failed, Close(reason)]
 
 
-def snapshot(
+def snapshot_in_slices(
     database: str,
-    version: int,
-    results: list[list[list[str | None]]],
+    old: Catalog | None,
+    results: Sequence[Sequence[Row]],
     path: tuple[str, ...],
     initial: Functions = NO_FUNCTIONS,
-) -> Snapshot:
-    """Put together what `QUERIES` returned, as text; of the `initial` functions, those that were not changed."""
+) -> Sliced[Snapshot]:
+    """Put together what `QUERIES` returned, as text; of the `initial` functions, those that were not changed.
+
+    What is as in the `old` catalog is not kept twice.
+
+    Raises:
+        ValueError, IndexError, KeyError, TypeError: a result is not what the query gives.
+    """
     relations, views, functions, schemas, parents, types, checks, generated, code, attached, shapes = results
     definitions = {int(oid or 0): definition or "" for oid, definition in views}
-    written = [_function(row) for row in functions]
-    catalog = Catalog(
-        database,
-        version,
-        constrained([_relation(row, definitions) for row in relations], database, checks, generated),
-        written,
-        [str(row[0]) for row in schemas],
-        path,
-        attachments([*code, *attached]),
-        initial=initial.without({one.oid for one in written} & initial.by_oid.keys()),
-    )
+    found: dict[int, Relation] = {}
+    for part in parts(relations):
+        found.update((relation.oid, relation) for relation in (_relation(row, definitions) for row in part))
+        yield
+    generate(found, generated)
+    hanging = yield from attachments_in_slices([*code, *attached])
+    version = 1 if old is None else old.version + 1
+    written: list[Function] = []
+    for part in parts(functions):
+        written.extend(_function(row) for row in part)
+        yield
+    unchanged = initial.without({one.oid for one in written} & initial.by_oid.keys())
+    named = [str(row[0]) for row in schemas]
+    catalog = Catalog(database, version, (), written, named, path, hanging, initial=unchanged)
+    for some in parts(list(found.values())):
+        catalog.add(some if old is None else [_kept(relation, old) for relation in some])
+        yield
+    yield from constrain(catalog, checks)
     ancestors: dict[int, tuple[int, ...]] = {}
     for child, parent in parents:
         ancestors[int(child or 0)] = (*ancestors.get(int(child or 0), ()), int(parent or 0))
-    return Snapshot(catalog, ancestors, frozenset(int(row[0] or 0) for row in types), path, shapes_of(shapes))
+    known: dict[int, tuple[str, int]] = {}
+    for part in parts(shapes, 8 * AT_ONCE):
+        known.update(shapes_of(part))
+        yield
+    return Snapshot(catalog, ancestors, frozenset(int(row[0] or 0) for row in types), path, known)
+
+
+def _kept(relation: Relation, old: Catalog) -> Relation:
+    known = old.by_oid(relation.oid)
+    return known if known is not None and known == relation else relation
 
 
 def split_path(setting: str) -> tuple[str, ...]:
@@ -341,7 +378,7 @@ def split_path(setting: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _relation(row: list[str | None], definitions: Mapping[int, str]) -> Relation:
+def _relation(row: Row, definitions: Mapping[int, str]) -> Relation:
     oid, schema, name, kind, columns, types = row
     number = int(oid or 0)
     return Relation(
@@ -355,12 +392,12 @@ def _relation(row: list[str | None], definitions: Mapping[int, str]) -> Relation
     )
 
 
-def functions_of(rows: Iterable[list[str | None]]) -> Functions:
+def functions_of(rows: Iterable[Row]) -> Functions:
     """Index what `INITIAL_FUNCTIONS` returned, as text."""
     return Functions(map(_function, rows))
 
 
-def _function(row: list[str | None]) -> Function:
+def _function(row: Row) -> Function:
     schema, name, language, volatility, definer, kind, oid, definition = row
     return Function(
         schema or "", name or "", language or "", volatility or "", definer == "t", kind or "", int(oid or 0),

@@ -129,8 +129,9 @@ UNION ALL SELECT 0, 'operator', json_build_array(n.nspname, o.oprname, o.oprcode
 UNION ALL SELECT t.oid, 'named', json_build_array(n.nspname, t.typname)::text
        FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid
        WHERE t.oid >= 16384 AND (t.typcategory <> 'A' OR t.typtype = 'd') AND (c.oid IS NULL OR c.relkind = 'c'
-             OR t.oid IN (SELECT atttypid FROM pg_attribute) OR t.typarray IN (SELECT atttypid FROM pg_attribute)
-             OR t.oid IN (SELECT typbasetype FROM pg_type))
+             OR t.oid IN (SELECT atttypid FROM pg_attribute WHERE atttypid >= 16384)
+             OR t.typarray IN (SELECT atttypid FROM pg_attribute WHERE atttypid >= 16384)
+             OR t.oid IN (SELECT typbasetype FROM pg_type WHERE typbasetype >= 16384))
 UNION ALL SELECT t.typbasetype, 'within', t.oid::text FROM pg_type t WHERE t.typbasetype >= 16384
 UNION ALL SELECT t.typelem, 'within', t.oid::text FROM pg_type t WHERE t.typelem >= 16384
 UNION ALL SELECT r.rngsubtype, 'within', r.rngtypid::text FROM pg_range r WHERE r.rngsubtype >= 16384

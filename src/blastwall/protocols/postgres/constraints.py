@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from blastwall.model.statement import Column
-from blastwall.sql.postgres import Check, Relation
+from blastwall.protocols.slices import Sliced, parts
+from blastwall.sql.postgres import Catalog, Relation
 
 Row = Sequence[str | None]
 
@@ -16,7 +16,7 @@ WITH keys AS (
   SELECT i.indrelid AS relation, json_agg(a.attname) AS names
   FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum > 0
   WHERE (i.indisunique OR i.indisexclusion) AND i.indrelid >= 16384
-    AND (a.attnum = ANY (i.indkey) OR EXISTS (
+    AND (a.attnum = ANY (i.indkey) OR (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL) AND EXISTS (
       SELECT FROM pg_depend d
       WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
         AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
@@ -46,24 +46,22 @@ GROUP BY a.attrelid, a.attname
 """Generated columns, stored and virtual, with the columns of the row that they are made of."""
 
 
-def constrained(
-    relations: Iterable[Relation], database: str, checks: Iterable[Row], generated: Iterable[Row]
-) -> list[Relation]:
-    """Return the relations with what was read of their constraints and generated columns."""
-    found = {relation.oid: relation for relation in relations}
-    for oid, kind, written, other, compared in checks:
-        held, looked_at = found.get(int(oid or 0)), found.get(int(other or 0))
-        if held is None or looked_at is None:
-            continue
-        columns = frozenset(Column(database, looked_at.schema, looked_at.name, name) for name in _names(compared))
-        check = Check(frozenset(_names(written)), columns, others=kind != "c")
-        found[held.oid] = replace(held, checks=(*held.checks, check))
+def generate(found: dict[int, Relation], generated: Iterable[Row]) -> None:
+    """Add to relations, by OID, their generated columns."""
     for oid, name, made_of in generated:
         relation = found.get(int(oid or 0))
         if relation is not None:
             pair = (name or "", frozenset(_names(made_of)))
             found[relation.oid] = replace(relation, generated=(*relation.generated, pair))
-    return list(found.values())
+
+
+def constrain(catalog: Catalog, checks: Sequence[Row]) -> Sliced[None]:
+    """Add to a catalog that is being put together the constraints of its relations."""
+    for part in parts(checks):
+        for oid, kind, written, other, compared in part:
+            names, others = tuple(_names(written)), tuple(_names(compared))
+            catalog.constrain(int(oid or 0), (kind or "", names, int(other or 0), others))
+        yield
 
 
 def _names(value: str | None) -> Iterable[str]:

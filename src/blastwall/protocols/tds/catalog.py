@@ -20,12 +20,13 @@ from enum import Enum, auto
 from blastwall.model.credential import Credential
 from blastwall.protocols.contract import Answered, Close, Opening, Output
 from blastwall.protocols.reaching import CatalogUnavailable, companion_place
+from blastwall.protocols.slices import slice_by_slice
 from blastwall.protocols.tds.answer_reading import Reply, Rows
 from blastwall.protocols.tds.catalog_queries import FINGERPRINT, LOCKED, OWN, SECURE, SYSTEM
-from blastwall.protocols.tds.catalog_reading import catalog_of
+from blastwall.protocols.tds.catalog_reading import catalog_in_slices
 from blastwall.protocols.tds.changing import Changing
 from blastwall.protocols.tds.conversation import CURRENT
-from blastwall.protocols.tds.questioner import Questioner
+from blastwall.protocols.tds.questioner import FAULTS, Questioner
 from blastwall.sql.tsql.catalog import Catalog
 from blastwall.wire.reader import Malformed
 
@@ -156,9 +157,12 @@ class TdsCompanion(Questioner):
 
     def _read(self, results: Sequence[Rows]) -> list[Output]:
         version = self._view.catalog.version + 1 if self._view is not None else 1
-        catalog = catalog_of(version, self._system, results)
+        work = catalog_in_slices(version, self._system, results)
+        return slice_by_slice(work, self._learn, lambda error: self.fail(str(error)), FAULTS)
+
+    def _learn(self, catalog: Catalog) -> list[Output]:
         if catalog.fold(catalog.database) != catalog.fold(self._database):
-            raise Malformed(f"the catalog of another database ({catalog.database[:200]!r})")
+            return self.fail(f"the catalog of another database ({catalog.database[:200]!r})")
         if self._view is None:
             self._view = self._views[self._key] = View(catalog)
         else:

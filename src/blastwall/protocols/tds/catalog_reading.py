@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
+from typing import TypeVar
 
+from blastwall.protocols.slices import AT_ONCE, Sliced, parts
 from blastwall.protocols.tds.answer_reading import Row, Rows
 from blastwall.sql.tsql.catalog import Catalog, Constraint, ForeignKey, Key, Module, Relation, Synonym, Thing
 
@@ -17,6 +20,8 @@ _WIDE = frozenset({"nchar", "nvarchar"})
 _SCALED = frozenset({"decimal", "numeric"})
 _FRACTIONAL = frozenset({"time", "datetime2", "datetimeoffset"})
 
+_Item = TypeVar("_Item")
+
 Named = Mapping[int, Mapping[int, str]]
 """The names of columns by object_id and column_id."""
 
@@ -24,11 +29,14 @@ Named = Mapping[int, Mapping[int, str]]
 class _Columns:
     """What is known of the columns of every object, in their order."""
 
-    def __init__(self, *results: Rows) -> None:
+    def __init__(self) -> None:
         self.names: dict[int, dict[int, str]] = defaultdict(dict)
         self.types: dict[int, list[str]] = defaultdict(list)
         self.identity: dict[int, str] = {}
-        for row in (row for rows in results for row in rows):
+
+    def take(self, rows: Sequence[Row]) -> None:
+        """Take some of the rows, those of an object in their order."""
+        for row in rows:
             table, number, name = _int(row[0]), _int(row[1]), _text(row[2])
             self.names[table][number] = name
             self.types[table].append(declared(row[3] or row[4] or "", *map(_int, row[5:8])))
@@ -36,8 +44,8 @@ class _Columns:
                 self.identity[table] = name
 
 
-def catalog_of(version: int, system: Sequence[Rows], own: Sequence[Rows]) -> Catalog:
-    """Return the catalog; `system` and `own` are the answers to `SYSTEM` and `OWN`, in their order.
+def catalog_in_slices(version: int, system: Sequence[Rows], own: Sequence[Rows]) -> Sliced[Catalog]:
+    """Put the catalog together; `system` and `own` are the answers to `SYSTEM` and `OWN`, in their order.
 
     Raises:
         ValueError, IndexError, KeyError: an answer is not of the form that was asked for.
@@ -48,22 +56,13 @@ def catalog_of(version: int, system: Sequence[Rows], own: Sequence[Rows]) -> Cat
     ) = own  # fmt: skip
     system_objects, system_columns = system
     ((name, default_schema, collation),) = database
-    known = _Columns(system_columns, columns)
-    by_table = _computed(computed)
-    kept = {_int(row[0]): _int(row[1]) for row in histories}
-    relations = [
-        *(_relation(row, known, {}, {}) for row in system_objects),
-        *(_relation(row, known, by_table, kept) for row in objects if _kind(row[3]) in _RELATIONS),
-        *(_relation((*row, "TT"), known, by_table, {}) for row in table_types),
-    ]
-    return Catalog(
+    known = _Columns()
+    for part in (*parts(system_columns), *parts(columns)):
+        known.take(part)
+        yield
+    catalog = Catalog(
         _text(name),
         version,
-        relations=relations,
-        modules=_modules(objects, modules, triggers, events),
-        foreign_keys=_foreign_keys(foreign_keys, foreign_columns, known.names),
-        keys=_keys(keys, known.names),
-        constraints=[*_constraints(checks, known.names, False), *_constraints(defaults, known.names, True)],
         synonyms=[Synonym(_text(row[0]), _text(row[1]), _text(row[2])) for row in synonyms],
         things=[
             *(Thing(_text(row[1]), _text(row[2]), _kind(row[3])) for row in objects if _kind(row[3]) in _THINGS),
@@ -75,6 +74,35 @@ def catalog_of(version: int, system: Sequence[Rows], own: Sequence[Rows]) -> Cat
         collation=_text(collation),
         default_schema=default_schema or "dbo",
     )
+    by_table = _computed(computed)
+    kept = {_int(row[0]): _int(row[1]) for row in histories}
+    for part in parts(system_objects):
+        catalog.add(relations=[_relation(row, known, {}, {}) for row in part])
+        yield
+    for part in parts(objects):
+        catalog.add(relations=[_relation(row, known, by_table, kept) for row in part if _kind(row[3]) in _RELATIONS])
+        yield
+    catalog.add(relations=[_relation((*row, "TT"), known, by_table, {}) for row in table_types])
+    for some in _in_parts(_modules(objects, modules, triggers, events)):
+        catalog.add(modules=some)
+        yield
+    for keyed in _in_parts(_foreign_keys(foreign_keys, foreign_columns, known.names)):
+        catalog.add(foreign_keys=keyed)
+        yield
+    for unique in _in_parts(_keys(keys, known.names)):
+        catalog.add(keys=unique)
+        yield
+    for written, default in ((checks, False), (defaults, True)):
+        for constraints in _in_parts(_constraints(written, known.names, default)):
+            catalog.add(constraints=constraints)
+            yield
+    return catalog
+
+
+def _in_parts(items: Iterator[_Item]) -> Iterator[list[_Item]]:
+    """Cut what is made one by one into parts."""
+    while part := list(islice(items, AT_ONCE)):
+        yield part
 
 
 def declared(name: str, size: int, precision: int, scale: int) -> str:

@@ -13,6 +13,9 @@ from blastwall.protocols.tds.hosts import ServerLogin
 from blastwall.protocols.tds.login_wishes import Wish
 from blastwall.wire.reader import Malformed
 
+FAULTS = (Malformed, ValueError, IndexError, KeyError)
+"""What is raised where an answer is not of the form that was asked for."""
+
 
 class Questioner(ABC):
     """What companions have in common. `label` is how it is called in the resource's own views."""
@@ -50,7 +53,7 @@ class Questioner(ABC):
             return self._take(data)
         except HandshakeFailed as failure:
             return self.fail(str(failure), failure.told)
-        except (Malformed, ValueError, IndexError, KeyError) as error:
+        except FAULTS as error:
             return self.fail(str(error))
 
     def _take(self, data: bytes) -> list[Output]:

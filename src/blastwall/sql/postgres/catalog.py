@@ -29,6 +29,12 @@ class Check:
     others: bool = True
 
 
+Constraint = tuple[str, tuple[str, ...], int, tuple[str, ...]]
+"""A constraint as it is kept: its kind (k key, f foreign key, c check), the columns written, the OID of the relation
+that they are compared with, and its columns. Plain tuples, which the collector leaves alone: there are many of them.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Relation:
     """A row of pg_class. `columns` are by attnum - 1, "" where dropped; `definition` is pg_get_viewdef's.
@@ -120,22 +126,50 @@ class Catalog:
         self.version = version
         self.schemas = frozenset(schemas)
         self.default_search_path = default_search_path
-        self._relations = {(relation.schema, relation.name): relation for relation in relations}
+        self._relations: dict[tuple[str, str], Relation] = {}
         self._temporary: dict[str, list[Relation]] = {}
-        for relation in self._relations.values():
-            if relation.schema.startswith(TEMPORARY):
-                self._temporary.setdefault(relation.name, []).append(relation)
-        self._by_oid = {relation.oid: relation for relation in self._relations.values()}
-        by_name: dict[tuple[str, str], list[Function]] = {}
-        for function in functions:
-            by_name.setdefault((function.schema, function.name), []).append(function)
-        self._functions = {key: tuple(found) for key, found in by_name.items()}
-        self._function_by_oid = {function.oid: function for found in self._functions.values() for function in found}
+        self._by_oid: dict[int, Relation] = {}
+        self._functions: dict[tuple[str, str], tuple[Function, ...]] = {}
+        self._function_by_oid: dict[int, Function] = {}
+        self._constraints: dict[int, tuple[Constraint, ...]] = {}
+        self._checks: dict[int, tuple[Check, ...]] = {}
+        self.add(relations, functions)
         self._views = _Views()
         self._shown: dict[tuple[str, str], tuple[OutputColumn, ...]] = {}
         self.attachments = attachments
         self.memory = Memory()
         self._initial = initial
+
+    def add(self, relations: Iterable[Relation] = (), functions: Iterable[Function] = ()) -> None:
+        """Add a part of what there is, while the catalog is put together and nobody has seen it yet."""
+        for relation in relations:
+            self._relations[relation.schema, relation.name] = self._by_oid[relation.oid] = relation
+            if relation.schema.startswith(TEMPORARY):
+                self._temporary.setdefault(relation.name, []).append(relation)
+        for function in functions:
+            key = (function.schema, function.name)
+            self._functions[key] = (*self._functions.get(key, ()), function)
+            self._function_by_oid[function.oid] = function
+
+    def constrain(self, oid: int, constraint: Constraint) -> None:
+        """Add a constraint of the relation with that OID, while the catalog is put together."""
+        self._constraints[oid] = (*self._constraints.get(oid, ()), constraint)
+
+    def checks(self, relation: Relation) -> tuple[Check, ...]:
+        """Return the constraints of a relation."""
+        known = self._checks.get(relation.oid)
+        if known is None:
+            found = [self._check(one) for one in self._constraints.get(relation.oid, ())]
+            known = self._checks[relation.oid] = (*relation.checks, *(one for one in found if one is not None))
+        return known
+
+    def _check(self, constraint: Constraint) -> Check | None:
+        kind, written, oid, names = constraint
+        other = self._by_oid.get(oid)
+        if other is None:
+            return None
+        columns = frozenset(Column(self.database, other.schema, other.name, name) for name in names)
+        return Check(frozenset(written), columns, others=kind != "c")
 
     def shown(self, table: Relation) -> tuple[OutputColumn, ...]:
         """Return what `*` shows of a table."""

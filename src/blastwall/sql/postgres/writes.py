@@ -138,7 +138,7 @@ class Writes(Queries):
     def probe(self, node: Node, names: Iterable[str] | None, *, new: bool) -> None:
         """Constraints over the columns written are checked against other rows and columns: a failure tells of them."""
         for target in self.targets(sub(node, "relation")):
-            for check in target.relation.checks if target.relation is not None else ():
+            for check in self.catalog.checks(target.relation) if target.relation is not None else ():
                 if (check.others or not new) and (names is None or not check.written.isdisjoint(names)):
                     self.filter_by(check.compared)
 

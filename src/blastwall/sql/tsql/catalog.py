@@ -183,20 +183,53 @@ class Catalog:
         fold = self.fold
         self.schemas: Mapping[str, str] = {fold(name): name for name in ("dbo", "sys", "INFORMATION_SCHEMA", *schemas)}
         self.databases: Mapping[str, str] = {fold(name): name for name in (database, *databases)}
-        self._relations = {(fold(one.schema), fold(one.name)): one for one in relations}
-        self._by_id = {one.id: one for one in self._relations.values()}
-        self._modules = {(fold(one.schema), fold(one.name)): one for one in modules}
-        self._know_modules()
+        self._relations: dict[Place, Relation] = {}
+        self._by_id: dict[int, Relation] = {}
+        self._modules: dict[Place, Module] = {}
+        self._module_by_id: dict[int, Module] = {}
         self._synonyms = {(fold(one.schema), fold(one.name)): one for one in synonyms}
         self._things = {(fold(one.schema), fold(one.name)): one for one in things}
-        keyed = tuple(foreign_keys)
-        self._referring = _grouped((one.refers, one) for one in keyed)
-        self._foreign = _grouped((one.table, one) for one in keyed)
-        self._keys = _grouped((one.table, one) for one in keys)
-        self._constraints = _grouped((one.table, one) for one in constraints)
-        self._present = {one.history: one for one in self._relations.values() if one.history}
+        self.database_triggers: tuple[Module, ...] = ()
+        self._triggers: dict[int, tuple[Module, ...]] = {}
+        self._referring: dict[int, tuple[ForeignKey, ...]] = {}
+        self._foreign: dict[int, tuple[ForeignKey, ...]] = {}
+        self._keys: dict[int, tuple[Key, ...]] = {}
+        self._constraints: dict[int, tuple[Constraint, ...]] = {}
+        self._present: dict[int, Relation] = {}
         self._shown: dict[int, Columns] = {}
         self.memory = Memory()
+        self.add(relations, modules, foreign_keys, keys, constraints)
+
+    def add(
+        self,
+        relations: Iterable[Relation] = (),
+        modules: Iterable[Module] = (),
+        foreign_keys: Iterable[ForeignKey] = (),
+        keys: Iterable[Key] = (),
+        constraints: Iterable[Constraint] = (),
+    ) -> None:
+        """Add a part of what there is, while the catalog is put together and nobody has seen it yet."""
+        fold = self.fold
+        for relation in relations:
+            self._relations[fold(relation.schema), fold(relation.name)] = self._by_id[relation.id] = relation
+            if relation.history:
+                self._present[relation.history] = relation
+        for module in modules:
+            self._add_module(module)
+        for foreign in foreign_keys:
+            _append(self._referring, foreign.refers, foreign)
+            _append(self._foreign, foreign.table, foreign)
+        for key in keys:
+            _append(self._keys, key.table, key)
+        for constraint in constraints:
+            _append(self._constraints, constraint.table, constraint)
+
+    def _add_module(self, module: Module) -> None:
+        self._modules[self.fold(module.schema), self.fold(module.name)] = self._module_by_id[module.id] = module
+        if module.parent:
+            _append(self._triggers, module.parent, module)
+        elif module.type.strip() == "TR" and not module.disabled:
+            self.database_triggers = (*self.database_triggers, module)
 
     def relation(self, schema: str, name: str) -> Relation | None:
         """Return the table, view or table-valued function of that name."""
@@ -372,16 +405,18 @@ class Folding:
 _MOST_FOLDED = 10_000
 
 
-def _grouped(pairs: Iterable[tuple[int, _Item]]) -> Mapping[int, tuple[_Item, ...]]:
+def _append(found: dict[int, tuple[_Item, ...]], key: int, item: _Item) -> None:
+    found[key] = (*found.get(key, ()), item)
+
+
+def _grouped(pairs: Iterable[tuple[int, _Item]]) -> dict[int, tuple[_Item, ...]]:
     found: dict[int, list[_Item]] = {}
     for key, item in pairs:
         found.setdefault(key, []).append(item)
     return {key: tuple(items) for key, items in found.items()}
 
 
-def _joined(
-    held: Mapping[int, tuple[_Item, ...]], pairs: Iterable[tuple[int, _Item]]
-) -> Mapping[int, tuple[_Item, ...]]:
+def _joined(held: dict[int, tuple[_Item, ...]], pairs: Iterable[tuple[int, _Item]]) -> dict[int, tuple[_Item, ...]]:
     added = _grouped(pairs)
     return {**held, **{key: (*held.get(key, ()), *items) for key, items in added.items()}} if added else held
 

@@ -6,7 +6,18 @@ from collections.abc import Callable, Hashable, Sequence
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Address, Resource, TlsMode
-from blastwall.protocols.contract import UPSTREAM, Answered, Close, Companion, Dial, Limits, Opening, Output, Send
+from blastwall.protocols.contract import (
+    UPSTREAM,
+    Answered,
+    Close,
+    Companion,
+    Dial,
+    Later,
+    Limits,
+    Opening,
+    Output,
+    Send,
+)
 from blastwall.protocols.tds.packets import Kind
 from blastwall.protocols.tds.tests.server import TinyServer
 
@@ -28,6 +39,8 @@ class Asking:
         for output in outputs:
             if isinstance(output, Answered):
                 self.answers.append(output)
+            elif isinstance(output, Later):
+                self.carry(output.go_on())
             elif isinstance(output, Close):
                 self.closed = output.reason
             elif isinstance(output, Send):

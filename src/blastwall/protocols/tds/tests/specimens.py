@@ -10,9 +10,10 @@ from itertools import count
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Address, Resource, TlsMode
 from blastwall.protocols.contract import Admit, Limits, Lookup, Opening
+from blastwall.protocols.slices import at_once
 from blastwall.protocols.tds.catalog import View
 from blastwall.protocols.tds.catalog_queries import OWN, SYSTEM
-from blastwall.protocols.tds.catalog_reading import catalog_of
+from blastwall.protocols.tds.catalog_reading import catalog_in_slices
 from blastwall.protocols.tds.collations import LATIN
 from blastwall.protocols.tds.headers import write_headers
 from blastwall.protocols.tds.login7 import Login7, write_login7
@@ -39,7 +40,7 @@ _TEXT = TypeInfo(NVARCHAR, 8000, collation=LATIN)
 
 def catalog() -> Catalog:
     """A small catalog."""
-    return catalog_of(1, [ROWS[query] for query in SYSTEM], [ROWS[query] for query in OWN])
+    return at_once(catalog_in_slices(1, [ROWS[query] for query in SYSTEM], [ROWS[query] for query in OWN]))
 
 
 def opening() -> Opening:
