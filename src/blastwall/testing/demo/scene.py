@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -57,17 +58,23 @@ class Scene:
 
 
 def waiting(scene: Scene) -> str:
-    """Return the id of the request that waits, once there is one.
+    """Return the id of the request that waits, once there is one, as the API tells ana.
 
     Raises:
         NotAsTold: there is none.
     """
+    gateway = scene.world.gateway
+    asked = urllib.request.Request(
+        f"{gateway.control_url}/api/v1/approvals?state=waiting",
+        headers={"Authorization": f"Bearer {scene.world.token(APPROVER, lifetime=600)}"},
+    )
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        code, said = as_ana(scene, "list", "--json")
-        found = json.loads(said) if code == 0 else []
+        status, text = gateway.request(asked)
+        found = json.loads(text)["items"] if status == 200 else []
         if found:
             return str(found[0]["id"])
+        time.sleep(0.05)
     raise NotAsTold("the request for approval is listed")
 
 
