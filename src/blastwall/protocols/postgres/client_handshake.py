@@ -21,6 +21,7 @@ from enum import Enum, auto
 from blastwall.protocols.contract import CLIENT, Close, Interrupt, Login, Opening, Output, Send, StartTls
 from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.errors import encode_error
+from blastwall.protocols.postgres.messages import TERMINATE
 from blastwall.protocols.postgres.oauthbearer import ACKNOWLEDGED, decode_initial, encode_failure, encode_offer
 from blastwall.protocols.postgres.settings import (
     PostgresSettings,
@@ -157,6 +158,11 @@ class ClientHandshake:
     def _ssl_request(self, outputs: list[Output]) -> bool:
         if self._secure:
             raise Malformed("a second request for TLS")
+        if self._buffer == TERMINATE:
+            # A driver that is told to end at once says so without waiting: as at a server, that is no error to it.
+            outputs += [Send(CLIENT, b"S"), Close("the client left before TLS")]
+            self._state, self._buffer = _State.DONE, b""
+            return False
         if self._buffer:
             raise Malformed("bytes after the request for TLS and before TLS")
         outputs += [Send(CLIENT, b"S"), StartTls(CLIENT, (ALPN,))]

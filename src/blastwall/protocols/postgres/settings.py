@@ -82,7 +82,8 @@ def check_startup(startup: Startup) -> None:
     if replication.lower() not in _FALSE:
         raise StartupRefused(errors.FEATURE_NOT_SUPPORTED, "replication connections are not passed on")
     for name, value in settings_of(startup).items():
-        if name == "client_encoding" and readable_encoding(value):
+        if name == "client_encoding":
+            _check_encoding(value)
             continue
         if name == "search_path":
             split_path(value)
@@ -91,6 +92,14 @@ def check_startup(startup: Startup) -> None:
                 errors.INSUFFICIENT_PRIVILEGE,
                 f'the setting "{name}" cannot be given when connecting; SET it in the session, where policy judges it',
             )
+
+
+def _check_encoding(value: str) -> None:
+    if not readable_encoding(value):
+        raise StartupRefused(
+            errors.FEATURE_NOT_SUPPORTED,
+            f"Blastwall reads statements as UTF8 only: connect without client_encoding {value!r}",
+        )
 
 
 def readable_encoding(name: str) -> bool:

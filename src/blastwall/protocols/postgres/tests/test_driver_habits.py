@@ -9,7 +9,7 @@ import pytest
 from blastwall.model.masks import ColumnRule, MaskRules, MaskStyle
 from blastwall.model.ruling import Obligations
 from blastwall.model.statement import Statement
-from blastwall.protocols.contract import Allow, Answer, Ask, Deny, Finished, Injected, Refused
+from blastwall.protocols.contract import CLIENT, Allow, Answer, Ask, Deny, Finished, Injected, Refused, Send
 from blastwall.protocols.postgres.function_calls import LISTED, FunctionCall, decode_function_call, encode_function_call
 from blastwall.protocols.postgres.messages import (
     SYNC,
@@ -219,6 +219,12 @@ class TestEncodings:
         play.from_server(encode_parameter_status("client_encoding", name))
         assert play.closed is None
         assert encode_parameter_status("client_encoding", name) in bytes(play.to_client)
+
+    def test_a_client_that_connects_in_another_one_is_told_which_to_use(self) -> None:
+        outputs = PostgresSession(opening()).receive(CLIENT, startup(client_encoding="EUC_JP"))
+        told = b"".join(bytes(one.span) for one in outputs if isinstance(one, Send))
+        assert b"C0A000\0" in told
+        assert b"UTF8 only: connect without client_encoding 'EUC_JP'" in told
 
 
 class TestAFullHouse:
