@@ -139,6 +139,11 @@ class ClientHandshake:
             self._direct = True
             self._state = _State.TLS
             return False
+        if self._buffer.startswith(TERMINATE):
+            # node-postgres that is ended while it connects says so before anything else. A server closes in silence.
+            self._state, self._buffer = _State.DONE, b""
+            outputs.append(Close("the client left before it said who it is"))
+            return False
         length = request_length(self._buffer, self._opening.limits.startup)
         if length is None or len(self._buffer) < length:
             return False
@@ -158,11 +163,6 @@ class ClientHandshake:
     def _ssl_request(self, outputs: list[Output]) -> bool:
         if self._secure:
             raise Malformed("a second request for TLS")
-        if self._buffer == TERMINATE:
-            # A driver that is told to end at once says so without waiting: as at a server, that is no error to it.
-            outputs += [Send(CLIENT, b"S"), Close("the client left before TLS")]
-            self._state, self._buffer = _State.DONE, b""
-            return False
         if self._buffer:
             raise Malformed("bytes after the request for TLS and before TLS")
         outputs += [Send(CLIENT, b"S"), StartTls(CLIENT, (ALPN,))]
