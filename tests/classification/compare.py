@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -94,11 +95,10 @@ def _of_kin(one: Happened, said: list[Effect], catalog: Catalog) -> bool:
 def _refreshed(one: Happened, said: list[Effect], catalog: Catalog) -> bool:
     """REFRESH … CONCURRENTLY replaces what changed of a materialized view by way of temporary tables of its own."""
     what, schema, name = one
-    views = [
-        effect.object.path[1:] for effect in said if effect.action is Action.DEFINE and effect.object.kind == "view"
-    ]
-    if what == "drop":
-        return bool(views) and name.startswith("pg_temp|pg_temp.pg_temp_")
+    defined = [effect for effect in said if effect.action is Action.DEFINE]
+    if what == "drop":  # a view that the transaction itself made is not known as one
+        return bool(defined) and re.fullmatch(r"pg_temp\|pg_temp\.pg_temp_\d+(_2)?", name) is not None
+    views = [effect.object.path[1:] for effect in defined if effect.object.kind == "view"]
     relation = catalog.relation(schema, name)
     return what == "delete" and relation is not None and relation.kind == "m" and (schema, name) in views
 

@@ -109,3 +109,5 @@ select has_table_privilege('orders', 'select'), to_regclass('orders');
 select count(*) from pg_stat_user_tables;
 select upper('a') || lower('B'), coalesce(null, 1), greatest(1, 2), substring('abc' from 1 for 2), extract(year from now());
 select generate_series(1, 3), array_agg(x), json_build_object('a', 1), to_char(now(), 'YYYY') from unnest(array[1]) x;
+select xmlelement(name foo, xmlattributes(true as bar)), xmlforest(1 as a, 'x' as b);
+select ts_rewrite('a'::tsquery, 'a'::tsquery, 'b'::tsquery);

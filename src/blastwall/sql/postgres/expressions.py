@@ -18,7 +18,7 @@ TRANSPARENT = frozenset(
     JsonIsPredicate JsonKeyValue JsonObjectAgg JsonObjectConstructor JsonOutput JsonParseExpr JsonReturning
     JsonScalarExpr JsonSerializeExpr JsonTableColumn JsonTablePathSpec JsonValueExpr List MinMaxExpr NamedArgExpr
     NullTest PartitionBoundSpec PartitionElem PartitionRangeDatum RangeTableFuncCol RowExpr SortBy StatsElem WindowDef
-    XmlExpr XmlSerialize JsonArrayQueryConstructor InferClause ReturningOption RawStmt
+    ResTarget XmlExpr XmlSerialize JsonArrayQueryConstructor InferClause ReturningOption RawStmt
     """.split()  # noqa: SIM905 - a word list reads better as words
 )
 """Nodes whose value depends on their parts and nothing else."""

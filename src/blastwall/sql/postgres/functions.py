@@ -34,6 +34,9 @@ _KEYWORD_FUNCTIONS = frozenset(
 )  # fmt: skip
 """Names that the newest grammar takes for its own, and an older server for a function's."""
 
+_REPLACING = 3
+"""Arguments of the ts_rewrite that replaces one query by another; the one of two runs a query that is given as text."""
+
 _TRYING = frozenset({"pg_input_is_valid", "pg_input_error_info"})
 
 
@@ -61,6 +64,8 @@ class Functions(Names, ABC):
             return self._pure(users)
         if name in {"set_config", "current_setting", "nextval", "setval"}:
             return self._special(name, arguments)
+        if name == "ts_rewrite" and len(arguments) == _REPLACING:
+            return not users or self._pure(users)
         if name in HARMLESS_FUNCTIONS:
             return name != "setseed" and (not users or self._pure(users))
         if self._dangerous(name, "pg_catalog", arguments):
