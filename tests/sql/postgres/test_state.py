@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from tests.sql.postgres.shop import STATE, effects, one
 
 from blastwall.sql.postgres import NameState, before, settled
@@ -54,6 +57,33 @@ def test_too_many_candidates_are_unknown() -> None:
 def test_a_temporary_name_means_both() -> None:
     state = after(STATE, "create temp table orders (id int)")
     assert effects("delete from orders", state) == ["delete pg_temp.orders", "delete public.orders"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "drop table secret.orders",
+        "alter table secret.orders rename to gone",
+        "alter table secret.orders set schema public",
+        "drop schema secret cascade",
+        "alter schema secret rename to gone",
+        "revoke usage on schema secret from ci",
+        "do $$ begin drop table secret.orders; end $$",
+        "drop owned by ci",
+    ],
+)
+def test_a_name_that_may_be_gone_means_what_stands_behind_it_too(text: str) -> None:
+    state = replace(STATE, search_paths=(("secret", "public"),))
+    assert effects("delete from orders", state) == ["delete secret.orders"]
+    found = effects("delete from orders", before(state, one(text, state)))
+    assert sorted(found) == ["delete public.orders", "delete secret.orders"]
+
+
+@pytest.mark.parametrize(
+    "text", ["drop table customers", "alter table customers rename to gone", "create table secret.orders (id int)"]
+)
+def test_a_name_that_stands_alone_or_stays_is_not_lost(text: str) -> None:
+    assert one(text).lost == frozenset()
 
 
 def test_execute_means_what_was_prepared_under_todays_names() -> None:

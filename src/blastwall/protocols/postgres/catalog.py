@@ -28,6 +28,7 @@ from blastwall.protocols.postgres.catalog_queries import (
     VIEWS_AT_ONCE,
     views_after,
 )
+from blastwall.protocols.postgres.changing import Changing
 from blastwall.protocols.postgres.constraints import constrain, generate
 from blastwall.protocols.postgres.errors import decode_fields
 from blastwall.protocols.postgres.hosts import ServerLogin
@@ -101,11 +102,13 @@ class Snapshot:
 class View:
     """What the sessions of one database share; `snapshot` is replaced whole. `known` is false where it was forgotten.
 
-    It outlives the connection that it was read by, as long as there are such sessions: they go by what the next reads.
+    `changing` is what each of them does to it. It outlives the connection that it was read by, as long as there are
+    such sessions: they go by what the next reads.
     """
 
     snapshot: Snapshot
     known: bool = True
+    changing: Changing = field(default_factory=Changing)
 
     def learn(self, snapshot: Snapshot) -> None:
         """Go by a new reading."""

@@ -90,7 +90,8 @@ Their rows were written by the bootstrap (BootstrapTransactionId is 1, access/tr
 its row anew, in a transaction of its own: it is among `FUNCTIONS` from then on.
 """
 
-SCHEMAS = "SELECT nspname FROM pg_namespace"
+SCHEMAS = "SELECT nspname FROM pg_namespace WHERE has_schema_privilege(oid, 'USAGE')"
+"""Those that a search_path does not pass by."""
 
 PARENTS = """
 WITH RECURSIVE up(child, parent) AS (

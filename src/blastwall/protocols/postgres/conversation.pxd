@@ -32,6 +32,7 @@ cdef class Conversation:
     cdef public object rules
     cdef public object label
     cdef public object application
+    cdef public object exchange
     cdef public object _view
     cdef public object _numbers
     cdef public object _guard

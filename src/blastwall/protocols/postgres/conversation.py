@@ -33,6 +33,7 @@ from blastwall.protocols.contract import (
 )
 from blastwall.protocols.postgres import errors
 from blastwall.protocols.postgres.catalog import CURRENT, Snapshot, View
+from blastwall.protocols.postgres.changing import Party
 from blastwall.protocols.postgres.elsewhere import Elsewhere, Postponed
 from blastwall.protocols.postgres.errors import encode_error, encode_notice
 from blastwall.protocols.postgres.kept import Kept
@@ -52,6 +53,10 @@ FAILING_PARSE = encode_parse(Parse("blastwall_refused", FAILING))
 FAILING_QUERY = encode_query(FAILING)
 
 _STALE = "policy changed while another statement of the same query waited for approval; send it again"
+_USED = (
+    "another session is using {}, whose name would mean a relation of another schema once this has run: send it again "
+    "in a moment"
+)
 _REDEFINED = "what it touches was defined anew while it waited for approval; send it again to have it approved anew"
 
 Release = Callable[[list[Output]], None]
@@ -103,6 +108,9 @@ class Conversation:
         self.rules: MaskRules = NO_MASKS
         self.label = ""
         self.application = ""
+        self.exchange: Callable[[], Classified | None] = _none
+        """What the fast lane has under way."""
+        self.names.party = Party(view.changing, self.under_way)
         self._view = view
         self._numbers = numbers
         self._guard: ResultGuard | None = None
@@ -127,6 +135,20 @@ class Conversation:
     def in_transaction(self) -> bool:
         """Whether a transaction is open, or will be once what was sent has run."""
         return self.status != b"I" or self.pipeline.begins
+
+    def under_way(self) -> list[Classified]:
+        """What the server may be running for this session, or may be sent any moment."""
+        exchange = self.exchange()
+        found = [one.classified for one in self.waiting.running] if self.waiting is not None else []
+        found += [one.classified for entry in self.pipeline for one in entry.running if not one.done]
+        return found if exchange is None else [*found, exchange]
+
+    def settle_changes(self) -> None:
+        """Where nothing of it is under way, what this session has changed is in the catalog as it was read."""
+        party = self.names.party
+        if party is not None and self.status == b"I" and not any(one.lost for one in self.under_way()):
+            party.settle()
+            self.names.recover()
 
     def guard(self, rules: MaskRules) -> ResultGuard:
         """The masking rules over the newest snapshot."""
@@ -185,10 +207,21 @@ class Conversation:
         forbidden = next((one.classified.changes.forbidden for one in running if one.classified.changes.forbidden), "")
         if forbidden and verdict is None:
             verdict = (errors.FEATURE_NOT_SUPPORTED, forbidden)
+        verdict = verdict or self._announce(running)
         self.waiting = Waiting(running, lambda out: release(running, out), extended, verdict=verdict)
         self.spoiled = self.spoiled or any(spoils(classified) for _, classified in statements)
         for (statement, _), one in zip(statements, running, strict=True):
             outputs.append(Ask(one.number, statement))
+
+    def _announce(self, running: tuple[Running, ...]) -> tuple[str, str] | None:
+        """Tell other sessions what is about to be changed; return why it cannot be: one is using that by its name."""
+        party = self.names.party
+        lost = frozenset(place for one in running for place in one.classified.lost)
+        if party is None or not lost:
+            return None
+        party.begin(lost)
+        used = party.used(lost, self.snapshot.catalog)
+        return (errors.OBJECT_IN_USE, _USED.format(used)) if used else None
 
     def answer(self, number: int, answer: Answer) -> list[Output]:
         """Take one answer; numbers that nobody waits for any more are ignored."""
@@ -336,6 +369,10 @@ class Conversation:
                 outputs.append(Withdraw(other.number))
         message = reason if len(waiting.running) == 1 else f"{reason} (the whole query was not run)"
         self.deny(one.number, encode_error(code, f"blastwall: {message}"), outputs, extended=waiting.extended)
+
+
+def _none() -> Classified | None:
+    return None
 
 
 def stated(

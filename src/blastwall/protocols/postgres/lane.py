@@ -49,7 +49,7 @@ from blastwall.protocols.postgres.responses import Responses
 from blastwall.protocols.postgres.rows import STRIDE, CatalogTooOld, sent_of
 from blastwall.protocols.postgres.runs import run_of_rows, uint32
 from blastwall.protocols.postgres.values import recorded_value
-from blastwall.sql.postgres import NameState, facts
+from blastwall.sql.postgres import Classified, NameState, facts
 from blastwall.wire.inbox import HEADER
 from blastwall.wire.native import Flag, Octets, Whole
 from blastwall.wire.reader import Malformed
@@ -353,6 +353,10 @@ class Lane:
         if not (waiting.allowed or waiting.held or waiting.stale):
             waiting.running, self._spare_waiting = (), waiting
         return self._data
+
+    def under_way(self) -> Classified | None:
+        """The statement that the server has of an exchange here."""
+        return self._main.classified if self.open and self._main is not None else None
 
     def _go(self) -> None:
         """What was asked is about to be sent."""

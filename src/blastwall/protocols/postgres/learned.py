@@ -110,6 +110,7 @@ def _plain(classified: Classified) -> bool:
         classified.transaction in _TRANSACTION
         and classified.copy is None
         and not classified.changes
+        and not classified.lost
         and classified.changes.application is None
         and classified.executes is None
         and classified.prepares is None

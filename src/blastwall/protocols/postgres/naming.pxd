@@ -4,6 +4,8 @@ from blastwall.protocols.postgres.pipeline cimport Running
 
 @cython.final
 cdef class Names:
+    cdef public object party
+    cdef public object _doubted
     cdef public dict _prepared
     cdef public dict _portals
     cdef public dict _pending_prepared
@@ -11,6 +13,7 @@ cdef class Names:
     cdef public dict _pending_by
     cdef public object _settled
     cdef public object _ahead
+    cpdef object recover(self)
     cpdef object portals(self)
     cpdef object sent_parse(self, prepared)
     cpdef object failed_parse(self, prepared)

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from blastwall.protocols.postgres.changing import NO_PLACES, Party, Places
 from blastwall.protocols.postgres.pipeline import Portal, Prepared, Running
-from blastwall.sql.postgres import Classified, NameState, Source, before, named, settled
+from blastwall.sql.postgres import Classified, NameState, Source, before, losing, named, settled
 
 _ROLLED_BACK = Classified(start=0, end=0, operation="ROLLBACK", effects=(), transaction="rollback")
 _NAMELESS = Classified(start=0, end=0, operation="", effects=())
@@ -23,6 +24,9 @@ class Names:
     """The names of one session."""
 
     def __init__(self, user: str, search_path: tuple[str, ...]) -> None:
+        self.party: Party | None = None
+        """This session among the others of its database."""
+        self._doubted: tuple[NameState, Places, NameState] | None = None
         self._prepared: dict[str, Prepared] = {}
         self._portals: dict[str, Portal] = {}
         self._pending_prepared: dict[str, Prepared] = {}
@@ -34,7 +38,20 @@ class Names:
     @property
     def state(self) -> NameState:
         """What a statement sent now may be run under."""
-        return self._ahead
+        beside = self.party.beside() if self.party is not None else NO_PLACES
+        if not beside:
+            return self._ahead
+        known = self._doubted
+        if known is None or known[0] is not self._ahead or known[1] != beside:
+            known = self._doubted = (self._ahead, beside, losing(self._ahead, beside))
+        return known[2]
+
+    def recover(self) -> None:
+        """The catalog was read after all that this session has dropped, renamed or moved."""
+        if self._settled.lost:
+            self._settled = replace(self._settled, lost=NO_PLACES)
+        if self._ahead.lost:
+            self._ahead = replace(self._ahead, lost=NO_PLACES)
 
     def prepared(self, name: str) -> Prepared | None:
         found = self._pending_prepared.get(name) or self._prepared.get(name)

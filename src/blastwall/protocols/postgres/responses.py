@@ -348,7 +348,8 @@ class Responses:
         if opened is not None:
             self._shared.limits.opened(opened)
         self._shared.names.completed(running)
-        if any(effect.action in CHANGES_CATALOG for effect in running.classified.effects):
+        classified = running.classified
+        if classified.lost or any(effect.action in CHANGES_CATALOG for effect in classified.effects):
             self.catalog_changed = True
 
     def _portal_suspended(self, body: bytes) -> Handled:
@@ -515,6 +516,8 @@ class Responses:
             shared.names.settle(transaction_open=status != b"I")
         if self.catalog_changed and status == b"I":
             self._read_catalog(after)
+        elif shared.refreshing is None:
+            shared.settle_changes()
 
     def replay(self, kind: int, body: bytes) -> list[Output]:
         """Take note of a message that the client has already."""

@@ -220,6 +220,8 @@ class PostgresSession:
         if self._conversation is None or number != self._conversation.refreshing:
             return []
         self._conversation.refreshing = None
+        if self._responses is not None and not self._responses.catalog_changed:
+            self._conversation.settle_changes()
         try:
             outputs = self._responses.resume() if self._responses else []
             return self._ended(outputs + (self._requests.go_on() if self._requests else []))
@@ -354,6 +356,7 @@ class PostgresSession:
         self._requests.goodbye = self._goodbye
         self._responses = Responses(self._conversation)
         self._lane = Lane(self._conversation, learned, self._requests, self._responses)
+        self._conversation.exchange = self._lane.under_way
         self._phase = _Phase.TALKING
         outputs += [Admitted(), Send(CLIENT, self._welcome(server, startup)), Claim(self._own_key().handle)]
         early, self._early = self._early, b""
@@ -493,6 +496,8 @@ class PostgresSession:
         talk, responses = self._conversation, self._responses
         if talk is None or responses is None or self._view is None:
             return
+        if talk.names.party is not None:
+            talk.names.party.leave(running=bool(talk.pipeline))
         owed = [one for entry in talk.pipeline for one in entry.running if not one.done]
         changes = any(effect.action in CHANGES_CATALOG for one in owed for effect in one.classified.effects)
         if changes or talk.refreshing is not None or (responses.catalog_changed and talk.pipeline):

@@ -11,10 +11,23 @@ from blastwall.sql.postgres.isolated import Reading, UnreadableReply, decode, re
 from blastwall.sql.postgres.parameters import bound_as
 from blastwall.sql.postgres.parse import Source
 from blastwall.sql.postgres.recall import Texts
-from blastwall.sql.postgres.state import NameState, before, either, facts, goes_by_names, named, same_names, settled
+from blastwall.sql.postgres.state import (
+    EVERYTHING,
+    NameState,
+    before,
+    either,
+    facts,
+    goes_by_names,
+    joined,
+    losing,
+    named,
+    same_names,
+    settled,
+)
 from blastwall.sql.postgres.statement import Changes, Classified, Copy
 
 __all__ = [
+    "EVERYTHING",
     "NO_FUNCTIONS",
     "SAMPLES",
     "Attached",
@@ -47,6 +60,8 @@ __all__ = [
     "either",
     "facts",
     "goes_by_names",
+    "joined",
+    "losing",
     "named",
     "reading",
     "same_names",

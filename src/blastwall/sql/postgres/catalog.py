@@ -185,6 +185,10 @@ class Catalog:
         """Return the relation of that exact name."""
         return self._relations.get((schema, name))
 
+    def shadowed(self, schema: str, name: str) -> bool:
+        """Whether another schema has a relation of that name: an unqualified one may come to mean that."""
+        return any((other, name) in self._relations for other in self.schemas if other != schema)
+
     def temporary(self, name: str) -> Sequence[Relation]:
         """Return the temporary relations of that name, those of other sessions too: nothing says whose they are."""
         return self._temporary.get(name, ())

@@ -9,6 +9,7 @@ from blastwall.model.effects import Action, Object
 from blastwall.sql.postgres.builtin_names import HARMLESS_RELATIONS, SYSTEM_RELATIONS
 from blastwall.sql.postgres.catalog import TEMPORARY, Relation
 from blastwall.sql.postgres.findings import Findings
+from blastwall.sql.postgres.state import EVERYTHING
 from blastwall.sql.postgres.tree import Node, text
 
 _REVEALING = frozenset(
@@ -62,10 +63,9 @@ class Names(Findings):
             return [Target(schema, name, self.catalog.relation(schema, name))]
         found = {Target(TEMPORARY, name): None} if name in self.state.temp else {}
         for path in self._known_paths(name):
-            target = self._first(path, name)
-            if target is not None:
-                found[target] = None
-            elif not found:
+            standing = self._standing(path, name)
+            found.update(dict.fromkeys(standing))
+            if not found:
                 found[Target(self.creation_schema(path), name)] = None
         return list(found)
 
@@ -75,18 +75,33 @@ class Names(Findings):
             self.concede(f"the search_path in force is not known: write {name} with its schema")
         return paths
 
-    def _first(self, path: tuple[str, ...], name: str) -> Target | None:
+    def _standing(self, path: tuple[str, ...], name: str) -> list[Target]:
+        """Return what a name means on a path: the first of its relations, and those behind it where it may be gone."""
+        found: list[Target] = []
         for schema in path if "pg_catalog" in path else ("pg_catalog", *path):
             relation = self.catalog.relation(schema, name)
             if relation is not None or (schema == "pg_catalog" and name in SYSTEM_RELATIONS):
-                return Target(schema, name, relation)
-        return None
+                found.append(Target(schema, name, relation))
+                if not self._may_be_gone(schema, name):
+                    break
+        return found
+
+    def _may_be_gone(self, schema: str, name: str) -> bool:
+        lost, schemas = self.state.lost, self.catalog.schemas
+        if schemas and schema not in schemas and schema != "pg_catalog":
+            return True  # without USAGE it is passed by
+        return bool(lost) and not lost.isdisjoint(((schema, name), (schema, ""), EVERYTHING))
 
     def creation_schema(self, path: tuple[str, ...]) -> str:
         """Return the schema in which an unqualified name would be created."""
+        return self._creation_schemas(path)[0]
+
+    def _creation_schemas(self, path: tuple[str, ...]) -> list[str]:
+        """Return the same, and those behind it where it may be gone."""
         usable = [part for part in path if part != "pg_catalog"]
         existing = [part for part in usable if part in self.catalog.schemas or part.startswith("pg_temp")]
-        return (existing or usable[-1:] or ["public"])[0]
+        certain = next((at for at, part in enumerate(existing) if not self._may_be_gone(part, "")), len(existing))
+        return existing[: certain + 1] or usable[-1:] or ["public"]
 
     def created(self, parts: tuple[str, ...], kind: str, temporary: bool = False) -> list[Object]:
         """Return the objects that a CREATE of this name may make."""
@@ -96,7 +111,8 @@ class Names(Findings):
             return []
         if temporary:
             return [self.object(Target(TEMPORARY, parts[0]), kind)]
-        schemas = dict.fromkeys(self.creation_schema(path) for path in self._known_paths(parts[0]))
+        paths = self._known_paths(parts[0])
+        schemas = dict.fromkeys(schema for path in paths for schema in self._creation_schemas(path))
         return [self.object(Target(schema, parts[0]), kind) for schema in schemas]
 
     def object(self, target: Target, kind: str = "") -> Object:

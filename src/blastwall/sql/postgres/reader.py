@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from blastwall.model.effects import Action
+from blastwall.model.effects import Action, Mark
 from blastwall.model.statement import Literal
 from blastwall.sql.lineage import Columns, OutputColumn
 from blastwall.sql.postgres.deciding import analyses
 from blastwall.sql.postgres.definitions import Definitions
 from blastwall.sql.postgres.parse import Source
 from blastwall.sql.postgres.scope import Scope
+from blastwall.sql.postgres.state import EVERYTHING
 from blastwall.sql.postgres.statement import Classified
 from blastwall.sql.postgres.tree import Node, flag, sub, text, unwrap
 
@@ -43,6 +45,8 @@ _VERBS = {
     "DropOwnedStmt": "DROP OWNED", "DefineStmt": "CREATE",
 }  # fmt: skip
 
+_HOLDING = frozenset({"@extensions", "@roles"})
+"""What holds relations anywhere: DROP OWNED and DROP EXTENSION take them along."""
 _FIRING = frozenset({Action.DEFINE, Action.DROP, Action.ENTITLE})
 """What event triggers hear of."""
 _SILENT = frozenset({"DoStmt", "CreateFunctionStmt", "RuleStmt", "CreateSchemaStmt", "CreateTableAsStmt"})
@@ -245,8 +249,28 @@ class Reader(Definitions):
             declares=self.declares,
             closes=self.closes,
             changes=self.changes,
+            lost=frozenset(self._lost(creates=operation.startswith("CREATE"))),
             tree=tree,
         )
+
+    def _lost(self, *, creates: bool) -> Iterator[tuple[str, str]]:
+        """Yield the places whose relations may be gone, renamed, moved or out of sight once this has run.
+
+        Of relations, those alone whose name another schema has too. What CREATE defines stays where it is. A schema
+        without USAGE is passed by.
+        """
+        for effect in self.all_effects():
+            path, action = effect.object.path[1:], effect.action
+            if action not in _FIRING or (action is Action.ENTITLE and len(path) != 1):
+                continue
+            if creates and action is Action.DEFINE and Mark.FOLLOWED not in effect.marks:
+                continue
+            if len(path) == 2 and not path[0].startswith("@"):
+                yield from (path,) if self.catalog.relation(*path) and self.catalog.shadowed(*path) else ()
+            elif len(path) == 1 and not path[0].startswith("@"):
+                yield from ((path[0], ""),) if path[0] in self.catalog.schemas else ()
+            elif not path or path[0] in _HOLDING:
+                yield EVERYTHING
 
 
 def _tree_of(one: Classified) -> Node:

@@ -16,6 +16,8 @@ Paths = tuple[Path, ...]
 Named = Mapping[str, tuple[Classified, ...]]
 
 MAX_CANDIDATES = 4
+MAX_LOST = 64
+EVERYTHING = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,10 @@ class NameState:
     `temp` are names ever created as temporary, `functions` those of functions that the session made: the
     catalog does not have a transaction's own yet. `prepared` are statements prepared by PREPARE or by the protocol,
     `cursors` those behind cursors; several under a name are alternatives. `default` is what RESET goes back to.
-    `start` and `lasting` are kept while a transaction is open: the paths if it rolls back, and if it commits.
+    `lost` are places, (schema, name), whose relation may be gone, renamed or moved although the catalog has it: an
+    unqualified name means what stands behind it on the path as well. No name stands for a whole schema, and no schema
+    for everything. `start` and `lasting` are kept while a transaction is open: the paths if it rolls back, and if it
+    commits.
     """
 
     search_paths: Paths
@@ -35,6 +40,7 @@ class NameState:
     cursors: Named = field(default_factory=dict)
     users: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
+    lost: frozenset[tuple[str, str]] = frozenset()
     default: Path = ("$user", "public")
     start: Paths | None = None
     lasting: Paths = ()
@@ -53,13 +59,14 @@ def before(state: NameState, classified: Classified) -> NameState:
         users=after.users | {state.user, after.user},
         temp=state.temp | after.temp,
         functions=state.functions | after.functions,
+        lost=joined(state.lost, after.lost),
         prepared=_both(state.prepared, after.prepared),
         cursors=_both(state.cursors, after.cursors),
     )
 
 
 def _matters(one: Classified) -> bool:
-    return bool(one.changes) or bool(one.transaction) or any(item is not None for item in _named(one))
+    return bool(one.changes or one.transaction or one.lost) or any(item is not None for item in _named(one))
 
 
 def _named(one: Classified) -> tuple[object, ...]:
@@ -74,6 +81,8 @@ def settled(state: NameState, classified: Classified, in_transaction: bool) -> N
     """
     state = _transaction(state, classified, in_transaction)
     state = _names(state, classified)
+    if classified.lost:
+        state = losing(state, classified.lost)
     if classified.changes:
         state = _changed(state, classified.changes, in_transaction)
     return state
@@ -87,6 +96,7 @@ def either(one: NameState, other: NameState) -> NameState:
         users=one.users | other.users | {other.user},
         temp=one.temp | other.temp,
         functions=one.functions | other.functions,
+        lost=joined(one.lost, other.lost),
         prepared=_both(one.prepared, other.prepared),
         cursors=_both(one.cursors, other.cursors),
     )
@@ -99,7 +109,18 @@ def same_names(one: NameState, other: NameState) -> bool:
 
 def facts(state: NameState) -> tuple[object, ...]:
     """Return what the meaning of relations and functions depends on, besides the catalog."""
-    return (state.search_paths, state.temp, state.functions, state.users | {state.user})
+    return (state.search_paths, state.temp, state.functions, state.users | {state.user}, state.lost)
+
+
+def losing(state: NameState, lost: frozenset[tuple[str, str]]) -> NameState:
+    """Return the state in which these places may be gone too."""
+    return state if lost <= state.lost else replace(state, lost=joined(state.lost, lost))
+
+
+def joined(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Return the places of both; too many of them are everything."""
+    both = one | other
+    return both if len(both) <= MAX_LOST else frozenset({EVERYTHING})
 
 
 def goes_by_names(classified: Classified) -> bool:
