@@ -170,8 +170,8 @@ def test_an_owner_hears_what_to_do(shop: Shop, how: dict[str, object], told: str
 
 def test_the_operators_log_names_what_the_client_must_not_hear(shop: Shop) -> None:
     refusal(shop, shop.token(repository_id="50"))
-    assert "twin-one" in shop.gateway.log
-    assert "twin-two" in shop.gateway.log
+    eventually(lambda: "twin-one" in shop.gateway.log, "the log names the one")
+    eventually(lambda: "twin-two" in shop.gateway.log, "the log names the other")
 
 
 def test_a_token_in_the_users_place_is_not_taken_and_not_written_down(shop: Shop, recorded: Callable[[], str]) -> None:
