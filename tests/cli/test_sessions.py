@@ -68,7 +68,17 @@ async def record(folder: Path) -> None:
             LoginAdmitted(
                 1_700_000_000.2, "agent", "shop-ci", "github", "repo:shop", ("ci",), {}, "token", "app", ("p1",), "v1"
             ),
-            StatementAsked(1_700_000_001.0, 1, Stage.EXECUTE, "delete from orders", ("7",), (target,), "DELETE", ""),
+            StatementAsked(
+                1_700_000_001.0,
+                1,
+                Stage.EXECUTE,
+                "delete from orders",
+                ("7", None),
+                (target,),
+                "DELETE",
+                "",
+                ("@id int", ""),
+            ),
             StatementRuled(1_700_000_001.1, 1, Ruling(Decision.HOLD, policies=("ci-deletes",))),
             HoldStarted(1_700_000_001.1, 1, 1_700_000_301.0, ("dba:1",)),
             HoldEnded(1_700_000_301.0, 1, "timeout"),
@@ -142,7 +152,7 @@ def test_show_tells_the_whole_story(folder: Path) -> None:
         "agent shop-ci (github: repo:shop, groups ci)",
         "#1 22:13:21  DELETE: delete shop.public.orders",
         "│ delete from orders",
-        "values: '7'",
+        "values: @id int = '7', NULL",
         "hold by ci-deletes",
         "held until 2023-11-14 22:18:21 for dba:1",
         "hold ended: timeout",

@@ -13,7 +13,7 @@ from tests.waiting import until
 from blastwall.gate import HoldTimes, wording
 from blastwall.gate.holds import typed
 from blastwall.gate.ports import Asked, Hold, Verdict
-from blastwall.model.events import HoldEnded, HoldStarted, StatementRuled
+from blastwall.model.events import HoldEnded, HoldStarted, StatementAsked, StatementRuled
 from blastwall.model.ruling import Approval, Decision, Obligations
 from blastwall.model.statement import Parameter, Stage
 from blastwall.protocols.contract import Allow, Deny, Held, Withdraw
@@ -91,6 +91,17 @@ def test_who_approves_sees_the_declared_type_of_a_value_that_could_be_more_than_
     declared = ("", "integer", "interval", "interval")
     parameters = tuple(Parameter(value, declared=one) for value, one in zip(values, declared, strict=True))
     assert typed(values, parameters) == ("1000", "1000", "1000::interval", None)
+
+
+async def test_the_recording_says_what_values_are_declared_as() -> None:
+    values = (Parameter("7", declared="@id int"), Parameter("x", declared="text"), Parameter(None))
+    world = World()
+    talk = await world.logged_in()
+    for number, given in ((2, values), (3, values[1:])):
+        talk.ask(number, replace(a_statement("select orders"), parameters=given))
+    await settle()
+    found = [one.declared for one in talk.record.events if isinstance(one, StatementAsked)]
+    assert found == [("@id int", "", ""), ()]
 
 
 async def test_what_says_by_a_name_alone_what_would_run_is_refused() -> None:

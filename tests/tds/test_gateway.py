@@ -110,7 +110,8 @@ def test_statements_are_recorded_with_their_values(world: World) -> None:
         asked, ended = world.recorded()
         mine = [one for one in asked if "customer FROM orders WHERE id" in one.text]
         numbers = {one.number for one in mine}
-        return bool(mine) and any(one.number in numbers and one.rows == 1 for one in ended) and "2" in repr(mine[0])
+        given = [(one.declared, one.parameters) for one in mine]
+        return given == [(("@P1 INT",), ("2",))] and any(one.number in numbers and one.rows == 1 for one in ended)
 
     eventually(finished, "it is recorded with its value and its row")
 

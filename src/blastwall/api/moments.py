@@ -54,6 +54,9 @@ class Moment(Answer):
     number: int | None = Field(None, description="The statement's number in the session.")
     text: str | None = Field(None, description="The statement.")
     parameters: list[str | None] | None = Field(None, description="Its bind values.")
+    declared: list[str] | None = Field(
+        None, description="What they are declared as, with their names; empty where that is open."
+    )
     effects: list[EffectShown] | None = Field(None, description="What it would do.")
     operation: str | None = Field(None, description="The protocol's own verb.")
     decision: str | None = Field(None, description="`allow`, `hold` or `deny`.")
@@ -162,6 +165,7 @@ def _asked(event: StatementAsked, resource: str) -> _Fields:
         "number": event.number,
         "text": event.text,
         "parameters": list(event.parameters),
+        "declared": list(event.declared),
         "effects": [_effect(effect, resource) for effect in event.effects],
         "operation": event.operation,
         "detail": {"stage": event.stage.value, **({"doubt": event.doubt} if event.doubt else {})},

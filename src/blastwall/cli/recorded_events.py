@@ -68,7 +68,12 @@ def _statement(event: Event) -> list[str]:
     match event:
         case StatementAsked():
             doubt = [f"  doubt: {visible(event.doubt)}"] if event.doubt else []
-            return [f"#{event.number} {asked(event)}", *block(event.text), *values(event.parameters), *doubt]
+            return [
+                f"#{event.number} {asked(event)}",
+                *block(event.text),
+                *values(event.parameters, event.declared),
+                *doubt,
+            ]
         case StatementRepeated():
             text = [] if event.text is None else block(event.text)
             return [f"#{event.number} the same as #{event.first}, allowed as before", *text, *values(event.parameters)]
@@ -131,11 +136,13 @@ def masked(cells: Mapping[str, int]) -> str:
     return ", ".join(f"{count} by {name}" for name, count in cells.items())
 
 
-def values(parameters: Sequence[str | None]) -> list[str]:
-    """Bind values, as a line; none for none."""
+def values(parameters: Sequence[str | None], declared: Sequence[str] = ()) -> list[str]:
+    """Bind values, as a line, each after what it is declared as; none for none."""
     if not parameters:
         return []
-    return ["  values: " + ", ".join("NULL" if each is None else f"'{visible(each)}'" for each in parameters)]
+    names = [f"{visible(each)} = " if each else "" for each in declared] or [""] * len(parameters)
+    shown = ["NULL" if each is None else f"'{visible(each)}'" for each in parameters]
+    return ["  values: " + ", ".join(f"{name}{value}" for name, value in zip(names, shown, strict=False))]
 
 
 def _policies(indent: str, policies: Sequence[str]) -> list[str]:

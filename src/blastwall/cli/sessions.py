@@ -271,7 +271,7 @@ def _print_card(card: Card) -> None:
         say(f"#{card.number} (its text is not here)", "bold")
     else:
         say(f"#{card.number} {moment(card.asked.at)[11:]}  {asked(card.asked)}", "bold")
-        for line in (*block(card.asked.text), *values(card.asked.parameters)):
+        for line in (*block(card.asked.text), *values(card.asked.parameters, card.asked.declared)):
             say(line)
         if card.asked.doubt:
             say(f"  doubt: {visible(card.asked.doubt)}", "yellow")

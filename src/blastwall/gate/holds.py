@@ -36,6 +36,12 @@ class Outcome:
     told: str = ""
 
 
+def declared(parameters: tuple[Parameter, ...]) -> tuple[str, ...]:
+    """Return what parameters are declared as where that tells more than their values do; empty where none does."""
+    found = tuple("" if one.declared in _PLAIN else one.declared for one in parameters)
+    return found if any(found) else ()
+
+
 def typed(values: tuple[str | None, ...], parameters: tuple[Parameter, ...]) -> tuple[str | None, ...]:
     """Return bind values as who approves sees them: with the declared type where a number or text could be more."""
     return tuple(

@@ -22,7 +22,7 @@ from blastwall.gate.each import EachMeter, Purse
 from blastwall.gate.faults import described
 from blastwall.gate.footing import Footing
 from blastwall.gate.granted import remedied
-from blastwall.gate.holds import APPROVED, CONTAINED, WITHDRAWN, Outcome, after_approval, typed, wait
+from blastwall.gate.holds import APPROVED, CONTAINED, WITHDRAWN, Outcome, after_approval, declared, typed, wait
 from blastwall.gate.journal import Journal
 from blastwall.gate.login import Admitted
 from blastwall.gate.ports import Asked, CredentialUnavailable, Hold, RecordingFailed, ResourceMeter
@@ -631,6 +631,7 @@ def asked_event(number: int, statement: Statement, redacted: RedactedStatement, 
         effects=statement.effects,
         operation=statement.operation,
         doubt=statement.doubt,
+        declared=declared(statement.parameters),
     )
 
 

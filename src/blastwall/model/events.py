@@ -69,7 +69,11 @@ class LoginRefused:
 
 @dataclass(frozen=True, slots=True)
 class StatementAsked:
-    """The client asked for a statement. Written with its ruling or its hold, before anything else comes of it."""
+    """The client asked for a statement. Written with its ruling or its hold, before anything else comes of it.
+
+    `declared` is what each parameter is declared as, with its name where the protocol gives it one (`@id int`), "" where
+    that is open or tells nothing; empty where it is so for all of them.
+    """
 
     at: float
     number: int
@@ -79,6 +83,7 @@ class StatementAsked:
     effects: tuple[Effect, ...]
     operation: str
     doubt: str
+    declared: tuple[str, ...] = ()
 
 
 class StatementRepeated(Struct, frozen=True):

@@ -14,7 +14,7 @@ export function entry(one, chosen, fine) {
   return h("li.entry.statement", { "data-tone": one.decision ?? "none" }, at, h("div.body",
     h("p.ruling", icon({ deny: "cross", hold: "hand", allow: "check" }[one.decision] ?? "clock"), h("b", RULED[one.decision] ?? "not ruled"), one.stage === "prepare" ? " to prepare" : null,
       h("span.faint", ` statement ${one.number}`), languageOf(one.text) === "http" && one.operation ? h("span.faint", " ", seen(one.operation)) : null, one.policies.length ? h("span.faint", " by ", seen(one.policies.join(", "))) : null),
-    source(one.text, { label: `Statement ${one.number}`, language: languageOf(one.text) }), binds(one.parameters, one.text), one.effects.length ? effects(one.effects) : null, held(one), came(one), one.tables.map(rows)));
+    source(one.text, { label: `Statement ${one.number}`, language: languageOf(one.text) }), binds(one.parameters, one.text, one.declared), one.effects.length ? effects(one.effects) : null, held(one), came(one), one.tables.map(rows)));
 }
 
 function known(detail) {

@@ -68,10 +68,10 @@ export function oneLine(whole) {
   return h("code.one", tokens(folded, languageOf(folded)).map(([kind, part]) => (kind ? h(`span.t-${kind}`, seen(part)) : seen(part))));
 }
 
-/** Bind values by their place, named as the text names places; null is told apart from a text that says so. */
-export function binds(parameters, whole) {
+/** Bind values by what they are declared as, else by their place, named as the text names places; null is told apart from a text that says so. */
+export function binds(parameters, whole, declared = []) {
   if (!parameters?.length) return null;
   const mark = /\$\d/.test(whole) ? "$" : "";
   return h("dl.binds", { "aria-label": "Bind values" }, parameters.map((value, at) =>
-    h("div", h("dt", `${mark}${at + 1}`), h("dd", value === null ? h("i", "null") : h("code", seen(value))))));
+    h("div", h("dt", declared[at] ? seen(declared[at]) : `${mark}${at + 1}`), h("dd", value === null ? h("i", "null") : h("code", seen(value))))));
 }

@@ -24,7 +24,7 @@ export function fold(events) {
 function asked(event, offset, first) {
   return {
     key: `s${event.number}`, kind: "statement", number: event.number, at: event.at, offset, text: event.text ?? "",
-    parameters: event.parameters ?? [], effects: event.effects ?? [], doubt: event.detail?.doubt ?? "", stage: event.detail?.stage ?? "", operation: event.operation ?? "",
+    parameters: event.parameters ?? [], declared: event.declared ?? [], effects: event.effects ?? [], doubt: event.detail?.doubt ?? "", stage: event.detail?.stage ?? "", operation: event.operation ?? "",
     decision: event.decision, policies: event.policies ?? first?.policies ?? [],
     reason: "", held: null, told: "", limited: false, withdrawn: false, injected: [], tables: [], outcome: null,
   };
