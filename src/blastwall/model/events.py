@@ -71,8 +71,8 @@ class LoginRefused:
 class StatementAsked:
     """The client asked for a statement. Written with its ruling or its hold, before anything else comes of it.
 
-    `declared` is what each parameter is declared as, with its name where the protocol gives it one (`@id int`), "" where that
-    is open or tells nothing; empty where it is so for all of them.
+    `declared` is what each parameter is declared as, with its name where the protocol gives it one (`@id int`), and ""
+    where that is open or tells nothing; empty where it is so for all of them.
     """
 
     at: float
