@@ -133,3 +133,4 @@ async def test_what_somebody_should_look_at_is_found_in_the_state(file: Path, fo
     )
     [forged] = await in_the_state(configuration, 1200.0)
     assert "grant g1: it opens nothing: somebody wrote it into the state" in forged, "this store has another key"
+    assert not (folder / "state" / "approvals.key").exists(), "nor does it make a key, which the gateway might not read"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from blastwall.app.approving import state_seal
+from blastwall.app.approving import seal_to_look_with
 from blastwall.app.plan import Plan
 from blastwall.config.azure import LocalSecret
 from blastwall.config.credentials import CredentialSource, SecretSource
@@ -135,7 +135,7 @@ async def in_the_state(configuration: Configuration, now: float) -> tuple[str, .
         return ()
     store = await open_store(configuration.state)
     try:
-        store.seal = await state_seal(configuration)
+        store.seal = await seal_to_look_with(configuration) or store.seal
         table = GrantTable(store)
         overdue = await table.unreviewed(now - OVERDUE_SECONDS)
         forged = [each.id for each in await table.open(now) if not each.sealed]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from blastwall.app.places import KeyFileUnusable, key_once, node_name, state_folder
 from blastwall.app.plan import Plan
@@ -133,7 +134,7 @@ async def approval_key(configuration: Configuration) -> bytes:
         KeyFileUnusable: the kept one cannot be read or made, or one is too short to keep anybody out.
     """
     if configuration.hold.key is None:
-        return key_once(state_folder(configuration) / "approvals.key")
+        return key_once(_kept(configuration))
     reader = reader_for(configuration.hold.key)
     key = await reader.read()
     if len(key) < _KEY_BYTES:
@@ -148,6 +149,21 @@ async def state_seal(configuration: Configuration) -> Seal:
         As `approval_key`.
     """
     return seal_of(await approval_key(configuration))
+
+
+async def seal_to_look_with(configuration: Configuration) -> Seal | None:
+    """Return what has sealed the rows of the state; None where no key is there, which only a gateway makes.
+
+    Raises:
+        As `approval_key`.
+    """
+    if configuration.hold.key is None and not _kept(configuration).exists():
+        return None
+    return await state_seal(configuration)
+
+
+def _kept(configuration: Configuration) -> Path:
+    return state_folder(configuration) / "approvals.key"
 
 
 def seal_of(key: bytes) -> Seal:
