@@ -124,7 +124,7 @@ def test_a_missing_secret_is_a_warning(file: Path, monkeypatch: pytest.MonkeyPat
 def test_a_missing_file(tmp_path: Path) -> None:
     result = check(tmp_path / "none.yaml")
     assert result.exit_code == 2
-    assert "cannot be read" in result.stderr
+    assert "there is no such file" in result.stderr
 
 
 def test_a_pack_that_is_off_is_shown(file: Path) -> None:
