@@ -24,6 +24,8 @@ from blastwall.testing.tds import TdsServer
 
 POLICY = '@id("all") permit (principal in Group::"ci", action, resource in Database::"sql-prod/shop");'
 PARTS = {part.casefold() for plant in PLANTS for part in windows(plant)}
+LONG_PARTS = {plant[at : at + 12].casefold() for plant in PLANTS for at in range(len(plant) - 11)}
+"""For recordings, whose hashes and times hold any six digits sooner or later."""
 
 
 @dataclass
@@ -168,4 +170,4 @@ def test_recordings_hold_the_rows_and_nothing_that_is_masked(shop: Shop) -> None
     shop.open.pop("masked").close()
     held = words(shop.gateway)
     assert "('1', '[redacted]')" in held
-    assert not shows(held)
+    assert not {part for part in LONG_PARTS if part in held.casefold()}
