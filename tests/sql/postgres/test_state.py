@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.sql.postgres.shop import STATE, effects, one
+from tests.sql.postgres.shop import STATE, column, effects, lineage, one
 
 from blastwall.sql.postgres import NameState, before, settled
 
@@ -80,10 +80,59 @@ def test_a_name_that_may_be_gone_means_what_stands_behind_it_too(text: str) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["drop table customers", "alter table customers rename to gone", "create table secret.orders (id int)"]
+    "text", ["create table secret.orders (id int)", "create index on customers (id)", "update customers set name = ''"]
 )
-def test_a_name_that_stands_alone_or_stays_is_not_lost(text: str) -> None:
+def test_a_name_that_stays_is_not_lost(text: str) -> None:
     assert one(text).lost == frozenset()
+
+
+@pytest.mark.parametrize(
+    "altering",
+    [
+        "alter table orders drop column note",
+        "alter table orders rename column note to z",
+        "alter table orders rename to z",
+        "drop table orders",
+        "drop schema public cascade",
+        "do $$ begin alter table orders drop column note; end $$",
+    ],
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select (select note from orders limit 1) from (select email as note from customers) c",
+        "select (select max(note) from orders) from (select email as note from customers) c",
+        "select (select note from orders, v limit 1) from (select email as note from customers) c",
+        "select (select note from (select * from orders) o limit 1) from (select email as note from customers) c",
+        "with o as (table orders) select (select note from o limit 1) from (select email as note from customers) c",
+        "prepare p as select (select note from orders limit 1) from (select email as note from customers) c; execute p",
+    ],
+)
+def test_a_column_that_may_be_gone_means_one_of_the_query_around_too(altering: str, text: str) -> None:
+    state = before(STATE, one(altering))
+    for statement in text.split("; "):
+        read = one(statement, state)
+        state = before(state, read)
+    assert read.outputs is not None
+    (shown,) = read.outputs
+    assert shown.sources is None or column("customers.email") in shown.sources
+    copied = one(f"create table stolen as {text.removeprefix('prepare p as ').split(';')[0]}", state).copies
+    assert copied is None or column("customers.email") in copied
+
+
+def test_what_a_star_shows_of_an_altered_table_is_unknown() -> None:
+    state = before(STATE, one("alter table orders drop column note, add z int"))
+    assert lineage("select *, (select email from customers limit 1) from orders", state) is None
+    assert lineage("select o.*, (select email from customers limit 1) from orders o", state) is None
+    copied = one("copy orders to stdout", state).copy
+    assert copied is not None
+    assert copied.columns is None
+
+
+def test_what_an_altered_table_certainly_means_is_known() -> None:
+    state = before(STATE, one("alter table customers add z int"))
+    assert lineage("select id, c.name from customers c", state) == ["customers.id", "customers.name"]
+    assert one("update customers set z = 1 where id = 5", state).filters == frozenset({column("customers.id")})
 
 
 def test_execute_means_what_was_prepared_under_todays_names() -> None:

@@ -274,7 +274,7 @@ class Definitions(Cascading):
             case _:
                 return
         row = self.table(sub(node, "relation"), None, reading=False)
-        own = row.find(text(command, "name")) if row.columns is not None else None
+        own = row.find(text(command, "name")) if row.columns is not None or row.doubted else None
         found = union([self.expr(one, Scope(None, [row])) for one in computed if one])
         if found.sources is None or own is None or own.sources is None:
             self.send_on(found.sources)

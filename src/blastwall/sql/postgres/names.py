@@ -87,9 +87,14 @@ class Names(Findings):
         return found
 
     def _may_be_gone(self, schema: str, name: str) -> bool:
-        lost, schemas = self.state.lost, self.catalog.schemas
+        schemas = self.catalog.schemas
         if schemas and schema not in schemas and schema != "pg_catalog":
             return True  # without USAGE it is passed by
+        return self.may_be_altered(schema, name)
+
+    def may_be_altered(self, schema: str, name: str) -> bool:
+        """Return whether what the catalog has under that name may be another relation, or have other columns."""
+        lost = self.state.lost
         return bool(lost) and not lost.isdisjoint(((schema, name), (schema, ""), EVERYTHING))
 
     def creation_schema(self, path: tuple[str, ...]) -> str:

@@ -222,13 +222,15 @@ class Queries(Expressions):
         for target in targets if reading else ():
             self.read(target)
         columns = self.columns_of(targets[0]) if len(targets) == 1 else None
-        alias = text(sub(node, "alias"), "aliasname")
+        alias, names = text(sub(node, "alias"), "aliasname"), words(items(sub(node, "alias"), "colnames"))
+        doubted = any(self.may_be_altered(target.schema, target.name) for target in targets)
         return Range(
             alias or text(node, "relname"),
-            renamed(columns, words(items(sub(node, "alias"), "colnames"))),
+            None if doubted else renamed(columns, names),
             frozenset() if targets and all(harmless(target) for target in targets) else None,
             "" if alias else text(node, "schemaname") or (targets[0].schema if len(targets) == 1 else ""),
             self._believed(targets),
+            columns or () if doubted and not names else (),
         )
 
     def _believed(self, targets: list[Target]) -> Column | None:

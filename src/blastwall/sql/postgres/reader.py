@@ -256,8 +256,8 @@ class Reader(Definitions):
     def _lost(self, *, creates: bool) -> Iterator[tuple[str, str]]:
         """Yield the places whose relations may be gone, renamed, moved or out of sight once this has run.
 
-        Of relations, those alone whose name another schema has too. What CREATE defines stays where it is. A schema
-        without USAGE is passed by.
+        Of such relations the columns are in doubt as well. What CREATE defines stays where it is. A schema without
+        USAGE is passed by.
         """
         for effect in self.all_effects():
             path, action = effect.object.path[1:], effect.action
@@ -266,7 +266,7 @@ class Reader(Definitions):
             if creates and action is Action.DEFINE and Mark.FOLLOWED not in effect.marks:
                 continue
             if len(path) == 2 and not path[0].startswith("@"):
-                yield from (path,) if self.catalog.relation(*path) and self.catalog.shadowed(*path) else ()
+                yield from (path,) if self.catalog.relation(*path) else ()
             elif len(path) == 1 and not path[0].startswith("@"):
                 yield from ((path[0], ""),) if path[0] in self.catalog.schemas else ()
             elif not path or path[0] in _HOLDING:

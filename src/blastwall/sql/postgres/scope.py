@@ -17,7 +17,8 @@ class Range:
     """One item of a FROM. `columns` is None where they are not known: then each of them has the lineage `open`.
 
     `schema` is the table's where it has no alias. `believed` is some column of a table that is taken to have every
-    column that is named of it.
+    column that is named of it. `doubted` are the columns of one that is being altered: it may have them still, others
+    too, and in another order.
     """
 
     name: str
@@ -25,25 +26,31 @@ class Range:
     open: Sources = None
     schema: str = ""
     believed: Column | None = None
+    doubted: Columns = ()
 
     def find(self, name: str) -> Lineage | None:
         """Return the lineage of a column, or None where the range has no such column for certain."""
         if self.columns is None:
             if self.believed is not None:
                 return Lineage(frozenset({replace(self.believed, column=name)}), exact=True)
-            return Lineage(self.open)
-        found = [Lineage(column.sources, column.exact) for column in self.columns if column.name == name]
-        if found:
-            return found[0] if len(found) == 1 else union(found)
-        if any(not column.name for column in self.columns):
+            return _named(name, self.doubted) or Lineage(self.open)
+        found = _named(name, self.columns)
+        if found is None and any(not column.name for column in self.columns):
             return UNKNOWN
-        return None
+        return found
 
     def whole(self) -> Lineage:
         """Return the lineage of a whole row."""
         if self.columns is None:
             return Lineage(self.open if self.believed is None else frozenset({self.believed}))
         return union(Lineage(column.sources) for column in self.columns)
+
+
+def _named(name: str, columns: Columns) -> Lineage | None:
+    found = [Lineage(column.sources, column.exact) for column in columns if column.name == name]
+    if not found:
+        return None
+    return found[0] if len(found) == 1 else union(found)
 
 
 @dataclass(slots=True)

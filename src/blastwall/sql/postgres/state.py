@@ -16,7 +16,7 @@ Paths = tuple[Path, ...]
 Named = Mapping[str, tuple[Classified, ...]]
 
 MAX_CANDIDATES = 4
-MAX_LOST = 64
+MAX_LOST = 1024
 EVERYTHING = ("", "")
 
 
@@ -27,10 +27,10 @@ class NameState:
     `temp` are names ever created as temporary, `functions` those of functions that the session made: the
     catalog does not have a transaction's own yet. `prepared` are statements prepared by PREPARE or by the protocol,
     `cursors` those behind cursors; several under a name are alternatives. `default` is what RESET goes back to.
-    `lost` are places, (schema, name), whose relation may be gone, renamed or moved although the catalog has it: an
-    unqualified name means what stands behind it on the path as well. No name stands for a whole schema, and no schema
-    for everything. `start` and `lasting` are kept while a transaction is open: the paths if it rolls back, and if it
-    commits.
+    `lost` are places, (schema, name), whose relation may be gone, renamed, moved or altered although the catalog has
+    it: an unqualified name means what stands behind it on the path as well, and one of its columns may mean one of the
+    query around. No name stands for a whole schema, and no schema for everything. `start` and `lasting` are kept while
+    a transaction is open: the paths if it rolls back, and if it commits.
     """
 
     search_paths: Paths

@@ -124,7 +124,7 @@ class Writes(Queries):
             return
         self._target(node, Action.UPDATE)
         self.predicates.append(True)
-        here = Scope(scope, [Range("excluded", row.columns, row.open), row])
+        here = Scope(scope, [_same(row, "excluded"), row])
         self._assign(items(conflict, "targetList"), row, here, node)
         self.decide(conflict.get("whereClause"), here)
         if reads_columns(conflict.get("whereClause")):
@@ -226,9 +226,13 @@ class Writes(Queries):
             self.read(target)
         here = Scope(scope, [*scope.ranges], {}, [*scope.stars] or [row.columns])
         for option in items(clause, "options"):
-            here.ranges.append(Range(text(body(option, "ReturningOption"), "value"), row.columns, row.open))
-        here.ranges.extend(Range(name, row.columns, row.open) for name in ("old", "new") if scope.range(name) is None)
+            here.ranges.append(_same(row, text(body(option, "ReturningOption"), "value")))
+        here.ranges.extend(_same(row, name) for name in ("old", "new") if scope.range(name) is None)
         return self.targets_of(items(clause, "exprs"), here)
+
+
+def _same(row: Range, name: str) -> Range:
+    return Range(name, row.columns, row.open, doubted=row.doubted)
 
 
 def _all(columns: Columns | None) -> Sources:

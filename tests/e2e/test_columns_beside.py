@@ -1,0 +1,111 @@
+"""A column that is dropped or renamed leaves its name to the query around: the value that then shows is masked too.
+
+The thief may do all in a schema of his own. So he gives a table of his own a column by the name of a masked one, and
+has it gone before his statement is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from tests.e2e.conftest import configuration
+from tests.waiting import eventually
+
+from blastwall.testing.gateway import Gateway
+from blastwall.testing.issuer import DevIssuer
+from blastwall.testing.postgres import PostgresServer
+
+PEOPLE = """
+CREATE SCHEMA mine AUTHORIZATION scram_user;
+CREATE TABLE people (id int, card text);
+INSERT INTO people VALUES (1, '4012888888881881');
+ALTER TABLE people OWNER TO scram_user;
+"""
+POLICY = '@id("all") permit (principal, action, resource in Database::"pg-prod/shop");'
+STEAL = "SELECT (SELECT card FROM mine.x LIMIT 1) FROM people"
+WAITS = "SELECT count(*) FROM pg_locks WHERE relation = 'mine.x'::regclass AND NOT granted"
+Thief = psycopg.Connection[tuple[object, ...]]
+
+
+@pytest.fixture(scope="module")
+def enter(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Thief]]:
+    postgres_newest.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
+    postgres_newest.create_database("shop", PEOPLE)
+    masking = [{"resource": "pg-prod", "columns": ["public.people.card"], "with": "redact"}]
+    with (
+        DevIssuer() as issuer,
+        Gateway(
+            configuration(postgres_newest, issuer, packs=[], masking=masking),
+            policies={"shop.cedar": POLICY},
+            environment={"PG_PASSWORD": postgres_newest.password},
+            folder=tmp_path_factory.mktemp("columns"),
+        ) as gateway,
+    ):
+
+        def enter() -> Thief:
+            dsn = gateway.dsn("shop", issuer.token("ci", claims={"repository_id": "42"}), resource="pg-prod")
+            thief = psycopg.connect(dsn, autocommit=True)
+            thief.execute("DROP TABLE IF EXISTS mine.x CASCADE")
+            thief.execute("DROP TYPE IF EXISTS mine.kind CASCADE")
+            thief.execute("CREATE TYPE mine.kind AS (card text, n int)")
+            thief.execute("CREATE TABLE mine.x OF mine.kind")
+            thief.execute("INSERT INTO mine.x VALUES ('none', 1)")
+            return thief
+
+        yield enter
+
+
+def shown(cursor: psycopg.Cursor[tuple[object, ...]]) -> str:
+    """Everything of the last result."""
+    while cursor.nextset():
+        pass
+    return str(cursor.fetchall())
+
+
+@pytest.mark.parametrize(
+    "going",
+    [
+        "ALTER TABLE mine.x NOT OF; ALTER TABLE mine.x DROP COLUMN card",
+        "ALTER TABLE mine.x NOT OF; ALTER TABLE mine.x RENAME COLUMN card TO z",
+        "ALTER TYPE mine.kind DROP ATTRIBUTE card CASCADE",
+        "ALTER TYPE mine.kind RENAME ATTRIBUTE card TO z CASCADE",
+        "DROP TABLE mine.x; CREATE TABLE mine.x AS SELECT 1 AS z",
+        "ALTER TABLE mine.x RENAME TO y; CREATE TABLE mine.x AS SELECT 1 AS z",
+        "DROP TABLE mine.x; CREATE VIEW mine.x AS SELECT 1 AS z",
+        "DO $$ BEGIN ALTER TABLE mine.x NOT OF; ALTER TABLE mine.x DROP COLUMN card; END $$",
+    ],
+)
+def test_a_transaction_of_ones_own(enter: Callable[[], Thief], going: str) -> None:
+    with enter() as thief:
+        prepared = thief.execute(STEAL, prepare=True)
+        assert shown(prepared) == "[('none',)]"
+        assert "4012" not in shown(thief.execute(f"BEGIN; {going}; {STEAL}"))
+        assert "4012" not in shown(thief.execute(STEAL, prepare=True))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            thief.execute(f"CREATE TABLE mine.stolen AS {STEAL}")
+
+
+def test_a_column_that_another_session_is_dropping(enter: Callable[[], Thief], postgres_newest: PostgresServer) -> None:
+    with enter() as thief, enter() as other, ThreadPoolExecutor(1) as pool:
+        assert shown(thief.execute(STEAL)) == "[('none',)]"
+        other.execute("BEGIN; ALTER TABLE mine.x NOT OF; ALTER TABLE mine.x DROP COLUMN card")
+        waiting = pool.submit(thief.execute, STEAL)
+        eventually(lambda: postgres_newest.execute(WAITS, "shop") == [(1,)], "it waits for the lock")
+        other.execute("COMMIT")
+        assert "4012" not in shown(waiting.result())
+
+
+def test_a_migration_notices_nothing(enter: Callable[[], Thief]) -> None:
+    with enter() as honest:
+        honest.execute("BEGIN")
+        honest.execute("ALTER TABLE people ADD COLUMN seen int")
+        honest.execute("UPDATE people SET seen = 1 WHERE id = 1")
+        honest.execute("INSERT INTO people VALUES (2, '', 3)")
+        assert honest.execute("SELECT id FROM people ORDER BY id").fetchall() == [(1,), (2,)]
+        honest.execute("DELETE FROM people WHERE id = 2")
+        honest.execute("ALTER TABLE people DROP COLUMN seen")
+        honest.execute("COMMIT")
+        assert honest.execute("SELECT upper('x'), id FROM people").fetchall() == [("X", 1)]
