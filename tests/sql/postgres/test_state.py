@@ -152,3 +152,8 @@ def test_fetch_means_what_was_declared() -> None:
 def test_the_users_own_schema_follows_set_role() -> None:
     state = after(STATE, "set role secret")
     assert effects("delete from orders", state) == ["delete public.orders", "delete secret.orders"]
+
+
+def test_a_column_that_hides_one_of_the_query_around_is_told() -> None:
+    assert one("select (select id from orders limit 1) from customers").hides
+    assert not one("select (select note from orders where customer_id = c.id limit 1), id from customers c").hides

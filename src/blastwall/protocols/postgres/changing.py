@@ -69,11 +69,11 @@ class Party:
         return ""
 
     def using(self, places: Places, catalog: Catalog) -> tuple[str, str] | None:
-        """Return a relation of these places that may be running under a name which another one has too."""
+        """Return a relation of these places that may be running under a name, its own or a column's, not its alone."""
         for classified in self._under_way():
             for schema, name in _touched(classified):
                 lost = not places.isdisjoint(((schema, name), (schema, ""), EVERYTHING))
-                if lost and catalog.shadowed(schema, name):
+                if lost and (classified.hides or catalog.shadowed(schema, name)):
                     return schema, name
         return None
 

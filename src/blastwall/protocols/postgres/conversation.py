@@ -54,8 +54,8 @@ FAILING_QUERY = encode_query(FAILING)
 
 _STALE = "policy changed while another statement of the same query waited for approval; send it again"
 _USED = (
-    "another session is using {}, whose name would mean a relation of another schema once this has run: send it again "
-    "in a moment"
+    "another session is using {}, whose name or column would mean that of another relation once this has run: send it "
+    "again in a moment"
 )
 _REDEFINED = "what it touches was defined anew while it waited for approval; send it again to have it approved anew"
 

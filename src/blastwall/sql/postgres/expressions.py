@@ -162,6 +162,7 @@ class Expressions(Functions):
 
     def _unqualified(self, name: str, scope: Scope) -> Lineage:
         found = scope.column(name)
+        self.hides = self.hides or scope.hides(name)
         row = scope.range(name)
         if row is not None:
             return union([row.whole(), found or CONSTANT])

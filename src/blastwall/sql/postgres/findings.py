@@ -56,6 +56,7 @@ class Findings:
         self.doubts: dict[str, None] = {}
         self.reads: set[tuple[str, str]] = set()
         self.renames: set[tuple[str, str]] = set()
+        self.hides = False
         self.copies: Sources = frozenset()
         self.filters: set[Column] = set()
         self.filters_open = False

@@ -249,6 +249,7 @@ class Reader(Definitions):
             declares=self.declares,
             closes=self.closes,
             changes=self.changes,
+            hides=self.hides,
             lost=frozenset(self._lost(creates=operation.startswith("CREATE"))),
             tree=tree,
         )

@@ -90,6 +90,14 @@ class Scope:
             level = level.parent
         return None
 
+    def hides(self, name: str) -> bool:
+        """Whether a level around has a column of that name as well."""
+        found, level = 0, self if self.parent is not None else None
+        while level is not None and found < 2:
+            found += any(item.find(name) is not None for item in level.ranges)
+            level = level.parent
+        return found > 1
+
     def column(self, name: str) -> Lineage | None:
         """Return the lineage of an unqualified column, or None where no range has it.
 
