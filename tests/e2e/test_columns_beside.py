@@ -98,6 +98,22 @@ def test_a_column_that_another_session_is_dropping(enter: Callable[[], Thief], p
         assert "4012" not in shown(waiting.result())
 
 
+def test_a_column_that_is_in_use(enter: Callable[[], Thief], postgres_newest: PostgresServer) -> None:
+    """The second session asks first, and waits with something else."""
+    waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with enter() as thief, enter() as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT pg_advisory_lock(7)")
+        reading = pool.submit(thief.execute, f"SELECT pg_advisory_xact_lock(7); {STEAL}")
+        eventually(lambda: postgres_newest.execute(waits, "shop") == [(1,)], "it waits for the lock")
+        try:
+            with pytest.raises(psycopg.errors.ObjectInUse, match=r"another session is using mine\.x"):
+                other.execute("ALTER TYPE mine.kind DROP ATTRIBUTE card CASCADE")
+        finally:
+            other.execute("SELECT pg_advisory_unlock(7)")
+        assert "4012" not in shown(reading.result())
+        other.execute("ALTER TYPE mine.kind DROP ATTRIBUTE card CASCADE")
+
+
 def test_a_migration_notices_nothing(enter: Callable[[], Thief]) -> None:
     with enter() as honest:
         honest.execute("BEGIN")
