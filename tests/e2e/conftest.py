@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.recordings import words
+from tests.waiting import eventually
 
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
@@ -71,6 +72,19 @@ class Shop:
 
     def connect(self, **claims: object) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(self.dsn(**claims), autocommit=True)
+
+    def lift(self, agent: str, **claims: object) -> None:
+        """Lift an agent's containment, and wait until the gateway has heard of it; `claims` are of its token."""
+        self.gateway.run("contain", "agent", agent, "--lift", "--reason", "it is over")
+        eventually(lambda: not self._contains(**claims), f"{agent} is no longer contained")
+
+    def _contains(self, **claims: object) -> bool:
+        """Try a database that there is not: no session comes of it."""
+        try:
+            psycopg.connect(self.dsn(**claims), dbname="nowhere").close()
+        except psycopg.OperationalError as refused:
+            return "contained" in str(refused)
+        return False
 
     def direct(self, statement: str) -> list[tuple[object, ...]]:
         """Ask the server itself, as its superuser."""

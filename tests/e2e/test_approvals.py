@@ -295,7 +295,7 @@ def test_containment_withdraws_what_its_agent_asked_for(desk: People) -> None:
             (request,) = desk.waiting()
             desk.shop.gateway.run("contain", "agent", "auditor", "--reason", "test")
             eventually(lambda: desk.state(request["id"]) == "withdrawn", "the request is withdrawn")
-        desk.shop.gateway.run("contain", "agent", "auditor", "--lift", "--reason", "test over")
+        desk.shop.lift("auditor", repository_id="43")
     assert desk.approve(request["id"])[0] == 409
 
 

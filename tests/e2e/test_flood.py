@@ -92,7 +92,7 @@ def test_containment_works_meanwhile(shop: Shop) -> None:
                     idle.execute("SELECT 1")
                     time.sleep(0.1)
         finally:
-            shop.gateway.run("contain", "agent", "shop-ci", "--lift", "--reason", "it is over")
+            shop.lift("shop-ci")
 
 
 def test_a_text_that_is_read_elsewhere_is_judged_masked_and_recorded_as_any(shop: Shop) -> None:

@@ -294,7 +294,7 @@ class TestNobodyElse:
             eventually(lambda: parked(shop) == 1, "its connection is closed", 2)
             assert leave(shop, "SELECT 1", repository_id="43") == other
         finally:
-            shop.gateway.run("contain", "agent", "shop-ci", "--lift", "--reason", "it is over")
+            shop.lift("shop-ci")
 
     def test_a_reload_closes_all_and_sessions_from_before_park_none(self, shop: Shop) -> None:
         with shop.connect() as before:
@@ -325,7 +325,7 @@ class TestNobodyElse:
             try:
                 ends(agent, 3)
             finally:
-                shop.gateway.run("contain", "agent", "shop-ci", "--lift", "--reason", "it is over")
+                shop.lift("shop-ci")
         eventually(lambda: backends(shop) == 0, "its connection is closed")
 
 
