@@ -47,6 +47,10 @@ cdef extern from *:
     }
 
     static PyObject *bw_digest(PyObject *room, Py_ssize_t end) {
+        if (end < 0 || end > PyByteArray_GET_SIZE(room)) {
+            PyErr_SetString(PyExc_IndexError, "a record ends outside of its room");
+            return NULL;
+        }
         if (!bw_looked) bw_look();
         if (bw_final != NULL) {
             unsigned char out[32];
@@ -70,6 +74,8 @@ cdef extern from *:
             0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
         const unsigned char *data = (const unsigned char *)PyByteArray_AS_STRING(room);
         uint32_t sum = 0xffffffff;
+        if (start < 0) start = 0;
+        if (stop > PyByteArray_GET_SIZE(room)) stop = PyByteArray_GET_SIZE(room);
         for (; start < stop; start++) {
             sum ^= data[start];
             sum = (sum >> 4) ^ half[sum & 15];
