@@ -195,16 +195,16 @@ class Changes:
 
     async def _begin(self) -> None:
         if self._reading is None:
-            _, highest = await self._table.ends()
-            known = {each.number for each in await self._newest(highest) if each.number <= highest}
+            highest, newest = await self._by_now()
+            known = {number for number in newest if number <= highest}
         if self._reading is None:
             self._highest = highest
             self._reading = asyncio.create_task(self._read_forever(known), name="read changes")
 
     async def _leave_out_the_past(self, subscription: Subscription) -> None:
         """Tell it nothing that stands in the feed by now: this process may still have to read that for the others."""
-        _, highest = await self._table.ends()
-        subscription.pass_over({each.number for each in await self._newest(highest)})
+        _, newest = await self._by_now()
+        subscription.pass_over(newest)
 
     async def _catch_up(self, subscription: Subscription, after: int) -> None:
         lowest, highest = await self._table.ends()
@@ -233,6 +233,11 @@ class Changes:
                     self._highest = max(self._highest, each.number)
             delivered = {number for number in delivered if number > self._highest - 2 * _LOOK_BACK}
             delivered |= {each.number for each in found}
+
+    async def _by_now(self) -> tuple[int, set[int]]:
+        """Return the feed's highest number, and the numbers a little way back of it and beyond."""
+        _, highest = await self._table.ends()
+        return highest, {each.number for each in await self._newest(highest)}
 
     async def _newest(self, highest: int) -> tuple[StoredChange, ...]:
         return await self._table.after(highest - _LOOK_BACK, _MOST_READ)

@@ -20,7 +20,20 @@ from unittest import mock
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.resource import Address, Resource
 from blastwall.protocols.again import Again
-from blastwall.protocols.contract import CLIENT, Answer, Ask, Close, Isolate, Limits, Opening, Output, Side
+from blastwall.protocols.contract import (
+    CLIENT,
+    Allow,
+    Answer,
+    Ask,
+    Close,
+    Isolate,
+    Limits,
+    Opening,
+    Output,
+    Repeat,
+    Side,
+)
+from blastwall.protocols.standing import Standing
 from blastwall.protocols.tds import answers
 from blastwall.protocols.tds.changing import Changing
 from blastwall.protocols.tds.conversation import Conversation
@@ -59,6 +72,12 @@ CATALOG = Catalog("shop", 1)
 
 
 # ── what a client sends ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def allow(ask: Ask) -> Answer:
+    """Allow whatever is asked, and again by the answer that stands."""
+    standing = ask.question.standing if isinstance(ask.question, Repeat) else Standing()
+    return Allow(standing=standing)
 
 
 def batch(text: str, *, status: int = 0, transaction: int = 0, size: int = 4096) -> bytes:

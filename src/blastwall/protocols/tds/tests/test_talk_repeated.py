@@ -11,6 +11,7 @@ from blastwall.protocols.contract import Allow, Answer, Ask, AskWhole, Deny, Fin
 from blastwall.protocols.standing import Standing
 from blastwall.protocols.tds.tests.talking import (
     Talk,
+    allow,
     batch,
     call,
     executesql,
@@ -29,11 +30,6 @@ ROWS = ["done 1 rows", "|"]
 def _meaning() -> Iterator[None]:
     with meaning():
         yield
-
-
-def allow(ask: Ask) -> Answer:
-    standing = ask.question.standing if isinstance(ask.question, Repeat) else Standing()
-    return Allow(standing=standing)
 
 
 def questions(talk: Talk) -> list[type[object]]:

@@ -17,6 +17,7 @@ from blastwall.protocols.tds.packets import EOM, RESET, Kind, framed
 from blastwall.protocols.tds.tests.talking import (
     Talk,
     TinyServer,
+    allow,
     attention,
     batch,
     call,
@@ -39,11 +40,6 @@ ORDER = pack("<BHH", 0xA9, 2, 1)
 def _meaning() -> Iterator[None]:
     with meaning():
         yield
-
-
-def allow(ask: Ask) -> Answer:
-    standing = ask.question.standing if isinstance(ask.question, Repeat) else Standing()
-    return Allow(standing=standing)
 
 
 class Telling(TinyServer):
