@@ -183,9 +183,10 @@ async def test_what_refers_to_a_segment_is_not_written_to_the_next(place: Place)
     await recorder.start()
     record = recorder.open("s")
     write(record, opening(1.0, "s"))
-    assert record.part_now() == 0, "the segment has its size: the next record begins another"
+    assert record.part_now() == 2, "the segment has its size: the next record begins another"
     write(record, asked(2.0, 1, "select 1"))
     assert (place.node / "segment-00000002.log").exists()
+    assert record.part_now() == 3, "and what began one segment does not count as being in each that is begun"
     await recorder.stop()
 
 

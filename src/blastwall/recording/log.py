@@ -114,9 +114,12 @@ class NodeLog:
         self._batch = batch
 
     def part_now(self) -> Whole:
-        """The number of the segment that the next record comes into; 0 where it begins one."""
+        """The number of the segment that the next record comes into, also where it is not begun yet."""
         live: OpenSegment | None = self.live
-        return 0 if live is None or (self._batch is None and live.file.size >= self._limit) else live.number
+        if live is None or (self._batch is None and live.file.size >= self._limit):
+            number: Whole = self._next.segment
+            return number
+        return live.number
 
     def write(self) -> Batch | None:
         """Write everything that was added since the last call, in one write; None where that was nothing.

@@ -137,7 +137,7 @@ class Record(QuickRecord):
         return self
 
     def part_now(self) -> Whole:
-        """The number of the segment that the next record comes into; 0 where it begins one."""
+        """The number of the segment that the next record comes into, also where it is not begun yet."""
         return self.recorder.part_now()
 
     def close(self, why: str = "") -> None:
