@@ -137,11 +137,15 @@ def masked(cells: Mapping[str, int]) -> str:
 
 
 def values(parameters: Sequence[str | None], declared: Sequence[str] = ()) -> list[str]:
-    """Bind values, as a line, each after what it is declared as; none for none."""
+    """Bind values, as a line, each after what it is declared as; none for none.
+
+    A quote within a value is doubled as in SQL, so that no value passes for several.
+    """
     if not parameters:
         return []
-    names = [f"{visible(each)} = " if each else "" for each in declared] or [""] * len(parameters)
-    shown = ["NULL" if each is None else f"'{visible(each)}'" for each in parameters]
+    names = [f"{visible(each)} = " if each else "" for each in declared]
+    names += [""] * (len(parameters) - len(names))
+    shown = ["NULL" if each is None else "'" + visible(each).replace("'", "''") + "'" for each in parameters]
     return ["  values: " + ", ".join(f"{name}{value}" for name, value in zip(names, shown, strict=False))]
 
 

@@ -24,7 +24,7 @@ cdef class NodeLog:
     cpdef object repeated(self, Stream stream, double at, long long number, long long first, values, text)
     @cython.locals(batch=Batch)
     cpdef object plain_end(self, Stream stream, double at, long long number, long long rows, long long affected, long long size, double seconds)
-    @cython.locals(live=OpenSegment)
+    @cython.locals(live=OpenSegment, number="long long")
     cpdef long long part_now(self) except *
     cpdef Batch write(self)
     cpdef object take_back(self)
