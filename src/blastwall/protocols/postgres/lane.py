@@ -567,7 +567,7 @@ class Lane:
         """What the end of an exchange means for the session; whether nothing there refers to its statement."""
         shared, names = self._shared, self._shared.names
         if self._bound is not None and status != b"I":
-            names.bound(self._portal(main))
+            self._responses.give_up(names.bound(self._portal(main)), outputs)
         alone = not (main.classified.transaction or status != shared.status or names.has_portals)
         if not alone:
             self._responses.settle([main], status, outputs, query=self._steps[0] == _Q)

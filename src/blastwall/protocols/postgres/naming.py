@@ -88,23 +88,27 @@ class Names:
         self._pending_portals[portal.name] = portal
         self._ahead = before(self._ahead, _declares(portal))
 
-    def bound(self, portal: Portal) -> None:
+    def bound(self, portal: Portal) -> Portal | None:
+        """The server has bound it; return the portal that it replaced."""
+        replaced = self._portals.get(portal.name)
         self._portals[portal.name] = portal
         self._settled = named(self._settled, _declares(portal))
         self.failed_bind(portal)
+        return replaced
 
     def failed_bind(self, portal: Portal) -> None:
         """Nothing is pending of this Bind any more."""
         if self._pending_portals.get(portal.name) is portal:
             del self._pending_portals[portal.name]
 
-    def closed(self, named_: str) -> None:
-        """The server closed "S…" or "P…"."""
+    def closed(self, named_: str) -> Portal | None:
+        """The server closed "S…" or "P…"; return the portal that it was."""
         kind, name = named_[0], named_[1:]
         if kind == "P":
-            self._portals.pop(name, None)
-        elif self._prepared.pop(name, None) is not None and name:
+            return self._portals.pop(name, None)
+        if self._prepared.pop(name, None) is not None and name:
             self._settled = named(self._settled, _deallocates(name))
+        return None
 
     def completed(self, running: Running) -> None:
         """This statement succeeded: what it prepared, declared, deallocated or closed holds, whatever comes after."""
@@ -164,14 +168,13 @@ class Names:
         """The server itself reports what is in force (PostgreSQL 18 and later)."""
         self._settled = replace(self._settled, search_paths=(path,))
 
-    def forget_unnamed(self, *, failed: bool) -> None:
-        """A simple query destroys the unnamed statement and portal; one that failed may have left the portal.
+    def forget_unnamed(self, *, failed: bool) -> Portal | None:
+        """A simple query destroys the unnamed statement and portal; return that. One that failed may have left it.
 
         Then only the server knows: it says that there is none, or that the transaction has failed.
         """
         self._prepared.pop("", None)
-        if not failed:
-            self._portals.pop("", None)
+        return None if failed else self._portals.pop("", None)
 
 
 def _prepares(prepared: Prepared) -> Classified:

@@ -35,4 +35,5 @@ cdef class Responses:
     cpdef object _fail_segment(self, reason, after)
     cpdef object _told(self, body, kind, entry)
     cpdef object replay(self, kind, body)
+    cpdef object give_up(self, portal, after)
     cpdef object _close_portals(self, after)

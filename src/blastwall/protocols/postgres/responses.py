@@ -29,7 +29,7 @@ from blastwall.protocols.postgres.messages import (
     frame,
     tag_rows,
 )
-from blastwall.protocols.postgres.pipeline import Entry, Owed, Running
+from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Running
 from blastwall.protocols.postgres.rows import (
     COPY_DATA,
     DATA_ROW,
@@ -264,15 +264,18 @@ class Responses:
     def _bind_complete(self, body: bytes) -> Handled:
         entry = head(self._shared, Owed.BIND)
         self._pop()
+        after: list[Output] = []
         if entry.portal is not None:
-            self._shared.names.bound(entry.portal)
-        return self._own(entry)
+            self.give_up(self._shared.names.bound(entry.portal), after)
+        own = self._own(entry)
+        return Handled(own.instead, after) if after else own
 
     def _close_complete(self, body: bytes) -> Handled:
         entry = head(self._shared, Owed.CLOSE)
         self._pop()
-        self._shared.names.closed(entry.closes)
-        return PASS
+        after: list[Output] = []
+        self.give_up(self._shared.names.closed(entry.closes), after)
+        return Handled(None, after) if after else PASS
 
     def _parameter_description(self, body: bytes) -> Handled:
         entry = head(self._shared, Owed.DESCRIBE)
@@ -506,7 +509,7 @@ class Responses:
         """The server is ready: what `ran` holds, but for what a failure undid."""
         shared = self._shared
         if query:
-            shared.names.forget_unnamed(failed=failed)
+            self.give_up(shared.names.forget_unnamed(failed=failed), after)
         shared.names.ran(ran, transaction_open=status != b"I", failed=failed)
         shared.status = status
         if status == b"I":
@@ -524,11 +527,16 @@ class Responses:
         self.rows.end()
         return list(_HANDLERS[kind](self, body).after)
 
+    def give_up(self, portal: Portal | None, after: list[Output]) -> None:
+        """A portal is gone: close its record, with what was sent, where it was not run to its end."""
+        if portal is not None:
+            self._shared.finish(portal.running, after, error="not run to its end")
+
     def _close_portals(self, after: list[Output]) -> None:
-        """Portals end with their transaction: close the records of those that were not run to their end."""
+        """Portals end with their transaction."""
         for portal in self._shared.names.portals():
             if not self._shared.pipeline.owes(portal):
-                self._shared.finish(portal.running, after, error="not run to its end")
+                self.give_up(portal, after)
 
 
 _HANDLERS = Responses.handlers()

@@ -48,6 +48,7 @@ class TinyServer:
         self.cancels: list[bytes] = []
         self.discards = 0
         self.slow = False
+        self.status = b"I"
         self.late = b""
         self._buffer = b""
         self._started = False
@@ -93,7 +94,7 @@ class TinyServer:
     def _answer(self, kind: bytes, body: bytes) -> bytes:
         if kind == b"S":
             self._skipping = False
-            return encode_ready(b"I")
+            return encode_ready(self.status)
         if self._skipping or kind in (b"H", b"X"):
             return b""
         if kind == b"Q":
@@ -128,7 +129,7 @@ class TinyServer:
             return encode_row_description(self.fields) + encode_data_row([*values]) + complete
         if text == FAILING or "FAILS" in text:
             return encode_error("42601", "syntax error") + encode_ready(b"I")
-        return encode_row_description(self.fields) + self._rows(text) + encode_ready(b"I")
+        return encode_row_description(self.fields) + self._rows(text) + encode_ready(self.status)
 
     def _rows(self, text: str) -> bytes:
         self.texts.append(text)

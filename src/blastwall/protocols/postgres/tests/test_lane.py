@@ -320,3 +320,33 @@ def test_a_cancel_finds_what_runs_in_the_lane() -> None:
     assert repeated
     book.interrupt("too long")
     assert server.cancels
+
+
+@pytest.mark.parametrize("short", [True, False], ids=["lane", "ordinary"])
+@pytest.mark.parametrize(
+    "next_one",
+    [
+        bound(b"two"),
+        encode_bind(Bind("", "s", (), (b"two",))) + SYNC,
+        encode_close(Named("P", "")) + SYNC,
+        query("SELECT 'a'"),
+    ],
+    ids=["bound and run", "bound", "closed", "a simple query"],
+)
+def test_a_portal_that_is_replaced_or_closed_has_its_end(next_one: bytes, short: bool) -> None:
+    """Its client may have taken as many of its rows as it liked."""
+    rule, _ = standing()
+    server = TinyServer()
+    server.status = b"T"
+    book = play(rule, server, short=short)
+    for message in (
+        query("BEGIN"),
+        encode_parse(Parse("s", "SELECT $1::text")) + SYNC,
+        bound(b"one"),
+        query("SELECT 'a'"),
+    ):
+        book.client(message)
+    book.client(encode_bind(Bind("", "s", (), (b"left",))) + SYNC)
+    assert all(error is None for *_, error in finished(book))
+    book.client(next_one)
+    assert "not run to its end" in [error for *_, error in finished(book)]
