@@ -96,6 +96,7 @@ class Runner:
     def _piece(self, text: str, script: str) -> None:
         if self._stale and not self._in_block():
             self._catalog, self._stale = self._read(), False
+            self._state = replace(self._state, lost=frozenset())
         found = classify(text, self._catalog, self._state)
         if not found:
             return

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from weakref import WeakKeyDictionary
 
-from blastwall.sql.postgres import EVERYTHING, Catalog, Classified, joined
+from blastwall.sql.postgres import EVERYTHING, Catalog, Classified, Lost, joined
 
-Places = frozenset[tuple[str, str]]
+Places = frozenset[Lost]
 NO_PLACES: Places = frozenset()
 
 

@@ -7,18 +7,17 @@ from blastwall.sql.postgres.classify import classify, unread
 from blastwall.sql.postgres.deciding import SAMPLES
 from blastwall.sql.postgres.findings import OverBudgetError
 from blastwall.sql.postgres.guard import Limits
+from blastwall.sql.postgres.hanging import EVERYTHING, Lost, joined
 from blastwall.sql.postgres.isolated import Reading, UnreadableReply, decode, reading
 from blastwall.sql.postgres.parameters import bound_as
 from blastwall.sql.postgres.parse import Source
 from blastwall.sql.postgres.recall import Texts
 from blastwall.sql.postgres.state import (
-    EVERYTHING,
     NameState,
     before,
     either,
     facts,
     goes_by_names,
-    joined,
     losing,
     named,
     same_names,
@@ -41,6 +40,7 @@ __all__ = [
     "Function",
     "Functions",
     "Limits",
+    "Lost",
     "NameState",
     "Operator",
     "OutputColumn",

@@ -8,12 +8,12 @@ from dataclasses import replace
 from blastwall.model.effects import Action, Object
 from blastwall.model.statement import SOME, Column
 from blastwall.sql.lineage import Columns, Lineage, union
-from blastwall.sql.postgres.cascading import Cascading
 from blastwall.sql.postgres.catalog import TEMPORARY
 from blastwall.sql.postgres.deciding import defined_over, references
 from blastwall.sql.postgres.expressions import SILENT, TRANSPARENT
 from blastwall.sql.postgres.names import Target
 from blastwall.sql.postgres.objects import role_name
+from blastwall.sql.postgres.pending import Pending
 from blastwall.sql.postgres.scope import Range, Scope
 from blastwall.sql.postgres.tree import Node, body, descendants, items, options, sub, text, unwrap, words
 
@@ -88,12 +88,12 @@ DATABASES: dict[str, tuple[Action, ...]] = {
 HARMLESS = frozenset({"ConstraintsSetStmt", "ListenStmt", "UnlistenStmt"})
 
 
-class Definitions(Cascading):
+class Definitions(Pending):
     """Reads data definition, privileges and administration."""
 
     def define(self, tag: str, node: Node) -> bool:
         """Read a statement of this family; return False where its type is not one."""
-        reader = _READERS.get(tag)
+        reader, called = _READERS.get(tag), set(self.called)
         if reader is not None:
             reader(self, node)
         elif tag in DEFINES:
@@ -112,6 +112,7 @@ class Definitions(Cascading):
             return False
         self.sweep(node, _anything())
         self._evaluated(node)
+        self.pend(tag, node, called)
         return True
 
     def _evaluated(self, node: Node) -> None:
@@ -210,11 +211,15 @@ class Definitions(Cascading):
 
     def create_view(self, node: Node) -> None:
         """Read CREATE VIEW: `define`, and the reads of its query, for whoever may read the view reads those."""
+        called = set(self.called)
         self.make(sub(node, "view"), "view")
         columns = self.expr_query(sub(node, "query"), None)
         if any(schema.startswith(TEMPORARY) for schema, _ in self.reads):
             # PostgreSQL makes a view of a temporary table temporary, though nothing says so.
-            self.make({**sub(node, "view"), "schemaname": "", "relpersistence": "t"}, "view")
+            temporary = {**sub(node, "view"), "schemaname": "", "relpersistence": "t"}
+            self.make(temporary, "view")
+            self.pend_view(temporary, body(sub(node, "query"), "SelectStmt"), called)
+        self.pend_view(sub(node, "view"), body(sub(node, "query"), "SelectStmt"), called)
         found = union(Lineage(column.sources) for column in columns) if columns is not None else Lineage(None)
         self.send_on(found.sources)
 

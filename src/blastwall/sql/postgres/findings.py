@@ -13,6 +13,7 @@ from blastwall.sql.postgres.catalog import Catalog
 from blastwall.sql.postgres.deciding import SAMPLES
 from blastwall.sql.postgres.following import Follower
 from blastwall.sql.postgres.guard import Limits
+from blastwall.sql.postgres.hanging import Hung, Place
 from blastwall.sql.postgres.state import NameState
 from blastwall.sql.postgres.tree import Node, number
 
@@ -56,6 +57,8 @@ class Findings:
         self.doubts: dict[str, None] = {}
         self.reads: set[tuple[str, str]] = set()
         self.renames: set[tuple[str, str]] = set()
+        self.called: set[Place] = set()
+        self.hung: set[Hung] = set()
         self.hides = False
         self.copies: Sources = frozenset()
         self.filters: set[Column] = set()

@@ -10,7 +10,7 @@ what depends on one that is still being followed is right for the asker, but is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from blastwall.model.effects import Action, Effect, Mark, Object
 from blastwall.sql.postgres.attached import DELETES, INSERTS, INSTEAD, TRUNCATES, UPDATES, Attached
 from blastwall.sql.postgres.builtin_names import HARMLESS_FUNCTIONS, HARMLESS_TRIGGERS
 from blastwall.sql.postgres.dangers import danger
+from blastwall.sql.postgres.hanging import Hung, Place, formerly, function_place, hangs
 from blastwall.sql.postgres.parse import UnparsedError, parse
 from blastwall.sql.postgres.state import NameState, facts
 from blastwall.sql.postgres.tree import Node, items, sub, text, unwrap
@@ -66,6 +67,26 @@ class Follower:
         found = self._once(key, lambda: frozenset(self._of_relation(relation, action)))
         return frozenset({self._unknown()}) if found is None else found
 
+    def hung(self, place: Place, action: Action) -> Found:
+        """Return what reading or changing a relation's rows sets off by definitions that the catalog has not."""
+        key = ("hung", place, action, facts(self._state))
+        found = self._once(key, lambda: frozenset(self._of_hung(place, action)))
+        return frozenset({self._unknown()}) if found is None else found
+
+    def made(self, schema: str, name: str) -> Found:
+        """Return what calling a function does by definitions that the catalog does not have."""
+        if not self._state.lost:
+            return _NONE
+        key = ("made", schema, name, facts(self._state))
+        found = self._once(key, lambda: frozenset(self._of_made((schema, name))))
+        return frozenset({self._unknown()}) if found is None else found
+
+    def called(self, place: Place) -> Found:
+        """Return what it sets off that a function of this name is called which the statement does not name."""
+        known = self._catalog.functions(*place)
+        found = frozenset(effect for function in known for effect in self.run(function.oid))
+        return found if known else self.made(*place)
+
     def code(self, relation: Relation) -> Found:
         """Return what computing a relation's checks, indexes, statistics and generated columns sets off."""
         attached = self._catalog.attached(relation.oid)
@@ -95,7 +116,7 @@ class Follower:
 
     def view(self, relation: Relation) -> Found:
         """Return what the query of a view does."""
-        found = self._once(("view", relation.oid), lambda: self._query(relation.definition))
+        found = self._once(("view", relation.oid, self._state.lost), lambda: self._query(relation.definition))
         return frozenset({self._unknown()}) if found is None else found
 
     def function(self, function: Function) -> Found | None:
@@ -112,7 +133,7 @@ class Follower:
             return frozenset({self._unknown()})
         if function.schema == "pg_catalog":
             return self._built_in(function)
-        besides = self.implied(oid)
+        besides = self.implied(oid) | self.made(function.schema, function.name)
         if function.language in {"c", "internal"} and function.volatility == "i":
             return besides  # superusers alone can make such a function, and it says that it computes only
         found = self.function(function)
@@ -142,6 +163,8 @@ class Follower:
             yield from self._written(attached, action)
         for oid in functions:
             yield from self.run(oid)
+        if self._state.lost:
+            yield from self.hung((relation.schema, relation.name), action)
 
     def _of_columns(self, relation: Relation) -> Iterator[int]:
         for kind in relation.types:
@@ -254,6 +277,81 @@ class Follower:
         yield Effect(action, self._catalog.object(relation), marks)
         yield from self.relation(relation, action)
 
+    # ── what the catalog does not have ───────────────────────────────────────────────────────────────────────────────
+
+    def _of_hung(self, place: Place, action: Action) -> Iterator[Effect]:
+        for one in hangs(self._state.lost, place):
+            for touch in one.touches:
+                if touch.on in {"", action.value}:
+                    does = Action(touch.does) if touch.does else action
+                    yield from self._at((touch.schema, touch.name), does)
+            for other in one.like:
+                yield from self._as_if(other, action)
+            if one.reading or action is not Action.READ:
+                yield from self._code_of(one, action)
+        for other in formerly(self._state.lost, place):
+            yield from self._as_if(other, action)
+
+    def _code_of(self, one: Hung, action: Action) -> Iterator[Effect]:
+        if one.unknown:
+            yield self._unknown()
+        for called in one.calls:
+            yield from self.called(called)
+        for oid in one.runs:
+            yield from self.run(oid)
+        for other in one.bears:
+            yield from self._borne(other, action)
+
+    def _at(self, place: Place, action: Action) -> Iterator[Effect]:
+        known = self._standing(place)
+        for relation in known:
+            yield from self._touch(relation.oid, action, _PART)
+        if not known:
+            yield Effect(action, Object((self._catalog.database, *place), "table"), _PART)
+            yield from self.hung(place, action)
+
+    def _as_if(self, place: Place, action: Action) -> Iterator[Effect]:
+        known = self._standing(place)
+        for relation in known:
+            yield from self.relation(relation, action)
+        if not known:
+            yield from self.hung(place, action)
+
+    def _standing(self, place: Place) -> Sequence[Relation]:
+        if place[0] == "pg_temp":
+            return self._catalog.temporary(place[1])
+        found = self._catalog.relation(*place)
+        return () if found is None else (found,)
+
+    def _borne(self, place: Place, action: Action) -> Iterator[Effect]:
+        """What a relation has of another that it was made after: checks, defaults, triggers."""
+        for relation in self._standing(place):
+            attached = self._catalog.attached(relation.oid)
+            for oid in dict.fromkeys((*attached.seen, *self._of_columns(relation), *self._functions(attached, action))):
+                yield from self.run(oid)
+            for oid in attached.sequences if action is Action.CREATE else ():
+                yield from self._touch(oid, Action.UPDATE, _FOLLOWED)
+        yield from (one for one in self.hung(place, action) if Mark.PART not in one.marks)
+
+    def _of_made(self, place: Place) -> Iterator[Effect]:
+        for one in hangs(self._state.lost, function_place(*place)):
+            body = self._made_body(one.definition) if one.definition else _NONE
+            if one.definer or body is None:
+                marks = _FOLLOWED | {Mark.DEFINER} if one.definer else _FOLLOWED
+                yield Effect(Action.EXECUTE, Object((self._catalog.database, *place), "function"), marks)
+            if one.definer:
+                body = frozenset(replace(effect, marks=effect.marks | {Mark.DEFINER}) for effect in body or ())
+            yield from body or ()
+            yield from self._code_of(one, Action.READ)
+        for other in formerly(self._state.lost, place):
+            yield from self.called(other)
+
+    def _made_body(self, definition: str) -> Found | None:
+        found = self._reading(definition, "CreateFunctionStmt", lambda reader, node: reader.function_body(node))
+        if found is None or any(effect.action is Action.UNCLASSIFIED for effect in found):
+            return None
+        return found
+
     # ── bodies ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _rule(self, definition: str) -> Found:
@@ -261,16 +359,13 @@ class Follower:
         return frozenset({self._unknown()}) if found is None else found
 
     def _query(self, definition: str) -> Found | None:
-        state = NameState((self._catalog.default_search_path,), "")
+        hung = frozenset(one for one in self._state.lost if isinstance(one, Hung))
+        state = NameState((self._catalog.default_search_path,), "", lost=hung)
         return self._reading(definition, "SelectStmt", lambda reader, node: reader.statement("SelectStmt", node), state)
 
     def _body(self, function: Function) -> Found | None:
-        found = self._reading(
-            function.definition, "CreateFunctionStmt", lambda reader, node: reader.function_body(node)
-        )
-        if found is None or any(effect.action is Action.UNCLASSIFIED for effect in found):
-            return None
-        if function.security_definer:
+        found = self._made_body(function.definition)
+        if found is not None and function.security_definer:
             return frozenset(replace(effect, marks=effect.marks | {Mark.DEFINER}) for effect in found)
         return found
 

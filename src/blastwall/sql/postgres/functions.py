@@ -10,6 +10,7 @@ from blastwall.sql.lineage import Sources
 from blastwall.sql.postgres.builtin_names import HARMLESS_FUNCTIONS, OPERATORS
 from blastwall.sql.postgres.dangers import danger
 from blastwall.sql.postgres.findings import CALL_STEPS
+from blastwall.sql.postgres.hanging import OPERATORS as _SIGNS
 from blastwall.sql.postgres.names import Names
 from blastwall.sql.postgres.tree import Node, body, items, scalar, words
 
@@ -56,7 +57,9 @@ class Functions(Names, ABC):
         users = self.functions(parts)
         for schema, called in users:
             self._execute(schema, called)
-            self.code_runs += any(one.language not in _COMPILED for one in self.catalog.functions(schema, called))
+            self.code_runs += self.made(schema, called) or any(
+                one.language not in _COMPILED for one in self.catalog.functions(schema, called)
+            )
         if name in _TRYING:
             self._tried(arguments)
         if users and len(parts) > 1:
@@ -84,7 +87,8 @@ class Functions(Names, ABC):
 
     def _pure(self, users: list[tuple[str, str]]) -> bool:
         found = [function for user in users for function in self.catalog.functions(*user)]
-        return bool(found) and all(function.volatility == "i" for function in found)
+        known = bool(found) and all(function.volatility == "i" for function in found)
+        return known and not any(self.made(*user) for user in users)
 
     def _execute(self, schema: str, name: str) -> None:
         """Add `execute`, and what the body of each function of that name does, where it can be known."""
@@ -94,6 +98,9 @@ class Functions(Names, ABC):
         for function in found:
             self.follow(self.follower.function(function) or ())
             self.follow(self.follower.implied(function.oid))
+        if schema != "pg_catalog":
+            self.called.add((schema, name))
+            self.follow(self.follower.made(schema, name))
 
     def _unknown(self, parts: tuple[str, ...]) -> None:
         if len(parts) > 1 or (
@@ -104,6 +111,7 @@ class Functions(Names, ABC):
         self.code_runs += 1
         for created in self.created(parts, "function"):
             self.effect(Action.EXECUTE, created)
+            self.called.add((created.path[1], created.path[2]))
 
     def _dangerous(self, name: str, schema: str, arguments: list[Node]) -> bool:
         known = danger(name.lower())
@@ -178,6 +186,8 @@ class Functions(Names, ABC):
                 else any(operator.schema in path for path in self.paths())
             ):
                 self.follow(self.follower.run(operator.function))
+        if self.state.lost:
+            self.follow(self.follower.hung((_SIGNS, parts[-1]), Action.UPDATE))
         if (len(parts) == 1 and parts[0] in OPERATORS) or (len(parts) > 1 and parts[-2] == "pg_catalog"):
             return True
         schemas = [parts[-2]] if len(parts) > 1 else ["public"]

@@ -9,7 +9,7 @@ from blastwall.model.effects import Action, Object
 from blastwall.sql.postgres.builtin_names import HARMLESS_RELATIONS, SYSTEM_RELATIONS
 from blastwall.sql.postgres.catalog import TEMPORARY, Relation
 from blastwall.sql.postgres.findings import Findings
-from blastwall.sql.postgres.state import EVERYTHING
+from blastwall.sql.postgres.hanging import EVERYTHING, formerly, function_place, hangs
 from blastwall.sql.postgres.tree import Node, text
 
 _REVEALING = frozenset(
@@ -84,7 +84,24 @@ class Names(Findings):
                 found.append(Target(schema, name, relation))
                 if not self._may_be_gone(schema, name):
                     break
+            elif self.state.lost and self._hangs(schema, name):
+                found.append(Target(schema, name))
         return found
+
+    def _hangs(self, schema: str, name: str) -> bool:
+        """Whether there is something of that name which the catalog does not have yet."""
+        lost = self.state.lost
+        return bool(hangs(lost, (schema, name))) or any(
+            self.catalog.relation(*place) is not None for place in formerly(lost, (schema, name))
+        )
+
+    def made(self, schema: str, name: str) -> bool:
+        """Whether a function of that name was made or changed since the catalog was read."""
+        lost = self.state.lost
+        return bool(lost) and (
+            bool(hangs(lost, function_place(schema, name)))
+            or any(self.catalog.functions(*place) for place in formerly(lost, (schema, name)))
+        )
 
     def _may_be_gone(self, schema: str, name: str) -> bool:
         schemas = self.catalog.schemas
@@ -143,6 +160,8 @@ class Names(Findings):
         """Add what reading or changing a relation's rows sets off."""
         for relation in self.standing(target):
             self.follow(self.follower.relation(relation, action))
+        if self.state.lost:
+            self.follow(self.follower.hung((target.schema, target.name), action))
 
     def standing(self, target: Target) -> Sequence[Relation]:
         """Return what the catalog has of a name outside the system's schemas, temporary relations too."""
@@ -160,7 +179,9 @@ class Names(Findings):
         found: dict[tuple[str, str], None] = {}
         for path in self.paths():
             for schema in path:
-                if schema != "pg_catalog" and self.catalog.functions(schema, parts[-1]):
+                if schema != "pg_catalog" and (
+                    self.catalog.functions(schema, parts[-1]) or self.made(schema, parts[-1])
+                ):
                     found[schema, parts[-1]] = None
         return list(found)
 

@@ -10,9 +10,9 @@ from blastwall.model.statement import Literal
 from blastwall.sql.lineage import Columns, OutputColumn
 from blastwall.sql.postgres.deciding import analyses
 from blastwall.sql.postgres.definitions import Definitions
+from blastwall.sql.postgres.hanging import ANY_STATEMENT, EVERYTHING, Hung, of_definitions
 from blastwall.sql.postgres.parse import Source
 from blastwall.sql.postgres.scope import Scope
-from blastwall.sql.postgres.state import EVERYTHING
 from blastwall.sql.postgres.statement import Classified
 from blastwall.sql.postgres.tree import Node, flag, sub, text, unwrap
 
@@ -49,6 +49,10 @@ _HOLDING = frozenset({"@extensions", "@roles"})
 """What holds relations anywhere: DROP OWNED and DROP EXTENSION take them along."""
 _FIRING = frozenset({Action.DEFINE, Action.DROP, Action.ENTITLE})
 """What event triggers hear of."""
+_RUNNING = frozenset(
+    {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "CALL", "DO", "EXECUTE", "FETCH", "MOVE", "SELECT INTO"}
+)
+"""Statements that run code, and define nothing by themselves."""
 _SILENT = frozenset({"DoStmt", "CreateFunctionStmt", "RuleStmt", "CreateSchemaStmt", "CreateTableAsStmt"})
 """Statements that hold others whose rows go nowhere."""
 
@@ -221,6 +225,8 @@ class Reader(Definitions):
         """Return what was found."""
         if not self.effects:
             self.concede("Blastwall found nothing that it does")
+        if self.state.lost and operation in _RUNNING:
+            self.follow(self.follower.hung(ANY_STATEMENT, Action.UPDATE))
         returns = self.returns_rows
         return Classified(
             start,
@@ -250,9 +256,15 @@ class Reader(Definitions):
             closes=self.closes,
             changes=self.changes,
             hides=self.hides,
-            lost=frozenset(self._lost(creates=operation.startswith("CREATE"))),
+            lost=frozenset((*self._lost(creates=operation.startswith("CREATE")), *self.hung, *self._hung(operation))),
             tree=tree,
         )
+
+    def _hung(self, operation: str) -> Iterator[Hung]:
+        """Yield what code hangs that ran in a statement which is no definition itself."""
+        if operation in _RUNNING:
+            found = [one for one in self.all_effects() if Mark.FOLLOWED in one.marks and Mark.PART not in one.marks]
+            yield from of_definitions((one.action.value, one.object.path, one.object.kind) for one in found)
 
     def _lost(self, *, creates: bool) -> Iterator[tuple[str, str]]:
         """Yield the places whose relations may be gone, renamed, moved or out of sight once this has run.

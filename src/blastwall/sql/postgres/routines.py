@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from blastwall.model.effects import Action
@@ -30,6 +31,10 @@ class Routines(Copying):
 
     data = b""
     bodies = 0
+
+    @abstractmethod
+    def pend_definition(self, places: Iterable[tuple[str, str]], definition: str, given: Mapping[str, Node]) -> None:
+        """Note a function's text until the catalog has it; the reader of definitions overrides it."""
 
     @abstractmethod
     def statement(self, tag: str, node: Node) -> None:
@@ -61,6 +66,8 @@ class Routines(Copying):
             if scalar(by_name.get("security", {})) == "true" or self.stands_in(parts[-1]):
                 self.effect(Action.ENTITLE, created)
         self.function_made(parts[-1])
+        made = [(one.path[1], one.path[2]) for one in self.created(parts, "function")]
+        self.pend_definition(made, self.data.decode(), by_name)
         self.function_body(node)
 
     def function_body(self, node: Node) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from blastwall.sql.postgres.hanging import Lost, joined
 from blastwall.sql.postgres.statement import Changes, Classified
 
 Path = tuple[str, ...]
@@ -16,8 +17,6 @@ Paths = tuple[Path, ...]
 Named = Mapping[str, tuple[Classified, ...]]
 
 MAX_CANDIDATES = 4
-MAX_LOST = 1024
-EVERYTHING = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,8 @@ class NameState:
     `cursors` those behind cursors; several under a name are alternatives. `default` is what RESET goes back to.
     `lost` are places, (schema, name), whose relation may be gone, renamed, moved or altered although the catalog has
     it: an unqualified name means what stands behind it on the path as well, and one of its columns may mean one of the
-    query around. No name stands for a whole schema, and no schema for everything. `start` and `lasting` are kept while
+    query around. No name stands for a whole schema, and no schema for everything. It also has what hangs on places and
+    is in no catalog yet (`hanging`). `start` and `lasting` are kept while
     a transaction is open: the paths if it rolls back, and if it commits.
     """
 
@@ -40,7 +40,7 @@ class NameState:
     cursors: Named = field(default_factory=dict)
     users: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
-    lost: frozenset[tuple[str, str]] = frozenset()
+    lost: frozenset[Lost] = frozenset()
     default: Path = ("$user", "public")
     start: Paths | None = None
     lasting: Paths = ()
@@ -112,15 +112,9 @@ def facts(state: NameState) -> tuple[object, ...]:
     return (state.search_paths, state.temp, state.functions, state.users | {state.user}, state.lost)
 
 
-def losing(state: NameState, lost: frozenset[tuple[str, str]]) -> NameState:
+def losing(state: NameState, lost: frozenset[Lost]) -> NameState:
     """Return the state in which these places may be gone too."""
     return state if lost <= state.lost else replace(state, lost=joined(state.lost, lost))
-
-
-def joined(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    """Return the places of both; too many of them are everything."""
-    both = one | other
-    return both if len(both) <= MAX_LOST else frozenset({EVERYTHING})
 
 
 def goes_by_names(classified: Classified) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from blastwall.model.effects import Effect
 from blastwall.model.statement import Column, Literal
 from blastwall.sql.lineage import OutputColumn
+from blastwall.sql.postgres.hanging import Lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,5 +103,5 @@ class Classified:
     closes: str | None = None
     changes: Changes = NO_CHANGES
     hides: bool = False
-    lost: frozenset[tuple[str, str]] = frozenset()
+    lost: frozenset[Lost] = frozenset()
     tree: object = field(default=None, repr=False, compare=False)
