@@ -194,3 +194,12 @@ async def test_a_text_with_what_no_state_can_hold_waits_like_any_other(shop: Sho
     assert "100000 characters" in past.request.parameters
     await shop.approve(identity, ANA)
     assert (await held.verdict()).approved
+
+
+async def test_a_decision_whose_seal_is_no_hash_at_all_counts_for_nothing(shop: Shop) -> None:
+    """Whoever can write the state may write any text there."""
+    held = await shop.hold()
+    request = await shop.table.get((await held.asked()).request)
+    said = StoredDecision(request.request.id, "approve", "entra", "a", "ana", "once", 0, "é", shop.now())
+    assert not Seals(KEY).said(replace(said, seal="é"), request.request.binding)
+    assert not Seals(KEY).shown(replace(request.request, seal="é"))

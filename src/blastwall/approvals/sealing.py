@@ -7,12 +7,10 @@ have it approved, nor have another text shown to the person who approves it.
 
 from __future__ import annotations
 
-import hmac
-import json
-from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from blastwall.store.approvals import StoredDecision, StoredRequest
+from blastwall.store.sealing import agrees, sealed
 
 _SHOWN = tuple(each.name for each in fields(StoredRequest))
 _SHOWN = _SHOWN[: _SHOWN.index("seal")]
@@ -35,17 +33,14 @@ class Seals:
 
     def shown(self, request: StoredRequest) -> bool:
         """Whether a request is as a gateway wrote it."""
-        return hmac.compare_digest(request.seal, self._of_request(request))
+        return agrees(request.seal, self._of_request(request))
 
     def said(self, decision: StoredDecision, binding: str) -> bool:
         """Whether a decision is as a gateway wrote it, and of the statement of this binding."""
-        return hmac.compare_digest(decision.seal, self._of_decision(decision, binding))
+        return agrees(decision.seal, self._of_decision(decision, binding))
 
     def _of_request(self, request: StoredRequest) -> str:
-        return self._seal("request", [getattr(request, name) for name in _SHOWN])
+        return sealed(self._key, ["request", *(getattr(request, name) for name in _SHOWN)])
 
     def _of_decision(self, decision: StoredDecision, binding: str) -> str:
-        return self._seal("decision", [binding, *(getattr(decision, name) for name in _SAID)])
-
-    def _seal(self, purpose: str, values: Sequence[object]) -> str:
-        return hmac.new(self._key, json.dumps([purpose, *values]).encode(), "sha256").hexdigest()
+        return sealed(self._key, ["decision", binding, *(getattr(decision, name) for name in _SAID)])

@@ -1,7 +1,12 @@
-"""Seals of rows: keyed hashes, so that whoever can write the state, but has no gateway's key, adds nothing that counts.
+"""Seals: keyed hashes, so that whoever can write the state, but has no gateway's key, adds nothing that counts.
 
 A seal says that a gateway wrote this row as it is. It does not say that the row is the newest: who can write can put an
 older one back, or take one away.
+
+| what is sealed | as JSON |
+| --- | --- |
+| a row of the state (`Seal`) | [table, [column, value], …] |
+| what approvers are shown and decide (`blastwall.approvals.sealing`) | [purpose, value, …] |
 """
 
 from __future__ import annotations
@@ -16,6 +21,16 @@ from sqlalchemy import RowMapping
 _KEY_BYTES = 32
 
 
+def sealed(key: bytes, told: Sequence[object]) -> str:
+    """Return the seal of a key over what JSON can say, 64 hexadecimal digits."""
+    return hmac.new(key, json.dumps(told).encode(), "sha256").hexdigest()
+
+
+def agrees(seal: str, due: str) -> bool:
+    """Whether a seal, which anybody may have written, is the one due; takes as long wherever they differ."""
+    return hmac.compare_digest(seal.encode(errors="surrogatepass"), due.encode())
+
+
 class Seal:
     """Makes and checks the seals of one key; without one, those of this object alone."""
 
@@ -24,13 +39,12 @@ class Seal:
 
     def of(self, table: str, names: Sequence[str], row: Mapping[str, object]) -> str:
         """Return the seal over some columns of a row, 64 hexadecimal digits."""
-        told = json.dumps([table, *([name, _plain(row[name])] for name in names)])
-        return hmac.new(self._key, told.encode(), "sha256").hexdigest()
+        return sealed(self._key, [table, *([name, _plain(row[name])] for name in names)])
 
     def holds(self, table: str, names: Sequence[str], row: RowMapping) -> bool:
         """Whether the row's own seal, in its column `seal`, is the one over these columns."""
         due = self.of(table, names, {name: row[name] for name in names})
-        return hmac.compare_digest(str(row["seal"]).encode(), due.encode())
+        return agrees(str(row["seal"]), due)
 
 
 def _plain(value: object) -> object:
