@@ -167,9 +167,9 @@ class Changes:
         subscription = Subscription(who, most)
         self._subscriptions.add(subscription)
         try:
-            await self._begin()
+            begun = await self._begin()
             if after is None:
-                await self._leave_out_the_past(subscription)
+                await self._leave_out_the_past(subscription, begun)
             else:
                 await self._catch_up(subscription, after)
         except BaseException:
@@ -193,17 +193,20 @@ class Changes:
         if sum(each.who == who for each in self._subscriptions) >= MOST_EACH:
             raise TooManySubscribers(f"{who} watches {MOST_EACH} times already; close a page")
 
-    async def _begin(self) -> None:
-        if self._reading is None:
-            highest, newest = await self._by_now()
-            known = {number for number in newest if number <= highest}
+    async def _begin(self) -> set[int] | None:
+        """Begin to read where nobody watched; return what stands in the feed, None where it was not looked at."""
+        if self._reading is not None:
+            return None
+        highest, newest = await self._by_now()
         if self._reading is None:
             self._highest = highest
+            known = {number for number in newest if number <= highest}
             self._reading = asyncio.create_task(self._read_forever(known), name="read changes")
+        return newest
 
-    async def _leave_out_the_past(self, subscription: Subscription) -> None:
+    async def _leave_out_the_past(self, subscription: Subscription, begun: set[int] | None) -> None:
         """Tell it nothing that stands in the feed by now: this process may still have to read that for the others."""
-        _, newest = await self._by_now()
+        newest = (await self._by_now())[1] if begun is None else begun
         subscription.pass_over(newest)
 
     async def _catch_up(self, subscription: Subscription, after: int) -> None:
