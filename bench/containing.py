@@ -21,8 +21,8 @@ from pathlib import Path
 import psycopg
 
 from bench.idle import AT_ONCE, Connection, front, gateway
-from blastwall.store import open_store
 from blastwall.store.containments import Contained, ContainmentTable, Kind
+from blastwall.store.database import open_store
 from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.postgres import PostgresServer
 

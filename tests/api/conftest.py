@@ -41,10 +41,10 @@ from blastwall.model.resource import Address, Resource
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Statement
 from blastwall.policy.policy_set import PolicySet
-from blastwall.store import Store, open_store
 from blastwall.store.approvals import ApprovalTable
 from blastwall.store.changes import ChangeTable
 from blastwall.store.containments import ContainmentTable
+from blastwall.store.database import Store, open_store
 from blastwall.store.grants import GrantTable
 from blastwall.store.outbox import OutboxTable
 from blastwall.store.passes import PassTable

@@ -7,7 +7,7 @@ import pytest
 from blastwall.app.advice import cautions, in_the_state, secrets, unset_variables
 from blastwall.app.plan import Unusable, prepare
 from blastwall.model.masks import ColumnRule, DetectRule, MaskStyle
-from blastwall.store import open_store
+from blastwall.store.database import open_store
 from blastwall.store.grants import GrantTable, StoredGrant
 
 

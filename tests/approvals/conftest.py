@@ -8,7 +8,7 @@ import pytest
 from tests.approvals.world import Shop
 from tests.store.conftest import postgres_url, store
 
-from blastwall.store import Store
+from blastwall.store.database import Store
 
 __all__ = ["postgres_url", "shop", "store"]
 

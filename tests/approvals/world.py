@@ -25,8 +25,8 @@ from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
 from blastwall.model.ruling import Approval
 from blastwall.model.statement import Parameter, Statement
-from blastwall.store import Store
 from blastwall.store.approvals import ApprovalTable, Past
+from blastwall.store.database import Store
 
 KEY = b"k" * 32
 AGENT = Principal(PrincipalKind.AGENT, "shop-ci", "github", "repo:shop", frozenset({"ci"}), {"actor_id": "7"})

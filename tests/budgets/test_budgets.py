@@ -13,8 +13,9 @@ from blastwall.budgets.bounds import NOBODY_BOUND
 from blastwall.budgets.tallies import Tally, start_of
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
-from blastwall.store import StateError, Store
+from blastwall.store import StateError
 from blastwall.store.containments import Contained, ContainmentTable, Kind
+from blastwall.store.database import Store
 from blastwall.store.spending import Account, Amounts, SpendingTable
 
 SHOP = Resource("pg-prod", "toy", Address("127.0.0.1", 1), ("shop",))

@@ -16,8 +16,9 @@ from blastwall.containment.containment import BLIND_AFTER
 from blastwall.gate.ports import LiveSession
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
-from blastwall.store import StateError, Store, open_store
+from blastwall.store import StateError
 from blastwall.store.containments import ContainmentTable
+from blastwall.store.database import Store, open_store
 from blastwall.store.passes import PassTable, StoredPass
 
 PG = Resource("pg-prod", "postgres", Address("db", 5432), ("shop",))

@@ -16,8 +16,8 @@ from blastwall.approvals.deciding import CannotDecide, Senseless
 from blastwall.control.access import Caller, Forbidden, Operator, Remote, Role
 from blastwall.control.approving import Approving, PolicyPlace
 from blastwall.model.principal import Principal, PrincipalKind
-from blastwall.store import open_store
 from blastwall.store.approvals import Query
+from blastwall.store.database import open_store
 
 SOURCE = ip_address("127.0.0.1")
 APPROVER = frozenset({Role.APPROVER})

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from blastwall.control.changes import MOST_EACH, Change, Changes, Subscription, TooManySubscribers
-from blastwall.store import Store, open_store
 from blastwall.store.changes import ChangeTable, NewChange
+from blastwall.store.database import Store, open_store
 
 PATIENCE = 10.0
 

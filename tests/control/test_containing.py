@@ -14,9 +14,9 @@ from blastwall.control.changes import Changes
 from blastwall.control.containing import CannotContain, Containing, NotContained
 from blastwall.control.telling import Telling
 from blastwall.model.principal import Principal, PrincipalKind
-from blastwall.store import open_store
 from blastwall.store.changes import ChangeTable
 from blastwall.store.containments import ContainmentTable, Kind
+from blastwall.store.database import open_store
 from blastwall.store.outbox import OutboxTable
 from blastwall.store.passes import PassTable, StoredPass
 

@@ -23,7 +23,7 @@ from blastwall.model.resource import Address, Resource
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Stage
 from blastwall.model.told import Told, Topic
-from blastwall.store import Store, open_store
+from blastwall.store.database import Store, open_store
 from blastwall.store.outbox import OutboxTable
 
 

@@ -20,7 +20,7 @@ from blastwall.app.approving import seal_of
 from blastwall.app.places import key_once
 from blastwall.cli.remote import Remote
 from blastwall.cli.servers import server_at
-from blastwall.store import open_store
+from blastwall.store.database import open_store
 from blastwall.store.grants import GrantChange, GrantDecision, GrantTable
 from blastwall.testing.postgres import PostgresServer
 

@@ -19,7 +19,7 @@ from blastwall.model.effects import Action
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
 from blastwall.model.ruling import Approval
-from blastwall.store import Store, open_store
+from blastwall.store.database import Store, open_store
 from blastwall.store.grant_tables import grants
 from blastwall.store.grants import GrantChange, GrantDecision, GrantKind, GrantState, GrantTable, StoredGrant
 

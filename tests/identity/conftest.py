@@ -11,7 +11,7 @@ from tests.identity.issuer import Clock, LoopbackIssuer, running_issuer
 from blastwall.config.model import Agent, Issuer, PassSettings, User
 from blastwall.identity import OidcIdentity
 from blastwall.model.resource import Address, Resource
-from blastwall.store import Store, open_store
+from blastwall.store.database import Store, open_store
 from blastwall.store.passes import PassTable
 
 HERE = ip_address("127.0.0.1")

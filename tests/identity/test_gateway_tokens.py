@@ -22,8 +22,8 @@ from blastwall.identity import IssuedToken, Minting, OidcIdentity, OwnKeys, Targ
 from blastwall.identity.logins import LoginKind
 from blastwall.identity.own_keys import PREFIX, header_of
 from blastwall.model.resource import Address, Resource
-from blastwall.store import Store
 from blastwall.store.containments import Contained, ContainmentTable, Kind
+from blastwall.store.database import Store
 from blastwall.store.passes import PassTable
 from blastwall.store.signing_keys import SigningKeyTable
 

@@ -15,7 +15,7 @@ from tests.identity.issuer import Clock, LoopbackIssuer, base64url, ec_key
 from blastwall.config.model import PassSettings
 from blastwall.gate.ports import IPAddress, Refusal
 from blastwall.identity import IssuedPass, OidcIdentity, Unavailable
-from blastwall.store import Store
+from blastwall.store.database import Store
 
 ELSEWHERE = ip_address("203.0.113.9")
 

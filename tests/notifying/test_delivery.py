@@ -18,7 +18,7 @@ from blastwall.config.credentials import SecretSource
 from blastwall.config.notifications import Notification
 from blastwall.notifying import Delivery, place_of
 from blastwall.notifying.delivery import OLDEST_SECONDS
-from blastwall.store import Store, open_store
+from blastwall.store.database import Store, open_store
 from blastwall.store.outbox import Letter, OutboxTable
 
 KEY = "a key of more than twenty-four bytes"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from blastwall.store import Store, open_store
+from blastwall.store.database import Store, open_store
 from blastwall.store.schema import EVERY_TABLE
 
 

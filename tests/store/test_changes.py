@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from blastwall.store import Store
 from blastwall.store.changes import KEEP_SECONDS, ChangeTable, NewChange
+from blastwall.store.database import Store
 
 
 def a_change(thing: str, at: float = 1000.0) -> NewChange:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from blastwall.store import Store
 from blastwall.store.containments import KEEP_SECONDS, SPOIL_SECONDS, Contained, ContainmentTable, Kind
+from blastwall.store.database import Store
 from blastwall.store.passes import PassTable, ProofSpoiled, StoredPass
 
 

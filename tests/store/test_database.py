@@ -13,7 +13,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
-from blastwall.store import StateError, Store, open_store
+from blastwall.store import StateError
+from blastwall.store.database import Store, open_store
 from blastwall.store.schema import metadata
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from blastwall.store import Store
+from blastwall.store.database import Store
 from blastwall.store.grants import (
     KEEP_SECONDS,
     GrantChange,

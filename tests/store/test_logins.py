@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from blastwall.store import Store
 from blastwall.store.containments import Contained, ContainmentTable, Kind
+from blastwall.store.database import Store
 from blastwall.store.logins import CodeState, DeviceCodeTable, LoginTable, StoredCode, StoredLogin, TooManyCodes
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from blastwall.store import Store
 from blastwall.store.containments import Contained, ContainmentTable, Kind
+from blastwall.store.database import Store
 from blastwall.store.logins import LoginTable, StoredLogin
 from blastwall.store.passes import AlreadyExchanged, PassTable, ProofSpoiled, SignedOut, StoredPass
 

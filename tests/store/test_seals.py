@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from tests.store.test_grants import ASKED, approving, deciding
 
-from blastwall.store import Store
+from blastwall.store.database import Store
 from blastwall.store.grants import GrantState, GrantTable
 from blastwall.store.logins import CodeState, DeviceCodeTable, LoginTable, StoredCode, StoredLogin
 from blastwall.store.passes import PassTable, StoredPass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from blastwall.store import Store
+from blastwall.store.database import Store
 from blastwall.store.signing_keys import SigningKeyTable, StoredKey
 
 

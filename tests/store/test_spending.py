@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
-from blastwall.store import Store
 from blastwall.store.containments import Contained, ContainmentTable, Kind
+from blastwall.store.database import Store
 from blastwall.store.spending import Account, Amounts, Presence, SpendingTable
 
 HOURLY = Account("agent", "shop-ci", "pg-prod", 3600)

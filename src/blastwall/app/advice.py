@@ -14,8 +14,8 @@ from blastwall.config.credentials import CredentialSource, SecretSource
 from blastwall.config.model import Configuration, identities_of
 from blastwall.grants.open_grants import NOT_OURS, OVERDUE_SECONDS
 from blastwall.model.resource import Resource, TlsMode
-from blastwall.store import open_store
 from blastwall.store.address import SqliteFile, parse_address
+from blastwall.store.database import open_store
 from blastwall.store.grants import GrantTable
 
 _VARIABLE = "environment variable "

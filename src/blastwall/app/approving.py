@@ -28,8 +28,8 @@ from blastwall.control.telling import Telling
 from blastwall.gate.ports import Containment
 from blastwall.model.principal import Principal
 from blastwall.model.resource import Address, Resource
-from blastwall.store import Store
 from blastwall.store.approvals import ApprovalTable, State, StoredRequest
+from blastwall.store.database import Store
 from blastwall.store.sealing import Seal
 from blastwall.vault import reader_for
 from blastwall.workers import Member

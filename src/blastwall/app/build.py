@@ -43,9 +43,9 @@ from blastwall.recording.layout import chain_name, retired
 from blastwall.recording.recorder import Recorder
 from blastwall.relay import Metrics, Relay, RelayLimits, Served, WarmLimits
 from blastwall.relay.listener import cannot_listen
-from blastwall.store import Store, open_store
 from blastwall.store.changes import ChangeTable
 from blastwall.store.containments import ContainmentTable
+from blastwall.store.database import Store, open_store
 from blastwall.store.grants import GrantTable
 from blastwall.store.passes import PassTable
 from blastwall.store.spending import SpendingTable

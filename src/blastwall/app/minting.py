@@ -11,7 +11,7 @@ from blastwall.clocks import steady
 from blastwall.config.model import Configuration
 from blastwall.containment import StoredContainment
 from blastwall.identity import Minting, OwnKeys
-from blastwall.store import Store
+from blastwall.store.database import Store
 from blastwall.store.signing_keys import SigningKeyTable
 
 

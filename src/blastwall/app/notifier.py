@@ -16,8 +16,8 @@ from blastwall.control.changes import Changes
 from blastwall.control.telling import Telling, containment_told
 from blastwall.notifying import Delivery, Place, place_of
 from blastwall.notifying.places import Read
-from blastwall.store import Store
 from blastwall.store.containments import Kind
+from blastwall.store.database import Store
 from blastwall.store.outbox import OutboxTable
 from blastwall.vault import SecretUnavailable, reader_for
 from blastwall.workers import Member

@@ -16,7 +16,7 @@ from blastwall.recording.keys import load_or_create_key
 from blastwall.recording.layout import Folder, chain_name
 from blastwall.recording.recorder import Recorder
 from blastwall.relay.listener import cannot_listen
-from blastwall.store import open_store
+from blastwall.store.database import open_store
 
 Place = tuple[str, int]
 

@@ -16,9 +16,9 @@ from blastwall.control.access import Operator
 from blastwall.control.changes import Changes
 from blastwall.control.containing import Containing
 from blastwall.control.telling import Telling
-from blastwall.store import open_store
 from blastwall.store.changes import ChangeTable
 from blastwall.store.containments import ContainmentTable
+from blastwall.store.database import open_store
 from blastwall.store.outbox import OutboxTable
 from blastwall.store.passes import PassTable
 

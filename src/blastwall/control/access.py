@@ -26,9 +26,9 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
 from typing import Concatenate, ParamSpec, TypeVar
 
-from blastwall.gate.ports import IPAddress
 from blastwall.model.principal import Principal, PrincipalKind
 
 
@@ -69,7 +69,7 @@ class Remote:
     which ends at `until` (epoch seconds); `web` says that it is the web page's, so that a person sits before it.
     """
 
-    source: IPAddress
+    source: IPv4Address | IPv6Address
     principal: Principal | None = None
     roles: frozenset[Role] = NO_ROLES
     signed_in: str | None = None

@@ -38,9 +38,9 @@ from blastwall.control.watching import Watching
 from blastwall.gate.ports import Grants, Policy
 from blastwall.identity import OidcIdentity
 from blastwall.model.resource import Resource
-from blastwall.store import Store
 from blastwall.store.changes import ChangeTable
 from blastwall.store.containments import ContainmentTable
+from blastwall.store.database import Store
 from blastwall.store.idempotency import IdempotencyTable
 from blastwall.store.logins import DeviceCodeTable
 from blastwall.store.passes import PassTable

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 import structlog
 
@@ -20,7 +19,7 @@ from blastwall.recording.files import write_whole
 from blastwall.recording.frames import NOT_JSON
 from blastwall.recording.keys import Signed
 
-_TIMEOUT = aiohttp.ClientTimeout(total=15)
+_TIMEOUT_SECONDS = 15
 _FIRST_RETRY, _LAST_RETRY = 1.0, 60.0
 _SUFFIX = ".checkpoint"
 
@@ -86,10 +85,13 @@ class WebhookAnchor:
         self.name = f"webhook {parts.scheme}://{host}"
 
     async def put(self, signed: Signed, checkpoint: Checkpoint) -> None:
+        import aiohttp  # a third of a second, which nobody needs who only reads recordings
+
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
         body, headers = msgspec.json.encode(signed), {"content-type": "application/json"}
         try:
             async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT) as client,
+                aiohttp.ClientSession(timeout=timeout) as client,
                 client.post(self._url, data=body, headers=headers, allow_redirects=False) as reply,
             ):
                 status = reply.status

@@ -1,5 +1,9 @@
-"""The gateway's state: what must survive a restart, and what several nodes must agree on."""
+"""The gateway's state: what must survive a restart, and what several nodes must agree on.
 
-from blastwall.store.database import StateError, Store, open_store
+`database` opens it. It is not imported here: half of a command's start would be SQLAlchemy and Alembic, also where
+no state is opened.
+"""
 
-__all__ = ["StateError", "Store", "open_store"]
+from blastwall.store.address import StateError
+
+__all__ = ["StateError"]

@@ -24,7 +24,7 @@ from blastwall.store.address import PostgresServer, SqliteFile, StateError, pars
 from blastwall.store.migrate import MIGRATION_LOCK, NewerState, upgrade
 from blastwall.store.sealing import Seal
 
-__all__ = ["StateError", "Store", "open_store"]
+__all__ = ["Store", "open_store"]
 
 T = TypeVar("T")
 _BUSY_SECONDS = 5
