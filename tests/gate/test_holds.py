@@ -87,10 +87,10 @@ async def test_who_cannot_wait_is_refused_with_the_request() -> None:
 
 
 def test_who_approves_sees_the_declared_type_of_a_value_that_could_be_more_than_it_looks() -> None:
-    values = ("1000", "1000", "1000", None)
-    declared = ("", "integer", "interval", "interval")
+    values = ("1000", "1000", "1000", None, "7")
+    declared = ("", "integer", "interval", "interval", "@id int")
     parameters = tuple(Parameter(value, declared=one) for value, one in zip(values, declared, strict=True))
-    assert typed(values, parameters) == ("1000", "1000", "1000::interval", None)
+    assert typed(values, parameters) == ("1000", "1000", "1000::interval", None, "@id int = 7")
 
 
 async def test_the_recording_says_what_values_are_declared_as() -> None:

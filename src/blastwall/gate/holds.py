@@ -43,11 +43,17 @@ def declared(parameters: tuple[Parameter, ...]) -> tuple[str, ...]:
 
 
 def typed(values: tuple[str | None, ...], parameters: tuple[Parameter, ...]) -> tuple[str | None, ...]:
-    """Return bind values as who approves sees them: with the declared type where a number or text could be more."""
-    return tuple(
-        value if value is None or one.declared in _PLAIN else f"{value}::{one.declared}"
-        for value, one in zip(values, parameters, strict=True)
-    )
+    """Return bind values as who approves sees them: with the declared type where a number or text could be more.
+
+    What is declared with its name stands before the value, as it would be written: `@id int = 7`.
+    """
+    return tuple(_typed(value, one.declared) for value, one in zip(values, parameters, strict=True))
+
+
+def _typed(value: str | None, declared: str) -> str | None:
+    if value is None or declared in _PLAIN:
+        return value
+    return f"{declared} = {value}" if declared.startswith("@") else f"{value}::{declared}"
 
 
 async def wait(

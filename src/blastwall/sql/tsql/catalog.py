@@ -28,6 +28,7 @@ from typing import TypeVar
 from blastwall.model.effects import Object
 from blastwall.model.statement import Column
 from blastwall.sql.lineage import Columns, OutputColumn
+from blastwall.sql.tsql.recall import Shapes
 
 _Item = TypeVar("_Item")
 
@@ -141,6 +142,7 @@ class Memory:
     found: dict[Hashable, object] = field(default_factory=dict)
     texts: dict[Hashable, object] = field(default_factory=dict)
     characters: int = 0
+    shapes: Shapes = field(default_factory=Shapes)
 
     def __reduce__(self) -> tuple[type[Memory], tuple[()]]:
         """Leave it behind where the catalog goes to another process, which works out what it needs."""

@@ -2,8 +2,8 @@
 
 Whatever the text, there is an answer: what cannot be read, resolved or bounded is `unclassified`, and its doubt says
 why. What reading may cost is bounded by `Limits`: the text, the parser's depth and statements, and `steps` over
-all passes, texts within texts and followed definitions together. An answer is remembered by the exact text, the state
-and the catalog's snapshot.
+all passes, texts within texts and followed definitions together. An answer is remembered by the text's shape
+(`recall.py`) or the exact text, the state and the catalog's snapshot.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from blastwall.sql.tsql.known_batches import plain
 from blastwall.sql.tsql.limits import Limits
 from blastwall.sql.tsql.operations import operation_of
 from blastwall.sql.tsql.parse import parse
+from blastwall.sql.tsql.recall import shaped
 from blastwall.sql.tsql.state import NameState
 from blastwall.sql.tsql.statement import Argument, Changes, Classified
 from blastwall.sql.tsql.unparsed import UnparsedError
+from blastwall.sql.tsql.watched import Looks
 
 UNPARSED = "UNPARSED"
 _DEFAULT_LIMITS = Limits()
@@ -58,7 +60,13 @@ def classify(
     known = memory.texts.get(key)
     if isinstance(known, Classified):
         return known
-    found = _classified(text, catalog, state, parameters, limits)
+    facts, watched = key[1:], shaped(text)
+    known = memory.shapes.find(watched[0], text, facts) if watched is not None else None
+    if known is not None:
+        return known
+    found = _classified(text, catalog, state, parameters, limits, looks=watched[1] if watched is not None else None)
+    if watched is not None and memory.shapes.learn(watched[0], text, facts, found, watched[1]):
+        return found
     if len(memory.texts) >= _MOST_TEXTS or memory.characters + len(text) > _MOST_CHARACTERS:
         memory.texts.clear()
         memory.characters = 0
@@ -101,14 +109,23 @@ _DEFAULT = n.Constant(0, 0, "DEFAULT", "DEFAULT")
 
 
 def _classified(
-    text: str, catalog: Catalog, state: NameState, parameters: Mapping[str, str], limits: Limits
+    text: str,
+    catalog: Catalog,
+    state: NameState,
+    parameters: Mapping[str, str],
+    limits: Limits,
+    *,
+    looks: Looks | None,
 ) -> Classified:
     quoting = state.settings.get("quoted_identifier", frozenset({"on"}))
     if len(quoting) > 1 and '"' in text:
         return unread(text, catalog, "double quotes may mean names or strings here: set QUOTED_IDENTIFIER again first")
     meant = plain(text)
     try:
-        batch = parse(meant, quoted_identifier="on" in quoting, limits=limits)
+        constant = looks.constant if looks is not None else n.Constant
+        batch = parse(meant, quoted_identifier="on" in quoting, limits=limits, constant=constant)
+        if looks is not None:
+            looks.note(batch)
         reader = _read(batch, catalog, state, parameters, limits, text=meant)
         found = _answer(reader, operation_of(batch), state, parameters)
         return found if meant is text else replace(found, literals=())  # the client's text has none to hide

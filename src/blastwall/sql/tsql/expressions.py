@@ -265,7 +265,7 @@ class Expressions(Reader):
             self.at = at + 1
             raw = self.raw(at)
             text = string_value(raw) if kind == STRING or constant == "NATIONAL" else raw
-            found: nodes.Expression = nodes.Constant(self.starts[at], self.ends[at], constant, text)
+            found: nodes.Expression = self.constant(self.starts[at], self.ends[at], constant, text)
         elif kind is NAME or kind is QUOTED:
             found = self._name()
         elif kind == VARIABLE:

@@ -7,8 +7,12 @@ spaces.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+REACHES = re.compile(r":\s*(?:column|variable)\b")
+"""How XQuery names a column or a variable around it, `sql:column("c.email")`, by whatever prefix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,11 @@ class Constant(Expression):
 
     kind: str
     text: str
+
+    @property
+    def reaches(self) -> bool:
+        """Whether XQuery in it would name a column or a variable around it."""
+        return REACHES.search(self.text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -1170,6 +1179,8 @@ class Utility(Statement):
 
 def children(node: Node) -> Iterator[Node]:
     """Yield the nodes directly below a node, in the order of its fields."""
+    if isinstance(node, Constant):
+        return
     for name in node.__dataclass_fields__:
         value = getattr(node, name)
         if isinstance(value, Node):

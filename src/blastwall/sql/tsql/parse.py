@@ -19,11 +19,18 @@ _DEFAULT_LIMITS = Limits()
 _WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE")
 
 
-def parse(text: str, *, quoted_identifier: bool = True, limits: Limits = _DEFAULT_LIMITS) -> nodes.Batch:
-    """Return the tree of a batch. Raises UnparsedError."""
+def parse(
+    text: str,
+    *,
+    quoted_identifier: bool = True,
+    limits: Limits = _DEFAULT_LIMITS,
+    constant: Callable[[int, int, str, str], nodes.Constant] = nodes.Constant,
+) -> nodes.Batch:
+    """Return the tree of a batch, in which `constant` makes the literals. Raises UnparsedError."""
     if len(text) > limits.text:
         raise UnparsedError(f"the text is longer than {limits.text} characters: send it in smaller batches", 0)
     parser = Parser(tokenize(text, quoted_identifier=quoted_identifier), limits, quoted_identifier)
+    parser.constant = constant
     try:
         return parser.batch()
     except RecursionError as error:  # the caller's own stack was nearly full

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from blastwall.sql.tsql import nodes
 from blastwall.sql.tsql.lexer import (
     END,
@@ -34,6 +36,7 @@ class Reader:
         self.starts = tokens.starts
         self.ends = tokens.ends
         self.at = 0
+        self.constant: Callable[[int, int, str, str], nodes.Constant] = nodes.Constant
         self._depth = 0
         self._deepest = min(limits.depth, _DEEPEST)
 

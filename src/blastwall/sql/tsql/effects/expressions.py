@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 
@@ -44,8 +43,6 @@ METHODS = frozenset(
     """.split()  # noqa: SIM905 - a word list reads better as words
 )
 """Methods of the server's own types: what else follows a column and a dot is a function of the schema of that name."""
-_REACHES = re.compile(r":\s*(?:column|variable)\b")
-"""How XQuery names a column or a variable around it, `sql:column("c.email")`, by whatever prefix."""
 _OF_NAMES = frozenset({"update", "identity"})
 """Functions whose arguments are names, not values."""
 _OWN_COLUMNS = frozenset({"$action", "$cuid"})
@@ -77,7 +74,7 @@ class Expressions(Names):
         match node:
             case n.Constant():
                 self.literal(node)
-                if not _REACHES.search(node.text):
+                if not node.reaches:
                     return CONSTANT
                 self.meet(None)
                 return UNKNOWN
