@@ -354,6 +354,11 @@ class Lane:
             waiting.running, self._spare_waiting = (), waiting
         return self._data
 
+    def owed(self) -> list[Running]:
+        """What the server has of an exchange here, and has not answered to its end."""
+        found = (self._parse, self._main) if self.open else ()
+        return [one for one in found if one is not None and not one.done]
+
     def under_way(self) -> Classified | None:
         """The statement that the server has of an exchange here."""
         return self._main.classified if self.open and self._main is not None else None

@@ -77,6 +77,7 @@ class _Phase(Enum):
 
 
 _CLIENT_ENDED = "the client ended the session"
+_ENDED_FIRST = "the session ended before its answer did"
 _OVER = (_Phase.RESETTING, _Phase.ENDING, _Phase.CLOSED)
 
 
@@ -504,8 +505,12 @@ class PostgresSession:
             self._view.forget()
 
     def _unfinished(self) -> list[Output]:
-        """How much was sent of results that will not come to their end."""
-        if self._conversation is None or self._lane is None:
+        """How much was sent of results that will not come to their end, and the end of their records."""
+        talk, lane = self._conversation, self._lane
+        if talk is None or lane is None:
             return []
-        owed = [running for entry in self._conversation.pipeline for running in entry.running if not running.done]
-        return self._lane.streamed() + [said for running in owed for said in sent_of(running)]
+        owed = lane.owed() + [one for entry in talk.pipeline for one in entry.running if not one.done]
+        outputs = [said for running in owed for said in sent_of(running)]
+        for running in (*owed, *(portal.running for portal in talk.names.portals())):
+            talk.finish(running, outputs, error=_ENDED_FIRST)
+        return outputs

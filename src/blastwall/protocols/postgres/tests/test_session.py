@@ -724,7 +724,10 @@ class TestEnd:
         assert list(session.terminate("again")) == []
         assert list(session.receive(CLIENT, query("SELECT 1"))) == []
         assert list(session.receive_eof(UPSTREAM)) == []
-        assert list(session.dial_failed(dial.upstream, "refused")) == [Hangup(dial.upstream), Close("contained")]
+        hangup, finished, closed = session.dial_failed(dial.upstream, "refused")
+        assert (hangup, closed) == (Hangup(dial.upstream), Close("contained"))
+        assert isinstance(finished, Finished)
+        assert finished.error == "the session ended before its answer did"
 
     def test_a_message_of_our_own_is_never_put_into_a_half_passed_one(self) -> None:
         book = play(allow, TinyServer())

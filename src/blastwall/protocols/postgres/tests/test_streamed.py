@@ -30,6 +30,7 @@ from blastwall.protocols.postgres.tests.test_limiting import (
 from blastwall.testing.playbook import Playbook
 
 LARGE = encode_data_row([b"x" * 10_000])
+ENDED_FIRST = "the session ended before its answer did"
 
 
 def said(book: Playbook) -> list[tuple[int, int]]:
@@ -59,7 +60,17 @@ def test_a_client_that_leaves_in_the_middle_has_had_what_it_got() -> None:
     book.from_server(DESCRIPTION + row(1) + row(2))
     book.leave()
     assert said(book) == [(2, len(row(1) + row(2)))]
+    (finished,) = [one for one in book.events if isinstance(one, Finished)]
+    assert (finished.rows, finished.error) == (2, ENDED_FIRST), "and its record says so"
     assert book.closed is not None
+
+
+def test_so_has_one_that_leaves_a_portal_half_read() -> None:
+    book = play(NONE)
+    book.client(bound("SELECT id FROM orders", 2, "p"))
+    book.from_server(PARSED + BOUND + row(1) + row(2) + SUSPENDED + encode_ready(b"T"))
+    book.leave()
+    assert [(one.rows, one.error) for one in book.events if isinstance(one, Finished)][-1] == (2, ENDED_FIRST)
 
 
 def test_a_portal_that_is_left_half_read_has_given_what_it_gave() -> None:
@@ -86,3 +97,4 @@ def test_in_the_fast_lane_too() -> None:
         book.from_server(LARGE)
     book.leave()
     assert [rows for rows, _ in said(book)] == [7, 10]
+    assert [(one.rows, one.error) for one in book.events if isinstance(one, Finished)][-1] == (10, ENDED_FIRST)
