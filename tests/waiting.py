@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +36,28 @@ async def until(found: Callable[[], T], what: str, seconds: float = SOON) -> T:
             return value
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         await asyncio.sleep(0.01)
+
+
+def unchanged(look: Callable[[], object], seconds: float = 0.3) -> bool:
+    """Whether `look` sees the same after so long: what goes on by itself has come to rest."""
+    before = look()
+    time.sleep(seconds)
+    return look() == before
+
+
+@contextmanager
+def once(happens: Callable[[], object], act: Callable[[], object]) -> Iterator[None]:
+    """Do something while the block waits, as soon as something happens; a timer may be too early for it."""
+
+    def wait() -> None:
+        eventually(happens, "what was waited for in order to act")
+        act()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    yield
+    thread.join(SOON)
+    assert not thread.is_alive(), "it has not happened, or the act takes too long"
 
 
 def promised(seconds: float) -> float:

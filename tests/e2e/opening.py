@@ -75,6 +75,19 @@ def backends(shop: Shop) -> int:
     return row[0]
 
 
+def running(shop: Shop, words: str) -> list[tuple[object, ...]]:
+    """The server's processes that run a statement with these words."""
+    return shop.direct(
+        "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() "
+        f"AND query LIKE '%{words}%'"
+    )
+
+
+def sessions(shop: Shop) -> float:
+    """How many sessions the gateway has open, over all its workers and resources."""
+    return sum(value for name, value in metrics(shop).items() if name.startswith("blastwall_sessions{"))
+
+
 def events(shop: Shop) -> dict[str, list[Event]]:
     """Everything that is recorded, by session, once nothing that was let through lacks its end (`settled`)."""
     return {summary.session: told for summary, told in settled(shop.gateway)}

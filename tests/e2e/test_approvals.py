@@ -19,7 +19,7 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 from tests.e2e.conftest import POLICIES, SHOP, Shop, configuration
 from tests.e2e.opening import DATABASE, events, opened
-from tests.waiting import eventually
+from tests.waiting import SOON, eventually
 
 from blastwall.model.events import HoldEnded, HoldStarted, StatementRuled
 from blastwall.model.ruling import Decision
@@ -156,7 +156,7 @@ def test_an_approved_statement_runs_wherever_it_was_held(desk: People, agent: Ag
         assert request["in_transaction"] == (place == "transaction")
         status, decided = desk.approve(request["id"])
         assert (status, decided["state"]) == (200, "approved")
-        assert result.result(20) == expected
+        assert result.result(SOON) == expected
     assert agent.execute("SELECT 1").fetchone() == (1,)
 
 
@@ -173,7 +173,7 @@ def test_the_client_of_a_denied_statement_hears_why_and_goes_on(desk: People, ag
     with meanwhile(refused) as said:
         (request,) = desk.waiting()
         assert desk.deny(request["id"], "use the archive instead")[0] == 200
-        assert "approval was refused: use the archive instead" in said.result(20)
+        assert "approval was refused: use the archive instead" in said.result(SOON)
     assert agent.execute("SELECT 1").fetchone() == (1,)
 
 
@@ -184,7 +184,7 @@ def test_people_see_who_asks_what_and_values_are_masked(desk: People, agent: Age
         (request,) = desk.waiting()
         preview = eventually(lambda: estimated(desk, request["id"]), "the estimate is there")
         desk.approve(request["id"])
-        result.result(20)
+        result.result(SOON)
     assert (preview["rows"], preview["how"]) == (3, "statistics")
     assert request["text"] == "DELETE FROM customers WHERE email = $1 AND id = $2"
     assert request["parameters"] == ["a***@example.com", "5"]
@@ -219,7 +219,7 @@ def test_the_notice_comes_at_once_with_the_link(desk: People, agent: Agent) -> N
         assert str(request["link"]) in said[0]
         assert str(request["link"]).endswith(f"/#/approvals/{request['id']}")
         desk.approve(request["id"])
-        result.result(20)
+        result.result(SOON)
 
 
 def test_an_approval_never_stands_for_the_next_one(desk: People, agent: Agent) -> None:
@@ -228,7 +228,7 @@ def test_an_approval_never_stands_for_the_next_one(desk: People, agent: Agent) -
         with meanwhile(lambda: agent.execute(text, (99,), prepare=True).rowcount) as result:
             (request,) = desk.waiting()
             desk.approve(request["id"])
-            assert result.result(20) == 0
+            assert result.result(SOON) == 0
 
 
 def test_an_approval_for_minutes_lets_the_same_statement_through_and_no_other(desk: People, agent: Agent) -> None:
@@ -236,14 +236,14 @@ def test_an_approval_for_minutes_lets_the_same_statement_through_and_no_other(de
     with meanwhile(lambda: agent.execute(text, (97,)).rowcount) as result:
         (request,) = desk.waiting()
         assert desk.approve(request["id"], scope="statement", minutes=5)[0] == 200
-        result.result(20)
+        result.result(SOON)
     assert agent.execute(text, (97,)).rowcount == 0
     with desk.shop.connect() as other:
         assert other.execute(text, (97,)).rowcount == 0
     with meanwhile(lambda: agent.execute(text, (96,)).rowcount) as result:
         (request,) = desk.waiting()
         desk.approve(request["id"])
-        result.result(20)
+        result.result(SOON)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_who_may_not_approve(desk: People, agent: Agent, token: str, status: int
             assert got == status, problem
         assert not result.done()
         desk.approve(request["id"])
-        result.result(20)
+        result.result(SOON)
 
 
 def test_a_viewer_sees_and_learns_why_they_cannot_decide(desk: People, agent: Agent) -> None:
@@ -271,7 +271,7 @@ def test_a_viewer_sees_and_learns_why_they_cannot_decide(desk: People, agent: Ag
             assert (status, seen["can_decide"]) == (200, False)
             assert why in str(seen["cannot_because"])
         desk.approve(request["id"])
-        result.result(20)
+        result.result(SOON)
 
 
 def test_an_agent_sees_no_approvals(desk: People) -> None:
@@ -313,7 +313,7 @@ def test_policy_that_forbids_meanwhile_wins_over_the_approval(desk: People, agen
             desk.shop.gateway.write(desk.shop.gateway.configuration, {"shop.cedar": HOLDS + forbid})
             desk.shop.gateway.reload()
             assert desk.approve(request["id"])[0] == 200
-            assert "not permit" in said.result(20) or "policy" in said.result(20)
+            assert "not permit" in said.result(SOON) or "policy" in said.result(SOON)
         finally:
             desk.shop.gateway.write(desk.shop.gateway.configuration, {"shop.cedar": HOLDS})
             desk.shop.gateway.reload()
@@ -331,7 +331,7 @@ def test_the_recording_says_who_approved(desk: People) -> None:
     with desk.shop.connect() as agent, meanwhile(lambda: agent.execute(HELD)) as result:
         (request,) = desk.waiting()
         desk.approve(request["id"], comment="go")
-        result.result(20)
+        result.result(SOON)
     (ended,) = [event for event in _newest(desk.shop) if isinstance(event, HoldEnded)]
     assert (ended.outcome, ended.by, ended.reason) == ("approved", ("dora",), f"request {request['id']}")
 
@@ -409,11 +409,11 @@ def test_what_is_held_on_one_node_is_approved_on_another_and_a_killed_node_leave
                 (request,) = two.waiting()
                 assert request["node"] == "one"
                 assert two.approve(request["id"])[0] == 200
-                assert result.result(20) == 0
+                assert result.result(SOON) == 0
         with meanwhile(lambda: agent.execute(HELD).rowcount) as result:
             (request,) = one.waiting()
             assert one.approve(request["id"])[0] == 200
-            assert result.result(20) == 0
+            assert result.result(SOON) == 0
     agent = two.shop.connect()
     agent.pgconn.send_query(HELD.encode())
     agent.pgconn.flush()

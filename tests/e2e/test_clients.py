@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 
@@ -13,6 +12,8 @@ import asyncpg
 import psycopg
 import pytest
 from tests.e2e.conftest import Shop
+from tests.e2e.opening import running
+from tests.waiting import SOON, once, promised
 
 Agent = psycopg.Connection[tuple[object, ...]]
 
@@ -109,13 +110,11 @@ class TestPsycopg:
             agent.execute(b"SELECT '" + b"x" * 3_000_000 + b"'")
         assert agent.execute("SELECT 1").fetchone() == (1,)
 
-    def test_cancel(self, agent: Agent) -> None:
+    def test_cancel(self, shop: Shop, agent: Agent) -> None:
         began = time.monotonic()
-        timer = threading.Timer(0.3, agent.cancel_safe)
-        timer.start()
-        with pytest.raises(psycopg.errors.QueryCanceled):
+        with once(lambda: running(shop, "10000000000"), agent.cancel_safe), pytest.raises(psycopg.errors.QueryCanceled):
             agent.execute("SELECT count(*) FROM generate_series(1, 10000000000)")
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < promised(10)
         assert agent.execute("SELECT 1").fetchone() == (1,)
 
     def test_cancel_of_somebody_elses_session_needs_its_key(self, shop: Shop, agent: Agent) -> None:
@@ -130,7 +129,7 @@ class TestPsycopg:
     def test_listen_and_notify_between_agents(self, shop: Shop, agent: Agent) -> None:
         agent.execute("LISTEN bell")
         shop.direct("NOTIFY bell, '3'")
-        notes: Iterator[psycopg.Notify] = agent.notifies(timeout=5, stop_after=1)
+        notes: Iterator[psycopg.Notify] = agent.notifies(timeout=SOON, stop_after=1)
         assert [note.payload for note in notes] == ["3"]
 
     def test_the_application_name_upstream_is_the_agents(self, shop: Shop, agent: Agent) -> None:
@@ -149,7 +148,7 @@ class TestAsyncpg:
             context = ssl.create_default_context(cafile=str(shop.gateway.ca))
             connection = await asyncpg.connect(
                 host="localhost", port=shop.gateway.port("pg-prod"), user="ci", password=shop.token(), database="shop",
-                ssl=context, timeout=10,
+                ssl=context, timeout=SOON,
             )  # fmt: skip
             try:
                 rows = await connection.fetch("SELECT id, email FROM customers ORDER BY id")

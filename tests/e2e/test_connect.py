@@ -10,7 +10,6 @@ import signal
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ import asyncpg
 import psycopg
 import pytest
 from tests.e2e.conftest import Shop
-from tests.waiting import eventually
+from tests.e2e.opening import running
+from tests.waiting import eventually, once
 
 from blastwall.connecting.peers import can_tell
 from blastwall.testing.certificates import CertificateAuthority
@@ -40,7 +40,7 @@ class Local:
 
     @property
     def dsn(self) -> str:
-        return f"host={self.host} port={self.port} dbname=shop user=me connect_timeout=10"
+        return f"host={self.host} port={self.port} dbname=shop user=me connect_timeout=60"
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
@@ -147,7 +147,7 @@ class TestCommands:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGTERM)
-        assert process.communicate(timeout=20)[0] == "caught\n"
+        assert process.communicate(timeout=60)[0] == "caught\n"
         assert process.returncode == 3
 
     def test_a_command_that_a_signal_ended(self, desk: Desk) -> None:
@@ -191,7 +191,7 @@ class TestPort:
     def test_drivers_connect_without_a_password(self, desk: Desk) -> None:
         async def with_asyncpg(local: Local) -> object:
             connection = await asyncpg.connect(
-                host=local.host, port=local.port, user="me", database="shop", ssl="prefer", timeout=10
+                host=local.host, port=local.port, user="me", database="shop", ssl="prefer", timeout=60
             )
             try:
                 return await connection.fetchval("SELECT sum(total) FROM orders WHERE id = ANY($1)", [1, 2])
@@ -212,13 +212,11 @@ class TestPort:
             emails = connection.execute("SELECT email FROM customers").fetchall()
             assert ("ada@example.com",) not in emails
 
-    def test_a_statement_is_cancelled_through_it(self, desk: Desk) -> None:
+    def test_a_statement_is_cancelled_through_it(self, desk: Desk, shop: Shop) -> None:
         with desk.port() as local, psycopg.connect(local.dsn, autocommit=True) as connection:
-            timer = threading.Timer(0.5, connection.cancel)
-            timer.start()
-            with pytest.raises(psycopg.errors.QueryCanceled):
+            runs = once(lambda: running(shop, "10000000000"), connection.cancel)
+            with runs, pytest.raises(psycopg.errors.QueryCanceled):
                 connection.execute("SELECT count(*) FROM generate_series(1, 10000000000)")
-            timer.join()
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
     def test_much_data_passes_both_ways(self, desk: Desk) -> None:
@@ -263,7 +261,7 @@ class TestOthers:
             done = subprocess.run(
                 [str(find_program("psql", "postgresql-client")), "-X", local.dsn, "-c", "SELECT 1"],
                 env={"PATH": os.environ["PATH"], "HOME": "/"}, cwd="/", user="nobody", capture_output=True, text=True,
-                timeout=30, check=False,
+                timeout=60, check=False,
             )  # fmt: skip
             assert done.returncode == 2
             assert "another user" in local.errors.read_text()

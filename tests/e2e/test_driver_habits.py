@@ -25,7 +25,7 @@ from psycopg import sql
 from tests.e2e.conftest import POLICIES, Shop
 from tests.e2e.hostile import SYNC, HostileClient, bind, codes, execute, parse, query
 from tests.e2e.opening import lets_in, opened
-from tests.waiting import eventually
+from tests.waiting import SOON, eventually, once
 
 from blastwall.protocols.postgres.function_calls import LISTED
 from blastwall.testing.postgres import PostgresServer
@@ -76,28 +76,24 @@ async def modern(shop: Shop) -> asyncpg.Connection[asyncpg.Record]:
     context = ssl.create_default_context(cafile=str(shop.gateway.ca))
     return await asyncpg.connect(
         host="localhost", port=shop.gateway.port("pg-prod"), user="ci", password=shop.token(), database="shop",
-        ssl=context, timeout=10,
+        ssl=context, timeout=SOON,
     )  # fmt: skip
 
 
 class TestCancel:
     """Each client's own way; the session goes on."""
 
-    def test_psycopg2(self, old: psycopg2.extensions.connection) -> None:
-        timer = threading.Timer(0.3, old.cancel)
-        timer.start()
-        with pytest.raises(psycopg2.errors.QueryCanceled), old.cursor() as cursor:
+    def test_psycopg2(self, shop: Shop, old: psycopg2.extensions.connection) -> None:
+        with once(lambda: runs(shop), old.cancel), pytest.raises(psycopg2.errors.QueryCanceled), old.cursor() as cursor:
             cursor.execute(LONG)
         old.rollback()
         with old.cursor() as cursor:
             cursor.execute("SELECT 1")
             assert cursor.fetchone() == (1,)
 
-    def test_psycopg_and_its_older_way(self, agent: Agent) -> None:
+    def test_psycopg_and_its_older_way(self, shop: Shop, agent: Agent) -> None:
         for cancel in (agent.cancel, agent.cancel_safe):
-            timer = threading.Timer(0.3, cancel)
-            timer.start()
-            with pytest.raises(psycopg.errors.QueryCanceled):
+            with once(lambda: runs(shop), cancel), pytest.raises(psycopg.errors.QueryCanceled):
                 agent.execute(LONG)
             assert agent.execute("SELECT 1").fetchone() == (1,)
 
@@ -105,7 +101,7 @@ class TestCancel:
         async def talk() -> None:
             connection = await modern(shop)
             with pytest.raises(TimeoutError):
-                await connection.fetchval(LONG, timeout=0.5)
+                await connection.fetchval(LONG, timeout=0.8)
             assert await connection.fetchval("SELECT 1") == 1
             await connection.close()
 
@@ -121,7 +117,7 @@ class TestCancel:
         psql.stdin.flush()
         eventually(lambda: runs(shop), "it runs")
         os.kill(psql.pid, signal.SIGINT)
-        _out, said = psql.communicate(timeout=30)
+        _out, said = psql.communicate(timeout=60)
         assert "canceling statement due to user request" in said
         eventually(lambda: not runs(shop), "the server has stopped it")
 
@@ -132,7 +128,7 @@ class TestNotify:
         with shop.connect() as listener, shop.connect() as sender:
             listener.execute("LISTEN bell")
             sender.execute(sql.SQL("NOTIFY bell, {}").format(payload))
-            (note,) = listener.notifies(timeout=10, stop_after=1)
+            (note,) = listener.notifies(timeout=SOON, stop_after=1)
             assert (note.channel, note.payload) == ("bell", payload)
             assert note.pid == sender.info.backend_pid
 
@@ -142,7 +138,7 @@ class TestNotify:
             cursor.execute("LISTEN bell")
         shop.direct("NOTIFY bell, 'one'; NOTIFY bell, 'two'")
         while len(old.notifies) < 2:
-            assert select.select([old], [], [], 10)[0]
+            assert select.select([old], [], [], SOON)[0]
             old.poll()
         assert [note.payload for note in old.notifies] == ["one", "two"]
 
@@ -152,7 +148,7 @@ class TestNotify:
             heard: asyncio.Queue[object] = asyncio.Queue()
             await connection.add_listener("bell", lambda *note: heard.put_nowait(note[3]))
             shop.direct("NOTIFY bell, 'rings'")
-            assert await asyncio.wait_for(heard.get(), 10) == "rings"
+            assert await asyncio.wait_for(heard.get(), SOON) == "rings"
             await connection.close()
 
         asyncio.run(talk())

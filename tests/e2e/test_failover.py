@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.e2e.conftest import SHOP, Shop
-from tests.e2e.opening import ends, opened
+from tests.e2e.opening import ends, opened, running
+from tests.waiting import once
 
 from blastwall.testing.ports import free_port
 from blastwall.testing.postgres import PostgresServer
@@ -70,9 +71,7 @@ def test_the_primary_is_found_behind_a_dead_host_and_a_standby(
     shop, primary, _ = hosts
     with connect(shop, "primary") as agent:
         agent.execute("INSERT INTO archive VALUES (1, 'written')")
-        timer = threading.Timer(0.2, agent.cancel_safe)
-        timer.start()
-        with pytest.raises(psycopg.errors.QueryCanceled):
+        with once(lambda: running(shop, "10000000000"), agent.cancel_safe), pytest.raises(psycopg.errors.QueryCanceled):
             agent.execute("SELECT count(*) FROM generate_series(1, 10000000000)")
     assert primary.execute("SELECT data FROM archive", "shop") == [("written",)]
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from tests.e2e.conftest import Shop
 from tests.e2e.opening import opened
-from tests.waiting import eventually
+from tests.waiting import SOON, eventually, promised
 
 from blastwall.testing.postgres import PostgresServer
 
@@ -73,7 +73,7 @@ def test_another_agents_statements_are_answered_meanwhile(shop: Shop) -> None:
             began = time.monotonic()
             assert other.execute(f"SELECT {number}").fetchone() == (number,)
             taken.append(time.monotonic() - began)
-        assert median(taken) < 0.5
+        assert median(taken) < promised(0.5)
         began = time.monotonic()
         long = "SELECT id" + ", 1" * 1500 + " FROM orders WHERE id = 1"
         row = other.execute(long.encode()).fetchone()
@@ -88,7 +88,7 @@ def test_containment_works_meanwhile(shop: Shop) -> None:
         shop.gateway.run("contain", "agent", "shop-ci", "--reason", "floods")
         try:
             with pytest.raises(psycopg.OperationalError):
-                for _ in range(100):
+                for _ in range(int(SOON / 0.1)):
                     idle.execute("SELECT 1")
                     time.sleep(0.1)
         finally:
@@ -107,9 +107,25 @@ def test_a_text_that_is_read_elsewhere_is_judged_masked_and_recorded_as_any(shop
 
 def test_a_statement_can_be_cancelled_while_it_is_read(shop: Shop) -> None:
     with shop.connect() as agent:
-        timer = threading.Timer(0.2, agent.cancel)
-        timer.start()
+        over = threading.Event()
+        cancelling = threading.Thread(target=cancel_until, args=(agent, over))
+        cancelling.start()
         with pytest.raises(psycopg.errors.QueryCanceled):
             agent.execute(hostile(-1).encode())
-        timer.join()
-        assert agent.execute("SELECT 1").fetchone() == (1,)
+        over.set()
+        cancelling.join()
+        eventually(lambda: answers(agent), "the session goes on")
+
+
+def answers(agent: psycopg.Connection[tuple[object, ...]]) -> bool:
+    """Whether a statement is answered; a cancel request that came late may have met it."""
+    try:
+        return agent.execute("SELECT 1").fetchone() == (1,)
+    except psycopg.errors.QueryCanceled:
+        return False
+
+
+def cancel_until(agent: psycopg.Connection[tuple[object, ...]], over: threading.Event) -> None:
+    """Cancel again and again: one that comes before the statement cancels nothing."""
+    while not over.wait(0.2):
+        agent.cancel()

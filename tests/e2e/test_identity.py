@@ -11,6 +11,7 @@ import time
 import urllib.parse
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import jwt
 import psycopg
@@ -18,7 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.e2e.conftest import Shop
 from tests.e2e.opening import ends, metrics, opened
-from tests.waiting import eventually
+from tests.waiting import eventually, promised
 
 from blastwall.testing.issuer import DevIssuer, SigningKey
 from blastwall.testing.ports import free_port
@@ -208,7 +209,7 @@ class TestPasses:
             assert status == 200
             said, seconds = ends(connection)
             assert "the session's pass was revoked" in said
-            assert seconds < 1
+            assert seconds < promised(1)
             assert bystander.execute("SELECT 1").fetchone() == (1,)
         refusal(shop, handle)
 
@@ -216,18 +217,17 @@ class TestPasses:
         given = exchange(shop, shop.token())
         with log_in(shop, str(given["access_token"])) as connection:
             shop.gateway.run("contain", "pass", str(given["pass_id"]), "--reason", "lost laptop")
-            said, _ = ends(connection, 2)
+            said, _ = ends(connection)
         assert "revoked" in said
         assert "lost laptop" not in said
 
     def test_a_pass_ends_with_its_token_and_takes_its_session_along(self, shop: Shop) -> None:
-        now = time.time()
-        token = shop.issuer.token(issued=now - 598, lifetime=600, claims={"repository_id": "42"})
+        token = shop.issuer.token(issued=time.time() - 595, lifetime=600, claims={"repository_id": "42"})
         handle = str(exchange(shop, token)["access_token"])
         with log_in(shop, handle) as connection:
-            said, _ = ends(connection, 4)
+            said, _ = ends(connection)
             assert "the session's pass has ended; log in with a new one" in said
-        assert time.time() - (now + 2) < 1
+        assert 0 <= time.time() - end_of(token) < promised(1)
         refusal(shop, handle)
 
     def test_a_token_is_exchanged_once(self, shop: Shop) -> None:
@@ -260,7 +260,7 @@ class TestPasses:
         handle = str(exchange(shop, shop.token())["access_token"])
         for path in shop.gateway.folder.rglob("*"):
             if path.is_file():
-                assert handle.encode() not in path.read_bytes(), path
+                assert handle.encode() not in octets(path), path
 
 
 class TestEnds:
@@ -269,13 +269,13 @@ class TestEnds:
             began = time.monotonic()
             with pytest.raises(psycopg.OperationalError, match="end of its permitted time; log in again"):
                 connection.execute("SELECT count(*) FROM generate_series(1, 100000000000)")
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < promised(2)
         eventually(lambda: not running(shop, "generate_series"), "the statement is over on the server, too")
 
     def test_an_expired_token_opens_nothing_new_but_its_session_goes_on(self, shop: Shop) -> None:
-        token = shop.issuer.token(issued=time.time() - 598.5, lifetime=600, claims={"repository_id": "42"})
+        token = shop.issuer.token(issued=time.time() - 596, lifetime=600, claims={"repository_id": "42"})
         with log_in(shop, token) as connection:
-            eventually(lambda: token_ended(token), "the token expires")
+            eventually(lambda: time.time() > end_of(token), "the token expires")
             assert "expired" in refusal(shop, token)
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
@@ -302,9 +302,8 @@ class TestIssuerOutage:
         assert not running(shop, "", user="scram_user", label="nobody/")
 
 
-def token_ended(token: str) -> bool:
-    claims = jwt.decode(token, options={"verify_signature": False})
-    return time.time() > float(claims["exp"])
+def end_of(token: str) -> float:
+    return float(jwt.decode(token, options={"verify_signature": False})["exp"])
 
 
 def running(shop: Shop, words: str, user: str = "scram_user", label: str = "") -> list[tuple[object, ...]]:
@@ -312,6 +311,14 @@ def running(shop: Shop, words: str, user: str = "scram_user", label: str = "") -
         "SELECT query FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() "
         f"AND usename = '{user}' AND query LIKE '%{words}%' AND application_name LIKE '{label}%'"
     )
+
+
+def octets(path: Path) -> bytes:
+    """What a file holds; nothing, where the gateway has removed it meanwhile."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def request_for(token: str, resource: str = "pg-prod") -> dict[str, str]:
@@ -327,7 +334,7 @@ def post(shop: Shop, path: str, source: str = "127.0.0.1", **fields: str) -> tup
     """POST a form to the control port, from an address of this machine's."""
     context = ssl.create_default_context(cafile=str(shop.gateway.ca))
     connection = http.client.HTTPSConnection(
-        "127.0.0.1", shop.gateway.control_port, context=context, source_address=(source, 0), timeout=10
+        "127.0.0.1", shop.gateway.control_port, context=context, source_address=(source, 0), timeout=60
     )
     try:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}

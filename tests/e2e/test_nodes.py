@@ -9,7 +9,7 @@ from functools import partial
 import psycopg
 import pytest
 from tests.e2e.conftest import POLICIES, SHOP, Shop, configuration
-from tests.e2e.opening import ends, lets_in
+from tests.e2e.opening import ends, lets_in, sessions
 from tests.waiting import eventually
 
 from blastwall.cli.remote import Remote
@@ -68,6 +68,7 @@ def test_sessions_are_counted_over_both(nodes: tuple[Shop, Shop]) -> None:
         last.close()
         for node in nodes:
             eventually(partial(lets_in, node), "its place is free, for either")
+    eventually(lambda: [sessions(node) for node in nodes] == [0, 0], "all have ended")
 
 
 def test_who_is_cut_off_at_one_is_cut_off_at_both(nodes: tuple[Shop, Shop]) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.cli.api_server import ApiServer, Asked, api_server
 from tests.conftest import StartGateway
 from tests.e2e.conftest import POLICIES, SHOP, configuration
-from tests.waiting import SOON
+from tests.waiting import SOON, promised
 
 from blastwall.model.told import Topic
 from blastwall.testing.gateway import Gateway
@@ -88,7 +88,7 @@ def test_a_refused_statement_is_told_masked_and_signed(told: Gateway, issuer: De
     assert (message["topic"], message["text"]) == ("denied", "DROP TABLE orders")
     assert message["link"].startswith("https://localhost:")
     assert "shop-ci was refused at pg-prod" in sent(hooks, SLACK).body
-    wait(lambda: len(hooks.asked) == 4)
+    wait(lambda: len({(asked.path, asked.body) for asked in hooks.asked}) == 4)  # some may be sent again
     assert not any("hunter2" in asked.body for asked in hooks.asked)
     assert "very-secret" not in told.log
 
@@ -103,14 +103,15 @@ def test_everything_else_is_told(
     with connect(running, issuer) as agent:
         agent.execute("SELECT * FROM orders")
         with suppress(psycopg.Error):
-            for _ in range(100):
+            for _ in range(int(SOON / 0.1)):
                 agent.execute("SELECT * FROM orders")
                 time.sleep(0.1)
     wait(lambda: len(about(hooks, "contained")) == 1)
     running.run("contain", "agent", "shop-ci", "--lift", "--reason", "it was a test")
     running.run("contain", "resource", "pg-prod", "--reason", "an incident")
     wait(lambda: len(about(hooks, "lifted")) == 1 and len(about(hooks, "contained")) == 2)
-    (held,) = [each for each in messages(hooks) if each["topic"] == "approval"]
+    wait(lambda: bool(of_topic(hooks, "approval")))
+    (held,) = of_topic(hooks, "approval")
     assert held["resource"] == "pg-prod"
     assert str(held["link"]).startswith(f"https://localhost:{running.control_port}/#/approvals/")
     assert "DELETE FROM customers" in str(held["text"])
@@ -127,6 +128,10 @@ def messages(hooks: ApiServer) -> list[dict[str, object]]:
     return list(found.values())
 
 
+def of_topic(hooks: ApiServer, topic: str) -> list[dict[str, object]]:
+    return [each for each in messages(hooks) if each["topic"] == topic]
+
+
 def about(hooks: ApiServer, state: str) -> list[dict[str, object]]:
     return [each for each in messages(hooks) if str(each["title"]).endswith(f"was {state}")]
 
@@ -139,7 +144,7 @@ def test_a_dead_webhook_delays_no_statement(told: Gateway, issuer: DevIssuer, ho
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 agent.execute("DROP TABLE orders")
         assert agent.execute("SELECT 1").fetchone() == (1,)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < promised(10)
     wait(lambda: "notification_not_sent" in told.log)
     assert "very-secret" not in told.log
 

@@ -92,7 +92,7 @@ class Gateway:
         """Return a libpq connection string for a PostgreSQL resource, which verifies the gateway."""
         return (
             f"host=localhost hostaddr=127.0.0.1 port={self.port(resource)} dbname={database} user={user} "
-            f"password={password} sslmode=verify-full sslrootcert={self.ca} connect_timeout=10"
+            f"password={password} sslmode=verify-full sslrootcert={self.ca} connect_timeout=60"
         )
 
     def start(self, seconds: float = _READY_SECONDS) -> Self:
@@ -149,7 +149,7 @@ class Gateway:
             path.write_text(text)
 
     def reload(self, seconds: float = _READY_SECONDS) -> None:
-        """Send SIGHUP and wait until the gateway has logged what came of it.
+        """Send SIGHUP and wait until the gateway has logged what came of it, in all its workers.
 
         Raises:
             ServerFailed: it logged nothing in time.
@@ -158,7 +158,7 @@ class Gateway:
         os.kill(self.pid, signal.SIGHUP)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if "reload" in self.log[before:]:
+            if any(_tells_of_reload(line) for line in self.log[before:].splitlines(keepends=True)):
                 return
             time.sleep(0.02)
         raise ServerFailed(f"the gateway did not answer SIGHUP:\n{tail(self.log)}")
@@ -248,6 +248,14 @@ def _hosts(configuration: Mapping[str, object]) -> list[str]:
     resources = configuration["resources"]
     listed = resources if isinstance(resources, Sequence) else []
     return [str(host) for resource in listed for host in resource.get("hosts", ())]
+
+
+def _tells_of_reload(line: str) -> bool:
+    """Whether a line of the log is whole, and says that a configuration is in force everywhere, or is refused."""
+    if not (line.startswith("{") and line.endswith("\n")):
+        return False
+    told = json.loads(line)
+    return "worker" not in told and str(told["event"]).startswith(("reload", "all_reloaded"))
 
 
 def _plain(value: object) -> object:
