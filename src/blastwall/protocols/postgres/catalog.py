@@ -23,9 +23,11 @@ from blastwall.protocols.postgres.catalog_queries import (
     FIRST_VIEWS,
     INITIAL_FUNCTIONS,
     MOMENT,
+    PLANNED_MOST,
     QUERIES,
     SECURE,
     VIEWS_AT_ONCE,
+    Plans,
     views_after,
 )
 from blastwall.protocols.postgres.changing import Changing
@@ -150,6 +152,7 @@ class PostgresCompanion:
         self._asked: list[int] = []
         self._reading: list[int] = []
         self._queries: deque[str] = deque()
+        self._plans = Plans()
         self._on_views = False
         self._views: list[Row] = []
         self._rows: list[Row] = []
@@ -219,7 +222,7 @@ class PostgresCompanion:
     def _send(self) -> list[Output]:
         query = self._queries.popleft()
         self._on_views = self._on_views or query == FIRST_VIEWS
-        return [Send(UPSTREAM, encode_query(query))]
+        return [Send(UPSTREAM, encode_query(self._plans.text(query)))]
 
     def _messages(self) -> list[Output]:
         outputs: list[Output] = []
@@ -274,6 +277,7 @@ class PostgresCompanion:
         if len(results) == 1:
             return self._answer()
         self._moment, *self._fingerprint = results[0][0]
+        self._plans.kept = len(results[1]) <= PLANNED_MOST
         return slice_by_slice(self._put_together(results[1:]), self._learn, self._unreadable, _FAULTS)
 
     def _answer(self) -> list[Output]:

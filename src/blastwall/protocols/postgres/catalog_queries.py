@@ -147,3 +147,29 @@ UNION ALL SELECT c.reloftype, 'rows', c.oid::text FROM pg_class c WHERE c.reloft
 QUERIES = (
     RELATIONS, FIRST_VIEWS, FUNCTIONS, SCHEMAS, PARENTS, TEXT_TYPES, CHECKS, GENERATED, CODE, ATTACHED, SHAPES,
 )  # fmt: skip
+
+PLANNED_MOST = 5000
+"""Up to so many relations a reading goes by plans that the server keeps: in a small catalog it plans longer than it
+reads. In a larger one the tables that are read may have grown out of a plan, and planning is the small part.
+"""
+
+
+class Plans:
+    """The queries of a reading that a connection has prepared by name."""
+
+    def __init__(self) -> None:
+        self.kept = True
+        self._names: dict[str, str] = {
+            query: f"blastwall_{at}" for at, query in enumerate((MOMENT, FINGERPRINT, *QUERIES))
+        }
+        self._prepared: set[str] = set()
+
+    def text(self, query: str) -> str:
+        """Return what is sent to run a query: its plan by name, which the first sending makes."""
+        name = self._names.get(query)
+        if name is None or not self.kept:
+            return query
+        if name in self._prepared:
+            return f"EXECUTE {name}"
+        self._prepared.add(name)
+        return f"PREPARE {name} AS {query}; EXECUTE {name}"
