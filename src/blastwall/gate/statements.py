@@ -43,7 +43,7 @@ from blastwall.model.events import (
 )
 from blastwall.model.masks import MaskRules, ResultRecord
 from blastwall.model.ruling import NONE, Decision, Ruling
-from blastwall.model.statement import RedactedStatement, Stage, Statement
+from blastwall.model.statement import RedactedStatement, Stage, Statement, without_values
 from blastwall.protocols.again import Again
 from blastwall.protocols.contract import (
     Allow,
@@ -393,7 +393,8 @@ class Statements:
             if stands and record is None and upstream is None:
                 generation, part = self._shared.generation, self._journal.part_now()
                 shown = self._shared.masking.shows(self._facts.resource, question.statement)
-                answer = Answered(question.number, question.statement, generation, part, mask, shown).allow
+                like = without_values(question.statement)
+                answer = Answered(question.number, like, generation, part, mask, shown).allow
             else:
                 answer = Allow(mask, ruling.obligations, record=record, upstream=upstream)
         else:

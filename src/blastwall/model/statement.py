@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from blastwall.model.effects import Effect
@@ -93,3 +93,10 @@ class RedactedStatement:
 
     text: str
     parameters: tuple[str | None, ...]
+
+
+def without_values(statement: Statement) -> Statement:
+    """Return the like of a statement that may be kept for long: its bind values may be of any size."""
+    if not statement.parameters:
+        return statement
+    return replace(statement, parameters=tuple([replace(one, value=None) for one in statement.parameters]))

@@ -259,6 +259,14 @@ class Conversation:
         for portal in self.names.portals():
             portal.stale = True
 
+    def let_go(self) -> None:
+        """The session is over: what it was to do, and had prepared, is kept no longer."""
+        self.names.let_go()
+        self.pipeline = Pipeline()
+        self.waiting = None
+        self.exchange = _none
+        self._guard = None
+
     def withdrawn(self) -> list[Output]:
         """Give up what waits for an answer or is read elsewhere, without a word to the client."""
         if self.waiting is None:

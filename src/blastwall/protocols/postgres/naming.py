@@ -18,6 +18,10 @@ from blastwall.sql.postgres import Classified, NameState, Source, before, losing
 
 _ROLLED_BACK = Classified(start=0, end=0, operation="ROLLBACK", effects=(), transaction="rollback")
 _NAMELESS = Classified(start=0, end=0, operation="", effects=())
+_EACH = 4096
+"""Bytes that a name takes besides its text and values: what the text is known to do, its ruling, dictionaries."""
+_MOST = 32 << 20
+"""Bytes that one session may keep under names. PostgreSQL itself, which takes more for each, has no limit."""
 
 
 class Names:
@@ -34,6 +38,27 @@ class Names:
         self._pending_by: dict[int, list[Prepared]] = {}
         self._settled = NameState((search_path,), user, default=search_path)
         self._ahead = self._settled
+        self._weight = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more may get a name. What was added is summed up; where that is much, what is left is."""
+        if self._weight > _MOST:
+            named_ = {**self._prepared, **self._pending_prepared}
+            texts = sum(len(one.text) for one in named_.values() if one.name)
+            values = sum(_size(one) for one in self.portals() if one.name)
+            self._weight = texts + values + _EACH * (len(self._ahead.prepared) + len(self._ahead.cursors))
+        return self._weight > _MOST
+
+    def let_go(self) -> None:
+        """The session is over: keep nothing for longer."""
+        self._prepared.clear()
+        self._portals.clear()
+        self._pending_prepared.clear()
+        self._pending_portals.clear()
+        self._pending_by.clear()
+        self._ahead = self._settled = replace(self._settled, prepared={}, cursors={})
+        self._doubted = None
 
     @property
     def state(self) -> NameState:
@@ -71,6 +96,7 @@ class Names:
 
     def sent_parse(self, prepared: Prepared) -> None:
         self._pending_prepared[prepared.name] = prepared
+        self._weight += _EACH + len(prepared.text) if prepared.name else 0
         self._ahead = before(self._ahead, _prepares(prepared))
 
     def parsed(self, prepared: Prepared) -> None:
@@ -86,6 +112,7 @@ class Names:
 
     def sent_bind(self, portal: Portal) -> None:
         self._pending_portals[portal.name] = portal
+        self._weight += _EACH + _size(portal) if portal.name else 0
         self._ahead = before(self._ahead, _declares(portal))
 
     def bound(self, portal: Portal) -> Portal | None:
@@ -134,6 +161,8 @@ class Names:
         """A statement was sent: what it changes may hold for the next one."""
         classified = running.classified
         self._ahead = before(self._ahead, classified)
+        if gives_name(classified):
+            self._weight += _EACH + len(running.text)
         pending = [_of_sql(running)] if classified.prepares is not None else []
         if classified.deallocates is not None:
             names = [classified.deallocates] if classified.deallocates else {*self._prepared, *self._pending_prepared}
@@ -175,6 +204,15 @@ class Names:
         """
         self._prepared.pop("", None)
         return None if failed else self._portals.pop("", None)
+
+
+def gives_name(classified: Classified) -> bool:
+    """Whether a statement of SQL's prepares another, or opens a cursor."""
+    return classified.prepares is not None or classified.declares is not None
+
+
+def _size(portal: Portal) -> int:
+    return sum(len(value) for value in portal.values if value is not None)
 
 
 def _prepares(prepared: Prepared) -> Classified:

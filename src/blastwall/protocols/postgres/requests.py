@@ -35,6 +35,7 @@ from blastwall.protocols.postgres.messages import (
     encode_query,
     format_of,
 )
+from blastwall.protocols.postgres.naming import gives_name
 from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Prepared, Running
 from blastwall.protocols.postgres.values import recorded_value
 from blastwall.sql.postgres import Classified, NameState, bound_as, either, goes_by_names, same_names
@@ -52,6 +53,11 @@ _MOST_OWED = 10_000
 
 A server flushes its answers every 8 KiB unasked, so that of so many small ones most come without a Sync.
 """
+
+_FULL = (
+    "the session keeps as much under names of prepared statements, portals and cursors as it may (32 MiB); "
+    "close or deallocate some"
+)
 
 Handler = Callable[["Requests", bytes, list[Output]], None]
 
@@ -198,7 +204,12 @@ class Requests:
             for one in running:
                 shared.names.sent(one)
 
-        shared.ask(outputs, asked, release, extended=False, text=text)
+        verdict = self._full(any(gives_name(one) for one in classified))
+        shared.ask(outputs, asked, release, extended=False, text=text, verdict=verdict)
+
+    def _full(self, named: bool) -> tuple[str, str] | None:
+        """Why nothing more may get a name, where something is to."""
+        return (errors.PROGRAM_LIMIT, _FULL) if named and self._shared.names.full else None
 
     def _function_call(self, message: bytes, outputs: list[Output]) -> None:
         call = decode_function_call(message[HEADER:])
@@ -276,8 +287,8 @@ class Requests:
             shared.pipeline.push(Entry(Owed.PARSE, shared.pipeline.segment, running=list(running), prepared=prepared))
             shared.names.sent_parse(prepared)
 
-        statement = shared.statement(parse.query, classified, Stage.PREPARE)
-        shared.ask(outputs, [(statement, classified)], release, extended=True)
+        statement, verdict = shared.statement(parse.query, classified, Stage.PREPARE), self._full(bool(parse.name))
+        shared.ask(outputs, [(statement, classified)], release, extended=True, verdict=verdict)
 
     def _one(self, text: str, state: NameState) -> Classified:
         found = self._shared.classify(text, state) or (nothing(self._shared.database, text),)
@@ -303,7 +314,8 @@ class Requests:
             shared.limits.opened(bind.portal)
 
         statement = self._bound_statement(prepared, bind.values, bind.formats)
-        shared.ask(outputs, [(statement, prepared.classified)], release, extended=True, text=prepared.text)
+        asked, verdict = [(statement, prepared.classified)], self._full(bool(bind.portal))
+        shared.ask(outputs, asked, release, extended=True, text=prepared.text, verdict=verdict)
 
     def _judge_anew(self, prepared: Prepared) -> None:
         """PostgreSQL analyses a prepared statement anew where its names mean something else by now; so do we.

@@ -489,8 +489,17 @@ class PostgresSession:
             if isinstance(output, Close):
                 self._phase = _Phase.CLOSED
                 self._leave_view()
-                return [*outputs[:position], *self._unfinished(), output]
+                left = self._unfinished()
+                self._let_go()
+                return [*outputs[:position], *left, output]
         return outputs
+
+    def _let_go(self) -> None:
+        """Keep nothing for longer: what an ended session is made of refers to itself, and is looked for seldom."""
+        if self._conversation is not None:
+            self._conversation.let_go()
+        self._requests = self._responses = self._lane = None
+        self._early = b""
 
     def _leave_view(self) -> None:
         """Nobody will hear what became of a definition that was being changed: the others must look for themselves."""
