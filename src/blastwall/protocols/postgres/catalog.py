@@ -49,12 +49,13 @@ CURRENT = "current"
 """The question: the catalog as it is now."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Snapshot:
     """One reading of a database's catalog.
 
     `parents` maps a partition or inheriting table to its ancestors; `text_types` are the database's own text-like
-    types, `shapes` how compound ones are put together. `texts` remembers what texts mean under this snapshot.
+    types, `shapes` how compound ones are put together. `texts` remembers what texts mean under this snapshot. `mark`
+    is of this reading alone: who must know later which one it was keeps that, for a large catalog takes much memory.
     """
 
     catalog: Catalog
@@ -63,6 +64,7 @@ class Snapshot:
     search_path: tuple[str, ...]
     shapes: Shapes = field(default_factory=dict)
     texts: Texts = field(default_factory=Texts)
+    mark: object = field(init=False, repr=False, compare=False, default_factory=object)
 
     def origin(self, table: int, attribute: int) -> frozenset[Column] | None:
         """The columns that a result column with this origin shows; None for an unknown table or a whole row."""

@@ -44,6 +44,7 @@ cdef class Conversation:
     cpdef object next_number(self)
     cpdef object withdraw(self, code, reason)
     cpdef object reconsider(self)
+    cpdef object let_go(self)
     cpdef object withdrawn(self)
     cpdef object send(self, message, own, running, outputs)
     cpdef object refuse_allowed(self, Running running, reason, outputs)

@@ -153,7 +153,7 @@ class Conversation:
     def guard(self, rules: MaskRules) -> ResultGuard:
         """The masking rules over the newest snapshot."""
         known = self._guard
-        if known is None or known.rules is not rules or known.snapshot is not self.snapshot:
+        if known is None or known.rules is not rules or known.mark is not self.snapshot.mark:
             known = self._guard = ResultGuard(rules, self.snapshot)
         return known
 
@@ -202,7 +202,7 @@ class Conversation:
         verdict: tuple[str, str] | None = None,
     ) -> None:
         """Raise the asks; `release` is called with what runs once all are allowed."""
-        moment = Moment(self.snapshot, facts(self.names.state), self.in_transaction)
+        moment = Moment(self.snapshot.mark, facts(self.names.state), self.in_transaction)
         running = tuple(Running(self.next_number(), classified, text, moment=moment) for _, classified in statements)
         forbidden = next((one.classified.changes.forbidden for one in running if one.classified.changes.forbidden), "")
         if forbidden and verdict is None:
@@ -358,7 +358,7 @@ class Conversation:
     def _means_otherwise(self, waiting: Waiting) -> bool:
         """Whether what people approved does something else by now: the catalog was read anew while they thought."""
         first, snapshot = waiting.running[0], self.snapshot
-        if first.moment is None or first.moment.snapshot is snapshot:
+        if first.moment is None or first.moment.mark is snapshot.mark:
             return False
         state = self.names.state
         try:

@@ -147,7 +147,7 @@ class Lane:
         shared = self._shared
         self._note_state()
         return (
-            known.snapshot is shared.snapshot
+            known.mark is shared.snapshot.mark
             and known.inside == (shared.status != b"I")
             and (known.facts is self._facts or known.facts == self._facts)
             and not (known.commits and self._responses.catalog_changed)
@@ -245,7 +245,7 @@ class Lane:
         unknown = prepared is None or prepared.fields is None
         if unknown and not described and known.rules and known.classified.returns_rows:
             return None
-        if prepared is not None and prepared.catalog is not self._shared.snapshot.catalog:
+        if prepared is not None and prepared.catalog is not self._shared.snapshot.mark:
             return None
         return self._bind(data, Exchange(message, parsed, known, prepared, bound, described))
 
@@ -261,7 +261,7 @@ class Lane:
             self._begin(data, b"P" + (_DESCRIBED_STEPS if one.described else _BOUND_STEPS), known)
             parse = self._parse = self._run(parsed)
             prepared = Prepared("", _text_of(one.message), known.classified, known.types, self._bare)
-            prepared.catalog, prepared.known, prepared.message = self._shared.snapshot.catalog, known, one.message
+            prepared.catalog, prepared.known, prepared.message = self._shared.snapshot.mark, known, one.message
             main = self._main = self._run(known)
             again = self._repeat(main, known, values)
             again.parse, again.parsing = parse.number, parsed.standing

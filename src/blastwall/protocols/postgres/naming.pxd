@@ -13,6 +13,8 @@ cdef class Names:
     cdef public dict _pending_by
     cdef public object _settled
     cdef public object _ahead
+    cdef public object _weight
+    cpdef object let_go(self)
     cpdef object recover(self)
     cpdef object portals(self)
     cpdef object sent_parse(self, prepared)

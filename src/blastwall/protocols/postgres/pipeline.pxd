@@ -9,7 +9,7 @@ cdef class Known:
     cdef public object rules
     cdef public bint guarded
     cdef public bint commits
-    cdef public object snapshot
+    cdef public object mark
     cdef public object facts
     cdef public bint inside
     cdef public object types

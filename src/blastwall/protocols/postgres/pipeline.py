@@ -15,20 +15,22 @@ from typing import NamedTuple
 
 from blastwall.masking.plan import MaskPlan
 from blastwall.model.masks import NO_MASKS, MaskRules
-from blastwall.protocols.postgres.catalog import Snapshot
 from blastwall.protocols.postgres.copy_rows import CopyMask
 from blastwall.protocols.postgres.kept import Kept
 from blastwall.protocols.postgres.messages import Field
 from blastwall.protocols.postgres.portions import Store
 from blastwall.protocols.standing import Standing
-from blastwall.sql.postgres import Catalog, Classified, NameState
+from blastwall.sql.postgres import Classified, NameState
 from blastwall.wire.native import Flag, Whole
 
 
 class Moment(NamedTuple):
-    """What a classification and its ruling depend on besides the text: the catalog, the names, the transaction."""
+    """What a classification and its ruling depend on besides the text: the catalog, the names, the transaction.
 
-    snapshot: Snapshot
+    `mark` is that of the catalog's reading (`Snapshot`), which may be gone by now.
+    """
+
+    mark: object
     facts: tuple[object, ...]
     inside: bool
 
@@ -44,9 +46,9 @@ class Known:
         "fields",
         "guarded",
         "inside",
+        "mark",
         "plan",
         "rules",
-        "snapshot",
         "standing",
         "types",
     )
@@ -57,7 +59,7 @@ class Known:
         self.rules: MaskRules = running.rules
         self.guarded: Flag = running.guarded
         self.commits: Flag = running.classified.transaction == "commit"
-        self.snapshot, self.facts = moment.snapshot, moment.facts
+        self.mark, self.facts = moment.mark, moment.facts
         self.inside: Flag = moment.inside
         self.types: tuple[int, ...] = ()
         self.described: bytes | None = None
@@ -126,7 +128,8 @@ class Running:
 class Prepared:
     """A prepared statement. `fields` is its described result: None while unknown, empty where it has none.
 
-    `state` is what names meant when it was last judged, None for one of SQL's own PREPARE; where names or the catalog
+    `state` is what names meant when it was last judged, None for one of SQL's own PREPARE; `catalog` is the mark of the
+    reading that it was judged by; where names or the catalog
     have changed since, it is judged anew, and `version` counts how often. `gone` marks a name that was deallocated.
     `message` is the Parse that it came by, where that is short, and `known` what the fast lane knows of its execution.
     """
@@ -136,7 +139,7 @@ class Prepared:
     classified: Classified
     types: tuple[int, ...] = ()
     state: NameState | None = None
-    catalog: Catalog | None = None
+    catalog: object = None
     fields: tuple[Field, ...] | None = None
     version: int = 0
     gone: bool = False

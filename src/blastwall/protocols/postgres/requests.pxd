@@ -21,6 +21,7 @@ cdef class Requests:
     cpdef object _handle(self, frame, outputs)
     cpdef object _do(self, handler, message, outputs)
     cpdef object give_up(self, code, reason)
+    cpdef object _full(self, named)
     cpdef object _oversized(self, frame, outputs)
     cpdef object _one(self, text, state)
     cpdef object _judge_anew(self, prepared)

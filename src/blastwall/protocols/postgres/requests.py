@@ -274,9 +274,7 @@ class Requests:
         shared = self._shared
         state = shared.names.state
         classified = bound_as(self._one(parse.query, state), parse.types, shared.snapshot.catalog, state)
-        prepared = Prepared(
-            parse.name, parse.query, classified, parse.types, _names_only(state), shared.snapshot.catalog
-        )
+        prepared = Prepared(parse.name, parse.query, classified, parse.types, _names_only(state), shared.snapshot.mark)
 
         own = with_label(parse.query, (classified,), shared.label)
 
@@ -325,7 +323,7 @@ class Requests:
         an EXECUTE or FETCH means whatever has the name then.
         """
         shared = self._shared
-        now, then, catalog = shared.names.state, prepared.state, shared.snapshot.catalog
+        now, then, snapshot = shared.names.state, prepared.state, shared.snapshot
         if then is None:
             name = prepared.name.replace('"', '""')
             inner, (fresh,) = prepared.classified, shared.classify(f'EXECUTE "{name}"')
@@ -333,10 +331,10 @@ class Requests:
                 fresh, start=inner.start, end=inner.end, operation=inner.operation, literals=inner.literals,
                 parameters=inner.parameters, executes=None,
             )  # fmt: skip
-        elif prepared.catalog is not catalog or goes_by_names(prepared.classified) or not same_names(then, now):
+        elif prepared.catalog is not snapshot.mark or goes_by_names(prepared.classified) or not same_names(then, now):
             both = either(now, then)
-            prepared.classified = bound_as(self._one(prepared.text, both), prepared.types, catalog, both)
-            prepared.state, prepared.catalog = _names_only(both), catalog
+            prepared.classified = bound_as(self._one(prepared.text, both), prepared.types, snapshot.catalog, both)
+            prepared.state, prepared.catalog = _names_only(both), snapshot.mark
         else:
             return
         prepared.fields = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from weakref import ref
 
 from blastwall.masking.columns import ProtectedColumns
 from blastwall.masking.kinds import ResultColumn, ValueKind
@@ -34,14 +35,27 @@ _HARMLESS_PAYLOAD = re.compile(rb"|-?[0-9]{1,9}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}
 
 
 class ResultGuard:
-    """Masking rules over one snapshot of the catalog."""
+    """Masking rules over one snapshot of the catalog, which it does not keep: an idle session has its last guard."""
 
     def __init__(self, rules: MaskRules, snapshot: Snapshot) -> None:
         self.rules = rules
-        self.snapshot = snapshot
+        self.mark = snapshot.mark
+        self._snapshot = ref(snapshot)
         self._database = snapshot.catalog.database
         self._protected = ProtectedColumns(rules)
         self._prose = plan((ResultColumn("", ValueKind.TEXT, frozenset(), exact=False),), rules)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What it is over.
+
+        Raises:
+            RuntimeError: the catalog was read anew since, and nobody uses this reading any more.
+        """
+        found = self._snapshot()
+        if found is None:
+            raise RuntimeError("a guard is asked about a catalog that is gone")
+        return found
 
     def touches(self, classified: Classified) -> bool:
         """Whether the statement reads or runs anything through which a protected value could come back."""

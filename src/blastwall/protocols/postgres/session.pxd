@@ -59,3 +59,5 @@ cdef class PostgresSession:
     cpdef object _not_let_in(self, failure)
     cpdef object _host_failed(self, reason)
     cpdef object _server_left(self)
+    cpdef object _let_go(self)
+    cpdef object _unfinished(self)
