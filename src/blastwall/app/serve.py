@@ -14,6 +14,7 @@ import uvloop
 
 from blastwall import __version__
 from blastwall._twins import compiled
+from blastwall.app.collecting import collect_seldom
 from blastwall.app.gateway import Gateway, refuse_unset_variables
 from blastwall.app.logs import set_up
 from blastwall.app.places import KeyFileUnusable, node_name
@@ -89,6 +90,7 @@ async def _run(plan: Plan, making: Callable[[], Orders], member: Member) -> int:
     )
     if not compiled():
         _log.warning("not_compiled", reason="the hot path runs as plain Python, several times slower; see operations")
+    collect_seldom()
     orders.ready(gateway)
     try:
         await _until_told_to_end(gateway, orders)
