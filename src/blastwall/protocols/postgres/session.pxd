@@ -60,4 +60,3 @@ cdef class PostgresSession:
     cpdef object _host_failed(self, reason)
     cpdef object _server_left(self)
     cpdef object _let_go(self)
-    cpdef object _unfinished(self)
