@@ -7,6 +7,7 @@ before it not to be run, is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,6 +28,8 @@ BY_REFERENCE, DEFAULT, ENCRYPTED = 0x01, 0x02, 0x08
 _NUMBERED = 0xFFFF
 _NEXT, _NOT_RUN, _OLD_NEXT = 0xFF, 0xFE, 0x80
 _LONGEST_NAME = 127
+_NAME = re.compile(r"[\w@$#]*")
+"""A parameter's name, or none. People approve it as they read it: one with other characters could show them another."""
 _LONGEST_PROCEDURE = 523
 """Characters: 1046 bytes (2.2.6.6, ProcName)."""
 _MOST_PARAMETERS = 4200
@@ -148,6 +151,8 @@ def _parameter(length: int, fields: Fields) -> RpcParameter:
     if length > _LONGEST_NAME:
         raise Malformed(f"a parameter with a name of {length} characters, or an old client's next call")
     name, flags = fields.characters(length), fields.byte()
+    if not _NAME.fullmatch(name):
+        raise Malformed("a parameter with a name that T-SQL does not allow")
     if flags & ~(BY_REFERENCE | DEFAULT):
         what = "encrypted, which was not negotiated" if flags == ENCRYPTED else f"of the unknown flags {flags:#x}"
         raise Malformed(f"a parameter that is {what}")

@@ -106,6 +106,7 @@ def test_a_call_that_ends_early_is_never_another(calls: tuple[Rpc, ...], data: s
         (b"\1\0p\0\x08\0", "unknown options 0x8"),
         (b"\1\0p\0\0\0\x80", "name of 128 characters, or an old client's next call"),
         (b"\1\0p\0\0\0\x80" + b"a\0" * 128 + b"\0\x26\4\0", "name of 128 characters"),
+        (b"\1\0p\0\0\0\x06" + "@a=1,@".encode("utf-16-le") + b"\0\x26\4\0", "a name that T-SQL does not allow"),
         (b"\1\0p\0\0\0\xfe\1\0q\0\0\0", "not to be run"),
         (b"\1\0p\0\0\0\0\x08\x26\4\0", "encrypted"),
         (b"\1\0p\0\0\0\0\x14\x26\4\0", "unknown flags 0x14"),
