@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from sys import getsizeof
 
 from blastwall.protocols.tds.declarations import Declared
 from blastwall.protocols.tds.tokens import ReturnValue
@@ -23,8 +24,10 @@ from blastwall.sql.tsql.state import DEFAULTS, NameState, merged
 from blastwall.sql.tsql.statement import Classified
 
 MOST_HANDLES = 5_000
-MOST_TEXT = 8 << 20
-"""What a session's prepared statements and cursors may take, in characters of their texts."""
+MOST_BYTES = 32 << 20
+"""What a session's prepared statements and cursors may take, in bytes: their texts, declarations and states."""
+_ENTRY = 200
+"""Bytes of a parameter's declaration besides its name and type; and of what a state holds of one name, about."""
 
 
 class Named(Enum):
@@ -53,6 +56,14 @@ class Source:
     given: int = 0
     opened: tuple[int, int] | None = None
 
+    @property
+    def size(self) -> int:
+        """What it takes in bytes, about."""
+        state = self.state
+        entries = len(self.declared) + len(state.temporary) + len(state.cursors) + len(state.unsettled)
+        named = sum(2 * (len(one.name) + len(one.type)) for one in self.declared)
+        return getsizeof(self.text) + sum(map(getsizeof, self.procedure)) + named + entries * _ENTRY
+
 
 class Handles:
     """The numbers of one session."""
@@ -76,22 +87,22 @@ class Handles:
             return
         if known is None:
             self._known[kind, number] = source
-            self._size += len(source.text)
+            self._size += source.size
 
     def end(self, kind: Named, number: int) -> None:
         """The resource was told to forget this number."""
         known = self._known.pop((kind, number), None)
         if known is not None:
-            self._size -= len(known.text)
+            self._size -= known.size
 
     def clear(self) -> None:
         """The session is reset."""
         self._known.clear()
         self._size = 0
 
-    def full(self, text: str) -> bool:
-        """Whether there is no room for one more, of this text."""
-        return len(self._known) >= MOST_HANDLES or self._size + len(text) > MOST_TEXT
+    def full(self, source: Source) -> bool:
+        """Whether there is no room for one more, of this."""
+        return len(self._known) >= MOST_HANDLES or self._size + source.size > MOST_BYTES
 
     def taker(self, wanted: Mapping[int, Named], source: Source) -> Callable[[ReturnValue], None]:
         """Return what takes a call's RETURNVALUEs: by its ordinal, one is the number of that kind of thing.

@@ -105,10 +105,14 @@ class Lane:
         return again
 
     def _release(self, known: Known, asked: Asked, outputs: list[Output]) -> None:
-        """It was allowed the ordinary way. Where that was by another answer, those of before do not stand any more."""
-        if asked.standing is not known.standing:
-            self._shared.learned.forget()
+        """It was allowed the ordinary way. Where that was by another answer, those of before do not stand any more.
+
+        That other answer may have come with masks, limits or a recording of rows: what the resource replies is read.
+        """
         running = self._run(known, asked)
+        if asked.standing is not known.standing:
+            self._running = None
+            self._shared.learned.forget()
         self._shared.transmit(running, self._data[HEADER:], self._data, outputs)
 
     def granted(self) -> bytes | None:

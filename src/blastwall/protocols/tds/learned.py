@@ -80,6 +80,7 @@ class Learned:
     def __init__(self) -> None:
         self._known: dict[bytes, Known] = {}
         self._size = 0
+        self._catalog: Catalog | None = None
 
     def find(self, key: bytes) -> Known | None:
         """Return the request of that key."""
@@ -115,10 +116,13 @@ class Learned:
         """The answers do not stand any more."""
         self._known.clear()
         self._size = 0
+        self._catalog = None
 
     def _keep(self, key: bytes, known: Known) -> None:
-        if len(self._known) >= _MOST or self._size + len(key) > _MOST_BYTES:
-            self.forget()
+        full = len(self._known) >= _MOST or self._size + len(key) > _MOST_BYTES
+        if full or known.names.catalog is not self._catalog:
+            self.forget()  # what was read under an older catalog is never asked for again, and would keep it
+            self._catalog = known.names.catalog
         if len(key) <= _MOST_BYTES:
             self._known[key] = known
             self._size += len(key)
@@ -140,7 +144,8 @@ def _lasting(running: Running, names: Names) -> Known | None:
     classified, standing = asked.classified, asked.standing
     changes = classified.changes
     lasting = changes or changes.forbidden or changes.made or changes.opened
-    if standing is None or lasting or asked.limit_affected is not None or asked.record is not None:
+    limited = asked.limit_affected is not None or asked.limit_rows is not None
+    if standing is None or lasting or limited or asked.record is not None:
         return None
     if any(effect.action in _LASTING for effect in classified.effects):
         return None

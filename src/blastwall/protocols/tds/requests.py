@@ -236,7 +236,7 @@ class Requests:
             return Denial(UNSUPPORTED, "what gives a handle must be the first call of its request")
         if calls[0].gives and any(one.by_handle for one in calls[1:]):
             return Denial(UNSUPPORTED, "what is done by a handle must not follow what gives one in the same request")
-        if any(one.gives and self._shared.handles.full(one.text) for one in calls):
+        if any(one.gives and one.source is not None and self._shared.handles.full(one.source) for one in calls):
             return Denial(LIMIT, "too many prepared statements and cursors; close what is not used any more")
         return None
 

@@ -275,7 +275,8 @@ class Halves:
     """The two halves as one session."""
 
     def __init__(self, opening: Opening) -> None:
-        self.conversation = Conversation(opening, View(), count(1), companion="shop", packet_size=4096)
+        self.view = View()
+        self.conversation = Conversation(opening, self.view, count(1), companion="shop", packet_size=4096)
         self.responses = Responses(self.conversation)
         self.conversation.responses = self.responses
         self.requests = Requests(self.conversation)

@@ -11,6 +11,7 @@ import pytest
 from blastwall.model.ruling import Obligations
 from blastwall.model.statement import Column, Parameter, Stage, Statement
 from blastwall.protocols.contract import Allow, Answer, Ask, Deny
+from blastwall.protocols.tds import handles
 from blastwall.protocols.tds.packets import RESET
 from blastwall.protocols.tds.tests.talking import (
     Talk,
@@ -263,9 +264,10 @@ def test_a_prepared_call_is_asked_as_the_call_that_it_is() -> None:
     assert talk.heard[-3].startswith("error 40510")
 
 
-def test_so_many_prepared_statements_are_refused() -> None:
+def test_so_many_prepared_statements_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     talk = Talk(judge)
-    long = "SELECT " + "x" * 900_000
+    monkeypatch.setattr(handles, "MOST_BYTES", 90_000)
+    long = "SELECT " + "x" * 9_000
     for _ in range(9):
         talk.client(rpc(call(11, handle(), parameter(nvarchar("")), parameter(_max(long)), parameter(integer(1)))))
     assert not any("too many" in word for word in talk.heard)
