@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from fastapi import Query
 from tests.api.live import Live, running
+from tests.waiting import SOON
 
 from blastwall.api.frame import Answer, Body, Endpoint, Id, InCaller, InControl, Text
 from blastwall.api.pages import Page, PageQuery, page
@@ -29,6 +30,7 @@ class Things(UseCases):
 
     def __init__(self) -> None:
         self.made: list[str] = []
+        self.begun = asyncio.Event()
         self.slow = asyncio.Event()
 
     @use_case(Access.VIEWER)
@@ -42,6 +44,7 @@ class Things(UseCases):
         if name == "broken":
             raise RuntimeError("hunter2")
         if name == "slow":
+            self.begun.set()
             await self.slow.wait()
         self.made.append(name)
         return len(self.made)
@@ -104,7 +107,7 @@ async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
 @pytest.fixture(autouse=True)
 def nothing_made() -> None:
     THINGS.made.clear()
-    THINGS.slow = asyncio.Event()
+    THINGS.begun, THINGS.slow = asyncio.Event(), asyncio.Event()
 
 
 async def test_who_am_i(live: Live) -> None:
@@ -236,14 +239,10 @@ async def test_a_request_that_is_sent_twice_is_done_once(live: Live) -> None:
 async def test_a_request_that_is_being_worked_on_is_not_done_again(live: Live) -> None:
     key = {"Idempotency-Key": "slow"}
     first = asyncio.create_task(live.ask("POST", "/things", "olga", {"name": "slow"}, key))
-    status = 0
-    while status != 409:
-        await asyncio.sleep(0.02)
-        assert not first.done()
-        THINGS.slow.clear()
-        again = asyncio.create_task(live.ask("POST", "/things", "olga", {"name": "slow"}, key))
-        done, _ = await asyncio.wait({again}, timeout=1)
-        status = again.result()[0] if done else 0
+    await asyncio.wait_for(THINGS.begun.wait(), SOON)
+    async with asyncio.timeout(SOON):
+        assert (await live.ask("POST", "/things", "olga", {"name": "slow"}, key))[0] == 409
+    assert not first.done()
     THINGS.slow.set()
     assert (await first)[0] == 201
     assert THINGS.made == ["slow"]

@@ -56,7 +56,7 @@ async def record(live: Live, session: str, events: list[Event]) -> None:
     written: asyncio.Future[RecordingFailed | None] = asyncio.get_running_loop().create_future()
     recording = live.gateway._parts.recorder.open(session)
     recording.write(events, written.set_result)
-    assert await asyncio.wait_for(written, 10) is None
+    assert await asyncio.wait_for(written, SOON) is None
     recording.close()
 
 

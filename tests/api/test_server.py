@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from tests.api.conftest import Gateway, make_certificate
+from tests.waiting import promised
 
 from blastwall.api import create_app, serve
 from blastwall.api import server as served
@@ -83,7 +84,7 @@ async def test_who_sends_no_request_keeps_no_place(gateway: Gateway, monkeypatch
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(before)
             trickled = asyncio.create_task(_trickle(writer, 20 if before else 0))
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(promised(8)):
                 with contextlib.suppress(ConnectionError):
                     await reader.read()
             await trickled
@@ -117,7 +118,7 @@ async def test_a_tls_handshake_has_its_time(gateway: Gateway, monkeypatch: pytes
     tls.load_cert_chain(gateway.ca)
     server = await serve(create_app(gateway.control), "127.0.0.1", 0, tls)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(promised(8)):
         with contextlib.suppress(ConnectionError):
             assert await reader.read() == b""
     writer.close()

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from tests.approvals.world import AGENT, ANA, ANA_TOO, BEN, CLEO, GREG, Held, Shop, a_hold, a_user, users
+from tests.waiting import promised
 
 from blastwall.approvals.deciding import CannotDecide, Ended
 from blastwall.approvals.people import Person
@@ -90,11 +91,11 @@ async def test_what_is_held_on_one_node_is_decided_on_another(shop: Shop) -> Non
     began = time.monotonic()
     await shop.approve((await held.asked()).request, ANA)
     assert (await held.verdict()).approved
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < promised(5)
 
 
 async def test_nobody_decides_in_time(shop: Shop) -> None:
-    held = await shop.hold(seconds=0.5)
+    held = await shop.hold(seconds=1.5)
     identity = (await held.asked()).request
     assert await held.verdict() == Verdict(False, late=True)
     assert await shop.state(identity) == "timeout"
@@ -124,7 +125,9 @@ async def test_a_client_that_leaves_before_people_are_asked_leaves_nothing_that_
         with pytest.raises(asyncio.CancelledError):
             await held.task
     await asyncio.sleep(0.6)
-    assert await shop.table.find(Query(State.WAITING), time.time()) == []
+    async with asyncio.timeout(20):  # less than a hold lasts
+        while await shop.table.find(Query(State.WAITING), time.time()):  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.05)
 
 
 async def test_a_restart_withdraws_what_waited_in_that_process_alone(shop: Shop) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.waiting import SOON
+
 from blastwall.testing.certificates import CertificateAuthority
 
 
@@ -71,7 +73,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Request(BaseHTTPRequestHandler):
     server: _Server
-    timeout = 5
+    timeout = SOON
 
     def _answer(self) -> None:
         api = self.server.api

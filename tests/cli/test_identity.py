@@ -85,7 +85,7 @@ async def test_what_it_gives_is_a_token_that_the_gateway_takes(gateway: Gateway,
         async with http.get(url, params={"resource": "blastwall:arm"}, headers=headers) as response:
             assert "token file" in (await response.json())["error_description"]
         running.process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(running.process.wait(), 20) == 0
+        assert await asyncio.wait_for(running.process.wait(), 60) == 0
 
 
 async def test_a_header_that_a_pods_containers_share(gateway: Gateway, token: Path) -> None:  # noqa: F811

@@ -130,7 +130,7 @@ async def test_a_login_gives_passes_that_end_with_it(live: Live, ana: Person) ->
     )
     await until(lambda: live.gateway._parts.gate.sessions == 1, 30)
     await ana.run("logout")
-    out, err = await asyncio.wait_for(session.communicate(), 30)
+    out, err = await asyncio.wait_for(session.communicate(), 60)
     assert session.returncode != 0, out
     assert "revoked" in err.decode()
     assert "not logged in" in await ana.run("connect", "shop", "--server", live.url, "--token-from", "login", code=1)

@@ -66,7 +66,7 @@ def test_a_second_gateway_cannot_start_and_says_why_and_the_first_ends_by_sigint
         os.kill(gateway.pid, signal.SIGINT)
         process = gateway._process
         assert process is not None
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert events(gateway)[-1] == "stopped"
 
 

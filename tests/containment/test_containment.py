@@ -245,11 +245,7 @@ async def test_a_proof_from_before_a_containment_is_worthless_for_good(
     assert node.spoiled(AGENT, began) is None
     await elsewhere.contain(kind, name, "the token leaked", "ana")
     await elsewhere.lift(kind, name, "found and closed", "ana")
-    for _ in range(200):
-        if node.spoiled(AGENT, began) is not None:
-            break
-        await asyncio.sleep(0.05)
-    assert node.spoiled(AGENT, began) is not None
+    await until(lambda: node.spoiled(AGENT, began) is not None, "the proof from before is spoiled")
     assert node.against(AGENT, PG) is None
     assert node.spoiled(AGENT, time.time()) is None, "a fresh proof is good"
     assert node.spoiled(USER, began) is None, "somebody else's is good"
@@ -280,9 +276,5 @@ async def test_every_node_logs_who_contained_and_lifted_and_why(
 
 
 async def _logged(logs: list[structlog.typing.EventDict], event: str) -> structlog.typing.EventDict:
-    for _ in range(200):
-        found = [each for each in logs if each["event"] == event]
-        if found:
-            return found[-1]
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{event} was not logged")
+    found = await until(lambda: [each for each in logs if each["event"] == event], f"{event} is logged")
+    return found[-1]

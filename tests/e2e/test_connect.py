@@ -20,7 +20,7 @@ import psycopg
 import pytest
 from tests.e2e.conftest import Shop
 from tests.e2e.opening import running
-from tests.waiting import eventually, once
+from tests.waiting import eventually, once, promised
 
 from blastwall.connecting.peers import can_tell
 from blastwall.testing.certificates import CertificateAuthority
@@ -44,7 +44,7 @@ class Local:
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @dataclass
@@ -225,7 +225,7 @@ class TestPort:
             assert row == (3_000_000, "x" * 3_000_000)
 
     def test_a_fresh_token_is_used_ahead_of_the_end_and_open_connections_stay(self, desk: Desk, shop: Shop) -> None:
-        token = shop.issuer.token("ci", claims={"repository_id": "42"}, lifetime=6)
+        token = shop.issuer.token("ci", claims={"repository_id": "42"}, lifetime=int(min(promised(8), 30)))
         desk.token_file.write_text(token)
         with desk.port() as local, psycopg.connect(local.dsn, autocommit=True) as before:
             desk.token_file.write_text(shop.token(repository_id="43"))
@@ -233,7 +233,8 @@ class TestPort:
             assert "shop-ci" in name_of(before)
 
     def test_why_there_is_no_token_reaches_the_client(self, desk: Desk, shop: Shop) -> None:
-        desk.token_file.write_text(shop.issuer.token("ci", claims={"repository_id": "42"}, lifetime=4))
+        token = shop.issuer.token("ci", claims={"repository_id": "42"}, lifetime=int(min(promised(6), 20)))
+        desk.token_file.write_text(token)
         with desk.port() as local:
             desk.token_file.unlink()
             said = eventually(lambda: refusal_at(local), "the token that is kept is worth nothing any more")

@@ -39,7 +39,7 @@ def demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         )
         try:
             yield process
-            process.wait(30)
+            process.wait(60)
             assert list(Path(folder).iterdir()) == []
         finally:
             process.kill()

@@ -288,10 +288,12 @@ def test_what_hostile_clients_break_off_reaches_the_api_as_nothing_whole(world: 
         client.sendall(b"PUT /files/short HTTP/1.1\r\n" + head + b"Content-Length: 1000\r\n\r\nabc")
     with world.raw() as client:  # a head without an end
         client.sendall(b"GET /endless HTTP/1.1\r\n" + head)
-        with suppress(OSError):
+        answer = b""
+        with suppress(OSError):  # it may hear that it is cut off before it hears why
             for _ in range(100):
                 client.sendall(b"X: " + b"y" * 1000 + b"\r\n")
-        assert client.recv(MIB)[:12] in (b"HTTP/1.1 431", b"")
+            answer = client.recv(MIB)
+        assert answer[:12] in (b"HTTP/1.1 431", b"")
     with world.raw() as client:  # chunks that lie
         client.sendall(b"PUT /files/lies HTTP/1.1\r\n" + head + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcdefg\r\n")
         assert client.recv(MIB).startswith(b"HTTP/1.1 400")

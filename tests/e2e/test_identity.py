@@ -217,7 +217,7 @@ class TestPasses:
         given = exchange(shop, shop.token())
         with log_in(shop, str(given["access_token"])) as connection:
             shop.gateway.run("contain", "pass", str(given["pass_id"]), "--reason", "lost laptop")
-            said, _ = ends(connection)
+            said, _ = ends(connection, promised(2))
         assert "revoked" in said
         assert "lost laptop" not in said
 

@@ -18,7 +18,7 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 from tests.e2e.conftest import EMAILS, POLICIES, Shop
 from tests.e2e.opening import changed, events, metrics, opened
-from tests.waiting import SOON, eventually, unchanged
+from tests.waiting import SOON, eventually, promised, unchanged
 
 from blastwall.model.events import StatementRuled
 from blastwall.model.ruling import Decision
@@ -307,7 +307,7 @@ class TestListeners:
                     shop.connect()
                 assert shop.server.password not in str(caught.value)
                 secret.write_text("the-next-one")
-                eventually(lambda: serves(shop), "the new password is used, without a reload")
+                eventually(lambda: serves(shop), "the new password is used, without a reload", promised(6))
                 assert before.execute("SELECT 1").fetchone() == (1,)
             finally:
                 shop.direct(f"ALTER ROLE scram_user PASSWORD '{shop.server.password}'")

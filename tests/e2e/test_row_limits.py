@@ -371,7 +371,7 @@ def test_a_result_is_cut_off(few: Agent, prepare: bool) -> None:
 def test_psql_sees_the_rows_within_the_limit_and_then_the_error(shop: Shop) -> None:
     environment = {"PATH": "/usr/bin:/bin"}
     command = ["psql", "-X", "-A", "-t", shop.dsn(repository_id="44"), "-c", "SELECT id FROM stock ORDER BY id"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert done.returncode != 0
     assert "its result has more than 3 rows" in done.stderr
     assert "4" not in done.stdout.split()

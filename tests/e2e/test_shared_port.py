@@ -13,6 +13,7 @@ from threading import Thread
 
 import pytest
 from tests.recordings import settled
+from tests.waiting import SOON
 
 from blastwall.model.events import LoginAdmitted, StatementAsked
 from blastwall.testing.gateway import Gateway
@@ -183,7 +184,7 @@ def test_each_agents_requests_are_in_a_session_of_its_own(world: World) -> None:
 
 def test_a_token_that_ends_while_the_connection_is_open_is_asked_for_again(world: World) -> None:
     client, token = world.connect(), world.token(lifetime=6)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + SOON
     assert client.get("a.gw.example", token, "/three")[0] == 200
     while (status := client.get("a.gw.example", token, "/three")[0]) == 200 and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -204,7 +205,7 @@ def test_what_a_reload_takes_out_is_reached_by_nobody_on_open_connections_too(wo
     assert isinstance(resources, list)
     world.gateway.write({**configuration, "resources": resources[:1]})
     world.gateway.reload()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + SOON
     while (status := client.get("b.gw.example", token, "/four")[0]) != 421 and time.monotonic() < deadline:
         time.sleep(0.1)  # 401 where policy has gone already
     assert status == 421

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from tests.e2e.conftest import Shop
 from tests.e2e.opening import backends, lets_in, opened, running
-from tests.waiting import SOON, eventually, once
+from tests.waiting import SOON, eventually, once, promised
 
 from blastwall.testing.certificates import CertificateAuthority
 from blastwall.testing.ports import free_port
@@ -350,7 +350,7 @@ def test_a_server_that_restarts(tmp_path: Path) -> None:
             with pytest.raises(psycopg.OperationalError, match=r"blastwall: .*cannot be"):
                 shop.connect()
             server.run()
-            eventually(lambda: lets_in(shop), "agents are let in again")
+            eventually(lambda: lets_in(shop), "agents are let in again", promised(3))
             with closing(shop.connect()) as agent:
                 assert agent.execute("SELECT count(*) FROM orders").fetchone() == (30,)
         eventually(lambda: backends(shop) == 0, "nothing is left")

@@ -247,7 +247,9 @@ async def test_a_changed_byte_anywhere_is_refused(identity: OidcIdentity, issuer
 
 
 @given(st.binary(max_size=200) | st.from_regex(rb"[A-Za-z0-9_-]{0,40}\.[A-Za-z0-9_-]{0,40}\.[A-Za-z0-9_-]{0,10}"))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 async def test_junk_is_refused_and_never_repeated(identity: OidcIdentity, junk: bytes) -> None:
     refusal = await refused(identity, junk)
     assert len(junk) < 12 or junk.decode("latin-1") not in refusal.told + str(refusal)

@@ -121,7 +121,9 @@ async def test_damaged_segment_is_named_and_the_rest_is_shown(recorded: Place) -
     assert any(record.event is not None for record in records)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(keep=st.integers(0, 3000), junk=st.binary(max_size=60), data=st.data())
 def test_no_content_makes_the_reader_raise(
     tmp_path_factory: pytest.TempPathFactory, keep: int, junk: bytes, data: st.DataObject

@@ -428,7 +428,9 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(root.parent / "frozen")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(where=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255), data=st.data())
 def test_any_changed_byte_is_found(frozen: Place, where: float, flip: int, data: st.DataObject) -> None:
     files = sorted(path for path in frozen.node.iterdir() if path.name != "lock") + sorted(frozen.anchors.iterdir())
@@ -448,7 +450,9 @@ def test_frozen_recordings_are_good(frozen: Place) -> None:
     assert said(check(frozen)) == ""
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(junk=st.binary(max_size=200), data=st.data())
 def test_no_content_makes_verification_raise(frozen: Place, junk: bytes, data: st.DataObject) -> None:
     files = sorted(path for path in frozen.node.iterdir() if path.name != "lock") + sorted(frozen.anchors.iterdir())

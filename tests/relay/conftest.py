@@ -13,6 +13,7 @@ import pytest
 import uvloop
 from tests.gate.fakes import World, a_resource
 from tests.relay.toy import Toy, ToyClient, ToyServer
+from tests.waiting import SOON
 
 from blastwall.model.resource import Address, TlsMode
 from blastwall.protocols.contract import Limits
@@ -120,7 +121,7 @@ async def make_site(server_tls: ServerTls) -> AsyncIterator[MakeSite]:
 
 async def _nothing_left() -> None:
     """Every test leaves no task behind."""
-    for _ in range(100):
+    for _ in range(int(SOON / 0.01)):
         left = [
             task
             for task in asyncio.all_tasks()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from tests.gate.fakes import DENY
@@ -22,6 +23,10 @@ async def repeating(site: Site) -> ToyClient:
 
 def short(site: Site) -> int:
     return site.kind.sessions[0].short
+
+
+def came(site: Site, octets: float) -> bool:
+    return site.world.meter.counts["client bytes"] >= octets
 
 
 def sent(site: Site) -> int:
@@ -138,9 +143,9 @@ async def test_cut_up_it_goes_the_ordinary_way(site: Site, chunk: int) -> None:
     client = await repeating(site)
     data = f"{LINE}\n".encode()
     for at in range(0, len(data), chunk):
+        taken = site.world.meter.counts["client bytes"]
         client.writer.write(data[at : at + chunk])
-        await client.writer.drain()
-        await asyncio.sleep(0.002)
+        await eventually(partial(came, site, taken + len(data[at : at + chunk])))
     assert await client.read() == f"= {LINE}"
     assert sent(site) == 2
 

@@ -265,10 +265,14 @@ async def test_a_client_that_takes_no_answers_holds_up_the_sessions_that_follow_
     hosts = ["ab"[number % 2] for number in range(count)]
     client.writer.write("".join(f"{host}.example one bulk {size}\n" for host in hosts).encode())
 
-    async def asked() -> int:
-        await asyncio.sleep(0.5)
+    def lines() -> int:
         return sum(len(server.lines) for server in street.servers.values())
 
+    async def asked() -> int:
+        await asyncio.sleep(0.5)
+        return lines()
+
+    await eventually(lambda: lines() > 1)
     before, now = 0, await asked()
     while before < now < count:
         before, now = now, await asked()
@@ -317,10 +321,10 @@ async def test_an_idle_upstream_that_the_resource_closes_is_dialled_again(street
 
 
 async def test_a_statement_that_takes_too_long_is_told_and_an_idle_session_is_not(open_street: OpenStreet) -> None:
-    street = await open_street(replace(FAST, statement=0.2))
+    street = await open_street(replace(FAST, statement=0.6))
     client = await street.connect()
     await client.ask("a.example one select 1")
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.8)
     street.servers["a"].silent = True
     client.send("a.example one select 2")
     assert (await client.read()).startswith("504 the statement ran longer")
@@ -332,7 +336,7 @@ async def test_a_drain_ends_who_is_idle_and_lets_a_running_request_end(street: S
     street.servers["b"].silent = True
     busy.send("b.example one select 2")
     await eventually(lambda: bool(street.servers["b"].lines))
-    draining = asyncio.create_task(street.relay.drain(5))
+    draining = asyncio.create_task(street.relay.drain(60))
     for client in (idle, silent):
         assert (await client.read()).startswith("BYE the gateway is shutting down")
         assert await client.at_end()

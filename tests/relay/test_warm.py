@@ -132,9 +132,9 @@ async def test_it_is_closed_when_nobody_wants_it(make_site: MakeSite) -> None:
 
 
 async def test_one_that_is_too_old_is_not_parked_again(make_site: MakeSite) -> None:
-    site = await make_site(warm=WarmLimits(connections=2, idle=30, age=1.0))
+    site = await make_site(warm=WarmLimits(connections=2, idle=30, age=1.5))
     await leave(site)
-    await asyncio.sleep(1.1)
+    await asyncio.sleep(1.6)
     client = await site.connect()
     assert (await client.log_in()).endswith(" WARM mine")
     client.send("LEAVE again")

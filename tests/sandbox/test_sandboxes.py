@@ -35,7 +35,7 @@ from blastwall.testing.tasks import (
 
 @pytest.fixture
 async def sandboxes() -> AsyncIterator[Sandboxes]:
-    pool = Sandboxes(SandboxLimits(memory=1 << 30, processor=1, wall=15), size=2)
+    pool = Sandboxes(SandboxLimits(memory=1 << 30, processor=1, wall=60), size=2)
     yield pool
     await pool.close()
 
