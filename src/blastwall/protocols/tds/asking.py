@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import ref
 
 from blastwall.model.ruling import Obligations
 from blastwall.model.statement import Statement
@@ -73,7 +74,7 @@ class Waiting:
         self.calls = calls
         self.verdict = verdict
         self.again: tuple[Callable[[], Classified] | None, ...] = ()
-        self.catalog: Catalog | None = None
+        self.catalog: ref[Catalog] | None = None
         self.allowed: set[int] = set()
         self.held = self.said = self.stale = False
 
@@ -106,7 +107,7 @@ class Asking:
         if forbidden and verdict is None:
             verdict = Denial(UNSUPPORTED, forbidden)
         waiting = self.waiting = Waiting(asks, lambda out: release(asks, out), calls, verdict)
-        waiting.again, waiting.catalog = tuple(one.again for one in questions), self._shared.catalog
+        waiting.again, waiting.catalog = tuple(one.again for one in questions), ref(self._shared.catalog)
         for one, question in zip(asks, questions, strict=True):
             one.again, one.catalog = question.again, waiting.catalog
         single = len(asks) == 1 and verdict is None
@@ -194,7 +195,7 @@ class Asking:
 
     def _means_otherwise(self, waiting: Waiting) -> bool:
         """Whether what people approved does something else by now: the catalog was read anew while they thought."""
-        if waiting.catalog is self._shared.catalog:
+        if waiting.catalog is not None and waiting.catalog() is self._shared.catalog:
             return False
         pairs = zip(waiting.asks, waiting.again, strict=True)
         try:

@@ -34,6 +34,7 @@ class Changing:
     def settle(self, session: object) -> None:
         """The catalog was read after all that a session has changed, or the session is over."""
         self._names.pop(session, None)
+        self._last = None
 
     def seen(self, session: object, catalog: Catalog) -> Catalog:
         """Return the catalog as a session may go by it: without what others are changing."""

@@ -7,6 +7,7 @@ when the answer is there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from weakref import ref
 
 from blastwall.protocols.contract import Isolate, Output, Withdraw
 from blastwall.sql.tsql.catalog import Catalog
@@ -46,7 +47,7 @@ class Texts:
         self.waiting: int | None = None
         """The number of the `Isolate` that is not answered yet."""
         self._numbers = numbers
-        self._catalog: Catalog | None = None
+        self._catalog: ref[Catalog] | None = None
         self._state: NameState | None = None
         self._found: dict[_Key, Classified] = {}
         self._size = self._spent = self._postponed = 0
@@ -61,9 +62,13 @@ class Texts:
         Raises:
             Postponed: it must be read elsewhere first.
         """
-        if catalog is not self._catalog or (state is not self._state and state != self._state):
+        if (
+            self._catalog is None
+            or self._catalog() is not catalog
+            or (state is not self._state and state != self._state)
+        ):
             self._forget()
-        self._catalog, self._state = catalog, state
+        self._catalog, self._state = ref(catalog), state
         key = (text, tuple(parameters.items()))
         found = self._found.get(key) or self._answered(key, catalog, state)
         if found is not None:

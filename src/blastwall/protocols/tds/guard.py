@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from weakref import ref
 
 from blastwall.masking.columns import ProtectedColumns
 from blastwall.masking.kinds import ResultColumn, ValueKind
@@ -34,16 +35,32 @@ _HARMLESS: frozenset[Column] = frozenset()
 
 
 class ResultGuard:
-    """Masking rules over one snapshot of the catalog."""
+    """Masking rules over one reading of the catalog, which it does not keep: an idle session has its last guard."""
 
     def __init__(self, rules: MaskRules, catalog: Catalog) -> None:
         self.rules = rules
-        self.catalog = catalog
+        self._catalog = ref(catalog)
         self._protected = ProtectedColumns(rules)
         self._widened: dict[Column, frozenset[Column]] = {}
         self._histories: dict[int, list[Relation]] | None = None
         self.prose = plan((ResultColumn("", ValueKind.TEXT, frozenset(), exact=False),), MaskRules(detect=rules.detect))
         """What masks a text that no column rule applies to."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """What it is over.
+
+        Raises:
+            RuntimeError: the catalog was read anew since, and nobody uses this reading any more.
+        """
+        catalog = self._catalog()
+        if catalog is None:
+            raise RuntimeError("a masking guard whose reading of the catalog is gone")
+        return catalog
+
+    def over(self, catalog: Catalog) -> bool:
+        """Whether it is over this reading."""
+        return self._catalog() is catalog
 
     # ── before it is sent ────────────────────────────────────────────────────────────────────────────────────────────
 

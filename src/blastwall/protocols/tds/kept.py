@@ -17,16 +17,21 @@ from blastwall.protocols.tds.row_cells import RowCells, Wanted
 from blastwall.protocols.tds.rows import RowPlan
 from blastwall.protocols.tds.tokens import ColumnData
 from blastwall.protocols.tds.values import decoded
+from blastwall.sql.tsql.catalog import Catalog
 from blastwall.sql.tsql.statement import Classified
 
 
 class Kept:
-    """The rows that are kept of one statement's results, up to its limits; `full` once no more are."""
+    """The rows that are kept of one statement's results, up to its limits; `full` once no more are.
 
-    __slots__ = ("_bytes", "_columns", "_names", "_plan", "_rows", "_seen", "full", "guard", "waiting")
+    `reading` is the catalog that the guard goes by, which the guard does not keep itself.
+    """
 
-    def __init__(self, record: ResultRecord, guard: ResultGuard) -> None:
+    __slots__ = ("_bytes", "_columns", "_names", "_plan", "_rows", "_seen", "full", "guard", "reading", "waiting")
+
+    def __init__(self, record: ResultRecord, guard: ResultGuard, reading: Catalog) -> None:
         self.guard = guard
+        self.reading = reading
         self.full = False
         self.waiting: list[tuple[str | None, ...]] = []
         self._rows = record.rows

@@ -83,7 +83,7 @@ class Lane:
         """Whether the session is in the state in which the request was judged."""
         shared = self._shared
         catalog, state = known.names
-        if catalog is not shared.catalog or (state is not shared.state and state != shared.state):
+        if catalog() is not shared.catalog or (state is not shared.state and state != shared.state):
             return False
         if known.handle is not None and shared.handles.find(Named.STATEMENT, known.handle[0]) is not known.handle[1]:
             return False
@@ -139,7 +139,7 @@ class Lane:
         attention = shared.attention
         if attention.asked or attention.owed or len(self._requests) or not self._responses.quiet:
             return None
-        if known.names.catalog is not shared.catalog:
+        if known.names.catalog() is not shared.catalog:
             return None
         found = plain_answer(data, known.shown)
         if found is None or (found.status and not self._responses.shows_status):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
+from weakref import ref
 
 from blastwall.model.effects import Action
 from blastwall.model.masks import MaskRules
@@ -36,9 +37,9 @@ _LASTING = frozenset({Action.DEFINE, Action.DROP, Action.EXECUTE, Action.UNCLASS
 
 
 class Names(NamedTuple):
-    """What the names in a request were read under."""
+    """What the names in a request were read under. A reading of the catalog is not kept for this."""
 
-    catalog: Catalog
+    catalog: ref[Catalog]
     state: NameState
 
 
@@ -80,7 +81,7 @@ class Learned:
     def __init__(self) -> None:
         self._known: dict[bytes, Known] = {}
         self._size = 0
-        self._catalog: Catalog | None = None
+        self._catalog: ref[Catalog] | None = None
 
     def find(self, key: bytes) -> Known | None:
         """Return the request of that key."""
@@ -120,8 +121,8 @@ class Learned:
 
     def _keep(self, key: bytes, known: Known) -> None:
         full = len(self._known) >= _MOST or self._size + len(key) > _MOST_BYTES
-        if full or known.names.catalog is not self._catalog:
-            self.forget()  # what was read under an older catalog is never asked for again, and would keep it
+        if full or known.names.catalog != self._catalog:
+            self.forget()  # what was read under an older catalog is never asked for again
             self._catalog = known.names.catalog
         if len(key) <= _MOST_BYTES:
             self._known[key] = known

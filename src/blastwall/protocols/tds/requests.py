@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from weakref import ref
 
 from blastwall.protocols.contract import Output
 from blastwall.protocols.tds import denial
@@ -176,7 +177,7 @@ class Requests:
             return shared.classify(text)
 
         classified = read()
-        names = Names(shared.catalog, shared.state)
+        names = Names(ref(shared.catalog), shared.state)
 
         def release(asks: tuple[Asked, ...], out: list[Output]) -> None:
             running = Running(Kind.BATCH, asks)
@@ -201,7 +202,7 @@ class Requests:
             shared.refuse(shared.next_number(), missing.denial, len(rpcs), outputs)
             return
         verdict = self._verdict(headers, calls)
-        names = Names(shared.catalog, shared.state)
+        names = Names(ref(shared.catalog), shared.state)
 
         def release(asks: tuple[Asked, ...], out: list[Output]) -> None:
             for asked, one in zip(asks, calls, strict=True):

@@ -183,6 +183,7 @@ class Responses:
         if not self._shared.attention.owed:
             for asked in running.asks:
                 self._outputs += self._results.taken(asked)
+            self._results.ended()
             self._shared.ended(running, self._outputs)
 
     def _deliver(self, running: Running) -> None:
@@ -228,7 +229,7 @@ class Responses:
         asked = running.current
         if asked is not None and reader.plan is not None and instead is None and self._results.passing:
             # Where names have come to mean something else, or are in doubt, this tells nothing of what comes later.
-            asked.shown = Shown(token.raw, reader.plan) if asked.catalog is self._shared.catalog else None
+            asked.shown = Shown(token.raw, reader.plan) if asked.read_under(self._shared.catalog) else None
         self._put(instead, token)
 
     def _row_run(self, run: RowRun, running: Running, reader: TokenReader) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from weakref import ref
 
 from blastwall.masking.kinds import ValueKind
 from blastwall.masking.plan import MaskPlan
@@ -33,7 +34,7 @@ class Results:
         self.rules: MaskRules = NO_MASKS
         self._asks: tuple[Asked, ...] = ()
         self._statements: tuple[Classified, ...] = ()
-        self._read_by: Catalog | None = None
+        self._read_by: ref[Catalog] | None = None
         self._rows: ResultRows | None = None
         self._plans: list[MaskPlan] = []
         self._kept: dict[int, Kept] = {}
@@ -60,15 +61,15 @@ class Results:
         counts too; where that is in doubt, it may show anything.
         """
         catalog = self._shared.catalog
-        if self._read_by is not catalog:
-            self._read_by = catalog
+        if self._read_by is None or self._read_by() is not catalog:
+            self._read_by = ref(catalog)
             known = [one.classified for one in self._asks]
             anew = [found for one in self._asks if (found := self._by_now(one, catalog)) is not None]
             self._statements = (*known, *anew)
         return self._statements
 
     def _by_now(self, one: Asked, catalog: Catalog) -> Classified | None:
-        if one.again is None or one.catalog is catalog:
+        if one.again is None or one.read_under(catalog):
             return None
         try:
             found = one.again()
@@ -82,9 +83,13 @@ class Results:
     def guard(self, rules: MaskRules) -> ResultGuard:
         """The masking rules over the newest catalog."""
         known, catalog = self._guard, self._shared.catalog
-        if known is None or known.rules != rules or known.catalog is not catalog:
+        if known is None or known.rules != rules or not known.over(catalog):
             known = self._guard = ResultGuard(rules, catalog)
         return known
+
+    def ended(self) -> None:
+        """The answer is over: what is kept of it has been given."""
+        self._kept.clear()
 
     # ── one result ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -128,8 +133,8 @@ class Results:
             return None
         kept = self._kept.get(asked.number)
         if kept is None:
-            guard = ResultGuard(asked.record.rules, self._shared.catalog)
-            kept = self._kept[asked.number] = Kept(asked.record, guard)
+            catalog = self._shared.catalog
+            kept = self._kept[asked.number] = Kept(asked.record, ResultGuard(asked.record.rules, catalog), catalog)
         return None if kept.full else kept
 
     def pass_run(self, run: RowRun, asked: Asked | None, reader: TokenReader) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
+from weakref import ref
 
 from blastwall.model.masks import NO_MASKS, MaskRules, ResultRecord
 from blastwall.model.statement import Stage, Statement
@@ -51,7 +52,7 @@ class Asked:
     `counts` and `uncounted` are the changes whose count was told, and was not. `declared` are the names of the call's
     parameters by ordinal (lower-case); `returned` wants its RETURNVALUEs, where it gives a handle. `shown` is the
     description of the last result whose rows passed as they were. `again` reads the text anew, as names are by now;
-    `catalog` is what they were when it was read.
+    `catalog` is what they were when it was read, which is not kept for this.
     """
 
     __slots__ = (
@@ -102,7 +103,11 @@ class Asked:
         self.declared: tuple[str, ...] = ()
         self.cursor: Source | None = None
         self.again: Callable[[], Classified] | None = None
-        self.catalog: Catalog | None = None
+        self.catalog: ref[Catalog] | None = None
+
+    def read_under(self, catalog: Catalog) -> bool:
+        """Whether it was read as names are in this reading of the catalog."""
+        return self.catalog is not None and self.catalog() is catalog
 
     def count(self, done: Done) -> None:
         """Take a DONE, DONEPROC or DONEINPROC: how many rows a change has changed, where it says so."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import count
+from weakref import ref
 
 import pytest
 from hypothesis import given, settings
@@ -354,7 +355,7 @@ def test_what_is_of_another_database_or_not_known_touches_masked_tables() -> Non
 
 def redefined(peer: Peer, anew: Classified) -> None:
     """The catalog was read again since the request was sent: its text means `anew` now."""
-    peer.asks[0].again, peer.asks[0].catalog = lambda: anew, CATALOG
+    peer.asks[0].again, peer.asks[0].catalog = lambda: anew, ref(CATALOG)
     peer.conversation.start(peer.running)
     peer.view.learn(Catalog("shop", 2, relations=CATALOG.relations()))
 
