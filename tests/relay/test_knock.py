@@ -40,7 +40,7 @@ async def listening(
         yield int(server.sockets[0].getsockname()[1]), heard
 
 
-async def said(target: Address, seconds: float = 5.0) -> str:
+async def said(target: Address, seconds: float = 60.0) -> str:
     """Return why it was not reached, "" where it was."""
     try:
         await knock(target, "api", UpstreamTls(), Lines(), seconds)

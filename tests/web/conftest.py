@@ -16,7 +16,7 @@ from blastwall.testing.servers import ServerMissing
 
 DESKTOP = (1280, 860)
 PHONE = (390, 844)
-expect.set_options(timeout=20_000)  # only a failure takes as long; a loaded machine takes seconds
+expect.set_options(timeout=60_000)  # only a failure takes as long; a loaded machine takes seconds
 
 _VIOLATIONS = """
 window.violations = [];
@@ -112,6 +112,6 @@ def context_of(browser: Browser, size: tuple[int, int], *, dark: bool) -> Browse
         reduced_motion="reduce",
         ignore_https_errors=True,
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     context.add_init_script(_VIOLATIONS)
     return context
