@@ -64,7 +64,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 async def read(peer: socket.socket, size: int) -> bytes:
     data = b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(data) < size and (chunk := await asyncio.get_running_loop().sock_recv(peer, 1 << 20)):
             data += chunk
     return data

@@ -13,7 +13,7 @@ from blastwall.testing.ports import free_port
 from blastwall.testing.processes import ServerFailed, until_it_answers
 from blastwall.testing.servers import environment, find_program
 
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 _FILES = """
         location / {{ root {root}; }}
 """

@@ -15,7 +15,7 @@ from blastwall.testing.postgres import SUPERUSER, PostgresServer
 from blastwall.testing.processes import ServerFailed, unprivileged, until_it_answers, within_reach
 from blastwall.testing.servers import find_program
 
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 
 

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
+from pathlib import Path
 from threading import Lock
 
+_LOWEST = 20_000
 _given: set[int] = set()
 _lock = Lock()
 
 
 def free_port() -> int:
-    """Return a loopback TCP port that nobody listens on and that this process was not given before."""
+    """Return a loopback TCP port that nobody listens on and that this process was not given before.
+
+    It is none that the kernel gives to whoever asks for any, or it might be gone before a server has started on it.
+    """
     with _lock:
         while True:
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-                probe.bind(("127.0.0.1", 0))
-                port: int = probe.getsockname()[1]
-            if port not in _given:
+            port = _bound(_wished())
+            if port is not None and port not in _given:
                 _given.add(port)
                 return port
+
+
+def _wished() -> int:
+    """A port below those that the kernel gives, by chance; 0, any, where there are few or nobody says."""
+    try:
+        above = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except (OSError, ValueError):
+        return 0
+    return _LOWEST + secrets.randbelow(above - _LOWEST) if above > _LOWEST + 10_000 else 0
+
+
+def _bound(wished: int) -> int | None:
+    """The port that can be bound, if it can."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", wished))
+        except OSError:
+            return None
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:
