@@ -46,6 +46,10 @@ def main() -> int:
     given = _arguments()
     rounds = given.rounds or (QUICK_ROUNDS if given.quick else ROUNDS)
     seconds = given.seconds or (QUICK_SECONDS if given.quick else SECONDS)
+    names = _names()
+    if not any(given.only in name or given.only in title for name, title in names.items()):
+        _say(f"bench: --only {given.only!r} is in no workload's name or title; there are {', '.join(names)}")
+        return 2
     run = Run(rounds, seconds, given.tls, given.only, Random(given.seed))
     run.measured = conditions(tls=given.tls, rounds=rounds, seconds=seconds, server="PostgreSQL 15")
     try:
@@ -66,7 +70,7 @@ def main() -> int:
 
 def _databases(run: Run) -> None:
     """Measure PostgreSQL's workloads."""
-    chosen: list[Workload[Route]] = [one for one in workloads() if run.only in one.name]
+    chosen: list[Workload[Route]] = [one for one in workloads() if one.called(run.only)]
     if not chosen:
         return
     with PostgresServer.start("15", tls=run.tls) as server:
@@ -83,7 +87,7 @@ def _databases(run: Run) -> None:
 
 def _http(run: Run) -> None:
     """Measure the workloads over HTTP, and how long a small request takes."""
-    chosen = [one for one in http_workloads() if run.only in one.name]
+    chosen = [one for one in http_workloads() if one.called(run.only)]
     if not chosen:
         return
     with http_routes(tls=run.tls) as ways:
@@ -99,7 +103,7 @@ def _http(run: Run) -> None:
 
 def _tds(run: Run) -> None:
     """Measure the workloads over TDS, always with TLS: nothing stands between but the gateway."""
-    chosen = [one for one in tds_workloads() if run.only in one.name]
+    chosen = [one for one in tds_workloads() if one.called(run.only)]
     if not chosen:
         return
     with tds_routes() as ways:
@@ -117,13 +121,23 @@ def _tds(run: Run) -> None:
     run.tables.append(pairs(results))
 
 
+def _names() -> dict[str, str]:
+    """Return every workload's title, by its name."""
+    databases = {one.name: one.title for one in workloads()}
+    return (
+        databases | {one.name: one.title for one in http_workloads()} | {one.name: one.title for one in tds_workloads()}
+    )
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round, about a minute")
     parser.add_argument("--tls", action="store_true", help="verified TLS on every connection, instead of none on any")
     parser.add_argument("--rounds", type=int, help=f"how many rounds; default: {ROUNDS}")
     parser.add_argument("--seconds", type=float, help=f"how long one measurement takes; default: {SECONDS:g}")
-    parser.add_argument("--only", default="", help="only workloads whose name contains this (`http`, `select`)")
+    parser.add_argument(
+        "--only", default="", help="only workloads whose name or title contains this (`http`, `select`)"
+    )
     parser.add_argument("--seed", type=int, help="repeats a run's order")
     return parser.parse_args()
 

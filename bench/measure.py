@@ -36,6 +36,10 @@ class Workload(Generic[Way]):
     unit: str
     run: Callable[[Way, float], float]
 
+    def called(self, part: str) -> bool:
+        """Whether `part` is in its name or its title."""
+        return part in self.name or part in self.title
+
 
 @dataclass(frozen=True, slots=True)
 class Result(Generic[Way]):

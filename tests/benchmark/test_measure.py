@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from bench import __main__ as program
 from bench import report
 from bench.measure import Result, Workload, measure
 from bench.routes import Route
@@ -81,3 +82,11 @@ def test_a_run_is_saved_and_its_table_put_between_the_marks(monkeypatch: pytest.
 def test_the_documentation_has_the_marks() -> None:
     text = report.PAGE.read_text()
     assert text.index(report.BEGIN) < text.index(report.END)
+
+
+def test_a_filter_that_means_nothing_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "--only", "selects"])
+    assert program.main() == 2
+    assert "--only 'selects' is in no workload's name or title; there are select_simple_1" in capsys.readouterr().err
