@@ -72,9 +72,6 @@ async function read(answer) {
 
 /** What the server tells as it happens: one stream, to which pages listen by kind. */
 export class Live extends EventTarget {
-  /** What happens between the reading of what is shown and the first opening is not heard either. */
-  lost = true;
-
   static KINDS = ["approval", "grant", "containment", "session", "notification", "health"];
 
   start() {
@@ -92,8 +89,7 @@ export class Live extends EventTarget {
   stop() {
     this.source?.close();
     this.source = null;
-    this.lost = true;
-    this.resting = false;
+    this.lost = this.resting = false;
     this.#state("off");
   }
 
