@@ -26,14 +26,17 @@ def opened(
     folder: Path,
     *,
     policies: str = POLICIES,
-    fill: bool = True,
+    fill: str | None = SHOP,
     environment: Mapping[str, str] | None = None,
     **changes: object,
 ) -> Iterator[Shop]:
-    """Open a shop behind a gateway in `folder`, with `changes` to the configuration of the module's own shop."""
-    if fill:
+    """Open a shop behind a gateway in `folder`, with `changes` to the configuration of the module's own shop.
+
+    `fill` is the SQL that makes its database; None takes the one that is there.
+    """
+    if fill is not None:
         server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        server.create_database(DATABASE, SHOP)
+        server.create_database(DATABASE, fill)
     with (
         DevIssuer() as issuer,
         Gateway(

@@ -189,7 +189,7 @@ class TestLargeObjects:
     ) -> None:
         """By the shop's own policies it may do neither, and both ways say so natively."""
         with (
-            opened(postgres, tmp_path, fill=False, masking=[]) as strict,
+            opened(postgres, tmp_path, fill=None, masking=[]) as strict,
             closing(psycopg2.connect(strict.dsn())) as old,
         ):
             with pytest.raises(psycopg2.errors.InsufficientPrivilege), old.cursor() as cursor:

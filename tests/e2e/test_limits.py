@@ -46,7 +46,7 @@ def shop(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def wide(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory, shop: Shop) -> Iterator[Shop]:
     """The same shop with the default limits."""
-    with opened(postgres_newest, tmp_path_factory.mktemp("wide"), fill=False) as wide:
+    with opened(postgres_newest, tmp_path_factory.mktemp("wide"), fill=None) as wide:
         yield wide
 
 

@@ -11,11 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from tests.e2e.conftest import configuration
+from tests.e2e.opening import opened
 from tests.waiting import eventually
 
-from blastwall.testing.gateway import Gateway
-from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.postgres import PostgresServer
 
 PAYROLL = """
@@ -35,21 +33,11 @@ Thief = psycopg.Connection[tuple[object, ...]]
 
 @pytest.fixture(scope="module")
 def enter(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Thief]]:
-    postgres_newest.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
-    postgres_newest.create_database("shop", PAYROLL)
-    with (
-        DevIssuer() as issuer,
-        Gateway(
-            configuration(postgres_newest, issuer, packs=[], masking=[]),
-            policies={"shop.cedar": POLICY},
-            environment={"PG_PASSWORD": postgres_newest.password},
-            folder=tmp_path_factory.mktemp("beside"),
-        ) as gateway,
-    ):
+    folder = tmp_path_factory.mktemp("beside")
+    with opened(postgres_newest, folder, policies=POLICY, fill=PAYROLL, packs=[], masking=[]) as shop:
 
         def enter() -> Thief:
-            dsn = gateway.dsn("shop", issuer.token("ci", claims={"repository_id": "42"}), resource="pg-prod")
-            thief = psycopg.connect(dsn, autocommit=True, options="-c search_path=mine,public")
+            thief = psycopg.connect(shop.dsn(), autocommit=True, options="-c search_path=mine,public")
             thief.execute("CREATE TABLE IF NOT EXISTS mine.salaries (pay text)")
             return thief
 

@@ -6,14 +6,13 @@ before it is committed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psycopg
 import pytest
-from tests.e2e.conftest import configuration
+from tests.e2e.conftest import Shop
+from tests.e2e.opening import opened
 
-from blastwall.testing.gateway import Gateway
-from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.postgres import PostgresServer
 
 PAYROLL = """
@@ -119,29 +118,15 @@ ATTACKS = {
 
 
 @pytest.fixture(scope="module")
-def enter(
-    postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[], psycopg.Connection[tuple[object, ...]]]]:
-    postgres_newest.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
-    postgres_newest.create_database("shop", PAYROLL)
-    with (
-        DevIssuer() as issuer,
-        Gateway(
-            configuration(postgres_newest, issuer, packs=[], masking=[]),
-            policies={"shop.cedar": POLICY},
-            environment={"PG_PASSWORD": postgres_newest.password},
-            folder=tmp_path_factory.mktemp("own"),
-        ) as gateway,
-    ):
-        token = issuer.token("ci", claims={"repository_id": "42"})
-        yield lambda: psycopg.connect(gateway.dsn("shop", token, resource="pg-prod"), autocommit=True)
+def shop(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("own")
+    with opened(postgres_newest, folder, policies=POLICY, fill=PAYROLL, packs=[], masking=[]) as shop:
+        yield shop
 
 
 @pytest.mark.parametrize("steps", ATTACKS.values(), ids=ATTACKS)
-def test_what_an_open_transaction_has_defined(
-    enter: Callable[[], psycopg.Connection[tuple[object, ...]]], steps: tuple[str, ...]
-) -> None:
-    with enter() as thief:
+def test_what_an_open_transaction_has_defined(shop: Shop, steps: tuple[str, ...]) -> None:
+    with shop.connect() as thief:
         thief.execute("BEGIN")
         for step in steps[:-1]:
             thief.execute(step)
@@ -150,8 +135,8 @@ def test_what_an_open_transaction_has_defined(
         thief.execute("ROLLBACK")
 
 
-def test_an_honest_migration_runs(enter: Callable[[], psycopg.Connection[tuple[object, ...]]]) -> None:
-    with enter() as agent, agent.transaction(force_rollback=True):
+def test_an_honest_migration_runs(shop: Shop) -> None:
+    with shop.connect() as agent, agent.transaction(force_rollback=True):
         agent.execute("CREATE TABLE mine.jobs (id int PRIMARY KEY, at text, done boolean DEFAULT false)")
         agent.execute(
             "CREATE FUNCTION mine.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.at := now(); RETURN NEW; END'"

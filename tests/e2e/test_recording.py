@@ -193,7 +193,7 @@ class TestNoSecretIsWritten:
         postgres_newest.execute("ALTER ROLE scram_user CREATEROLE")
         try:
             with opened(
-                postgres_newest, tmp_path / "lax", fill=False, policies=EVERYTHING, packs=[], masking=[],
+                postgres_newest, tmp_path / "lax", fill=None, policies=EVERYTHING, packs=[], masking=[],
                 log={"level": "debug"},
             ) as lax, lax.connect() as agent:  # fmt: skip
                 agent.execute("CREATE ROLE hired LOGIN PASSWORD 'allowed-one'")

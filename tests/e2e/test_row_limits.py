@@ -70,7 +70,7 @@ def shop(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> 
         agents=agents,
         masking=masking,
         packs=[],
-        fill=False,
+        fill=None,
     ) as found:
         yield found
 

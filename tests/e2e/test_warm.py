@@ -334,7 +334,7 @@ def test_over_two_workers_the_limit_is_the_nodes(postgres_newest: PostgresServer
     folder.mkdir()
     (folder / "password").write_text(postgres_newest.password)
     given = resources(postgres_newest)
-    with opened(postgres_newest, folder, fill=False, workers=2, resources=given) as shop:
+    with opened(postgres_newest, folder, fill=None, workers=2, resources=given) as shop:
         agents = [shop.connect() for _ in range(8)]
         for agent in agents:
             agent.close()

@@ -304,7 +304,7 @@ class TestTheEnd:
     @pytest.fixture
     def own(self, postgres_newest: PostgresServer, tmp_path: Path) -> Iterator[Shop]:
         folder = tmp_path / "gateway"
-        with opened(postgres_newest, folder, fill=False, workers=2, limits={"drain": "60s"}) as shop:
+        with opened(postgres_newest, folder, fill=None, workers=2, limits={"drain": "60s"}) as shop:
             yield shop
 
     def test_a_drain_lets_open_transactions_finish_on_all_and_the_code_is_0(self, own: Shop) -> None:
