@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -22,10 +22,7 @@ CANCELLED = ["done failed", "|", *ACKNOWLEDGED]
 """The end of the answer, and the acknowledgement in a message of its own."""
 
 
-@pytest.fixture(autouse=True)
-def _meaning() -> Iterator[None]:
-    with meaning():
-        yield
+pytestmark = pytest.mark.usefixtures("meant")
 
 
 def judge(ask: Ask) -> Answer | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from unittest import mock
 
@@ -21,7 +20,6 @@ from blastwall.protocols.tds.tests.talking import (
     call,
     executesql,
     integer,
-    meaning,
     means,
     nvarchar,
     parameter,
@@ -37,10 +35,7 @@ DONE = ["ReturnStatus", "doneproc", "|"]
 GIVEN = ["ReturnValue", *DONE]
 
 
-@pytest.fixture(autouse=True)
-def _meaning() -> Iterator[None]:
-    with meaning():
-        yield
+pytestmark = pytest.mark.usefixtures("meant")
 
 
 def judge(ask: Ask) -> Answer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from unittest import mock
 
 import pytest
@@ -11,7 +10,7 @@ from blastwall.model.statement import Statement
 from blastwall.protocols.contract import Allow, Answer, Ask, Deny, Isolate, Withdraw
 from blastwall.protocols.tds.elsewhere import INLINE, MOST_ELSEWHERE
 from blastwall.protocols.tds.packets import RESET
-from blastwall.protocols.tds.tests.talking import Talk, attention, batch, executesql, meaning, means, rpc
+from blastwall.protocols.tds.tests.talking import Talk, attention, batch, executesql, means, rpc
 from blastwall.sql.tsql.catalog import Catalog
 from blastwall.sql.tsql.classify import TOO_COMPLEX, unread
 from blastwall.sql.tsql.limits import Limits
@@ -22,10 +21,7 @@ ROWS = ["done 1 rows", "|"]
 CANCELLED = ["done failed", "|", "done cancelled", "|"]
 
 
-@pytest.fixture(autouse=True)
-def _meaning() -> Iterator[None]:
-    with meaning():
-        yield
+pytestmark = pytest.mark.usefixtures("meant")
 
 
 def judge(ask: Ask) -> Answer:

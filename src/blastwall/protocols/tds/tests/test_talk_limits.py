@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from blastwall.model.ruling import Obligations
@@ -18,7 +16,6 @@ from blastwall.protocols.tds.tests.talking import (
     attention,
     batch,
     executesql,
-    meaning,
     opening,
     rpc,
 )
@@ -31,10 +28,7 @@ OVER = [f"error 50000: {TOO_MANY}", "done failed", "|"]
 ACKNOWLEDGED = ["done cancelled", "|"]
 
 
-@pytest.fixture(autouse=True)
-def _meaning() -> Iterator[None]:
-    with meaning():
-        yield
+pytestmark = pytest.mark.usefixtures("meant")
 
 
 def limited(ask: Ask) -> Answer | None:

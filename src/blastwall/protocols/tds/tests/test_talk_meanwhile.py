@@ -18,7 +18,6 @@ from blastwall.protocols.tds.tests.talking import (
     call,
     executesql,
     integer,
-    meaning,
     means,
     nvarchar,
     parameter,
@@ -31,10 +30,7 @@ SELECT = "SELECT id FROM dbo.orders"
 SECRET = Effect(Action.READ, Object(("shop", "dbo", "vault"), "table"))
 
 
-@pytest.fixture(autouse=True)
-def _meaning() -> Iterator[None]:
-    with meaning():
-        yield
+pytestmark = pytest.mark.usefixtures("meant")
 
 
 @pytest.fixture

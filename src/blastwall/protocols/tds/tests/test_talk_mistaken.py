@@ -6,7 +6,6 @@ Each attack is played both ways (`test_talk_short.both`): all that anybody sees 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from struct import pack
 from unittest import mock
 from weakref import ref
@@ -28,7 +27,6 @@ from blastwall.protocols.tds.tests.talking import (
     call,
     executesql,
     integer,
-    meaning,
     nvarchar,
     parameter,
     rpc,
@@ -55,10 +53,7 @@ MASKED = MaskRules(columns=(ColumnRule("pii", "dbo.orders.id", MaskStyle.REDACT)
 SINGLE = answers.done(DONE, COUNTED, 0xC1, 1)
 
 
-@pytest.fixture(autouse=True)
-def _meaning() -> Iterator[None]:
-    with meaning():
-        yield
+pytestmark = pytest.mark.usefixtures("meant")
 
 
 def ruled(ask: Ask) -> Answer:

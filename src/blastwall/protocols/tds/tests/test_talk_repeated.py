@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from blastwall.model.statement import Statement
@@ -16,7 +14,6 @@ from blastwall.protocols.tds.tests.talking import (
     call,
     executesql,
     integer,
-    meaning,
     nvarchar,
     parameter,
     rpc,
@@ -26,10 +23,7 @@ SELECT = "SELECT id FROM dbo.orders"
 ROWS = ["done 1 rows", "|"]
 
 
-@pytest.fixture(autouse=True)
-def _meaning() -> Iterator[None]:
-    with meaning():
-        yield
+pytestmark = pytest.mark.usefixtures("meant")
 
 
 def questions(talk: Talk) -> list[type[object]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from struct import pack
 
 import pytest
@@ -23,7 +23,6 @@ from blastwall.protocols.tds.tests.talking import (
     call,
     executesql,
     integer,
-    meaning,
     nvarchar,
     parameter,
     rpc,
@@ -36,10 +35,7 @@ OTHER_COLUMN = pack("<BHIHBB", 0x81, 1, 0, 1, 0x26, 4) + b"\x02n\0o\0"
 ORDER = pack("<BHH", 0xA9, 2, 1)
 
 
-@pytest.fixture(autouse=True)
-def _meaning() -> Iterator[None]:
-    with meaning():
-        yield
+pytestmark = pytest.mark.usefixtures("meant")
 
 
 class Telling(TinyServer):
