@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import Callable
 
 from h2.config import H2Configuration
-from h2.connection import H2Connection
+from h2.connection import ConnectionState, H2Connection
 from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
     DataReceived,
     Event,
+    RemoteSettingsChanged,
     RequestReceived,
     StreamEnded,
     StreamReset,
@@ -33,7 +34,7 @@ from blastwall.protocols.http.exchange import Exchange
 from blastwall.protocols.http.faults import Unreadable
 from blastwall.protocols.http.fields import check_request
 from blastwall.protocols.http.flavour import Refusal, Response
-from blastwall.protocols.http.frames import FrameSizes, read_fields
+from blastwall.protocols.http.frames import FrameHeads, read_fields
 from blastwall.protocols.http.framing import Body, Framing, request_body
 from blastwall.protocols.http.heads import MOST_BYTES, MOST_FIELDS, MOST_TARGET, write_fields
 from blastwall.protocols.http.normalise import host_of_authority
@@ -46,6 +47,9 @@ _WINDOW = 256 * 1024
 """Bytes of a request's body that may wait here."""
 _MOST_RESETS = 256
 """Requests that a client may take back before it is cut off (rapid reset, CVE-2023-44487)."""
+_TABLE = 4096
+"""Bytes of header fields that were sent and may be referred to: what every end starts with. A client may offer more, but
+they would be kept here, and looked through for each field."""
 
 _TARGET = re.compile(rb"[\x21-\x7e]+\Z")
 _METHOD = re.compile(rb"[A-Z](?:[A-Z-]{0,22}[A-Z])?\Z")
@@ -133,7 +137,7 @@ class Http2Line:
                 SettingCodes.MAX_HEADER_LIST_SIZE: MOST_BYTES,
             },
         )
-        self._sizes = FrameSizes()
+        self._heads = FrameHeads()
         self._streams: dict[int, StreamReply] = {}
         self._queue: deque[StreamReply] = deque()
         self._taken_back: Exchange | None = None
@@ -187,7 +191,7 @@ class Http2Line:
     def receive(self, data: bytes) -> None:
         """Take bytes of the client's."""
         try:
-            self._sizes.check(data)
+            self._heads.check(data)
             for event in self._frames.receive_data(data):
                 self._happened(event)
         except (H2Error, Unreadable, ValueError) as fault:
@@ -253,8 +257,21 @@ class Http2Line:
                 stream.ended = True
         elif isinstance(event, StreamReset):
             self._was_reset(event.stream_id or 0)
+        elif isinstance(event, RemoteSettingsChanged):
+            self._remember_little()
         elif isinstance(event, ConnectionTerminated):
             self._leaving = True
+            self._answer_on()
+
+    def _answer_on(self) -> None:
+        """A client that begins nothing more still gets its answers (RFC 9113, section 6.8); the library sends no more."""
+        self._frames.state_machine.state = ConnectionState.SERVER_OPEN
+
+    def _remember_little(self) -> None:
+        """Keep few header fields for the client's sake, however many it offers to (RFC 7541, section 4.2)."""
+        encoder = self._frames.encoder
+        if encoder.header_table_size > _TABLE:
+            encoder.header_table_size = _TABLE
 
     def _was_reset(self, number: int) -> None:
         stream = self._streams.pop(number, None)

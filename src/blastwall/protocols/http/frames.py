@@ -1,4 +1,4 @@
-"""What the library for HTTP/2 does not look at: how long a frame says it is, and what fields would be in HTTP/1.1."""
+"""What the library for HTTP/2 does not look at: how much a client settles, and what fields would be in HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -11,23 +11,30 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _FRAME_HEAD = 9
 _FRAME = 16_384
 """The longest frame, which every end starts with and this one keeps to (RFC 9113, section 6.5.2)."""
+_SETTINGS, _SETTING = 4, 6
+"""The type of a frame of settings, and the bytes of one of them (RFC 9113, section 6.5)."""
+_MOST_SETTINGS = 512
+"""Settings, and frames of them, that a client may send in all. The library keeps each that it does not know, for good,
+and goes through all of them at each frame: a client could have it keep 65,536, and work for milliseconds at nine bytes.
+Clients send some ten."""
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+\Z")
 _VALUE = re.compile(rb"[\x20-\x7e\x80-\xff]*\Z")
 
 
-class FrameSizes:
-    """Looks at the length of each frame as it begins: the library keeps a longer one whole before it refuses it."""
+class FrameHeads:
+    """Looks at each frame as it begins: the library keeps a longer one whole before it refuses it."""
 
     def __init__(self) -> None:
         self._left = len(_PREFACE)
         self._head = b""
+        self._settings = 0
 
     def check(self, data: bytes) -> None:
         """Look at what comes.
 
         Raises:
-            Unreadable: a frame is longer than this end takes (RFC 9113, section 4.2).
+            Unreadable: a frame is longer than this end takes (RFC 9113, section 4.2), or settles too much.
         """
         position = 0
         while position < len(data):
@@ -38,10 +45,17 @@ class FrameSizes:
                 taken = min(_FRAME_HEAD - len(self._head), len(data) - position)
                 self._head += data[position : position + taken]
                 if len(self._head) == _FRAME_HEAD:
-                    self._left, self._head = int.from_bytes(self._head[:3], "big"), b""
-                    if self._left > _FRAME:
-                        raise Unreadable("a frame that is too long")
+                    self._begin(int.from_bytes(self._head[:3], "big"), self._head[3])
             position += taken
+
+    def _begin(self, length: int, kind: int) -> None:
+        self._left, self._head = length, b""
+        if length > _FRAME:
+            raise Unreadable("a frame that is too long")
+        if kind == _SETTINGS:
+            self._settings += 1 + length // _SETTING
+            if self._settings > _MOST_SETTINGS:
+                raise Unreadable("too many settings")
 
 
 def read_fields(pairs: list[tuple[bytes, bytes]], pseudo: dict[bytes, bytes]) -> Headers:
