@@ -6,6 +6,7 @@ import asyncio
 import select
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -209,3 +210,33 @@ async def test_what_was_read_together_is_settled_together(pair: tuple[socket.soc
     for _, far in pairs:
         far.close()
     await eventually(lambda: all(one.calls[-1:] == ["lost"] for one in heard))
+
+
+async def test_whose_bytes_take_long_is_read_in_smaller_pieces_and_whose_do_not_in_larger_ones(
+    lines: Lines, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, peer = pair
+    sizes: list[int] = []
+    slow = False
+
+    def take(data: bytes) -> None:
+        sizes.append(len(data))
+        if slow:
+            time.sleep(0.02)
+
+    heard = Heard(Line(lines, ours), take)
+    sending = asyncio.create_task(_pour(peer))
+    await eventually(lambda: max(sizes, default=0) == 256 * 1024)
+    assert sizes[0] <= 16 * 1024
+    slow = True
+    before = len(sizes)
+    await eventually(lambda: len(sizes) >= before + 6)
+    assert sizes[before + 5] <= 4 * 1024
+    sending.cancel()
+    heard.line.abort()
+
+
+async def _pour(peer: socket.socket) -> None:
+    """Keep the peer's buffer full."""
+    while True:
+        await asyncio.get_running_loop().sock_sendall(peer, bytes(1 << 20))

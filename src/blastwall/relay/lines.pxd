@@ -16,7 +16,7 @@ cdef class Lines:
     cdef public dict _by_number
     cdef public long long _number
     cdef public object _events
-    cdef public object room
+    cdef public list rooms
     cdef public double now
     cpdef object watch(self, Line line, long long before, long long mask)
     cpdef object _watch_alone(self, Line line, before, mask)
@@ -40,9 +40,14 @@ cdef class Line:
     cdef public object _waiting
     cdef public long long _size
     cdef public long long _sent
+    cdef public long long _size_read
+    cdef public long long _short
+    cdef public long long _wanted
     cdef public bint _full
     cpdef object serve(self, long long ready)
     cpdef object _read(self)
+    @cython.locals(began=double, took=double)
+    cpdef object _report_much(self, Receiver receiver, data)
     cpdef object pause_reading(self)
     cpdef object resume_reading(self)
     cpdef object _watch(self)

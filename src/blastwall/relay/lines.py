@@ -17,8 +17,17 @@ from time import monotonic
 from blastwall.relay import calls
 from blastwall.wire.native import Flag, Real, Whole
 
-_READ = 256 * 1024
-"""Bytes that are read at once. A line that has more is read again after the others."""
+_SIZES = (4 * 1024, 16 * 1024, 64 * 1024, 256 * 1024)
+"""Bytes that may be read at once. A line that has more is read again after the others."""
+_FIRST = 1
+"""Which of them a line begins with."""
+_LONG, _SHORT = 0.01, 0.002
+"""Seconds: whose bytes take longer is read in smaller pieces, whose take less may be read in larger ones. What takes
+long are many small things (masked rows, or messages without content from who means to keep others waiting)."""
+_GOOD = 8
+"""Reads that must be short before the next are larger; twice as many after each that was long."""
+_MUCH = 1024
+"""Bytes below which nothing is timed."""
 _ROUNDS = 4
 """So often the ready ones are served before the loop sees to its other work."""
 _TURN = 0.01
@@ -66,7 +75,7 @@ class Lines:
         self._by_number: dict[int, Line] = {}
         self._number: Whole = -1
         self._events = bytearray(calls.EVENTS)
-        self.room = bytearray(_READ)
+        self.rooms: list[bytearray] = [bytearray(size) for size in _SIZES]
         self.now: Real = 0.0
         """When the round of reading under way began, by the steady clock that the loop goes by, too."""
 
@@ -169,6 +178,9 @@ class Line:
         self._size: Whole = 0
         self._sent: Whole = 0
         """How much of the first that waits is sent."""
+        self._size_read: Whole = _FIRST
+        self._short: Whole = 0
+        self._wanted: Whole = _GOOD
         self._full: Flag = False
 
     def start(self, receiver: Receiver) -> None:
@@ -194,19 +206,36 @@ class Line:
 
     def _read(self) -> None:
         try:
-            data = calls.received(self.socket, self.number, self._lines.room)
+            data = calls.received(self.socket, self.number, self._lines.rooms[self._size_read])
         except OSError:
             self.abort()
             return
         receiver = self._receiver
         if receiver is None or data is None:
             return
-        if data:
-            receiver.data_received(data)
-        else:
+        if not data:
             self._ended = True
             self.pause_reading()
             receiver.eof_received()
+        elif len(data) < _MUCH:
+            receiver.data_received(data)
+        else:
+            self._report_much(receiver, data)
+
+    def _report_much(self, receiver: Receiver, data: bytes) -> None:
+        """Report, and go by how long that takes in how much is read the next time."""
+        began: Real = monotonic()
+        receiver.data_received(data)
+        took: Real = monotonic() - began
+        if took > _LONG:
+            self._short = 0
+            self._wanted *= 2
+            self._size_read = max(0, self._size_read - 1)
+        elif took < _SHORT and len(data) == _SIZES[self._size_read] and self._size_read < len(_SIZES) - 1:
+            self._short += 1
+            if self._short >= self._wanted:
+                self._short = 0
+                self._size_read += 1
 
     def pause_reading(self) -> None:
         """Read nothing until `resume_reading`."""

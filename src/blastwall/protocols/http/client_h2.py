@@ -48,8 +48,8 @@ _WINDOW = 256 * 1024
 _MOST_RESETS = 256
 """Requests that a client may take back before it is cut off (rapid reset, CVE-2023-44487)."""
 _TABLE = 4096
-"""Bytes of header fields that were sent and may be referred to: what every end starts with. A client may offer more, but
-they would be kept here, and looked through for each field."""
+"""Bytes of header fields that were sent and may be referred to: what every end starts with. A client may offer more,
+but they would be kept here, and looked through for each field."""
 
 _TARGET = re.compile(rb"[\x21-\x7e]+\Z")
 _METHOD = re.compile(rb"[A-Z](?:[A-Z-]{0,22}[A-Z])?\Z")
@@ -264,14 +264,13 @@ class Http2Line:
             self._answer_on()
 
     def _answer_on(self) -> None:
-        """A client that begins nothing more still gets its answers (RFC 9113, section 6.8); the library sends no more."""
+        """Have the library send on: a client that begins nothing more gets its answers (RFC 9113, section 6.8)."""
         self._frames.state_machine.state = ConnectionState.SERVER_OPEN
 
     def _remember_little(self) -> None:
         """Keep few header fields for the client's sake, however many it offers to (RFC 7541, section 4.2)."""
-        encoder = self._frames.encoder
-        if encoder.header_table_size > _TABLE:
-            encoder.header_table_size = _TABLE
+        if self._frames.remote_settings.header_table_size > _TABLE:
+            self._frames.encoder.header_table_size = _TABLE
 
     def _was_reset(self, number: int) -> None:
         stream = self._streams.pop(number, None)

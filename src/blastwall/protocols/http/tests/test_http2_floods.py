@@ -35,6 +35,11 @@ def _empty_settings() -> Iterator[bytes]:
         yield _frame(_SETTINGS, b"")
 
 
+def _pings() -> Iterator[bytes]:
+    """As many as are read at once; each is 20 µs of work, and an answer."""
+    yield _frame(6, bytes(8)) * 15_000
+
+
 def _table_sizes() -> Iterator[bytes]:
     """Each change of it would be told the client with the next answer."""
     for number in range(1000):
@@ -55,7 +60,7 @@ def _many_fields_of_few_bytes() -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize(
-    "flood", [_unknown_settings, _empty_settings, _table_sizes, _continuations, _many_fields_of_few_bytes]
+    "flood", [_unknown_settings, _empty_settings, _table_sizes, _pings, _continuations, _many_fields_of_few_bytes]
 )
 def test_what_the_library_would_keep_or_go_through_ends_the_connection(
     flood: Callable[[], Iterator[bytes]],
