@@ -41,8 +41,10 @@ class Complaints:
 class Visit(Protocol):
     """What the fixture `visit` gives."""
 
-    def __call__(self, place: str = "#/", *, size: tuple[int, int] = DESKTOP, dark: bool = False) -> Page:
-        """Open the page at a place and wait for its heading."""
+    def __call__(
+        self, place: str = "#/", *, size: tuple[int, int] = DESKTOP, dark: bool = False, live: bool = True
+    ) -> Page:
+        """Open the page at a place, and wait for its heading and, where somebody is signed in, for its line."""
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,9 @@ def visit(browser: Browser, api: FakeApi, complaints: Complaints) -> Iterator[Vi
     with ExitStack() as stack:
         opened: list[Page] = []
 
-        def open_page(place: str = "#/", *, size: tuple[int, int] = DESKTOP, dark: bool = False) -> Page:
+        def open_page(
+            place: str = "#/", *, size: tuple[int, int] = DESKTOP, dark: bool = False, live: bool = True
+        ) -> Page:
             context = stack.enter_context(context_of(browser, size, dark=dark))
             page = context.new_page()
             page.on(
@@ -91,6 +95,8 @@ def visit(browser: Browser, api: FakeApi, complaints: Complaints) -> Iterator[Vi
             page.on("pageerror", lambda error: complaints.heard.append(f"error: {error}"))
             page.goto(f"{api.address}/{place}")
             expect(page.locator("main h1")).to_be_visible()
+            if live and api.known.signed_in:
+                expect(page.locator("[data-state=live]")).to_be_attached()
             opened.append(page)
             return page
 

@@ -40,6 +40,10 @@ class FakeApi:
         """Begin anew."""
         self.known = Known()
         self.failing: dict[str, int] = {}
+        self.late: set[str] = set()
+        """Paths whose answers are made and then kept back, until they are taken from here."""
+        self.kept: set[str] = set()
+        """Those of which one was kept back."""
         self.posted: list[tuple[str, Json]] = []
         self.forged: list[str] = []
 
@@ -96,7 +100,11 @@ class FakeApi:
         failing = self.failing.get(path.removeprefix(PREFIX))
         if failing is not None:
             return _problem(failing, "the gateway failed; its log says how")
-        return await call(request)
+        response = await call(request)
+        while path.removeprefix(PREFIX) in self.late:
+            self.kept.add(path.removeprefix(PREFIX))
+            await asyncio.sleep(0.01)
+        return response
 
     async def _login(self, request: Request) -> Response:
         self.known.signed_in = True

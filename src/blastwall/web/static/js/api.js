@@ -93,6 +93,19 @@ export class Live extends EventTarget {
     this.#state("off");
   }
 
+  /**
+   * Return once the line is open, and what is read from then on misses nothing. Where it does not open within so many
+   * milliseconds, return all the same: everything shown is read again when it does.
+   */
+  async opened(most) {
+    if (this.state === "live") return;
+    await new Promise((resolve) => {
+      this.addEventListener("state", resolve, { once: true });
+      setTimeout(resolve, most);
+    });
+    if (this.state !== "live") this.lost = true;
+  }
+
   /** Close the line while nobody looks; `wake` opens it again, and what was missed is read anew. */
   rest() {
     if (!this.source) return;

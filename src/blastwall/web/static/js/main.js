@@ -18,6 +18,7 @@ const PLACES = [
   ["health", "#/health", "pulse", "Health", "Health"],
 ];
 const ON_PHONE = 4;
+const PATIENCE_MS = 1000;
 const LIVE = { live: "Live", waiting: "Reconnecting…", off: "Not live" };
 
 const app = document.getElementById("app");
@@ -37,6 +38,8 @@ async function start() {
   const context = { me, entered };
   fill(app, h("div.frame", side(me), main));
   live.start();
+  await live.opened(PATIENCE_MS);
+  if (!main.isConnected) return;
   waitingCount(app);
   await new Router(main, context).show();
 }

@@ -1,7 +1,7 @@
 // From the address after `#` to a page. Leaving a page ends what it listens to and what it waits for.
 
 import { fill, h } from "./dom.js";
-import { live } from "./api.js";
+import { Live, live } from "./api.js";
 import { failure, loading } from "./parts.js";
 
 const ROUTES = [
@@ -65,13 +65,29 @@ class Visit {
     this.context = context;
     this.ending = new AbortController();
     this.signal = this.ending.signal;
+    this.told = [];
+    for (const kind of [...Live.KINDS, "again"]) {
+      live.addEventListener(kind, (event) => this.told?.push([kind, event.detail]), { signal: this.signal });
+    }
   }
 
-  /** Call `heard` with what the server tells of these kinds, until the page is left. */
+  /**
+   * Call `heard` with what the server tells of these kinds, until the page is left; at once with what it told while the
+   * page was read.
+   */
   hear(kinds, heard) {
-    for (const kind of [...kinds, "again"]) {
+    const wanted = [...kinds, "again"];
+    for (const kind of wanted) {
       live.addEventListener(kind, (event) => heard(event.detail, kind), { signal: this.signal });
     }
+    for (const [kind, detail] of this.told ?? []) {
+      if (wanted.includes(kind)) heard(detail, kind);
+    }
+  }
+
+  /** Keep nothing more of what is told: whatever the page wants to hear, it listens to by now. */
+  arrived() {
+    this.told = null;
   }
 
   /** Name the page in its tab, and for those who hear it. */
@@ -135,6 +151,7 @@ export class Router {
       clearTimeout(waits);
     }
     if (visit.signal.aborted) return;
+    visit.arrived();
     this.main.removeAttribute("aria-busy");
     this.#arrive(scroll, focus);
   }
