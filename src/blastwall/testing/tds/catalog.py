@@ -194,11 +194,11 @@ class Database:
 
     def modules(self, kind: str) -> list[Module]:
         """Return the modules of a kind."""
-        return [one for one in self.objects.values() if isinstance(one, Module) and one.kind == kind]
+        return [one for one in list(self.objects.values()) if isinstance(one, Module) and one.kind == kind]
 
     def tables(self) -> list[Table]:
         """Return the tables."""
-        return [one for one in self.objects.values() if isinstance(one, Table)]
+        return [one for one in list(self.objects.values()) if isinstance(one, Table)]
 
     def triggers(self, table: Table, event: str) -> list[Module]:
         """Return the triggers that fire for an event on a table."""

@@ -95,17 +95,17 @@ def system_names() -> dict[object, object]:
 
 
 def _databases(state: State, _: Database) -> _Rows:
-    for one in state.engine.databases.values():
+    for one in list(state.engine.databases.values()):
         yield one.name, one.id, CREATED, COLLATION_NAME, 0, "ONLINE", 160, 1, 0, 0, 1, "FULL"
 
 
 def _schemas(_: State, database: Database) -> _Rows:
-    for name in database.schemas.values():
+    for name in list(database.schemas.values()):
         yield name, schema_id(database.schemas, name), 1
 
 
 def _object_rows(_: State, database: Database) -> _Rows:
-    for one in database.objects.values():
+    for one in list(database.objects.values()):
         kind, when = object_type(one), database.modified.get(one.id, CREATED)
         parent = 0
         if isinstance(one, Module) and one.kind == "TR":
@@ -170,7 +170,7 @@ def _view_columns(state: State, view: View) -> list[tuple[str, SqlType, bool]]:
 
 
 def _column_rows(state: State, database: Database) -> _Rows:
-    for one in database.objects.values():
+    for one in list(database.objects.values()):
         if isinstance(one, Table):
             for number, column in enumerate(one.columns, 1):
                 yield _column_row(one, number, column)
@@ -236,14 +236,14 @@ def _type_rows(_: State, __: Database) -> _Rows:
 
 
 def _synonyms(_: State, database: Database) -> _Rows:
-    for one in database.objects.values():
+    for one in list(database.objects.values()):
         if isinstance(one, Synonym):
             base = ".".join(f"[{part}]" for part in one.target)
             yield one.name, one.id, schema_id(database.schemas, one.schema), "SN", base
 
 
 def _module_rows(_: State, database: Database) -> _Rows:
-    for one in database.objects.values():
+    for one in list(database.objects.values()):
         if isinstance(one, (View, Module)):
             yield one.id, one.definition, 1, 1, 0, None, 0, 0
 
@@ -369,7 +369,7 @@ def _partitions(state: State, database: Database) -> _Rows:
 
 
 def _principals(_: State, database: Database) -> _Rows:
-    for number, (lower, name) in enumerate(database.users.items(), 1):
+    for number, (lower, name) in enumerate(list(database.users.items()), 1):
         role = lower in database.roles or lower == "public"
         kind = ("R", "DATABASE_ROLE") if role else ("S", "SQL_USER")
         yield name, number, *kind, "dbo" if not role else None, CREATED, 0, b"\1", "NONE" if role else "INSTANCE"
@@ -377,7 +377,7 @@ def _principals(_: State, database: Database) -> _Rows:
 
 def _members(_: State, database: Database) -> _Rows:
     known = list(database.users)
-    for role, members in database.roles.items():
+    for role, members in list(database.roles.items()):
         for member in members:
             yield known.index(role) + 1, known.index(member) + 1
 
@@ -393,7 +393,7 @@ def _permissions(_: State, database: Database) -> _Rows:
 
 
 def _parameters(_: State, database: Database) -> _Rows:
-    for one in database.objects.values():
+    for one in list(database.objects.values()):
         if isinstance(one, Module):
             for number, argument in enumerate(one.arguments, 1):
                 type_ = argument.type
@@ -411,13 +411,13 @@ def _sessions(state: State, _: Database) -> _Rows:
 
 
 def _information_tables(_: State, database: Database) -> _Rows:
-    for one in database.objects.values():
+    for one in list(database.objects.values()):
         if isinstance(one, (Table, View)):
             yield database.name, one.schema, one.name, "BASE TABLE" if isinstance(one, Table) else "VIEW"
 
 
 def _information_columns(state: State, database: Database) -> _Rows:
-    for one in database.objects.values():
+    for one in list(database.objects.values()):
         columns: list[Column] = []
         if isinstance(one, Table):
             columns = list(one.columns)
@@ -442,12 +442,12 @@ def _information_columns(state: State, database: Database) -> _Rows:
 
 
 def _information_schemata(_: State, database: Database) -> _Rows:
-    for name in database.schemas.values():
+    for name in list(database.schemas.values()):
         yield database.name, name, "dbo"
 
 
 def _information_routines(_: State, database: Database) -> _Rows:
-    for one in database.objects.values():
+    for one in list(database.objects.values()):
         if isinstance(one, Module) and one.kind != "TR":
             yield database.name, one.schema, one.name, "PROCEDURE" if one.kind == "P" else "FUNCTION", one.definition
 
