@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import string
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def service(world: World) -> Iterator[BlobServiceClient]:
 
 @pytest.fixture
 def container(service: BlobServiceClient) -> ContainerClient:
-    return service.create_container(f"c{secrets.token_hex(6)}")
+    return service.create_container("".join(secrets.choice(string.ascii_lowercase) for _ in range(12)))
 
 
 class TestSdk:

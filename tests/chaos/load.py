@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 from tests.e2e.conftest import Shop
+from tests.waiting import SOON
 
 from blastwall.model.events import Event, LoginAdmitted, LoginAsked, SessionOpened, StatementAsked, StatementRuled
 from blastwall.model.ruling import Decision
@@ -25,7 +26,6 @@ MARK = re.compile(r"mark-[\w-]+\.")
 CAME_IN = re.compile(r"connection authorized: user=scram_user .*application_name=[^\s/]+/(\S+)")
 """The gateway names agent and session; its own side connections have no session."""
 FORBIDDEN = re.compile(r"DROP TABLE \S+", re.IGNORECASE)
-JOIN = 20.0
 
 
 class Client:
@@ -64,8 +64,8 @@ class Client:
 
     def join(self) -> None:
         """Wait until the client has ended, as it must once its connection is broken or it was stopped."""
-        self._thread.join(JOIN)
-        assert not self._thread.is_alive(), f"client {self.name} still waits after {JOIN:g} s"
+        self._thread.join(SOON)
+        assert not self._thread.is_alive(), f"client {self.name} still waits after {SOON:g} s"
 
     def stop(self) -> None:
         """Let the client end its round, and wait for it."""

@@ -11,7 +11,7 @@ from tests.chaos.load import at_work, crowd, nothing_ran_unrecorded, were_told
 from tests.chaos.world import idle_files, logged_shop, no_leak, whole
 from tests.e2e.conftest import Shop
 from tests.e2e.opening import ends, lets_in
-from tests.waiting import eventually
+from tests.waiting import eventually, promised
 
 from blastwall.testing.postgres import PostgresServer
 
@@ -47,7 +47,7 @@ def lose_the_database(server: PostgresServer, folder: Path, times: int) -> str:
             _is_refused(shop, "pg-prod")
             assert shop.gateway.ready(), "the gateway must outlive its resource"
             server.run()
-            eventually(lambda: lets_in(shop), "everybody is let in again", BACK)
+            eventually(lambda: lets_in(shop), "everybody is let in again", promised(BACK))
         assert shop.gateway.pid == pid
         no_leak(shop, before)
         statements = nothing_ran_unrecorded(shop)
@@ -73,7 +73,7 @@ def lose_the_issuer(server: PostgresServer, folder: Path) -> str:
             assert each.error is None, f"lost with the issuer: {each.heard}"
         shop.issuer.rotate_key()
         began = time.monotonic()
-        eventually(lambda: lets_in(shop), "the issuer's new key serves", UNKNOWN_KEY)
+        eventually(lambda: lets_in(shop), "the issuer's new key serves", promised(UNKNOWN_KEY))
         took = time.monotonic() - began
         no_leak(shop, before)
         nothing_ran_unrecorded(shop)

@@ -17,7 +17,6 @@ from blastwall.testing.postgres import PostgresServer
 
 SLACK = 3
 """Open files more than before that are no leak: a side connection to the server, a log, a database's second handle."""
-SETTLED = 20.0
 
 
 @contextmanager
@@ -58,20 +57,20 @@ def idle_files(shop: Shop) -> int:
 
 def settled(shop: Shop) -> None:
     """Wait until no session is open, at the gateway and at the server."""
-    eventually(lambda: backends(shop) == 0, "the server has no connection of an agent's", SETTLED)
-    eventually(lambda: metrics(shop)['blastwall_sessions{resource="pg-prod"}'] == 0, "no session is open", SETTLED)
+    eventually(lambda: backends(shop) == 0, "the server has no connection of an agent's")
+    eventually(lambda: metrics(shop)['blastwall_sessions{resource="pg-prod"}'] == 0, "no session is open")
 
 
 def nobody_left(shop: Shop) -> None:
     """Wait until the server has no connection at all of a gateway that is gone."""
     count = "SELECT count(*)::int FROM pg_stat_activity WHERE usename = 'scram_user'"
-    eventually(lambda: shop.direct(count) == [(0,)], "the server has no connection of the gateway's", SETTLED)
+    eventually(lambda: shop.direct(count) == [(0,)], "the server has no connection of the gateway's")
 
 
 def no_leak(shop: Shop, before: int) -> None:
     """Wait until the gateway, with nobody there, has no more files open than `before`."""
     settled(shop)
-    eventually(lambda: open_files(shop) <= before + SLACK, f"no more than {before} open files, as before", SETTLED)
+    eventually(lambda: open_files(shop) <= before + SLACK, f"no more than {before} open files, as before")
 
 
 def whole(shop: Shop) -> None:

@@ -34,7 +34,7 @@ from blastwall.protocols.postgres.startup import (
 )
 
 Message = tuple[str, bytes]
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 class HostileClient:

@@ -402,12 +402,12 @@ class TestLongLives:
                 thread.start()
                 eventually(lambda: runs(shop), "it runs")
                 server.kill()
-                thread.join(20)
+                thread.join(60)
                 assert isinstance(failed[0], psycopg.OperationalError)
                 with pytest.raises(psycopg.OperationalError):
                     idle.execute("SELECT 1")
             server.run()
-            eventually(lambda: lets_in(shop), "a new connection works", 30)
+            eventually(lambda: lets_in(shop), "a new connection works")
 
     def test_half_closed_by_the_client(self, shop: Shop) -> None:
         """A client that says all it has to say and then listens, as a script over a socket may."""
@@ -417,7 +417,7 @@ class TestLongLives:
             raw = socket.socket(fileno=os.dup(client.socket.fileno()))
             with closing(raw):
                 raw.shutdown(socket.SHUT_WR)
-                raw.settimeout(10)
+                raw.settimeout(60)
                 while raw.recv(4096):
                     pass
         eventually(lambda: lets_in(shop), "others are served")

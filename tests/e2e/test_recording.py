@@ -113,7 +113,7 @@ class TestWhatIsRecorded:
         assert ruled.ruling.version
         (ended,) = [each for each in found if isinstance(each, StatementFinished) and each.number == ran[-1].number]
         assert (ended.affected, ended.error) == (3, None)
-        assert 0 < ended.seconds < 10
+        assert 0 < ended.seconds < 60
         order = [type(each) for each in found if getattr(each, "number", None) == ran[-1].number]
         assert order == [StatementAsked, StatementRuled, StatementFinished]
 

@@ -178,7 +178,7 @@ class Pymssql:
         with _failures():
             self._connection = pymssql.connect(
                 server="127.0.0.1", port=str(target.port), user=target.user, password=target.password,
-                database=target.database, autocommit=True, encryption="require", login_timeout=20, tds_version="7.4",
+                database=target.database, autocommit=True, encryption="require", login_timeout=60, tds_version="7.4",
             )  # fmt: skip
 
     def query(self, text: str, *values: Value) -> list[Row]:
@@ -236,7 +236,7 @@ class PythonTds:
             warnings.filterwarnings("ignore", "X509.get_subject", DeprecationWarning)  # its own use of pyOpenSSL
             self._connection = pytds.connect(
                 dsn="localhost", port=target.port, database=target.database, cafile=str(target.ca), autocommit=True,
-                login_timeout=20, **who,
+                login_timeout=60, **who,
             )  # fmt: skip
 
     def query(self, text: str, *values: Value) -> list[Row]:
@@ -299,7 +299,7 @@ class Tedious:
             login = {"type": "azure-active-directory-access-token", "options": {"token": target.token}}
         options = {
             "port": target.port, "database": target.database, "encrypt": "strict" if target.strict else True,
-            "connectTimeout": 20000, "requestTimeout": 60000, "cancelTimeout": 20000, "trustServerCertificate": False,
+            "connectTimeout": 60000, "requestTimeout": 60000, "cancelTimeout": 60000, "trustServerCertificate": False,
         }  # fmt: skip
         self.messages: list[str] = []
         try:
@@ -366,7 +366,7 @@ class Tedious:
     def _end(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
-        self._process.wait(20)
+        self._process.wait(60)
         if self._process.stdout is not None:
             self._process.stdout.close()
 

@@ -63,7 +63,7 @@ class TestResourceManager:
     def test_pages_and_long_work(self, cloud: Cloud) -> None:
         client = cloud.resources()
         assert [group.name for group in client.resource_groups.list()] == ["data", "shop", "web"]
-        client.resource_groups.begin_delete("web").result(30)
+        client.resource_groups.begin_delete("web").result(60)
         assert not client.resource_groups.check_existence("web")
         assert [asked.method for asked in cloud.arm.asked if "operationresults" in asked.path]
 
