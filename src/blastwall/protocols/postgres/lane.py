@@ -630,7 +630,8 @@ class Lane:
         planned, plan, width = main.planned, main.plan, main.width
         outputs: list[Output] = []
         for kind, body in self._seen:
-            outputs += self._responses.replay(kind, body)
+            if kind != _DESCRIBED or self._steps[0] != _Q:  # the plan stands, which another catalog may not give
+                outputs += self._responses.replay(kind, body)
         if planned and not main.done:
             main.planned, main.plan, main.width = planned, plan, width
         return outputs

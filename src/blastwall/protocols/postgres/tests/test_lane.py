@@ -20,6 +20,7 @@ from blastwall.protocols.contract import (
     Login,
     Repeat,
 )
+from blastwall.protocols.postgres.catalog import View
 from blastwall.protocols.postgres.messages import (
     SYNC,
     Bind,
@@ -38,7 +39,7 @@ from blastwall.protocols.postgres.messages import (
 )
 from blastwall.protocols.postgres.session import PostgresSession
 from blastwall.protocols.postgres.tests.server import FIELDS, TinyServer
-from blastwall.protocols.postgres.tests.specimens import SPECIMENS, extended, opening, query
+from blastwall.protocols.postgres.tests.specimens import SPECIMENS, extended, opening, query, snapshot
 from blastwall.protocols.standing import Standing
 from blastwall.testing.playbook import Playbook
 
@@ -350,3 +351,37 @@ def test_a_portal_that_is_replaced_or_closed_has_its_end(next_one: bytes, short:
     assert all(error is None for *_, error in finished(book))
     book.client(next_one)
     assert "not run to its end" in [error for *_, error in finished(book)]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "followed by another", "ended"])
+def test_what_left_the_catalog_during_a_result_is_masked_to_its_end_and_ends_no_session(how: str) -> None:
+    """As where the side connection breaks off, or a table is dropped whose rows are still on their way."""
+    rule, repeated = standing(MASKS)
+    server = TinyServer(EMAIL, [b"ada@example.com"])
+    view = View(snapshot())
+
+    def by_rule(ask: Ask) -> Answer | None:
+        return SPECIMENS.admit if isinstance(ask.question, Login) else rule(ask)
+
+    book = Playbook(PostgresSession(opening()), by_rule, server, lambda _: view)
+    book.client(SPECIMENS.login)
+    book.client(query("SELECT email FROM customers"))
+    server.slow = True
+    book.client(query("SELECT email FROM customers"))
+    assert repeated
+    described = 1 + int.from_bytes(server.late[1:5], "big")
+    book.from_server(server.late[:described])
+    view.forget()
+    if how == "ended":
+        book.terminate("shutting down")
+        assert book.closed == "shutting down"
+        return
+    if how == "cancelled":
+        book.interrupt("too long")
+    else:
+        book.client(query("SELECT 1"))
+    server.slow = False
+    book.from_server(server.late[described:])
+    assert book.closed is None
+    assert b"ada@example.com" not in book.to_client
+    assert [one.masked for one in book.events if isinstance(one, Finished)][:2] == [{"emails": 1}] * 2
