@@ -18,6 +18,7 @@ from blastwall.protocols.contract import (
     Deny,
     Finished,
     Login,
+    Lookup,
     Repeat,
 )
 from blastwall.protocols.postgres.catalog import View
@@ -363,7 +364,11 @@ def test_what_left_the_catalog_during_a_result_is_masked_to_its_end_and_ends_no_
     def by_rule(ask: Ask) -> Answer | None:
         return SPECIMENS.admit if isinstance(ask.question, Login) else rule(ask)
 
-    book = Playbook(PostgresSession(opening()), by_rule, server, lambda _: view)
+    def read_anew(_: Lookup) -> View:
+        view.learn(snapshot())
+        return view
+
+    book = Playbook(PostgresSession(opening()), by_rule, server, read_anew)
     book.client(SPECIMENS.login)
     book.client(query("SELECT email FROM customers"))
     server.slow = True
