@@ -6,14 +6,15 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from blastwall.testing import servers, setup
 from blastwall.testing.servers import ServerMissing
-from blastwall.testing.setup import Need, SetUpFailed, ensure, needs
+from blastwall.testing.setup import Need, SetUpFailed, ensure, ensure_all, needs
 
 
 @dataclass
@@ -86,6 +87,31 @@ def test_what_is_optional_is_only_said() -> None:
     machine, said = Machine(), list[str]()
     ensure(machine.need(machine.broken("Debian"), optional=True), said.append)
     assert "apt install it" in said[-1]
+
+
+def test_different_sources_are_asked_at_the_same_time_and_what_needs_others_comes_last() -> None:
+    debian, npm, late = Machine(), Machine(), Machine()
+    meet = Barrier(2, timeout=60)
+
+    def met(machine: Machine, source: str) -> tuple[str, Callable[[], None]]:
+        """A way that ends only while the other one is gone as well."""
+
+        def install() -> None:
+            meet.wait()
+            machine.there = True
+
+        return source, install
+
+    def last() -> None:
+        late.there = debian.there and npm.there
+
+    needed = [
+        replace(late.need(("Debian", last)), late=True),
+        debian.need(met(debian, "Debian")),
+        npm.need(met(npm, "npm")),
+    ]
+    ensure_all(needed, quiet)
+    assert late.there
 
 
 def test_the_demo_can_take_its_server_from_debian_and_from_pypi() -> None:

@@ -3,7 +3,7 @@
 `python -m blastwall.testing.setup demo|tests|bench|classification` leaves alone what the machine already has, needs no
 root and changes nothing outside the checkout and its virtual environment: Debian's packages are downloaded with their
 missing dependencies and unpacked, npm's and PyPI's are installed with their own clients. Where one source fails, the
-next one is tried.
+next one is tried. Different sources are asked at the same time, each for one thing after the other.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from blastwall.testing.servers import (
     CHECKOUT,
@@ -42,6 +45,9 @@ from blastwall.testing.servers import (
 Install = Callable[[], None]
 _TOOLS = CHECKOUT / "tools"
 _ETC_SOURCES = Path("/etc/apt/sources.list.d")
+_APT = SERVERS / "apt"
+_asking: defaultdict[str, Lock] = defaultdict(Lock)
+"""Held while something is installed from a source."""
 
 
 class SetUpFailed(Exception):
@@ -50,13 +56,17 @@ class SetUpFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One thing that must be there: how to see it, and the ways to get it, the best one first."""
+    """One thing that must be there: how to see it, and the ways to get it, the best one first.
+
+    `late` is what can be got only once everything else is there.
+    """
 
     name: str
     find: Callable[[], object]
     ways: tuple[tuple[str, Install], ...]
     by_hand: str
     optional: bool = False
+    late: bool = False
 
     def met(self) -> bool:
         """Whether it is there now."""
@@ -79,9 +89,12 @@ def ensure(need: Need, say: Callable[[str], None]) -> None:
         return
     failures: list[str] = []
     for source, install in need.ways:
-        say(f"installing {need.name} from {source}")
         try:
-            install()
+            with _asking[source]:
+                if need.met():  # it came with something else meanwhile
+                    return
+                say(f"installing {need.name} from {source}")
+                install()
         except (OSError, SetUpFailed) as error:
             failures.append(f"  {source}: {error}")
             continue
@@ -94,17 +107,40 @@ def ensure(need: Need, say: Callable[[str], None]) -> None:
     say(tried)
 
 
+def ensure_all(needed: Iterable[Need], say: Callable[[str], None]) -> None:
+    """Install what is needed, from different sources at the same time.
+
+    Raises:
+        SetUpFailed: something that is not optional cannot be had.
+    """
+    lanes: defaultdict[str, list[Need]] = defaultdict(list)
+    late: list[Need] = []
+    for need in needed:
+        (late if need.late else lanes[need.ways[0][0]]).append(need)
+
+    def follow(lane: Iterable[Need]) -> None:
+        for need in lane:
+            ensure(need, say)
+
+    with ThreadPoolExecutor(max(1, len(lanes))) as beside:
+        for done in [beside.submit(follow, lane) for lane in lanes.values()]:
+            done.result()
+    follow(late)
+
+
 def from_debian(*packages: str) -> Install:
     """Return a way to get Debian packages: downloaded with what they lack here, and unpacked into `.servers/debian`."""
 
     def install() -> None:
-        folder = SERVERS / "apt"
-        options = _apt_options(folder)
-        _run(["apt-get", *options, "update"])
+        updated = _APT / "updated"
+        options = _apt_options(_APT)
+        if not updated.exists():
+            _run(["apt-get", *options, "update"])
+            updated.touch()
         _run(["apt-get", *options, "install", "--download-only", "--reinstall", "--yes", *packages])
-        for package in sorted((folder / "archives").glob("*.deb")):
+        for package in sorted((_APT / "archives").glob("*.deb")):
             _run(["dpkg-deb", "--extract", package, SERVERS / "debian"])
-        shutil.rmtree(folder)
+            package.unlink()
 
     return install
 
@@ -252,11 +288,12 @@ def needs(purpose: str) -> Sequence[Need]:
         lambda: find_suite("psycopg2"),
         (("PyPI", suites_from_pypi),),
         "unpack `tests` of psycopg2's source distribution into .servers/suites/psycopg2",
+        late=True,
     )
     regression = Need(
         "PostgreSQL's regression scripts",
         find_regression,
-        (("Debian", regression_from_debian),),
+        (("Debian's sources", regression_from_debian),),
         f"copy src/test/regress/sql and data of PostgreSQL 15's sources to {REGRESSION}",
     )
     chromium = Need(
@@ -359,13 +396,14 @@ def _say(line: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Install what the named purposes need; return the exit code."""
+    shutil.rmtree(_APT, ignore_errors=True)
     try:
-        for purpose in arguments:
-            for need in needs(purpose):
-                ensure(need, _say)
+        ensure_all([need for purpose in arguments for need in needs(purpose)], _say)
     except SetUpFailed as error:
         _say(str(error))
         return 1
+    finally:
+        shutil.rmtree(_APT, ignore_errors=True)
     return 0
 
 
