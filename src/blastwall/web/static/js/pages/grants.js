@@ -36,7 +36,7 @@ const COLUMNS = [
   { head: "Where", cell: (one) => place(one.resource, null, false) },
   { head: "May", cell: (one) => seen(one.actions.join(", ")) },
   { head: "State", corner: true, cell: (one) => h("span", badge(one.state), one.kind === "break_glass" ? h("span.badge", { "data-tone": "deny" }, "break-glass") : null, one.review?.open ? h("span.badge", { "data-tone": "hold" }, "review open") : null) },
-  { head: "For", cell: (one) => duration(one.minutes * 60) },
+  { head: "For", cell: (one) => h("span.when", duration(one.minutes * 60)) },
   { head: "Until", cell: (one) => when(one.ends ?? one.until) },
   { head: "Last used", cell: (one) => when(one.last_used, "never") },
 ];

@@ -9,7 +9,7 @@ const COLUMNS = [
   { head: "Kind", cell: (one) => seen(one.kind) },
   { head: "Databases", cell: (one) => (one.databases.length ? seen(one.databases.join(", ")) : h("span.faint", "–")) },
   { head: "Tags", cell: (one) => tags(one.tags) },
-  { head: "Listens on", cell: (one) => String(one.listen ?? "–") },
+  { head: "Listens on", cell: (one) => h("span.when", String(one.listen ?? "–")) },
   { head: "Live sessions", number: true, cell: (one) => String(one.sessions_live) },
 ];
 
