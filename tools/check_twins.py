@@ -23,14 +23,15 @@ TYPED = {
     "gate/journal": ("Unrecorded", "Journal"),
     "gate/session": ("SessionGate",),
     "gate/statements": ("Answered", "Statements"),
-    "protocols/again": ("Again",),
+    "protocols/again": ("Again", "Repeating"),
     "protocols/standing": ("Standing",),
     "protocols/postgres/bound": ("Bound",),
     "protocols/postgres/conversation": ("Waiting", "Conversation"),
-    "protocols/postgres/lane": ("Exchange", "Lane"),
+    "protocols/postgres/lane": ("Plain", "Lane"),
     "protocols/postgres/learned": ("Learned",),
     "protocols/postgres/naming": ("Names",),
-    "protocols/postgres/pipeline": ("Known", "Running", "Pipeline"),
+    "protocols/postgres/pipeline": ("Known", "Running", "Prepared", "Pipeline"),
+    "protocols/postgres/present": ("Present",),
     "protocols/postgres/requests": ("Requests",),
     "protocols/postgres/responses": ("Responses",),
     "protocols/postgres/rows": ("Rows",),
@@ -49,7 +50,7 @@ TYPED = {
     "relay/turn": ("Turn",),
     "wire/inbox": ("Inbox",),
 }
-BASES = ("EachMeter", "Purse", "QuickRecord", "Receiver", "Shortcut", "Standing")
+BASES = ("EachMeter", "Purse", "QuickRecord", "Receiver", "Repeating", "Shortcut", "Standing")
 """Typed classes that others inherit from."""
 BY_HAND = "\n# By hand:"
 """What follows this in a file is kept."""

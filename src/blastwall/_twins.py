@@ -27,6 +27,7 @@ FOLDERS = {
         "messages",
         "naming",
         "pipeline",
+        "present",
         "requests",
         "responses",
         "rows",

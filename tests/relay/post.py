@@ -13,7 +13,7 @@ from tests.relay.toy import Toy
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.statement import Statement
-from blastwall.protocols.again import Again
+from blastwall.protocols.again import Again, Repeating
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
@@ -44,7 +44,7 @@ from blastwall.protocols.contract import (
 )
 
 
-class PostSession:
+class PostSession(Repeating):
     """One request at a time."""
 
     def __init__(self, opening: Opening) -> None:

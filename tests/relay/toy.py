@@ -19,7 +19,7 @@ from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.resource import Address, Resource, TlsMode
 from blastwall.model.statement import Statement
-from blastwall.protocols.again import Again
+from blastwall.protocols.again import Again, Repeating
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
@@ -58,7 +58,7 @@ from blastwall.protocols.contract import (
 from blastwall.protocols.standing import Standing
 
 
-class ToySession:
+class ToySession(Repeating):
     """Lines. `LOGIN proof`, then statements one at a time; a statement's answer is one line of the server's."""
 
     def __init__(self, opening: Opening) -> None:

@@ -19,3 +19,8 @@ cdef class Again:
     cdef public object more
     cpdef object begin(self, long long number, Standing standing, values)
     cpdef object asks(self)
+
+cdef class Repeating:
+    cpdef Again repeated(self, bytes data)
+    cpdef object granted(self)
+    cpdef Again answered(self, bytes data)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from blastwall.model.statement import Statement
 from blastwall.protocols.contract import Ask, Finished, Output, Repeat
 from blastwall.protocols.standing import Standing
-from blastwall.wire.native import Flag, Whole
+from blastwall.wire.native import Flag, Octets, Whole
 
 
 class Again:
@@ -67,3 +67,24 @@ class Again:
         if self.parsing is not None:
             asks.insert(0, Ask(self.parse, Repeat(self.parsing)))
         return asks
+
+
+class Repeating:
+    """A session's short way, as `ProtocolSession` has it; who inherits is asked without a look-up by compiled twins.
+
+    Of itself it repeats nothing.
+    """
+
+    __slots__ = ()
+
+    def repeated(self, data: Octets) -> Again | None:
+        """See `ProtocolSession.repeated`."""
+        return None
+
+    def granted(self) -> bytes | None:
+        """See `ProtocolSession.granted`."""
+        return None
+
+    def answered(self, data: Octets) -> Again | None:
+        """See `ProtocolSession.answered`."""
+        return None

@@ -3,6 +3,7 @@ cimport cython
 from blastwall.gate.each cimport EachMeter
 from blastwall.gate.session cimport SessionGate
 from blastwall.protocols.again cimport Again
+from blastwall.protocols.again cimport Repeating
 from blastwall.relay.lines cimport Lines
 from blastwall.relay.stream cimport Shortcut
 from blastwall.relay.stream cimport Stream
@@ -11,7 +12,7 @@ from blastwall.relay.turn cimport Turn
 cdef class Express(Shortcut):
     cdef public object _pump
     cdef public Turn _turn
-    cdef public object _session
+    cdef public Repeating _session
     cdef public SessionGate _gate
     cdef public EachMeter _meter
     cdef public object _timed
@@ -20,9 +21,9 @@ cdef class Express(Shortcut):
     cdef public Lines _lines
     cdef public object _reply
     cdef public double heard
-    cpdef bint take(self, side, data) except -1
+    cpdef bint take(self, bint from_client, bytes data) except -1
     @cython.locals(again=Again)
-    cpdef bint _repeat(self, data) except -1
+    cpdef bint _repeat(self, bytes data) except -1
     @cython.locals(again=Again)
-    cpdef bint _answer(self, data) except -1
+    cpdef bint _answer(self, bytes data) except -1
     cpdef object leave(self)

@@ -14,13 +14,13 @@ from typing import Protocol
 from blastwall.gate.each import EachMeter
 from blastwall.gate.ports import ResourceMeter
 from blastwall.gate.session import SessionGate
-from blastwall.protocols.again import Again
-from blastwall.protocols.contract import CLIENT, Answer, AskWhole, Output, ProtocolSession, Side
+from blastwall.protocols.again import Again, Repeating
+from blastwall.protocols.contract import Answer, AskWhole, Output
 from blastwall.relay.lines import Lines
 from blastwall.relay.stopwatch import Stopwatch
 from blastwall.relay.stream import Shortcut, Stream
 from blastwall.relay.turn import Turn
-from blastwall.wire.native import Flag, Real
+from blastwall.wire.native import Flag, Octets, Real
 
 
 class Carries(Protocol):
@@ -46,7 +46,7 @@ class Express(Shortcut):
     def __init__(  # noqa: PLR0917 - one place for each
         self,
         pump: Carries,
-        session: ProtocolSession,
+        session: Repeating,
         gate: SessionGate,
         meter: ResourceMeter,
         stopwatch: Stopwatch,
@@ -55,7 +55,7 @@ class Express(Shortcut):
     ) -> None:
         self._pump = pump
         self._turn: Turn = pump.turn
-        self._session = session
+        self._session: Repeating = session
         self._gate = gate
         self._meter: EachMeter = meter.each
         self._timed = stopwatch if stopwatch.limited else None
@@ -68,17 +68,17 @@ class Express(Shortcut):
         gate.carry_again(self._granted, pump.reply)
         client.express = upstream.express = self
 
-    def take(self, side: Side, data: bytes) -> Flag:
+    def take(self, from_client: Flag, data: Octets) -> Flag:
         """Take what came from a side; False where the pump must."""
         if self._turn.busy():
             return False
         try:
-            return self._repeat(data) if side == CLIENT else self._answer(data)
+            return self._repeat(data) if from_client else self._answer(data)
         except Exception as fault:  # noqa: BLE001 - whatever it is, it ends this session and nothing else
             self._pump.fail(fault)
             return True
 
-    def _repeat(self, data: bytes) -> Flag:
+    def _repeat(self, data: Octets) -> Flag:
         again: Again | None = self._session.repeated(data)
         if again is None:
             return False
@@ -103,7 +103,7 @@ class Express(Shortcut):
         self._upstream.send(data)
         return True
 
-    def _answer(self, data: bytes) -> Flag:
+    def _answer(self, data: Octets) -> Flag:
         again: Again | None = self._session.answered(data)
         if again is None:
             return False

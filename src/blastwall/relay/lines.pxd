@@ -2,7 +2,7 @@
 cimport cython
 
 cdef class Receiver:
-    cpdef object data_received(self, data)
+    cpdef object data_received(self, bytes data)
     cpdef object eof_received(self)
     cpdef object connection_lost(self)
     cpdef object pause_writing(self)
@@ -45,6 +45,7 @@ cdef class Line:
     cdef public long long _wanted
     cdef public bint _full
     cpdef object serve(self, long long ready)
+    @cython.locals(receiver=Receiver)
     cpdef object _read(self)
     @cython.locals(began=double, took=double)
     cpdef object _report_much(self, Receiver receiver, data)
@@ -52,7 +53,7 @@ cdef class Line:
     cpdef object resume_reading(self)
     cpdef object _watch(self)
     @cython.locals(sent="long long")
-    cpdef object write(self, data)
+    cpdef object write(self, bytes data)
     cpdef object _wait(self, rest)
     @cython.locals(sent="long long")
     cpdef object _send_waiting(self)

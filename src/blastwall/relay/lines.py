@@ -15,7 +15,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from blastwall.relay import calls
-from blastwall.wire.native import Flag, Real, Whole
+from blastwall.wire.native import Flag, Octets, Real, Whole
 
 _SIZES = (4 * 1024, 16 * 1024, 64 * 1024, 256 * 1024)
 """Bytes that may be read at once. A line that has more is read again after the others."""
@@ -40,7 +40,7 @@ _IN, _OUT = 1, 4
 class Receiver:
     """Whoever a line reports to; of itself it hears nothing."""
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: Octets) -> None:
         """Bytes came."""
 
     def eof_received(self) -> None:
@@ -210,7 +210,7 @@ class Line:
         except OSError:
             self.abort()
             return
-        receiver = self._receiver
+        receiver: Receiver | None = self._receiver
         if receiver is None or data is None:
             return
         if not data:
@@ -256,7 +256,7 @@ class Line:
 
     # ── to the peer ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Octets) -> None:
         """Send now, and what cannot be sent now as soon as it can."""
         if self._closing:
             return

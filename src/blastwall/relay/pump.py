@@ -11,6 +11,7 @@ import structlog
 
 from blastwall.gate import SessionGate
 from blastwall.gate.ports import ResourceMeter
+from blastwall.protocols.again import Repeating
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
@@ -144,9 +145,10 @@ class Pump(Carrier):
     def _go_express(self) -> None:
         """From now on what the session repeats takes the short way."""
         client, upstream = self._streams.get(CLIENT), self._streams.get(UPSTREAM)
-        if client is not None and upstream is not None:
+        session = self._session
+        if client is not None and upstream is not None and isinstance(session, Repeating):
             streams = (client, upstream)
-            self._express = Express(self, self._session, self._gate, self._meter, self._stopwatch, streams, self._lines)
+            self._express = Express(self, session, self._gate, self._meter, self._stopwatch, streams, self._lines)
 
     def _carry_rare(self, output: Output) -> None:
         """What happens at most once or twice in a session."""

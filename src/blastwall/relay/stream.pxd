@@ -5,10 +5,11 @@ from blastwall.relay.lines cimport Receiver
 from blastwall.relay.tls cimport Tls
 
 cdef class Shortcut:
-    cpdef bint take(self, side, data) except -1
+    cpdef bint take(self, bint from_client, bytes data) except -1
 
 cdef class Stream(Receiver):
     cdef public object side
+    cdef public bint _from_client
     cdef public object owner
     cdef public Shortcut express
     cdef public Line _line
@@ -20,8 +21,9 @@ cdef class Stream(Receiver):
     cdef public bint _closed
     cdef public bint paused
     cpdef object connected(self, Line line)
-    cpdef object data_received(self, data)
-    cpdef object _receive(self, data)
+    cpdef object data_received(self, bytes data)
+    @cython.locals(express=Shortcut)
+    cpdef object _receive(self, bytes data)
     cpdef object eof_received(self)
     cpdef object connection_lost(self)
     cpdef object pause_writing(self)
@@ -32,9 +34,9 @@ cdef class Stream(Receiver):
     cpdef object _decrypt(self, Tls tls, data)
     cpdef object _fail(self, Tls tls, reason)
     cpdef object queue(self, data)
-    cpdef object send(self, data)
+    cpdef object send(self, bytes data)
     cpdef object flush(self)
-    cpdef object _write(self, data)
+    cpdef object _write(self, bytes data)
     cpdef object pause(self, paused)
     cpdef object check_left(self)
     cpdef object close(self)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from blastwall.protocols.contract import Side
+from blastwall.protocols.contract import CLIENT, Side
 from blastwall.relay.lines import HIGH, Line, Receiver
 from blastwall.relay.sockets import peer_left, tune
 from blastwall.relay.tls import Tls, TlsFailed
-from blastwall.wire.native import Flag
+from blastwall.wire.native import Flag, Octets
 
 
 class Owner(Protocol):
@@ -36,8 +36,8 @@ class Owner(Protocol):
 class Shortcut:
     """A shorter way for what comes, where there is one; of itself it takes nothing."""
 
-    def take(self, side: Side, data: bytes) -> Flag:
-        """Take what came; False where the owner must."""
+    def take(self, from_client: Flag, data: Octets) -> Flag:
+        """Take what came from the client, or from the resource; False where the owner must."""
         return False
 
 
@@ -46,6 +46,7 @@ class Stream(Receiver):
 
     def __init__(self, side: Side, owner: Owner) -> None:
         self.side = side
+        self._from_client: Flag = side == CLIENT
         self.owner = owner
         self.express: Shortcut | None = None
         self._line: Line | None = None
@@ -108,7 +109,7 @@ class Stream(Receiver):
             self._decrypt(self._tls, b"")
         self.flush()
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: Octets) -> None:
         if self._closed or self._ended:
             return
         if self._tls is None:
@@ -116,9 +117,9 @@ class Stream(Receiver):
         else:
             self._decrypt(self._tls, data)
 
-    def _receive(self, data: bytes) -> None:
-        express = self.express
-        if express is None or not express.take(self.side, data):
+    def _receive(self, data: Octets) -> None:
+        express: Shortcut | None = self.express
+        if express is None or not express.take(self._from_client, data):
             self.owner.received(self.side, data)
 
     def eof_received(self) -> None:
@@ -200,7 +201,7 @@ class Stream(Receiver):
         if not self._closed:
             self._spans.append(data)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: Octets) -> None:
         """Send bytes now, after what was queued."""
         if self._spans or self._tls is not None or self._line is None:
             self.queue(data)
@@ -229,7 +230,7 @@ class Stream(Receiver):
                 return
         self._write(data)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: Octets) -> None:
         if data and self._line is not None:
             self._line.write(data)
 

@@ -4,13 +4,14 @@ cimport cython
 @cython.final
 cdef class Inbox:
     cdef public object _data
-    cdef public object _position
-    cdef public object skipping
+    cdef public long long _position
+    cdef public long long skipping
     cdef public list _parts
-    cdef public object _held
-    cdef public object _wanted
+    cdef public long long _held
+    cdef public long long _wanted
     cdef public object _limit
     cdef public object _limits
+    cpdef bint unread(self) except -1
     cpdef object feed(self, data)
     cpdef object feed_first(self, data)
     cpdef object peek(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from blastwall.wire.native import Flag, Whole
 from blastwall.wire.reader import Malformed
 
 HEADER = 5
@@ -29,17 +30,21 @@ class Inbox:
 
     def __init__(self, limit: int, limits: dict[int, int]) -> None:
         self._data = b""
-        self._position = 0
-        self.skipping = 0
+        self._position: Whole = 0
+        self.skipping: Whole = 0
         self._parts: list[bytes] = []
-        self._held = 0
-        self._wanted = 0
+        self._held: Whole = 0
+        self._wanted: Whole = 0
         self._limit = limit
         self._limits = limits
 
     def __len__(self) -> int:
         """Bytes that wait."""
         return len(self._data) - self._position + self._held
+
+    def unread(self) -> Flag:
+        """Whether any wait, or are still to be dropped."""
+        return self.skipping > 0 or self._held > 0 or len(self._data) > self._position
 
     def feed(self, data: bytes) -> None:
         if self.skipping:

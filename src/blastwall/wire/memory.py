@@ -13,6 +13,20 @@ def taken(source: bytearray, start: int, stop: int) -> bytes:
     return bytes(source[start:stop])
 
 
+def same(source: bytes, at: int, other: bytes) -> bool:
+    """Whether the bytes from `at` on begin with `other`, which may reach beyond their end."""
+    return source.startswith(other, at)
+
+
+def text(source: bytes, start: int, stop: int) -> str:
+    """Return the text from `start` to before `stop`, in UTF-8; the buffer must have it.
+
+    Raises:
+        UnicodeDecodeError: it is none.
+    """
+    return source[start:stop].decode()
+
+
 def find(source: bytes, byte: int, start: int, stop: int) -> int:
     """Return where `byte` first stands from `start` to before `stop`, -1 where it does not."""
     return source.find(byte, start, stop)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from blastwall.protocols.again import Again
+from blastwall.protocols.again import Again, Repeating
 from blastwall.protocols.contract import CLIENT, UPSTREAM, Answer, Close, Opening, Output, Send, Side, StartTls
 from blastwall.protocols.http.answering import Reply
 from blastwall.protocols.http.arriving import Arrived
@@ -38,7 +38,7 @@ class _Phase(Enum):
     CLOSED = auto()
 
 
-class HttpSession:
+class HttpSession(Repeating):
     """Implements `ProtocolSession`."""
 
     def __init__(self, opening: Opening, flavour: Flavour) -> None:

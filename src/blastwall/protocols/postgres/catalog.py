@@ -102,7 +102,6 @@ class Snapshot:
         return Column(self.catalog.database, relation.schema, relation.name, name)
 
 
-@dataclass(slots=True, weakref_slot=True, eq=False)
 class View:
     """What the sessions of one database share; `snapshot` is replaced whole. `known` is false where it was forgotten.
 
@@ -110,9 +109,23 @@ class View:
     such sessions: they go by what the next reads.
     """
 
-    snapshot: Snapshot
-    known: bool = True
-    changing: Changing = field(default_factory=Changing)
+    __slots__ = ("__weakref__", "_snapshot", "changing", "known", "present")
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.changing = Changing()
+        self.present = self.changing.present
+        self.known = True
+        self.snapshot = snapshot
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest reading."""
+        return self._snapshot
+
+    @snapshot.setter
+    def snapshot(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.present.mark = snapshot.mark
 
     def learn(self, snapshot: Snapshot) -> None:
         """Go by a new reading."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from weakref import WeakKeyDictionary
 
+from blastwall.protocols.postgres.present import Present
 from blastwall.sql.postgres import EVERYTHING, Catalog, Classified, Lost, joined
 
 Places = frozenset[Lost]
@@ -24,9 +25,14 @@ class Changing:
     """
 
     def __init__(self) -> None:
+        self.present = Present()
         self.places: WeakKeyDictionary[Party, Places] = WeakKeyDictionary()
         self.parties: WeakKeyDictionary[Party, None] = WeakKeyDictionary()
         self.left = NO_PLACES
+
+    def note(self) -> None:
+        """Something began, or is over."""
+        self.present.quiet = not self.places and not self.left
 
 
 class Party:
@@ -41,10 +47,12 @@ class Party:
         """It asks for a change of these places."""
         if places:
             self._shared.places[self] = joined(self._shared.places.get(self, NO_PLACES), places)
+            self._shared.note()
 
     def settle(self) -> None:
         """The catalog was read after all that it has changed."""
         self._shared.places.pop(self, None)
+        self._shared.note()
 
     def leave(self, *, running: bool) -> None:
         """It is over; `running` says that the server may not have come to the end of what was sent."""
@@ -52,6 +60,7 @@ class Party:
         shared.parties.pop(self, None)
         places = shared.places.pop(self, NO_PLACES)
         shared.left = joined(shared.left, places if running else NO_PLACES)
+        shared.note()
 
     def beside(self) -> Places:
         """Return what others are changing."""

@@ -3,6 +3,7 @@ cimport cython
 from blastwall.protocols.postgres.naming cimport Names
 from blastwall.protocols.postgres.pipeline cimport Pipeline
 from blastwall.protocols.postgres.pipeline cimport Running
+from blastwall.protocols.postgres.present cimport Present
 
 @cython.final
 cdef class Waiting:
@@ -22,7 +23,7 @@ cdef class Conversation:
     cdef public Names names
     cdef public object elsewhere
     cdef public Pipeline pipeline
-    cdef public object status
+    cdef public bytes status
     cdef public Waiting waiting
     cdef public bint discarding
     cdef public object refreshing
@@ -33,6 +34,7 @@ cdef class Conversation:
     cdef public object label
     cdef public object application
     cdef public object exchange
+    cdef public Present present
     cdef public object _view
     cdef public object _numbers
     cdef public object _guard

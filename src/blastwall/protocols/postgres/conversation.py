@@ -42,10 +42,11 @@ from blastwall.protocols.postgres.limiting import Limiter
 from blastwall.protocols.postgres.messages import Parse, encode_parse, encode_query
 from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.pipeline import Entry, Moment, Owed, Pipeline, Running
+from blastwall.protocols.postgres.present import Present
 from blastwall.protocols.postgres.results import ResultGuard
 from blastwall.protocols.postgres.warm import spoils
 from blastwall.sql.postgres import Classified, NameState, OverBudgetError, facts
-from blastwall.wire.native import Flag
+from blastwall.wire.native import Flag, Octets
 
 FAILING = "blastwall: this statement was refused by policy"
 """Text that PostgreSQL cannot parse, in any state of a transaction. It also tells whoever reads the server's log."""
@@ -97,7 +98,7 @@ class Conversation:
         self.names = names
         self.elsewhere = Elsewhere(numbers)
         self.pipeline = Pipeline()
-        self.status = b"I"
+        self.status: Octets = b"I"
         self.waiting: Waiting | None = None
         self.discarding: Flag = False
         self.refreshing: int | None = None
@@ -111,6 +112,8 @@ class Conversation:
         self.exchange: Callable[[], Classified | None] = _none
         """What the fast lane has under way."""
         self.names.party = Party(view.changing, self.under_way)
+        self.names.present = view.present
+        self.present: Present = view.present
         self._view = view
         self._numbers = numbers
         self._guard: ResultGuard | None = None

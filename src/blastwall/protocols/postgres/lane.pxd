@@ -5,19 +5,21 @@ from blastwall.protocols.postgres.bound cimport Bound
 from blastwall.protocols.postgres.conversation cimport Conversation
 from blastwall.protocols.postgres.conversation cimport Waiting
 from blastwall.protocols.postgres.learned cimport Learned
+from blastwall.protocols.postgres.naming cimport Names
 from blastwall.protocols.postgres.pipeline cimport Known
+from blastwall.protocols.postgres.pipeline cimport Prepared
 from blastwall.protocols.postgres.pipeline cimport Running
 from blastwall.protocols.postgres.requests cimport Requests
 from blastwall.protocols.postgres.responses cimport Responses
 
 @cython.final
-cdef class Exchange:
-    cdef public object message
-    cdef public Known parsed
-    cdef public Known known
-    cdef public object prepared
-    cdef public Bound bound
-    cdef public object described
+cdef class Plain:
+    cdef public long long rows
+    cdef public long long size
+    cdef public long long start
+    cdef public long long stop
+    cdef public long long tag
+    cdef public long long tag_end
 
 @cython.final
 cdef class Lane:
@@ -33,6 +35,14 @@ cdef class Lane:
     cdef public Running _spare_running
     cdef public Again _spare_again
     cdef public Waiting _spare_waiting
+    cdef public Bound _spare_bound
+    cdef public Plain _found
+    cdef public object _named
+    cdef public bytes _name
+    cdef public long long _changed
+    cdef public bytes _last_tag
+    cdef public list _more
+    cdef public list _seen
     cdef public bytes _data
     cdef public bytes _steps
     cdef public long long _at
@@ -40,19 +50,27 @@ cdef class Lane:
     cdef public Again _again
     cdef public Running _main
     cdef public Running _parse
-    cdef public object _prepared
+    cdef public Prepared _prepared
     cdef public Bound _bound
-    cdef public list _seen
     cdef public object _tag
     cdef public bint _planned
     cdef public object _plan
+    @cython.locals(shared=Conversation)
     cpdef bint _holds(self, Known known) except -1
     cpdef object _note_state(self)
-    @cython.locals(kind="long long")
-    cpdef Again client(self, data)
+    @cython.locals(shared=Conversation, kind="long long")
+    cpdef Again client(self, bytes data)
+    @cython.locals(known=Known, main=Running)
+    cpdef Again _simple(self, bytes data)
     cpdef Again _like(self, data)
-    @cython.locals(position="long long", parsed=Known, bound=Bound, known=Known)
-    cpdef Again _extended(self, data, long long kind)
+    @cython.locals(position="long long", parsed=Known, bound=Bound, described=bint, prepared=Prepared, known=Known)
+    cpdef Again _extended(self, bytes data, long long kind)
+    @cython.locals(size="long long")
+    cpdef Prepared _prepared_by(self, Bound bound, bytes data)
+    @cython.locals(bound=Bound, main=Running, again=Again)
+    cpdef Again _ask_bound(self, bytes data, Known known, Prepared prepared, bint described)
+    @cython.locals(bound=Bound, parse=Running, prepared=Prepared, main=Running, again=Again)
+    cpdef Again _parse_too(self, bytes data, bytes message, Known parsed, Known known, bint described)
     @cython.locals(running=Running)
     cpdef Running _run(self, Known known)
     @cython.locals(again=Again)
@@ -63,15 +81,21 @@ cdef class Lane:
     cpdef object give_up(self)
     @cython.locals(waiting=Waiting)
     cpdef object granted(self)
+    @cython.locals(shared=Conversation, known=Known)
     cpdef object _go(self)
-    cpdef Again answered(self, data)
-    cpdef bint _passes(self, found, data) except -1
+    @cython.locals(responses=Responses, main=Running, again=Again, found=Plain, affected="long long")
+    cpdef Again answered(self, bytes data)
+    cpdef long long _affected(self, Plain found, bytes data) except *
+    @cython.locals(known=Known, main=Running)
+    cpdef bint _passes(self, Plain found, bytes data) except -1
     cpdef object _gives_rows(self)
     cpdef object _pass_rows(self, buffer, position, end)
     cpdef object streamed(self, stride=*)
     cpdef object _step(self, kind, body)
-    cpdef object _plan_bound(self)
+    @cython.locals(main=Running, prepared=Prepared, bound=Bound, known=Known)
+    cpdef bint _plan_bound(self) except -1
     cpdef object _finish(self, buffer, start, position, outputs)
+    @cython.locals(shared=Conversation, names=Names, known=Known, alone=bint)
     cpdef bint _settle(self, Running main, bytes status, outputs) except -1
     cpdef object leave(self)
     cpdef object _push(self, entry)
@@ -81,15 +105,22 @@ cdef class Lane:
     cpdef object _leave_at(self, buffer, start, position, outputs)
 
 # By hand: the walk over an answer's messages.
+from blastwall.protocols.postgres.bound cimport numbers_at, read_bind, recorded, values_of
+from blastwall.wire cimport memory
+
+cdef long long _D, _P, _B, _E, _S, _Q
+cdef bytes _DESCRIBED_ENDING, _ENDING, _DESCRIBED_STEPS, _BOUND_STEPS
 cdef bytes _MOVES
 
 @cython.locals(
     buffer="const unsigned char *", size=Py_ssize_t, position=Py_ssize_t, at=Py_ssize_t, rows=Py_ssize_t,
     passed=Py_ssize_t, last=Py_ssize_t, start=Py_ssize_t, stop=Py_ssize_t, tag=Py_ssize_t, tag_end=Py_ssize_t,
     length=Py_ssize_t, end=Py_ssize_t, kind=Py_ssize_t, moves=Py_ssize_t,
-    table="const unsigned char *", step=Py_ssize_t, status=Py_ssize_t, plain=bint,
+    table="const unsigned char *", step=Py_ssize_t, status=Py_ssize_t,
 )
-cpdef object plain_answer(bytes data, bytes steps)
+cpdef bint plain_answer(bytes data, bytes steps, Plain found) except -1
+
+cdef bint _is_rest(bytes data, Py_ssize_t at, bytes ending) except -1
 
 @cython.locals(value=object)
 cdef bint _opaque(tuple values) except -1

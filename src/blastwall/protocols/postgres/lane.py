@@ -33,7 +33,7 @@ from blastwall.protocols.contract import (
     Refused,
     Send,
 )
-from blastwall.protocols.postgres.bound import Bound, read_bind
+from blastwall.protocols.postgres.bound import Bound, numbers_at, read_bind, recorded, values_of
 from blastwall.protocols.postgres.conversation import Conversation, Waiting
 from blastwall.protocols.postgres.learned import Learned
 from blastwall.protocols.postgres.messages import (
@@ -43,13 +43,14 @@ from blastwall.protocols.postgres.messages import (
     decode_row_description,
     format_of,
 )
+from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.pipeline import Entry, Known, Owed, Portal, Prepared, Running
 from blastwall.protocols.postgres.requests import Requests
 from blastwall.protocols.postgres.responses import Responses
 from blastwall.protocols.postgres.rows import STRIDE, CatalogTooOld, sent_of
 from blastwall.protocols.postgres.runs import run_of_rows, uint32
-from blastwall.protocols.postgres.values import recorded_value
 from blastwall.sql.postgres import Classified, NameState, facts
+from blastwall.wire import memory
 from blastwall.wire.inbox import HEADER
 from blastwall.wire.native import Flag, Octets, Whole
 from blastwall.wire.reader import Malformed
@@ -87,26 +88,22 @@ _DESCRIPTIONS = (_DESCRIBED, _NO_DATA)
 _READY_SIZE = 6
 
 
-class Exchange:
-    """An exchange of the extended protocol: its Parse where it has one, what runs, and how it is bound."""
+class Plain:
+    """What `plain_answer` has found, of the answer that it read last.
 
-    __slots__ = ("bound", "described", "known", "message", "parsed", "prepared")
+    The `rows` and their bytes (`size`), where the body of the result's description starts and ends (0 for none, as many
+    as there are bytes for NoData), and the same of the command's `tag`.
+    """
 
-    def __init__(  # noqa: PLR0917 - one for each
-        self,
-        message: bytes,
-        parsed: Known | None,
-        known: Known,
-        prepared: Prepared | None,
-        bound: Bound,
-        described: bool,
-    ) -> None:
-        self.message = message
-        self.parsed = parsed
-        self.known = known
-        self.prepared = prepared
-        self.bound = bound
-        self.described = described
+    __slots__ = ("rows", "size", "start", "stop", "tag", "tag_end")
+
+    def __init__(self) -> None:
+        self.rows: Whole = 0
+        self.size: Whole = 0
+        self.start: Whole = 0
+        self.stop: Whole = 0
+        self.tag: Whole = 0
+        self.tag_end: Whole = 0
 
 
 class Lane:
@@ -125,6 +122,16 @@ class Lane:
         self._spare_running: Running | None = None
         self._spare_again: Again | None = None
         self._spare_waiting: Waiting | None = None
+        self._spare_bound: Bound = Bound()
+        self._found: Plain = Plain()
+        self._named = ""
+        self._name: Octets = b"\0"
+        """What was bound last, and the same as it stands in a Bind."""
+        self._changed: Whole = -1
+        self._last_tag: Octets = b""
+        """The rows that the command of the last tag changed, below 0 where it is none that does."""
+        self._more: list[Output] = []
+        self._seen: list[tuple[int, bytes]] = []
         self._begin(b"", b"", None)
 
     def _begin(self, data: bytes, steps: bytes, known: Known | None) -> None:
@@ -137,59 +144,62 @@ class Lane:
         self._parse: Running | None = None
         self._prepared: Prepared | None = None
         self._bound: Bound | None = None
-        self._seen: list[tuple[int, bytes]] = []
+        if self._seen:
+            self._seen = []
         self._tag = b""
         self._planned: Flag = False
         self._plan: MaskPlan | None = None
 
     def _holds(self, known: Known) -> Flag:
         """Whether the session is in the state in which the statement was classified and asked."""
-        shared = self._shared
+        shared: Conversation = self._shared
         self._note_state()
-        return (
-            known.mark is shared.snapshot.mark
-            and known.inside == (shared.status != b"I")
-            and (known.facts is self._facts or known.facts == self._facts)
-            and not (known.commits and self._responses.catalog_changed)
-        )
+        if known.mark is not shared.present.mark or known.inside != (shared.status != b"I"):
+            return False
+        if known.facts is not self._facts:
+            if known.facts != self._facts:
+                return False
+            known.facts = self._facts
+        return not (known.commits and self._responses.catalog_changed)
 
     def _note_state(self) -> None:
-        state = self._shared.names.state
+        state = self._shared.names.meaning()
         if state is not self._state:
             self._state, self._facts = state, facts(state)
             self._bare = replace(state, prepared={}, cursors={})
 
     # ── the client's half ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def client(self, data: bytes) -> Again | None:
+    def client(self, data: Octets) -> Again | None:
         """Take what the client sent; None where it must go the ordinary way."""
-        shared = self._shared
+        shared: Conversation = self._shared
         if (
             self.open
             or len(data) < HEADER
             or shared.waiting is not None
             or shared.discarding
             or shared.refreshing is not None
-            or len(self._requests)
-            or len(shared.pipeline)
-            or self._responses.carry
+            or self._requests.unread()
+            or shared.pipeline.owes_anything()
+            or len(self._responses.carry)
         ):
             return None
         kind: Whole = data[0]
         if kind == _Q:
-            return self._query(data)
+            return self._simple(data)
         if kind == _B or kind == _P:  # noqa: SIM109, PLR1714 - the twin compares numbers
             return self._extended(data, kind)
         return None
 
-    def _query(self, data: bytes) -> Again | None:
+    def _simple(self, data: Octets) -> Again | None:
         known: Known | None = self._learned.queries.get(data)
         if known is None:
             return self._like(data)
         if not self._holds(known):
             return None
         self._begin(data, b"QS", known)
-        main = self._main = self._run(known)
+        main: Running = self._run(known)
+        self._main = main
         return self._ask((main,), self._repeat(main, known, ()), False)
 
     def _like(self, data: bytes) -> Again | None:
@@ -216,7 +226,7 @@ class Lane:
         again.text, again.like = text, partial(shared.statement, text, one, Stage.EXECUTE)
         return self._ask((main,), again, False)
 
-    def _extended(self, data: bytes, kind: Whole) -> Again | None:
+    def _extended(self, data: Octets, kind: Whole) -> Again | None:
         position: Whole = 0
         message = b""
         parsed: Known | None = None
@@ -226,49 +236,60 @@ class Lane:
             parsed = self._learned.parses.get(message)
             if parsed is None or not self._holds(parsed):
                 return None
-        bound: Bound | None = read_bind(data, position)
-        if bound is None or (parsed is not None and bound.statement):
+        bound: Bound = self._spare_bound
+        if not read_bind(bound, data, position) or (parsed is not None and bound.name_end > bound.name):
             return None
-        tail = data[bound.end :]
-        described = tail == _DESCRIBED_ENDING
-        if not described and tail != _ENDING:
+        described: Flag = _is_rest(data, bound.end, _DESCRIBED_ENDING)
+        if not described and not _is_rest(data, bound.end, _ENDING):
             return None
-        prepared: Prepared | None = None
-        known: Known | None = None
-        if parsed is None:
-            prepared = self._shared.names.prepared(bound.statement)
-            known = prepared.known if prepared is not None else None
-        else:
-            known = self._learned.binds.get(message)
-        if known is None or not self._holds(known):
+        if parsed is not None:
+            known: Known | None = self._learned.binds.get(message)
+            if known is None or not self._holds(known) or (not described and known.ruled and known.gives):
+                return None
+            return self._parse_too(data, message, parsed, known, described)
+        prepared: Prepared | None = self._prepared_by(bound, data)
+        known = prepared.known if prepared is not None else None
+        if prepared is None or known is None or not self._holds(known):
             return None
-        unknown = prepared is None or prepared.fields is None
-        if unknown and not described and known.rules and known.classified.returns_rows:
+        if prepared.fields is None and not described and known.ruled and known.gives:
             return None
-        if prepared is not None and prepared.catalog is not self._shared.snapshot.mark:
+        if prepared.catalog is not self._shared.present.mark:
             return None
-        return self._bind(data, Exchange(message, parsed, known, prepared, bound, described))
+        return self._ask_bound(data, known, prepared, described)
 
-    def _bind(self, data: bytes, one: Exchange) -> Again:
-        known, parsed, prepared = one.known, one.parsed, one.prepared
-        values = _recorded(one.bound, known.types if prepared is None else prepared.types)
-        if parsed is None:
-            self._begin(data, _DESCRIBED_STEPS if one.described else _BOUND_STEPS, known)
-            main = self._main = self._run(known)
-            again = self._repeat(main, known, values)
-            running: tuple[Running, ...] = (main,)
-        else:
-            self._begin(data, b"P" + (_DESCRIBED_STEPS if one.described else _BOUND_STEPS), known)
-            parse = self._parse = self._run(parsed)
-            prepared = Prepared("", _text_of(one.message), known.classified, known.types, self._bare)
-            prepared.catalog, prepared.known, prepared.message = self._shared.snapshot.mark, known, one.message
-            main = self._main = self._run(known)
-            again = self._repeat(main, known, values)
-            again.parse, again.parsing = parse.number, parsed.standing
-            running = (parse, main)
+    def _prepared_by(self, bound: Bound, data: Octets) -> Prepared | None:
+        """What a Bind binds. Mostly that has the same name as what was bound before."""
+        size: Whole = bound.name_end - bound.name + 1
+        if len(self._name) != size or not memory.same(data, bound.name, self._name):
+            self._name = data[bound.name : bound.name_end + 1]
+            self._named = memory.text(data, bound.name, bound.name_end)
+        return self._shared.names.prepared_as(self._named)
+
+    def _ask_bound(self, data: Octets, known: Known, prepared: Prepared, described: Flag) -> Again:
+        """Ask for what a prepared statement does."""
+        bound: Bound = self._spare_bound
+        values = recorded(bound, data, prepared.types)
+        self._begin(data, _DESCRIBED_STEPS if described else _BOUND_STEPS, known)
+        main: Running = self._run(known)
+        self._main = main
+        again: Again = self._repeat(main, known, values)
         again.opaque = _opaque(values)
-        self._prepared, self._bound = prepared, one.bound
-        return self._ask(running, again, True)
+        self._prepared, self._bound = prepared, bound
+        return self._ask((main,), again, True)
+
+    def _parse_too(self, data: Octets, message: Octets, parsed: Known, known: Known, described: Flag) -> Again:
+        """Ask for what is prepared by the same bytes, and bound."""
+        bound: Bound = self._spare_bound
+        values = recorded(bound, data, known.types)
+        self._begin(data, b"P" + (_DESCRIBED_STEPS if described else _BOUND_STEPS), known)
+        parse: Running = self._run(parsed)
+        prepared: Prepared = Prepared("", _text_of(message), known.classified, known.types, self._bare)
+        prepared.catalog, prepared.known, prepared.message = self._shared.present.mark, known, message
+        main: Running = self._run(known)
+        again: Again = self._repeat(main, known, values)
+        again.parse, again.parsing, again.opaque = parse.number, parsed.standing, _opaque(values)
+        self._parse, self._main, self._prepared, self._bound = parse, main, prepared, bound
+        return self._ask((parse, main), again, True)
 
     # Of each the one of an exchange that has ended is used again: making them anew costs as much as all the rest.
 
@@ -347,7 +368,7 @@ class Lane:
     def granted(self) -> bytes | None:
         """All is allowed that was asked here: return what is sent; None where something came between."""
         waiting: Waiting | None = self._asked
-        if waiting is None or waiting is not self._shared.waiting or len(self._requests):
+        if waiting is None or waiting is not self._shared.waiting or self._requests.unread():
             return None
         self._go()
         if not (waiting.allowed or waiting.held or waiting.stale):
@@ -365,12 +386,13 @@ class Lane:
 
     def _go(self) -> None:
         """What was asked is about to be sent."""
-        shared, main = self._shared, self._main
+        shared: Conversation = self._shared
+        known: Known | None = self._known
         shared.waiting = self._asked = None
         self.open = True
-        if main is not None:
-            shared.touched |= main.guarded
-            if main.rules and not main.classified.returns_rows:
+        if known is not None:
+            shared.touched = shared.touched or known.guarded
+            if known.ruled and not known.gives:
                 self._planned = True
 
     # ── the server's half ────────────────────────────────────────────────────────────────────────────────────────────
@@ -420,47 +442,67 @@ class Lane:
         outputs += self.streamed(STRIDE)
         return outputs
 
-    def answered(self, data: bytes) -> Again | None:
+    def answered(self, data: Octets) -> Again | None:
         """Take an answer that is whole in one read, plain, and passes as it is; None, and nothing taken, for any other.
 
         It follows the same table as `server`.
         """
-        responses, main, again = self._responses, self._main, self._again
-        if not self.open or self._at or self._seen or responses.carry or responses.passing:
+        responses: Responses = self._responses
+        main: Running | None = self._main
+        again: Again | None = self._again
+        if not self.open or self._at or self._seen or len(responses.carry) or responses.passing:
             return None
-        if main is None or again is None or len(self._requests):
+        if main is None or again is None or self._requests.unread():
             return None
-        found = plain_answer(data, self._steps)
-        if found is None or not self._passes(found, data):
+        found: Plain = self._found
+        if not plain_answer(data, self._steps, found) or not self._passes(found, data):
             return None
-        try:
-            affected = affected_by(data[found[4] : found[5]]) if found[5] else None
-        except Malformed:
-            return None
+        affected: Whole = -1
+        if found.tag_end:
+            try:
+                affected = self._affected(found, data)
+            except Malformed:
+                return None
         self.open = False
-        main.rows, main.bytes, main.done = found[0], found[1], True
-        again.rows, again.size = found[0], found[1]
-        again.affected = -1 if affected is None else affected
+        main.rows, main.bytes, main.done = found.rows, found.size, True
+        again.rows, again.size, again.affected = found.rows, found.size, affected
         if self._parse is not None and self._prepared is not None:
             self._shared.names.parsed(self._prepared)
-        outputs: list[Output] = []
+        outputs: list[Output] = self._more
         if self._settle(main, data[-1:], outputs):
             self._let_go(main, again)
-        again.more = outputs
+        if outputs:
+            again.more, self._more = outputs, []
         return again
 
-    def _passes(self, found: tuple[int, ...], data: bytes) -> Flag:
+    def _affected(self, found: Plain, data: Octets) -> Whole:
+        """The rows that the command changed, below 0 where it is none that does. Mostly its tag is the same as before.
+
+        Raises:
+            Malformed: what it says is none.
+        """
+        if found.tag_end - found.tag != len(self._last_tag) or not memory.same(data, found.tag, self._last_tag):
+            tag = data[found.tag : found.tag_end]
+            changed = affected_by(tag)
+            self._changed = -1 if changed is None else changed
+            self._last_tag = tag
+        return self._changed
+
+    def _passes(self, found: Plain, data: Octets) -> Flag:
         """Whether the rows of such an answer pass as they are, as far as it is known."""
-        rows, _, start, end, _, _ = found
-        known, main = self._known, self._main
+        known: Known | None = self._known
+        main: Running | None = self._main
         if known is None or main is None:
             return False
-        if start:
-            if known.plan is not None or known.described != data[start:end]:
+        if found.start:
+            described = known.described
+            if known.plan is not None or described is None or found.stop - found.start != len(described):
+                return False
+            if not memory.same(data, found.start, described):
                 return False
             main.width, main.planned, main.plan = len(known.fields), True, None
             return True
-        if not self._planned and rows and (self._steps[0] == _Q or not self._plan_bound()):
+        if not self._planned and found.rows and (self._steps[0] == _Q or not self._plan_bound()):
             return False
         return self._plan is None
 
@@ -530,19 +572,23 @@ class Lane:
         self._planned, self._plan = True, known.plan
         return True
 
-    def _plan_bound(self) -> bool:
+    def _plan_bound(self) -> Flag:
         """Plan for rows that were not described in this exchange, by what is known of the prepared statement."""
-        main, prepared, bound = self._main, self._prepared, self._bound
-        if main is None or prepared is None or bound is None:
+        main: Running | None = self._main
+        prepared: Prepared | None = self._prepared
+        bound: Bound | None = self._bound
+        known: Known | None = self._known
+        if main is None or prepared is None or bound is None or known is None:
             return False
-        if not main.rules:
+        if not known.ruled:
             self._planned = main.planned = True
             return True
         fields = prepared.fields
         if fields is None:
             return False
+        results = numbers_at(self._data, bound.results_at, bound.results)
         try:
-            formats = [format_of(bound.results, position) for position in range(len(fields))]
+            formats = [format_of(results, position) for position in range(len(fields))]
             self._responses.rows.describe(main, fields, formats)
         except CatalogTooOld:
             return False
@@ -570,10 +616,12 @@ class Lane:
 
     def _settle(self, main: Running, status: Octets, outputs: list[Output]) -> Flag:
         """What the end of an exchange means for the session; whether nothing there refers to its statement."""
-        shared, names = self._shared, self._shared.names
+        shared: Conversation = self._shared
+        names: Names = shared.names
+        known: Known | None = self._known
         if self._bound is not None and status != b"I":
             self._responses.give_up(names.bound(self._portal(main)), outputs)
-        alone = not (main.classified.transaction or status != shared.status or names.has_portals)
+        alone: Flag = not (known is None or known.ends or status != shared.status or names.any_portals())
         if not alone:
             self._responses.settle([main], status, outputs, query=self._steps[0] == _Q)
         elif self._steps[0] == _Q:
@@ -620,10 +668,13 @@ class Lane:
         self._push(Entry(Owed.SYNC, segment))
 
     def _portal(self, main: Running) -> Portal:
-        prepared, bound = self._prepared, self._bound
+        prepared, bound, data = self._prepared, self._bound, self._data
         if prepared is None or bound is None:
             raise AssertionError("an exchange of the extended protocol binds")
-        return Portal("", prepared, main, bound.values, bound.formats, bound.results)
+        formats = numbers_at(data, bound.formats_at, bound.formats)
+        return Portal(
+            "", prepared, main, values_of(bound, data), formats, numbers_at(data, bound.results_at, bound.results)
+        )
 
     def _replay(self, main: Running) -> list[Output]:
         """Play to the ordinary way what the server has said; the client has it already."""
@@ -643,12 +694,15 @@ class Lane:
         return outputs + self._responses.receive(buffer[position:])
 
 
-def plain_answer(data: bytes, steps: bytes) -> tuple[int, int, int, int, int, int] | None:
+def _is_rest(data: bytes, at: int, ending: bytes) -> bool:
+    """Whether the bytes from `at` on are these, and no more."""
+    return len(data) - at == len(ending) and memory.same(data, at, ending)
+
+
+def plain_answer(data: bytes, steps: bytes, found: Plain) -> bool:
     """Follow the table through an answer that is whole, from its first message to a plain ReadyForQuery at its end.
 
-    Returns the rows and their bytes, where the body of the result's description starts and ends (0 for none, as many as
-    there are bytes for NoData), and the same of the command's tag. None where anything is not plain, a row before its
-    description included.
+    False where anything is not plain, a row before its description included: what was found means nothing then.
     """
     buffer = data
     size, position, at, rows, passed = len(data), 0, 0, 0, 0
@@ -660,48 +714,32 @@ def plain_answer(data: bytes, steps: bytes) -> tuple[int, int, int, int, int, in
         length = buffer[position + 1] << 24 | buffer[position + 2] << 16
         length = length | buffer[position + 3] << 8 | buffer[position + 4]
         if length < 4 or length >= size - position:
-            return None
+            return False
         end = position + 1 + length
         step = steps[at]
         if kind == 68:  # DataRow
             if step not in {69, 81} or length < 6:
-                return None
+                return False
             rows += 1
             passed += length + 1
         else:
             moves = 255 if kind > 127 else table[step << 7 | kind]
             if moves == 255 or (at == last) != (kind == 90):
-                return None
+                return False
             if kind == 90:  # ReadyForQuery
+                found.rows, found.size = rows, passed
+                found.start, found.stop, found.tag, found.tag_end = start, stop, tag, tag_end
                 status = buffer[end - 1]
-                plain = end == size and length == 5 and status in {73, 84}
-                return (rows, passed, start, stop, tag, tag_end) if plain else None
+                return end == size and length == 5 and status in {73, 84}
             if kind in {84, 110}:  # RowDescription, NoData
                 if rows or start:
-                    return None
+                    return False
                 start, stop = position + HEADER if kind == 84 else size, end if kind == 84 else size
             elif kind == 67:  # CommandComplete
                 tag, tag_end = position + HEADER, end
             at += moves - 1
         position = end
-    return None
-
-
-def _recorded(bound: Bound, types: tuple[int, ...]) -> tuple[str | bytes | None, ...]:
-    """Bind values as the record reads them."""
-    values = bound.values
-    if not values:
-        return ()
-    if len(values) == 1 and not bound.formats and values[0] is not None and values[0].isascii():
-        return (values[0].decode(),)
-    count = len(types)
-    formats = bound.formats
-    return tuple(
-        [
-            recorded_value(value, types[n] if n < count else 0, format_of(formats, n) if formats else 0)
-            for n, value in enumerate(values)
-        ]
-    )
+    return False
 
 
 def _opaque(values: tuple[str | bytes | None, ...]) -> bool:

@@ -1,6 +1,7 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
 from blastwall.protocols.postgres.pipeline cimport Known
+from blastwall.protocols.postgres.pipeline cimport Prepared
 from blastwall.protocols.postgres.pipeline cimport Running
 
 @cython.final
@@ -9,7 +10,7 @@ cdef class Learned:
     cdef public dict parses
     cdef public dict binds
     cdef public dict shapes
-    cpdef object parse(self, message, prepared, Running running)
-    cpdef object bind(self, prepared, Running running)
+    cpdef object parse(self, message, Prepared prepared, Running running)
+    cpdef object bind(self, Prepared prepared, Running running)
     cpdef object forget(self)
     cpdef Known like(self, one)

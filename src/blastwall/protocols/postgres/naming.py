@@ -14,7 +14,9 @@ from dataclasses import replace
 
 from blastwall.protocols.postgres.changing import NO_PLACES, Party, Places
 from blastwall.protocols.postgres.pipeline import Portal, Prepared, Running
+from blastwall.protocols.postgres.present import Present
 from blastwall.sql.postgres import Classified, NameState, Source, before, losing, named, settled
+from blastwall.wire.native import Flag
 
 _ROLLED_BACK = Classified(start=0, end=0, operation="ROLLBACK", effects=(), transaction="rollback")
 _NAMELESS = Classified(start=0, end=0, operation="", effects=())
@@ -30,6 +32,8 @@ class Names:
     def __init__(self, user: str, search_path: tuple[str, ...]) -> None:
         self.party: Party | None = None
         """This session among the others of its database."""
+        self.present: Present | None = None
+        """What all of them share."""
         self._doubted: tuple[NameState, Places, NameState] | None = None
         self._prepared: dict[str, Prepared] = {}
         self._portals: dict[str, Portal] = {}
@@ -63,6 +67,13 @@ class Names:
     @property
     def state(self) -> NameState:
         """What a statement sent now may be run under."""
+        return self.meaning()
+
+    def meaning(self) -> NameState:
+        """See `state`: asked with each statement, while nearly always nobody changes anything."""
+        present: Present | None = self.present
+        if present is not None and present.quiet:
+            return self._ahead
         beside = self.party.beside() if self.party is not None else NO_PLACES
         if not beside:
             return self._ahead
@@ -78,8 +89,11 @@ class Names:
         if self._ahead.lost:
             self._ahead = replace(self._ahead, lost=NO_PLACES)
 
-    def prepared(self, name: str) -> Prepared | None:
-        found = self._pending_prepared.get(name) or self._prepared.get(name)
+    def prepared_as(self, name: str) -> Prepared | None:
+        """What is prepared by this name, as far as the client may know."""
+        found: Prepared | None = self._pending_prepared.get(name) if self._pending_prepared else None
+        if found is None:
+            found = self._prepared.get(name)
         return None if found is None or found.gone else found
 
     def portal(self, name: str) -> Portal | None:
@@ -89,10 +103,9 @@ class Names:
     def portals(self) -> tuple[Portal, ...]:
         return (*self._portals.values(), *self._pending_portals.values())
 
-    @property
-    def has_portals(self) -> bool:
+    def any_portals(self) -> Flag:
         """Whether a portal is open, or may be."""
-        return bool(self._portals or self._pending_portals)
+        return len(self._portals) > 0 or len(self._pending_portals) > 0
 
     def sent_parse(self, prepared: Prepared) -> None:
         self._pending_prepared[prepared.name] = prepared

@@ -8,6 +8,9 @@ cdef class Known:
     cdef public object classified
     cdef public object rules
     cdef public bint guarded
+    cdef public bint ruled
+    cdef public bint gives
+    cdef public bint ends
     cdef public bint commits
     cdef public object mark
     cdef public object facts
@@ -19,7 +22,7 @@ cdef class Known:
 
 @cython.final
 cdef class Running:
-    cdef public object number
+    cdef public long long number
     cdef public object classified
     cdef public object text
     cdef public object moment
@@ -28,8 +31,8 @@ cdef class Running:
     cdef public long long rows
     cdef public long long bytes
     cdef public long long said
-    cdef public object width
-    cdef public object given
+    cdef public long long width
+    cdef public long long given
     cdef public object plan
     cdef public bint planned
     cdef public object copy
@@ -40,11 +43,26 @@ cdef class Running:
     cdef public Standing standing
 
 @cython.final
+cdef class Prepared:
+    cdef public object name
+    cdef public object text
+    cdef public object classified
+    cdef public object types
+    cdef public object state
+    cdef public object catalog
+    cdef public object fields
+    cdef public object version
+    cdef public bint gone
+    cdef public object message
+    cdef public Known known
+
+@cython.final
 cdef class Pipeline:
     cdef public object _entries
     cdef public object _begin
     cdef public object _copy
     cdef public object segment
+    cpdef bint owes_anything(self) except -1
     cpdef object push(self, entry)
     cpdef object pop(self)
     cpdef object drop_to_sync(self)

@@ -42,12 +42,15 @@ class Known:
         "classified",
         "commits",
         "described",
+        "ends",
         "facts",
         "fields",
+        "gives",
         "guarded",
         "inside",
         "mark",
         "plan",
+        "ruled",
         "rules",
         "standing",
         "types",
@@ -58,6 +61,11 @@ class Known:
         self.classified: Classified = running.classified
         self.rules: MaskRules = running.rules
         self.guarded: Flag = running.guarded
+        self.ruled: Flag = bool(running.rules)
+        """Whether there are rules that may hide anything of its result."""
+        self.gives: Flag = running.classified.returns_rows
+        self.ends: Flag = bool(running.classified.transaction)
+        """Whether a transaction begins or ends with it."""
         self.commits: Flag = running.classified.transaction == "commit"
         self.mark, self.facts = moment.mark, moment.facts
         self.inside: Flag = moment.inside
@@ -98,8 +106,8 @@ class Running:
         "width",
     )
 
-    def __init__(self, number: int, classified: Classified, text: str = "", moment: Moment | None = None) -> None:
-        self.number = number
+    def __init__(self, number: Whole, classified: Classified, text: str = "", moment: Moment | None = None) -> None:
+        self.number: Whole = number
         self.classified = classified
         self.text = text
         self.moment = moment
@@ -108,7 +116,8 @@ class Running:
         self.rows: Whole = 0
         self.bytes: Whole = 0
         self.said: Whole = 0
-        self.width = self.given = 0
+        self.width: Whole = 0
+        self.given: Whole = 0
         self.plan: MaskPlan | None = None
         self.planned: Flag = False
         self.copy: CopyMask | None = None
@@ -124,7 +133,6 @@ class Running:
         return self.limit_rows is not None or self.limit_affected is not None
 
 
-@dataclass(slots=True, eq=False)
 class Prepared:
     """A prepared statement. `fields` is its described result: None while unknown, empty where it has none.
 
@@ -134,17 +142,42 @@ class Prepared:
     `message` is the Parse that it came by, where that is short, and `known` what the fast lane knows of its execution.
     """
 
-    name: str
-    text: str
-    classified: Classified
-    types: tuple[int, ...] = ()
-    state: NameState | None = None
-    catalog: object = None
-    fields: tuple[Field, ...] | None = None
-    version: int = 0
-    gone: bool = False
-    message: bytes = b""
-    known: Known | None = None
+    __slots__ = (
+        "catalog",
+        "classified",
+        "fields",
+        "gone",
+        "known",
+        "message",
+        "name",
+        "state",
+        "text",
+        "types",
+        "version",
+    )
+
+    def __init__(  # noqa: PLR0917 - one for each
+        self,
+        name: str,
+        text: str,
+        classified: Classified,
+        types: tuple[int, ...] = (),
+        state: NameState | None = None,
+        catalog: object = None,
+        *,
+        gone: bool = False,
+    ) -> None:
+        self.name = name
+        self.text = text
+        self.classified = classified
+        self.types = types
+        self.state = state
+        self.catalog = catalog
+        self.fields: tuple[Field, ...] | None = None
+        self.version = 0
+        self.gone: Flag = gone
+        self.message = b""
+        self.known: Known | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -228,6 +261,10 @@ class Pipeline:
     @property
     def head(self) -> Entry | None:
         return self._entries[0] if self._entries else None
+
+    def owes_anything(self) -> Flag:
+        """Whether there is any."""
+        return len(self._entries) > 0
 
     def push(self, entry: Entry) -> None:
         self._entries.append(entry)

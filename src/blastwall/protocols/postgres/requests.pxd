@@ -2,6 +2,7 @@
 cimport cython
 from blastwall.protocols.postgres.conversation cimport Conversation
 from blastwall.protocols.postgres.learned cimport Learned
+from blastwall.protocols.postgres.pipeline cimport Prepared
 from blastwall.wire.inbox cimport Inbox
 
 @cython.final
@@ -13,6 +14,7 @@ cdef class Requests:
     cdef public object goodbye
     cdef public object _blocked
     cdef public object _postponed
+    cpdef bint unread(self) except -1
     cpdef object receive(self, data)
     cpdef object put_first(self, data)
     cpdef object receive_first(self, data)
@@ -24,5 +26,5 @@ cdef class Requests:
     cpdef object _full(self, named)
     cpdef object _oversized(self, frame, outputs)
     cpdef object _one(self, text, state)
-    cpdef object _judge_anew(self, prepared)
+    cpdef object _judge_anew(self, Prepared prepared)
     cpdef object _run(self, portal, rows, message, outputs)

@@ -40,6 +40,7 @@ from blastwall.protocols.postgres.pipeline import Entry, Owed, Portal, Prepared,
 from blastwall.protocols.postgres.values import recorded_value
 from blastwall.sql.postgres import Classified, NameState, bound_as, either, goes_by_names, same_names
 from blastwall.wire.inbox import HEADER, Frame, Inbox
+from blastwall.wire.native import Flag
 from blastwall.wire.reader import Malformed
 
 _TEXT_OVERHEAD = 4096
@@ -70,7 +71,7 @@ class Requests:
         self._learned = learned
         texts = limits.statement + _TEXT_OVERHEAD
         self._shared = conversation
-        self._inbox = Inbox(limits.message, dict.fromkeys(_TEXTS, texts))
+        self._inbox: Inbox = Inbox(limits.message, dict.fromkeys(_TEXTS, texts))
         self.ended = False
         self.goodbye = _goodbye
         """What follows a client's Terminate."""
@@ -104,6 +105,10 @@ class Requests:
     def __len__(self) -> int:
         """Bytes that were not handled yet, those included that are still to come and will be dropped."""
         return len(self._inbox) + (len(self._postponed[1]) if self._postponed is not None else 0) + self._inbox.skipping
+
+    def unread(self) -> Flag:
+        """Whether there are any."""
+        return self._postponed is not None or self._inbox.unread()
 
     def receive(self, data: bytes) -> list[Output]:
         self._inbox.feed(data)
@@ -295,7 +300,7 @@ class Requests:
     def _bind(self, message: bytes, outputs: list[Output]) -> None:
         bind = decode_bind(message[HEADER:])
         shared = self._shared
-        prepared = shared.names.prepared(bind.statement)
+        prepared = shared.names.prepared_as(bind.statement)
         if prepared is None:
             called = f'prepared statement "{bind.statement}"' if bind.statement else "unnamed prepared statement"
             text = f"{called} does not exist"
@@ -360,7 +365,7 @@ class Requests:
         named = decode_named(message[HEADER:])
         entry = Entry(Owed.DESCRIBE, self._shared.pipeline.segment)
         if named.kind == "S":
-            entry.prepared = self._shared.names.prepared(named.name)
+            entry.prepared = self._shared.names.prepared_as(named.name)
             entry.version = entry.prepared.version if entry.prepared is not None else 0
         else:
             entry.portal = self._shared.names.portal(named.name)

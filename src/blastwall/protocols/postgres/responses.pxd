@@ -7,15 +7,15 @@ from blastwall.protocols.postgres.rows cimport Rows
 @cython.final
 cdef class Responses:
     cdef public Conversation _shared
-    cdef public object carry
+    cdef public bytes carry
     cdef public list _parts
     cdef public object _held
     cdef public object _wanted
-    cdef public object passing
+    cdef public long long passing
     cdef public Rows rows
     cdef public list _ran
     cdef public object _failed
-    cdef public object catalog_changed
+    cdef public bint catalog_changed
     cdef public object _paused
     cdef public object farewell
     cdef public object _cancelled

@@ -43,6 +43,7 @@ from blastwall.protocols.postgres.rows import (
 )
 from blastwall.protocols.postgres.settings import readable_encoding
 from blastwall.wire.inbox import HEADER
+from blastwall.wire.native import Flag, Octets, Whole
 from blastwall.wire.reader import Malformed
 
 _ROWS = frozenset({DATA_ROW, COPY_DATA})
@@ -65,14 +66,14 @@ class Responses:
 
     def __init__(self, conversation: Conversation) -> None:
         self._shared = conversation
-        self.carry = b""
+        self.carry: Octets = b""
         self._parts: list[bytes] = []
         self._held = self._wanted = 0
-        self.passing = 0
+        self.passing: Whole = 0
         self.rows = Rows(conversation)
         self._ran: list[Running] = []
         self._failed = False
-        self.catalog_changed = False
+        self.catalog_changed: Flag = False
         self._paused = False
         self.farewell = False
         self._cancelled: tuple[Entry | None, str] = (None, "")

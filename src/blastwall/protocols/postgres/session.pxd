@@ -1,13 +1,13 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
 from blastwall.protocols.again cimport Again
+from blastwall.protocols.again cimport Repeating
 from blastwall.protocols.postgres.conversation cimport Conversation
 from blastwall.protocols.postgres.lane cimport Lane
 from blastwall.protocols.postgres.requests cimport Requests
 from blastwall.protocols.postgres.responses cimport Responses
 
-@cython.final
-cdef class PostgresSession:
+cdef class PostgresSession(Repeating):
     cdef public object _opening
     cdef public object _phase
     cdef public object _numbers
@@ -31,9 +31,9 @@ cdef class PostgresSession:
     cdef public object _tried
     cpdef object receive(self, side, data)
     @cython.locals(again=Again)
-    cpdef Again repeated(self, data)
+    cpdef Again repeated(self, bytes data)
     cpdef object granted(self)
-    cpdef Again answered(self, data)
+    cpdef Again answered(self, bytes data)
     cpdef object receive_eof(self, side)
     cpdef object dial_failed(self, side, reason)
     cpdef object tls_started(self, side, alpn, certificate)

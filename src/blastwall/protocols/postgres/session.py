@@ -19,7 +19,7 @@ from enum import Enum, auto
 from itertools import count
 
 from blastwall.masking.plan import DetectorFailed
-from blastwall.protocols.again import Again
+from blastwall.protocols.again import Again, Repeating
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
@@ -63,6 +63,7 @@ from blastwall.protocols.postgres.startup import (
 )
 from blastwall.protocols.postgres.warm import Reset, WarmLogin
 from blastwall.protocols.reaching import CatalogUnavailable, HandshakeFailed, companion_name
+from blastwall.wire.native import Octets
 from blastwall.wire.reader import Malformed
 
 
@@ -76,12 +77,14 @@ class _Phase(Enum):
     CLOSED = auto()
 
 
+_TALKING = _Phase.TALKING
+"""To look a member up in its enumeration takes as long as the rest of a comparison."""
 _CLIENT_ENDED = "the client ended the session"
 _ENDED_FIRST = "the session ended before its answer did"
 _OVER = (_Phase.RESETTING, _Phase.ENDING, _Phase.CLOSED)
 
 
-class PostgresSession:
+class PostgresSession(Repeating):
     """Implements `ProtocolSession`."""
 
     def __init__(self, opening: Opening) -> None:
@@ -141,18 +144,18 @@ class PostgresSession:
         except DetectorFailed as error:
             return self._fatal(errors.SYSTEM_ERROR, f"the result is closed, since it cannot be masked: {error}")
 
-    def repeated(self, data: bytes) -> Again | None:
-        if self._lane is None or self._phase is not _Phase.TALKING:
+    def repeated(self, data: Octets) -> Again | None:
+        if self._lane is None or self._phase is not _TALKING:
             return None
         again: Again | None = self._lane.client(data)
         self._tried = data if again is None else None
         return again
 
     def granted(self) -> bytes | None:
-        return self._lane.granted() if self._lane is not None and self._phase is _Phase.TALKING else None
+        return self._lane.granted() if self._lane is not None and self._phase is _TALKING else None
 
-    def answered(self, data: bytes) -> Again | None:
-        return self._lane.answered(data) if self._lane is not None and self._phase is _Phase.TALKING else None
+    def answered(self, data: Octets) -> Again | None:
+        return self._lane.answered(data) if self._lane is not None and self._phase is _TALKING else None
 
     def receive_eof(self, side: Side) -> Sequence[Output]:
         if side in self._cancels:

@@ -17,7 +17,7 @@ from enum import Enum, auto
 from itertools import count
 
 from blastwall.masking.plan import DetectorFailed
-from blastwall.protocols.again import Again
+from blastwall.protocols.again import Again, Repeating
 from blastwall.protocols.contract import (
     CLIENT,
     UPSTREAM,
@@ -68,7 +68,7 @@ class _Phase(Enum):
 _QUIET = "the gateway could not log in there; the gateway's log says why"
 
 
-class TdsSession:
+class TdsSession(Repeating):
     """Implements `ProtocolSession`."""
 
     def __init__(self, opening: Opening) -> None:
