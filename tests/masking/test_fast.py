@@ -249,6 +249,19 @@ def test_detectors_hide_the_same_in_a_run_as_in_a_row(
         same(columns, rules, rows)
 
 
+@pytest.mark.parametrize("kind", [ValueKind.OPAQUE, ValueKind.JSONB_BINARY])
+@pytest.mark.parametrize(
+    "value", [b"CZ2277777777777777777777", b"12345678904111111111111111", b"7219-09-99991", b"\x01[1]"]
+)
+def test_a_number_that_touches_further_digits_is_hidden_in_bytes_in_a_run_too(kind: ValueKind, value: bytes) -> None:
+    rules = MaskRules(detect=(DetectRule("a", ("card", "us_ssn"), MaskStyle.REDACT),), key=KEY)
+    columns = [ResultColumn("c", kind, frozenset(), exact=True)]
+    same(columns, rules, [[value]])
+    read = plan(columns, rules)
+    assert read is not None
+    assert in_cells(read, [[value]]) == [[value if value.startswith(b"\x01") else None]]
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     rows=st.lists(st.tuples(VALUES, VALUES).map(list), min_size=1, max_size=4),

@@ -24,6 +24,8 @@ from blastwall.masking.styles import restyle
 from blastwall.model.masks import ColumnRule, MaskRules
 from blastwall.model.statement import Column
 
+_BEGINS = {ValueKind.JSONB_BINARY: 1, ValueKind.OPAQUE: 256}
+"""With which byte values begin that are read as what they are, 256 for none; see `Scanner.scan`."""
 UNTRACED = "untraced"
 """Counts cells that were hidden because nobody could say where they come from."""
 UNREADABLE = "unreadable"
@@ -97,7 +99,9 @@ class MaskPlan:
         elif kind is ValueKind.NUMBER:
             doubtful = self._detection.scanner.scan_numbers(cells, position, counts)
         else:
-            doubtful = self._detection.scanner.scan(cells, position, kind is ValueKind.TEXT, counts)
+            doubtful = self._detection.scanner.scan(
+                cells, position, kind is ValueKind.TEXT, counts, _BEGINS.get(kind, -1)
+            )
         for rule, count in zip(self._detection.rules, counts, strict=True):
             self._count(rule, count)
         if read is None and not self._probe(b"\0\0".join([cells.value(cell) for cell in doubtful])):

@@ -21,9 +21,9 @@ cdef class Scanner:
 
     @cython.locals(
         buffer=bytes, places="long long[::1]", hits=Hits, doubtful=list, cell=Py_ssize_t, step=Py_ssize_t,
-        count=Py_ssize_t, length=Py_ssize_t, start=Py_ssize_t,
+        count=Py_ssize_t, length=Py_ssize_t, start=Py_ssize_t, sure=bint, data="const unsigned char *",
     )
-    cpdef list scan(self, Cells cells, Py_ssize_t column, bint text, long long[::1] counts)
+    cpdef list scan(self, Cells cells, Py_ssize_t column, bint text, long long[::1] counts, int begins=*)
 
     @cython.locals(
         buffer=bytes, places="long long[::1]", shown="long long[::1]", hits=Hits, doubtful=list, cell=Py_ssize_t,
@@ -33,6 +33,9 @@ cdef class Scanner:
 
     @cython.locals(features=Py_ssize_t, digits=Py_ssize_t)
     cdef bint _find(self, bytes buffer, Py_ssize_t start, Py_ssize_t stop, Hits hits) except -1
+
+    @cython.locals(digits=Py_ssize_t)
+    cdef bint _has_digits(self, bytes buffer, Py_ssize_t start, Py_ssize_t stop) except -1
 
     @cython.locals(
         places="long long[::1]", shown="long long[::1]", spans="long long[::1]",

@@ -67,20 +67,25 @@ class Scanner:
         self.shows = [arm.show for arm in arms]
         self.parts = bytes(_IN_PART.get(arm.name, _ASKED) if arm.in_part else _ASKED for arm in arms)
 
-    def scan(self, cells: Cells, column: int, text: bool, counts: array[int]) -> list[int]:
+    def scan(self, cells: Cells, column: int, text: bool, counts: array[int], begins: int = -1) -> list[int]:
         """Hide what is found in the cells of a column; return those that are in doubt.
 
-        Where not `text`, a cell with anything in it is. Adds to `counts` the number of cells in which each rule hid
-        something.
+        Where not `text`, a cell with anything in it is. `begins` is the byte with which values begin that are read as
+        what they are; of others (256: of all; -1: of none) is in doubt what has the digits of a number. Adds to
+        `counts` the number of cells in which each rule hid something.
         """
         buffer, places, hits = cells.buffer, cells.places, Hits()
+        data = buffer
         doubtful: list[int] = []
         cell, step, count = column, cells.columns, cells.count
         while cell < count:
             length = places[2 * cell + 1]
             if length >= _SHORTEST:
                 start = places[2 * cell]
-                if not self._find(buffer, start, start + length, hits) or (hits.count and not text):
+                sure = self._find(buffer, start, start + length, hits)
+                if begins >= 0 and data[start] != begins:
+                    sure = sure and not self._has_digits(buffer, start, start + length)
+                if not sure or (hits.count and not text):
                     doubtful.append(cell)
                 elif hits.count:
                     self._hide(cells, cell, hits, counts)
@@ -124,6 +129,11 @@ class Scanner:
         if digits >= _DIGITS_IBAN and self.iban >= 0 and not find_ibans(buffer, start, stop, hits, self.iban):
             return False
         return hits.count <= 1 or hits.in_order()
+
+    def _has_digits(self, buffer: bytes, start: int, stop: int) -> bool:
+        """Whether a cell has as many digits as a number that is looked for."""
+        digits = _features(buffer, start, stop, self.marks) >> 4
+        return (self.card >= 0 and digits >= _DIGITS_CARD) or (self.ssn >= 0 and digits >= _DIGITS_SSN)
 
     def _hide(self, cells: Cells, cell: int, hits: Hits, counts: array[int]) -> None:
         """Show a cell with its hits hidden."""
