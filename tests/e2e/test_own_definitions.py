@@ -54,6 +54,31 @@ ALTER FUNCTION tools.wipe(int, int) OWNER TO scram_user;
 ALTER FUNCTION tools.clear() OWNER TO scram_user;
 GRANT CREATE ON DATABASE shop TO scram_user;
 """
+MIGHTY = (
+    PAYROLL
+    + """
+DO $$ BEGIN CREATE ROLE mighty LOGIN SUPERUSER PASSWORD 'mighty'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+CREATE FUNCTION tools.hears() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM public.salaries; END';
+CREATE FUNCTION tools.casts(text) RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM public.salaries; RETURN 1; END';
+CREATE FUNCTION tools.compares(a int, b int) RETURNS int LANGUAGE plpgsql
+  AS 'BEGIN DELETE FROM public.salaries; RETURN a - b; END';
+CREATE FUNCTION tools.makes_a_cast() RETURNS int LANGUAGE plpgsql AS
+  'BEGIN CREATE CAST (text AS int) WITH FUNCTION tools.casts(text) AS IMPLICIT; RETURN 1; END';
+CREATE EVENT TRIGGER asleep ON ddl_command_end EXECUTE FUNCTION tools.hears();
+ALTER EVENT TRIGGER asleep DISABLE;
+CREATE OPERATOR tools.<+> (leftarg = int, rightarg = int, function = tools.wipe);
+CREATE OPERATOR tools.<<< (leftarg = int, rightarg = int, function = int4lt);
+CREATE OPERATOR tools.>>> (leftarg = int, rightarg = int, function = int4gt);
+CREATE OPERATOR CLASS tools.comparing FOR TYPE int USING btree AS
+  OPERATOR 1 tools.<<<, OPERATOR 3 pg_catalog.=, OPERATOR 5 tools.>>>, FUNCTION 1 tools.compares(int, int);
+CREATE TABLE mine.ints (n int);
+INSERT INTO mine.ints VALUES (1), (2), (3);
+CREATE TABLE mine.parted (n int) PARTITION BY RANGE (n tools.comparing);
+CREATE TABLE mine.part PARTITION OF mine.parted FOR VALUES FROM (1) TO (100);
+INSERT INTO salaries VALUES ('the salary');
+"""
+)
+"""The same, for a role that may define whatever there is."""
 POLICY = """
 @id("salaries-are-only-read")
 permit (principal, action, resource in Database::"pg-prod/shop")
@@ -117,6 +142,37 @@ ATTACKS = {
 }
 
 
+HEARS = "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION tools.hears()"
+CAST = "CREATE CAST (text AS int) WITH FUNCTION tools.casts(text) AS IMPLICIT"
+CLASS = (
+    "CREATE OPERATOR CLASS mine.ops FOR TYPE int USING btree AS OPERATOR 1 tools.<<<, OPERATOR 3 pg_catalog.=, "
+    "OPERATOR 5 tools.>>>, FUNCTION 1 tools.compares(int, int)"
+)
+MIGHTY_ATTACKS = {
+    "an event trigger": (HEARS, "CREATE TABLE mine.n ()"),
+    "an event trigger of SELECT INTO": (HEARS, "SELECT 1 AS a INTO mine.n"),
+    "an event trigger of REINDEX": (HEARS, "REINDEX TABLE mine.ints"),
+    "an event trigger made by code": (f"DO $$ BEGIN {HEARS}; END $$", "CREATE TABLE mine.n ()"),
+    "a woken event trigger": ("ALTER EVENT TRIGGER asleep ENABLE", "CREATE TABLE mine.n ()"),
+    "a cast": (CAST, "CREATE TABLE mine.n AS SELECT ('1'::text)::int AS a"),
+    "a cast in EXPLAIN ANALYZE": (CAST, "EXPLAIN ANALYZE SELECT ('1'::text)::int"),
+    "a cast of a column": (CAST, "ALTER TABLE mine.plain ALTER pay TYPE int"),
+    "a cast made by code": ("SELECT tools.makes_a_cast()", "SELECT ('1'::text)::int"),
+    "an operator class": (CLASS, "CREATE INDEX ON mine.ints (n mine.ops)"),
+    "an operator class of a range": (
+        "CREATE TYPE mine.r AS RANGE (subtype = int, subtype_opclass = tools.comparing)",
+        "SELECT mine.r(1, 2)",
+    ),
+    "an order": ("SELECT n FROM mine.ints ORDER BY n USING OPERATOR(tools.<<<)",),
+    "an index": ("CREATE INDEX ON mine.ints (n tools.comparing)",),
+    "a partition's key": ("INSERT INTO mine.parted VALUES (5)",),
+    "a partition's bounds": ("CREATE TABLE mine.p PARTITION OF mine.parted FOR VALUES FROM (100) TO (200)",),
+    "partitions left out": ("SELECT n FROM mine.parted WHERE n OPERATOR(tools.<<<) 3",),
+    "a moved operator": ("ALTER OPERATOR tools.<+>(int, int) SET SCHEMA mine", "SELECT 1 OPERATOR(mine.<+>) 1"),
+    "an operator of a renamed schema": ("ALTER SCHEMA tools RENAME TO kind", "SELECT 1 OPERATOR(kind.<+>) 1"),
+}
+
+
 @pytest.fixture(scope="module")
 def shop(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("own")
@@ -124,8 +180,26 @@ def shop(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFacto
         yield shop
 
 
+@pytest.fixture(scope="module")
+def mighty(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A gateway whose credential is a superuser's: nothing but policy keeps it from the salaries."""
+    upstream = {"host": "localhost", "port": postgres_newest.port, "database": "shop", "ca": str(postgres_newest.ca)}
+    credential = {"user": "mighty", "password": {"env": "PG_PASSWORD"}}
+    resources = [{"name": "pg-prod", "kind": "postgres", "upstream": upstream, "credential": credential}]
+    folder = tmp_path_factory.mktemp("mighty")
+    with opened(
+        postgres_newest, folder, policies=POLICY, fill=MIGHTY, packs=[], masking=[], resources=resources,
+        environment={"PG_PASSWORD": "mighty"},
+    ) as shop:  # fmt: skip
+        yield shop
+
+
 @pytest.mark.parametrize("steps", ATTACKS.values(), ids=ATTACKS)
 def test_what_an_open_transaction_has_defined(shop: Shop, steps: tuple[str, ...]) -> None:
+    _refused_at_last(shop, steps)
+
+
+def _refused_at_last(shop: Shop, steps: tuple[str, ...]) -> None:
     with shop.connect() as thief:
         thief.execute("BEGIN")
         for step in steps[:-1]:
@@ -146,3 +220,8 @@ def test_an_honest_migration_runs(shop: Shop) -> None:
         agent.execute("INSERT INTO mine.jobs (id) VALUES (1), (2)")
         agent.execute("UPDATE mine.open SET done = true WHERE id = 1")
         assert agent.execute("SELECT id FROM mine.open").fetchall() == [(2,)]
+
+
+@pytest.mark.parametrize("steps", MIGHTY_ATTACKS.values(), ids=MIGHTY_ATTACKS)
+def test_what_a_superuser_has_defined(mighty: Shop, steps: tuple[str, ...]) -> None:
+    _refused_at_last(mighty, steps)

@@ -24,6 +24,8 @@ WITH RECURSIVE up(child, parent) AS (
   SELECT polrelid, concat(polqual::text, polwithcheck::text) FROM pg_policy
   UNION ALL SELECT d.adrelid, d.adbin::text FROM pg_attrdef d
             JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE a.attgenerated = 'v'
+), keys(relid, opclass) AS (
+  SELECT partrelid, unnest(partclass::oid[]) FROM pg_partitioned_table
 ), trees(relid, what, tree) AS (
   SELECT relid, 'written', tree FROM written
   UNION ALL SELECT relid, 'seen', tree FROM seen
@@ -63,11 +65,19 @@ UNION ALL SELECT DISTINCT t.relid::oid, t.what, s.function::text FROM trees t,
        WHERE t.tree LIKE '%:resulttype %'
 UNION ALL SELECT DISTINCT i.indrelid, 'written', c.function::text
        FROM pg_index i, unnest(i.indclass::oid[]) k(opclass) JOIN comparing c USING (opclass)
+UNION ALL SELECT k.relid, 'seen', c.function::text FROM keys k JOIN comparing c USING (opclass)
+UNION ALL SELECT up.child, 'seen', c.function::text FROM up JOIN keys k ON k.relid = up.parent
+       JOIN comparing c USING (opclass)
 UNION ALL SELECT c.oid, 'seen', s.function::text FROM spread s JOIN pg_class c ON c.reltype = s.type
        WHERE c.relkind <> 'c'
 UNION ALL SELECT DISTINCT relid::oid, 'consulted', m[1] FROM seen, regexp_matches(tree, ':relid (\d+)', 'g') m
 UNION ALL SELECT s.type, 'type', json_build_array(t.typname, s.function::int8)::text
        FROM spread s JOIN pg_type t ON t.oid = s.type
+UNION ALL SELECT o.oid, 'type', json_build_array(o.opcname, c.function::int8)::text
+       FROM comparing c JOIN pg_opclass o ON o.oid = c.opclass
+UNION ALL SELECT o.oid, 'operator', json_build_array(n.nspname, o.oprname, p.amproc::oid::int8)::text
+       FROM pg_amproc p JOIN pg_amop a ON a.amopfamily = p.amprocfamily JOIN pg_operator o ON o.oid = a.amopopr
+       JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE p.amproc >= 16384 AND o.oid >= 16384
 UNION ALL SELECT DISTINCT p.oid, 'implied', s.function::text
        FROM pg_proc p, unnest(p.proargtypes::oid[] || p.prorettype || coalesce(p.proallargtypes, '{}')) u(type)
        JOIN spread s ON s.type = u.type WHERE p.oid >= 16384
@@ -78,4 +88,7 @@ UNION ALL SELECT a.aggfnoid::oid, 'implied', f::text FROM pg_aggregate a, unnest
 UNION ALL SELECT a.aggfnoid::oid, 'implied', s.function::text
        FROM pg_aggregate a JOIN spread s ON s.type = a.aggtranstype WHERE a.aggfnoid >= 16384
 """
-"""Rows of (OID, what, detail): the OID of a relation, a type ('type') or a function ('implied')."""
+"""Rows of (OID, what, detail): the OID of a relation, a type or operator class ('type') or a function ('implied').
+
+An operator runs the functions of its operator classes where rows are sorted by it or found through an index.
+"""

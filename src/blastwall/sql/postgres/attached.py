@@ -104,7 +104,8 @@ class Attachments:
     """What hangs on everything in one database.
 
     `types` maps the name of a type, and `type_code` its OID, to the functions that values of it may run: those of casts
-    to and from it and of its operator classes, a domain's checks, also of the types inside of it. `implied` maps
+    to and from it and of its operator classes, a domain's checks, also of the types inside of it. Operator classes
+    stand among them by their names, with the functions that compare. `implied` maps
     the OID of a function to those that calling it may run besides: what its parameters' and its result's types run, the
     functions that an aggregate is made of. `operators` are by their sign. `event_triggers` are functions that run when
     something is defined. `kinds` are the types themselves.

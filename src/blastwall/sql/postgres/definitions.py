@@ -13,7 +13,7 @@ from blastwall.sql.postgres.deciding import defined_over, references
 from blastwall.sql.postgres.expressions import SILENT, TRANSPARENT
 from blastwall.sql.postgres.names import Target
 from blastwall.sql.postgres.objects import role_name
-from blastwall.sql.postgres.pending import Pending
+from blastwall.sql.postgres.pending import Pending, operator_classes
 from blastwall.sql.postgres.scope import Range, Scope
 from blastwall.sql.postgres.tree import Node, body, descendants, items, options, sub, text, unwrap, words
 
@@ -111,6 +111,8 @@ class Definitions(Pending):
         else:
             return False
         self.sweep(node, _anything())
+        for named in operator_classes(node):
+            self.cast_to(named)
         self._evaluated(node)
         self.pend(tag, node, called)
         return True
@@ -189,6 +191,8 @@ class Definitions(Pending):
             self.effect(Action.EXPORT, self.pseudo("servers", text(node, "servername"), "server"))
         for parent in items(base, "inhRelations"):
             self._each((Action.DEFINE,), self.relation_objects(parent, (), "table"))
+            if "partbound" in base:
+                self._computed(self.targets(body(parent, "RangeVar")))  # its bounds are compared with the others'
         self._mentioned(base)
 
     def _mentioned(self, node: Node) -> None:

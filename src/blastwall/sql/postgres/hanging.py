@@ -18,7 +18,10 @@ Place = tuple[str, str]
 EVERYTHING: Place = ("", "")
 ANY_STATEMENT: Place = ("@statements", "")
 """Where hangs what no name leads to: casts, for one."""
+ANY_DEFINITION: Place = ("@definitions", "")
+"""Where hangs what runs when something is defined: event triggers."""
 OPERATORS = "@operators"
+_OF_FOLDERS = {"@casts": ANY_STATEMENT, "@triggers": ANY_DEFINITION}
 MAX_LOST = 4096
 MAX_DEFINITION = 16 * 1024
 """The longest text of a function, in characters, that is carried; a call of a longer one is not known."""
@@ -98,9 +101,16 @@ def formerly(lost: frozenset[Lost], place: Place) -> Iterator[Place]:
 def of_definitions(effects: Iterable[tuple[str, tuple[str, ...], str]]) -> Iterator[Hung]:
     """Yield what code hangs that defines something while it runs: (action, path, kind of object) of what it does."""
     for action, path, kind in effects:
-        if len(path) != 3 or path[1].startswith("@"):
+        if len(path) != 3 or action not in {"define", "entitle"}:
             continue
-        if kind == "function" and action in {"define", "entitle"}:
+        if path[1] in _OF_FOLDERS and kind == "pseudo":
+            yield Hung(*_OF_FOLDERS[path[1]], unknown=True, reading=True)
+        elif path[1].startswith("@"):
+            continue
+        elif kind == "function":
             yield Hung(*function_place(*path[1:]), unknown=True, reading=True)
-        elif action == "entitle" or (action == "define" and kind == "view"):
+            yield Hung(OPERATORS, path[2], unknown=True, reading=True)
+        elif kind == "type" and action == "entitle":
+            yield Hung(*ANY_STATEMENT, unknown=True, reading=True)
+        elif action == "entitle" or kind == "view":
             yield Hung(path[1], path[2], unknown=True, reading=True)

@@ -29,6 +29,8 @@ _MOST_LEVELS = 900
 _BOUNDED = sys.version_info < (3, 12)
 _WIDE_LEVELS = 24
 """Levels that are taken off at once before the rest is walked through: a wide statement has no more."""
+_HIDDEN = re.compile(rb'\[\s*\{"PLpgSQL_function":\{"datums":\[\{\}\}')
+"""How the tree of an event trigger's function begins."""
 _STEPS = {ord(sign): 1 if sign in "[{" else -1 for sign in "[]{}"}
 _NO_BRACKETS = bytes(sorted(frozenset(range(256)) - frozenset(b"[]{}")))
 
@@ -97,11 +99,20 @@ def parse_plpgsql(data: bytes) -> list[Node]:
     try:
         if result.error:
             raise UnparsedError(_words(result.error.contents.message))
-        # libpg_query 18 writes a datum without a JSON form as `{}}`; a trigger's hidden variables are such.
-        tree = _decode((result.plpgsql_funcs or b"").replace(b",{}}", b",{}"))
+        tree = _decode(_mended(result.plpgsql_funcs or b""))
     finally:
         lib.pg_query_free_plpgsql_parse_result(result)
     return [node for node in tree if isinstance(node, dict)] if isinstance(tree, list) else []
+
+
+def _mended(tree: bytes) -> bytes:
+    """libpg_query 18 writes a datum without a JSON form as `{}}`: the hidden variables of triggers' functions are such.
+
+    An event trigger's come first of all. What stands in the strings of other functions is left as it is.
+    """
+    if not _HIDDEN.match(tree):
+        return tree.replace(b",{}}", b",{}")
+    return tree.replace(b"[{}}", b"[{}", 1).replace(b",{}}", b",{}")
 
 
 def lexemes(data: bytes) -> list[Lexeme]:

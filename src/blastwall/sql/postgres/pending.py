@@ -8,6 +8,7 @@ from dataclasses import replace
 from blastwall.model.effects import Action
 from blastwall.sql.postgres.cascading import Cascading
 from blastwall.sql.postgres.hanging import (
+    ANY_DEFINITION,
     ANY_STATEMENT,
     MAX_DEFINITION,
     OPERATORS,
@@ -30,8 +31,8 @@ _ROUTINES = frozenset({"OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE", 
 _TYPES = frozenset({"OBJECT_TYPE", "OBJECT_DOMAIN"})
 _ANYWHERE = frozenset(
     {"AlterDomainStmt", "AlterEventTrigStmt", "AlterOpFamilyStmt", "AlterOperatorStmt", "AlterTypeStmt",
-     "CreateCastStmt", "CreateDomainStmt", "CreateOpClassStmt", "CreateRangeStmt", "CreateTransformStmt",
-     "DefineStmt"}
+     "CreateCastStmt", "CreateEventTrigStmt", "CreateDomainStmt", "CreateOpClassStmt", "CreateRangeStmt",
+     "CreateTransformStmt", "DefineStmt"}
 )  # fmt: skip
 """Definitions after which code may run in statements that name nothing of it."""
 
@@ -48,7 +49,8 @@ class Pending(Cascading):
             case "AlterTableStmt":
                 self._pend_alteration(node, calls)
             case "CreateTrigStmt" | "IndexStmt":
-                self._hang(self._places(sub(node, "relation")), Hung("", "", calls=calls))
+                what = Hung("", "", calls=calls, runs=self._of_types(node), reading=tag == "IndexStmt")
+                self._hang(self._places(sub(node, "relation")), what)
             case "CreatePolicyStmt" | "AlterPolicyStmt":
                 self._hang(self._places(sub(node, "table")), Hung("", "", calls=calls, reading=True))
             case "RuleStmt":
@@ -64,7 +66,7 @@ class Pending(Cascading):
         self._pend_keys(node)
 
     def _hang(self, places: Iterable[Place], what: Hung) -> None:
-        if what != _NOTHING:
+        if replace(what, reading=False) != _NOTHING:
             self.hung.update(replace(what, schema=schema, name=name) for schema, name in places)
 
     def _places(self, relation: Node) -> list[Place]:
@@ -90,16 +92,23 @@ class Pending(Cascading):
         ]
         made = self._made(sub(node, "relation"))
         bears = frozenset((*parents, *templates))
-        self._hang(made, Hung("", "", calls=calls, runs=self._of_types(node), bears=bears))
+        parted = "partspec" in node or "partbound" in node  # to leave out partitions, a query compares keys
+        self._hang(made, Hung("", "", calls=calls, runs=self._of_types(node), bears=bears, reading=parted))
         self._hang(parents, Hung("", "", touches=frozenset(Touch("", "", *place) for place in made)))
 
     def _of_types(self, node: Node) -> frozenset[int]:
-        """Code of the types that columns are declared with."""
+        """Code of the types that columns are declared with, and of the operator classes of keys."""
+        named = [
+            words(items(sub(inner, "typeName"), "names")) for tag, inner in descendants(node) if tag == "ColumnDef"
+        ]
+        named.append(words(items(sub(node, "ofTypename"), "names")))
+        named.extend(operator_classes(node))
+        return self._code_named(named)
+
+    def _code_named(self, named: Iterable[tuple[str, ...]]) -> frozenset[int]:
+        """Code of the types and operator classes of these names, whatever their schema."""
         known = self.catalog.attachments.types
-        named = [words(items(inner, "names"))[-1:] for tag, inner in descendants(node) if tag == "ColumnDef"
-                 for inner in [sub(inner, "typeName")]]  # fmt: skip
-        named.append(words(items(sub(node, "ofTypename"), "names"))[-1:])
-        return frozenset(oid for name in named if name for oid in known.get(name[0], ()))
+        return frozenset(oid for parts in named if parts for oid in known.get(parts[-1], ()))
 
     def _pend_alteration(self, node: Node, calls: frozenset[Place]) -> None:
         places = self._places(sub(node, "relation"))
@@ -166,7 +175,12 @@ class Pending(Cascading):
         """What was renamed or moved brings along what hangs on it."""
         parts = self.parts_of(sub(node, "object"))
         if kind == "OBJECT_SCHEMA":
-            self._hang([(new, "")], Hung("", "", like=frozenset({(text(node, "subname"), "")})))
+            old_schema = text(node, "subname")
+            self._hang([(new, "")], Hung("", "", like=frozenset({(old_schema, "")})))
+            for sign in self.catalog.attachments.operators:
+                self._pend_operator(sign, old_schema)
+        elif kind == "OBJECT_OPERATOR" and parts:
+            self._pend_operator(parts[-1])
         elif kind in _ROUTINES:
             for old in self._routines(parts):
                 place = function_place(schema or old[0], new or old[1])
@@ -177,6 +191,13 @@ class Pending(Cascading):
         elif "relation" in node and text(node, "renameType") not in {"OBJECT_COLUMN", "OBJECT_ATTRIBUTE"}:
             for old in self._places(sub(node, "relation")):
                 self._hang([(schema or old[0], new or old[1])], Hung("", "", like=frozenset({old})))
+
+    def _pend_operator(self, sign: str, schema: str = "") -> None:
+        """An operator goes by another schema's name from now on."""
+        known = self.catalog.attachments.operators.get(sign, ())
+        runs = frozenset(one.function for one in known if schema in {"", one.schema})
+        if runs:
+            self._hang([(OPERATORS, sign)], Hung("", "", runs=runs, reading=True))
 
     def _routines(self, parts: tuple[str, ...]) -> list[Place]:
         return [(one.path[1], one.path[2]) for one in self.routine_objects(parts)] if parts else []
@@ -197,8 +218,18 @@ class Pending(Cascading):
         what = Hung("", "", definer=scalar(given.get("security", {})) == "true", unknown="set" in given, reading=True)
         self._hang([function_place(*place) for place in places], what)
 
+    def _pend_event_trigger(self, node: Node) -> None:
+        """Its function runs with whatever is defined next; of a disabled one the catalog does not say which it is."""
+        calls = frozenset(self.functions(words(items(node, "funcname")))) if "funcname" in node else frozenset()
+        wakes = "funcname" not in node and text(node, "tgenabled") != "D"
+        self._hang([ANY_DEFINITION], Hung("", "", calls=calls, unknown=wakes, reading=True))
+
     def _pend_anywhere(self, tag: str, node: Node, calls: frozenset[Place]) -> None:
+        if tag.endswith("EventTrigStmt"):
+            self._pend_event_trigger(node)
+            return
         calls |= frozenset(self._functions_named(node))
+        runs = self._code_named(_names_in(node))
         kind = text(node, "kind")
         name = words(items(node, "defnames"))
         if kind == "OBJECT_OPERATOR" or tag == "AlterOperatorStmt":
@@ -206,14 +237,21 @@ class Pending(Cascading):
             self._hang([(OPERATORS, sign[-1] if sign else "")], Hung("", "", calls=calls, reading=True))
         elif kind == "OBJECT_AGGREGATE":
             places = [(made.path[1], made.path[2]) for made in self.created(name, "function")]
-            self._hang([function_place(*one) for one in places], Hung("", "", calls=calls, reading=True))
-        elif calls:
-            self._hang([ANY_STATEMENT], Hung("", "", calls=calls, reading=True))
+            self._hang([function_place(*one) for one in places], Hung("", "", calls=calls, runs=runs, reading=True))
+        elif calls or runs:
+            self._hang([ANY_STATEMENT], Hung("", "", calls=calls, runs=runs, reading=True))
 
     def _functions_named(self, node: Node) -> Iterator[Place]:
         for parts in _names_in(node):
             if parts:
                 yield from self.functions(parts)
+
+
+def operator_classes(node: Node) -> Iterator[tuple[str, ...]]:
+    """Yield the names of the operator classes that keys of indexes, constraints and partitions are given."""
+    for tag, inner in descendants(node):
+        if tag in {"IndexElem", "PartitionElem"}:
+            yield words(items(inner, "opclass"))
 
 
 def _names_in(node: Node) -> Iterator[tuple[str, ...]]:

@@ -10,7 +10,7 @@ from blastwall.model.statement import Literal
 from blastwall.sql.lineage import Columns, OutputColumn
 from blastwall.sql.postgres.deciding import analyses
 from blastwall.sql.postgres.definitions import Definitions
-from blastwall.sql.postgres.hanging import ANY_STATEMENT, EVERYTHING, Hung, of_definitions
+from blastwall.sql.postgres.hanging import ANY_DEFINITION, ANY_STATEMENT, EVERYTHING, Hung, of_definitions
 from blastwall.sql.postgres.parse import Source
 from blastwall.sql.postgres.scope import Scope
 from blastwall.sql.postgres.statement import Classified
@@ -49,10 +49,17 @@ _HOLDING = frozenset({"@extensions", "@roles"})
 """What holds relations anywhere: DROP OWNED and DROP EXTENSION take them along."""
 _FIRING = frozenset({Action.DEFINE, Action.DROP, Action.ENTITLE})
 """What event triggers hear of."""
+_HEARD = frozenset(
+    {"ReindexStmt", "CreatePublicationStmt", "AlterPublicationStmt", "CreateSubscriptionStmt", "AlterSubscriptionStmt"}
+)
+"""Statements of which they hear besides."""
 _RUNNING = frozenset(
     {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "CALL", "DO", "EXECUTE", "FETCH", "MOVE", "SELECT INTO"}
 )
 """Statements that run code, and define nothing by themselves."""
+_EVALUATING = frozenset({"EXPLAIN", "CREATE TABLE AS", "CREATE MATERIALIZED VIEW", "REFRESH MATERIALIZED VIEW"})
+"""Statements that run a query, and are no query."""
+_DEFINING = frozenset({Action.DEFINE, Action.ADMIN})
 _SILENT = frozenset({"DoStmt", "CreateFunctionStmt", "RuleStmt", "CreateSchemaStmt", "CreateTableAsStmt"})
 """Statements that hold others whose rows go nowhere."""
 
@@ -75,13 +82,21 @@ class Reader(Definitions):
         """Read a statement; an unknown type is conceded."""
         if tag in _ROWS:
             self._rows(tag, node)
+            if _has_into(node):
+                self._heard()
             return
         self._utility(tag, node)
-        if any(effect.action in _FIRING for effect in self.effects):
-            for function in self.catalog.attachments.event_triggers:
-                self.follow(self.follower.run(function))
+        if tag in _HEARD or any(effect.action in _FIRING for effect in self.effects):
+            self._heard()
         if tag in _SILENT:
             self.outputs, self.returns_rows = None, False
+
+    def _heard(self) -> None:
+        """Event triggers hear of it."""
+        for function in self.catalog.attachments.event_triggers:
+            self.follow(self.follower.run(function))
+        if self.state.lost:
+            self.follow(self.follower.hung(ANY_DEFINITION, Action.UPDATE))
 
     def _utility(  # noqa: C901 - one case a type of statement
         self, tag: str, node: Node
@@ -225,8 +240,8 @@ class Reader(Definitions):
         """Return what was found."""
         if not self.effects:
             self.concede("Blastwall found nothing that it does")
-        if self.state.lost and operation in _RUNNING:
-            self.follow(self.follower.hung(ANY_STATEMENT, Action.UPDATE))
+        if self.state.lost:
+            self._anywhere(operation)
         returns = self.returns_rows
         return Classified(
             start,
@@ -259,6 +274,14 @@ class Reader(Definitions):
             lost=frozenset((*self._lost(creates=operation.startswith("CREATE")), *self.hung, *self._hung(operation))),
             tree=tree,
         )
+
+    def _anywhere(self, operation: str) -> None:
+        """Add what any statement may run by what was defined before; a definition may do so too (ALTER … USING)."""
+        found = self.follower.hung(ANY_STATEMENT, Action.UPDATE)
+        if operation in _RUNNING | _EVALUATING:
+            self.follow(found)
+        elif any(effect.action in _DEFINING for effect in self.effects):
+            self.follow(effect for effect in found if effect.action is not Action.UNCLASSIFIED)
 
     def _hung(self, operation: str) -> Iterator[Hung]:
         """Yield what code hangs that ran in a statement which is no definition itself."""
