@@ -18,8 +18,10 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "blastwall"
 TYPED = {
-    "budgets/budgets": ("StoredPurse",),
-    "gate/each": ("EachMeter", "Purse", "QuickRecord"),
+    "budgets/budgets": ("StoredBudgets", "StoredPurse"),
+    "containment/containment": ("StoredContainment",),
+    "gate/each": ("Cutoff", "EachMeter", "Purse", "QuickRecord"),
+    "gate/granted": ("Granted",),
     "gate/journal": ("Unrecorded", "Journal"),
     "gate/session": ("SessionGate",),
     "gate/statements": ("Answered", "Statements"),
@@ -50,7 +52,7 @@ TYPED = {
     "relay/turn": ("Turn",),
     "wire/inbox": ("Inbox",),
 }
-BASES = ("EachMeter", "Purse", "QuickRecord", "Receiver", "Repeating", "Shortcut", "Standing")
+BASES = ("Cutoff", "EachMeter", "Purse", "QuickRecord", "Receiver", "Repeating", "Shortcut", "Standing")
 """Typed classes that others inherit from."""
 BY_HAND = "\n# By hand:"
 """What follows this in a file is kept."""

@@ -39,7 +39,7 @@ FOLDERS = {
     "masking": ("hidden", "plan", "statements"),
     "masking/documents": ("tokens",),
     "masking/fast": ("addresses", "cells", "hiding", "hits", "ibans", "numbers", "parts", "scanner", "secrets"),
-    "gate": ("each", "journal", "session", "statements"),
+    "gate": ("each", "granted", "journal", "session", "statements"),
     "recording": ("batch", "events", "files", "frames", "log", "quick", "recorder", "segments", "streams", "summary"),
     "relay": ("carrier", "express", "lines", "metrics", "pump", "stream", "tls", "turn"),
     "budgets": ("budgets",),

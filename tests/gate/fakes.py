@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from blastwall.gate import Gate, HoldTimes
-from blastwall.gate.each import EachMeter, Purse, QuickRecord
+from blastwall.gate.each import Cutoff, EachMeter, Purse, QuickRecord
 from blastwall.gate.ports import (
     Asked,
     Hold,
@@ -214,6 +214,10 @@ class FakeContainment:
     reason: str | None = None
     worthless: str | None = None
     live: dict[str, LiveSession] = field(default_factory=dict)
+
+    @property
+    def cutoff(self) -> Cutoff:
+        return Cutoff()
 
     def against(self, principal: Principal, resource: Resource | None = None) -> str | None:
         return self.reason

@@ -12,7 +12,7 @@ from blastwall.gate.ports import RecordingFailed
 from blastwall.model.events import StatementAsked, StatementFinished, StatementRepeated
 from blastwall.recording.events import decode
 from blastwall.recording.files import AppendFile
-from blastwall.recording.frames import HASH, PAYLOAD, Record, build, parse, sealed, seed
+from blastwall.recording.frames import HASH, HEADER, Record, build, parse, sealed, seed
 from blastwall.recording.keys import load_public_key
 from blastwall.recording.quick import ROOM, put_finished, put_repeated
 from blastwall.recording.reader import Reader
@@ -28,7 +28,7 @@ VALUES = st.lists(st.none() | PLAIN | st.text(st.characters(exclude_categories=(
 
 
 def room() -> bytearray:
-    return bytearray(PAYLOAD + ROOM)
+    return bytearray(HEADER + ROOM)
 
 
 def near(one: float, other: float) -> bool:
@@ -45,7 +45,7 @@ def test_a_repeated_statement_reads_back_as_it_was(
     at: float, number: int, first: int, values: tuple[str | None, ...], text: str | None
 ) -> None:
     place = room()
-    end = put_repeated(place, PAYLOAD, at, number, first, values, text)
+    end = put_repeated(place, HEADER, at, number, first, values, text)
     texts = [value for value in (*values, text) if value is not None]
     plain = all(value.isascii() and value.isprintable() and not set(value) & {'"', "\\"} for value in texts)
     if plain and len(values) <= 64 and sum(map(len, texts)) < 2000:
@@ -53,11 +53,11 @@ def test_a_repeated_statement_reads_back_as_it_was(
     if not plain:
         assert end == 0, "what JSON escapes is left to the encoder"
     if end:
-        event = decode(bytes(place[PAYLOAD:end]))
+        event = decode(bytes(place[HEADER:end]))
         assert isinstance(event, StatementRepeated)
         assert near(event.at, at)
         assert (event.number, event.first, event.parameters, event.text) == (number, first, values, text)
-    assert len(place) == PAYLOAD + ROOM, "nothing is written beyond the room"
+    assert len(place) == HEADER + ROOM, "nothing is written beyond the room"
 
 
 @given(TIMES, COUNTS, COUNTS, st.integers(-1, 2**63 - 1), COUNTS, TIMES)
@@ -65,8 +65,8 @@ def test_an_end_reads_back_as_it_was(
     at: float, number: int, rows: int, affected: int, size: int, seconds: float
 ) -> None:
     place = room()
-    end = put_finished(place, PAYLOAD, at, number, rows, affected, size, seconds)
-    event = decode(bytes(place[PAYLOAD:end]))
+    end = put_finished(place, HEADER, at, number, rows, affected, size, seconds)
+    event = decode(bytes(place[HEADER:end]))
     assert isinstance(event, StatementFinished)
     assert near(event.at, at)
     assert near(event.seconds, seconds)
@@ -78,11 +78,11 @@ def test_an_end_reads_back_as_it_was(
 @given(st.binary(max_size=300), COUNTS, COUNTS)
 def test_it_is_laid_out_as_any_other_record(payload: bytes, stream: int, number: int) -> None:
     place, previous = room(), seed(3)
-    end = PAYLOAD + len(payload)
-    place[PAYLOAD:end] = payload
-    digest = sealed(place, end, stream, number, previous)
-    data, expected = build(stream, number, previous, payload)
-    assert (bytes(place[HASH:end]) + digest, digest) == (data, expected)
+    end = HEADER + len(payload)
+    place[HEADER:end] = payload
+    digest = sealed(place, 0, end, stream, number, previous)
+    assert (bytes(place[: end + HASH]), digest) == build(stream, number, previous, payload)
+    data = bytes(place[: end + HASH])
     (record,) = parse(data)
     assert isinstance(record, Record)
     assert record.follows(previous)
@@ -113,9 +113,10 @@ async def test_what_is_repeated_is_recorded_counted_and_proven(place: Place) -> 
 def test_a_record_has_the_hash_of_any_other_way(size: int) -> None:
     """OpenSSL is called directly, or by hashlib, and pads a text in another block at some of these lengths."""
     payload = bytes(n % 251 for n in range(size))
-    place = bytearray(PAYLOAD) + payload + bytes(HASH)
-    head = sealed(place, PAYLOAD + size, 7, 2**40 + 3, seed(7))
-    assert (bytes(place[HASH : PAYLOAD + size]) + head, head) == build(7, 2**40 + 3, seed(7), payload)
+    place = bytearray(b"before") + bytes(HEADER) + payload + bytes(HASH) + b"after"
+    head = sealed(place, 6, 6 + HEADER + size, 7, 2**40 + 3, seed(7))
+    assert (place[:6], place[-5:]) == (b"before", b"after"), "nothing is written beside it"
+    assert (bytes(place[6:-5]), head) == build(7, 2**40 + 3, seed(7), payload)
 
 
 async def test_what_quick_records_count_is_in_the_segments_index(place: Place) -> None:
@@ -194,5 +195,5 @@ def test_a_recording_of_before_is_read(tmp_path: Path) -> None:
     """The ordinary encoder's bytes and these are one format: nothing tells them apart but the number of decimals."""
     line = b'{"event":"statement_repeated","at":1.5,"number":2,"first":1,"parameters":["5"],"text":null}'
     place = room()
-    end = put_repeated(place, PAYLOAD, 1.5, 2, 1, ("5",), None)
-    assert decode(bytes(place[PAYLOAD:end])) == decode(line)
+    end = put_repeated(place, HEADER, 1.5, 2, 1, ("5",), None)
+    assert decode(bytes(place[HEADER:end])) == decode(line)

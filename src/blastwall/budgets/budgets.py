@@ -67,7 +67,7 @@ class StoredBudgets:
         self._containment = containment
         self._now = now
         self._bounds: tuple[Bound, ...] = ()
-        self.generation = 0
+        self.generation: Whole = 0
         self._tallies: dict[Account, Tally] = {}
         self._read: Mapping[Window, Amounts] = {}
         self._spent: dict[Who, str] = {}
@@ -218,7 +218,7 @@ class StoredPurse(Purse):
         self._who = (_KINDS[principal.kind], principal.name)
         self._bounds: list[tuple[Bound, Tally]] = []
         self._tallies: tuple[Tally, ...] = ()
-        self._generation = -1
+        self._generation: Whole = -1
 
     def ask(self) -> str | None:
         """See `gate.ports.Purse`."""
@@ -248,7 +248,7 @@ class StoredPurse(Purse):
         if self._generation != self._budgets.generation:
             self._generation = self._budgets.generation
             self._bounds = self._budgets.bound(self._principal, self._resource)
-            self._tallies = tuple(dict.fromkeys(tally for _, tally in self._bounds))
+            self._tallies = tuple(dict.fromkeys([tally for _, tally in self._bounds]))
         return self._bounds
 
 

@@ -23,11 +23,13 @@ from contextlib import suppress
 
 import structlog
 
+from blastwall.gate.each import Cutoff
 from blastwall.gate.ports import LiveSession
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Resource
 from blastwall.store import StateError
 from blastwall.store.containments import SPOILING, Contained, ContainmentTable, Kind, PastContainment
+from blastwall.wire.native import Real, Whole
 
 POLL_SECONDS = 0.25
 BLIND_AFTER = 5.0
@@ -41,7 +43,7 @@ Thing = tuple[Kind, str]
 """What is cut off: its kind and name."""
 
 
-class StoredContainment:
+class StoredContainment(Cutoff):
     """Containment by the state database.
 
     Args:
@@ -60,7 +62,8 @@ class StoredContainment:
         self._spoiled: dict[Thing, float] = {}
         self._lifts: set[int] = set()
         self._changes = 0
-        self._read_at = float("-inf")
+        self._edition: Whole = 1
+        self._read_at: Real = _NEVER
         self._live: dict[str, LiveSession] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -84,6 +87,16 @@ class StoredContainment:
     def blind(self) -> bool:
         """Whether the state could not be read for too long."""
         return self._monotonic() - self._read_at > BLIND_AFTER
+
+    @property
+    def cutoff(self) -> Cutoff:
+        """See `gate.ports.Containment`."""
+        return self
+
+    def edition(self) -> Whole:
+        """See `gate.each.Cutoff`."""
+        read_before: Real = self._monotonic() - self._read_at
+        return 0 if read_before > BLIND_AFTER else self._edition
 
     def against(self, principal: Principal, resource: Resource | None = None) -> str | None:
         """See `gate.ports.Containment`."""
@@ -164,6 +177,7 @@ class StoredContainment:
 
     def _put_in_force(self, in_force: dict[Thing, Contained], *, tells: bool = False) -> None:
         before, self._in_force = self._in_force, in_force
+        self._edition += 1
         for each in in_force.values() if tells else ():
             if before.get((each.kind, each.name)) != each:
                 _log.warning("contained", kind=each.kind.value, name=each.name, reason=each.reason, by=each.by)

@@ -1,6 +1,9 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
 
+cdef class Cutoff:
+    cpdef long long edition(self) except *
+
 cdef class EachMeter:
     cpdef object repeated(self, long long count)
     cpdef object took(self, double seconds)

@@ -30,6 +30,17 @@ class EachMeter:
         """`count` bytes came from the client, or from the resource."""
 
 
+class Cutoff:
+    """What cuts somebody off, whatever policy says; this one is asked each time."""
+
+    def edition(self) -> Whole:
+        """A number that changes whenever something else is cut off; 0 where `against` must be asked each time.
+
+        That is so too where nobody can know what is cut off: this looks, at each call, how old the knowledge is.
+        """
+        return 0
+
+
 class Purse:
     """What one session spends."""
 

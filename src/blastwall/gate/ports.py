@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
-from blastwall.gate.each import EachMeter, Purse, QuickRecord
+from blastwall.gate.each import Cutoff, EachMeter, Purse, QuickRecord
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Effect
 from blastwall.model.events import Event, StatementAsked
@@ -256,6 +256,10 @@ class LiveSession:
 
 class Containment(Protocol):
     """Cutting a principal, a session, a pass or a resource off at once."""
+
+    @property
+    def cutoff(self) -> Cutoff:
+        """Whether `against` must be asked again."""
 
     def against(self, principal: Principal, resource: Resource | None = None) -> str | None:
         """The reason for which this principal or resource is cut off now, None where it is not. Reads memory only."""

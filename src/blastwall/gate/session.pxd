@@ -1,5 +1,6 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.gate.granted cimport Granted
 from blastwall.gate.journal cimport Journal
 from blastwall.gate.statements cimport Statements
 from blastwall.protocols.again cimport Again
@@ -18,7 +19,7 @@ cdef class SessionGate:
     cdef public object _admitted
     cdef public object _footing
     cdef public Statements _statements
-    cdef public object _granted
+    cdef public Granted _granted
     cdef public object _timer
     cdef public object _contained
     cdef public object _closed

@@ -1,7 +1,9 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.gate.each cimport Cutoff
 from blastwall.gate.each cimport EachMeter
 from blastwall.gate.each cimport Purse
+from blastwall.gate.granted cimport Granted
 from blastwall.gate.journal cimport Journal
 from blastwall.protocols.again cimport Again
 from blastwall.protocols.standing cimport Standing
@@ -24,10 +26,12 @@ cdef class Statements:
     cdef public EachMeter _each
     cdef public object _subject
     cdef public object _principal
-    cdef public object _against
+    cdef public object _containment
+    cdef public Cutoff _cutoff
+    cdef public long long _free
     cdef public object _clock
     cdef public object _steady
-    cdef public object _granted
+    cdef public Granted _granted
     cdef public object _deadline
     cdef public object _over
     cdef public Purse _purse
@@ -60,6 +64,7 @@ cdef class Statements:
     cpdef object _run(self, number, asked_at)
     cpdef object _waits(self, statement)
     cpdef object _throttled(self, statement)
+    @cython.locals(edition="long long")
     cpdef object _cut(self)
     cpdef object _rule(self, statement)
     cpdef object _break(self, number, reply)

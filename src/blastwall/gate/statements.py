@@ -18,10 +18,10 @@ import structlog
 
 from blastwall.gate import wording
 from blastwall.gate.binding import bind
-from blastwall.gate.each import EachMeter, Purse
+from blastwall.gate.each import Cutoff, EachMeter, Purse
 from blastwall.gate.faults import described
 from blastwall.gate.footing import Footing
-from blastwall.gate.granted import remedied
+from blastwall.gate.granted import Granted, remedied
 from blastwall.gate.holds import APPROVED, CONTAINED, WITHDRAWN, Outcome, after_approval, declared, typed, wait
 from blastwall.gate.journal import Journal
 from blastwall.gate.login import Admitted
@@ -126,9 +126,11 @@ class Statements:
         self._each: EachMeter = meter.each
         self._subject = admitted.subject
         self._principal = admitted.subject.principal
-        self._against = shared.containment.against
+        self._containment = shared.containment
+        self._cutoff: Cutoff = shared.containment.cutoff
+        self._free: Whole = 0
         self._clock, self._steady = shared.clock, shared.steady
-        self._granted = admitted.granted
+        self._granted: Granted = admitted.granted
         self._deadline = admitted.deadline
         self._over = admitted.over
         self._purse: Purse = shared.budgets.purse(admitted.subject.principal, facts.resource)
@@ -363,9 +365,13 @@ class Statements:
 
     def _cut(self) -> str | None:
         """Why nothing is allowed now, whatever policy says: contained, a budget spent, the session's time over."""
-        cut = self._against(self._principal, self._subject.resource)
-        if cut is None:
-            cut = self._purse.spent()
+        edition: Whole = self._cutoff.edition()
+        if not edition or edition != self._free:
+            cut = self._containment.against(self._principal, self._subject.resource)
+            if cut is not None:
+                return cut
+            self._free = edition
+        cut = self._purse.spent()
         if cut is None and self._deadline is not None and self._steady() >= self._deadline:
             return self._over
         return cut

@@ -5,13 +5,18 @@ from blastwall.recording.streams cimport Stream
 
 @cython.final
 cdef class Batch:
+    cdef public object _room
+    cdef public long long _size
     cdef public OpenSegment segment
     cdef public long long events
-    cdef public list _parts
+    cdef public long long _end
     cdef public list _noted
-    cdef public object _room
     cdef public list _begun
+    cpdef object begin(self, OpenSegment segment)
     cpdef object add(self, Stream stream, events)
+    @cython.locals(size="long long")
+    cpdef object _append(self, bytes data)
+    cpdef object _make_room(self, long long size)
     @cython.locals(end="long long")
     cpdef object repeated(self, Stream stream, double at, long long number, long long first, values, text)
     @cython.locals(end="long long")
@@ -20,8 +25,13 @@ cdef class Batch:
     cpdef object _begin(self, Stream stream)
     cpdef object write(self)
     cpdef object take_back(self)
-    cpdef object _note(self, Stream stream, first, events)
+    cpdef object _trim(self)
+    @cython.locals(repeats=Stream)
+    cpdef object _note(self, noted)
 
 # By hand: what puts records together is called as C.
 from blastwall.recording cimport frames, quick
 from blastwall.wire cimport memory
+
+cdef Py_ssize_t _QUICK, _KEPT
+cdef double _LATEST

@@ -31,8 +31,7 @@ _CHECK = Struct(">I")
 _pack, _pack_check = _FIELDS.pack, _CHECK.pack
 HEADER = _FIELDS.size + _CHECK.size
 HASH = 32
-PAYLOAD = HASH + HEADER
-_HASH, _PAYLOAD = HASH, PAYLOAD
+_HASH, _HEADER = HASH, HEADER
 NOT_JSON = (msgspec.DecodeError, ValueError, RecursionError)
 """What msgspec raises for a payload that somebody changed: bad UTF-8 is a ValueError of Python's own."""
 
@@ -107,25 +106,20 @@ def build(
     return body + digest, digest
 
 
-def sealed(room: bytearray, end: int, stream: int, number: int, previous: bytes) -> bytes:
-    """Put a record's header and the hash before it in front of its payload, which is in `room` from `PAYLOAD` to `end`.
+def sealed(  # noqa: PLR0917 - one for each field
+    room: bytearray, at: int, end: int, stream: int, number: int, previous: bytes
+) -> bytes:
+    """Make a record in place: its payload is in `room` from `at` + `HEADER` to `end`, with `HASH` bytes more behind.
 
-    Returns the record's hash; the record without it is what `room` then has from `HASH` to `end`.
+    Returns its hash.
     """
-    memory.copy(room, 0, previous, 0, _HASH)
-    _put_number(room, _HASH, 4, end - _PAYLOAD)
-    _put_number(room, _HASH + 4, 8, stream)
-    _put_number(room, _HASH + 12, 8, number)
-    _put_number(room, _PAYLOAD - 4, 4, hashing.checksum(room, _HASH, _PAYLOAD - 4))
-    return hashing.digest(room, end)
-
-
-def _put_number(room: bytearray, at: int, size: int, number: int) -> None:
-    """Write a number in so many bytes, the highest first."""
-    while size:
-        size -= 1
-        room[at + size] = number & 255
-        number >>= 8
+    memory.put_number(room, at, 4, end - at - _HEADER)
+    memory.put_number(room, at + 4, 8, stream)
+    memory.put_number(room, at + 12, 8, number)
+    memory.put_number(room, at + 20, 4, hashing.checksum(room, at, at + 20))
+    digest = hashing.digest(previous, room, at, end)
+    memory.copy(room, end, digest, 0, _HASH)
+    return digest
 
 
 def parse(data: bytes | memoryview, base: int = 0) -> Iterator[Record | Broken]:

@@ -16,9 +16,10 @@ cdef extern from *:
     static int bw_looked = 0;
 
     /* SHA256_CTX has 112 bytes in every OpenSSL from 1.0 to 3; there is room for more. */
-    static int bw_hash(const void *data, size_t size, unsigned char *out) {
+    static int bw_hash(const void *first, size_t of_first, const void *data, size_t size, unsigned char *out) {
         uint64_t context[64];
-        return bw_init(context) == 1 && bw_update(context, data, size) == 1 && bw_final(out, context) == 1;
+        return bw_init(context) == 1 && bw_update(context, first, of_first) == 1
+            && bw_update(context, data, size) == 1 && bw_final(out, context) == 1;
     }
 
     /* Takes the functions from the library that hashlib has loaded, where that has them; tries them on FIPS 180's own
@@ -38,7 +39,7 @@ cdef extern from *:
             bw_init = (bw_init_t)dlsym(library, "SHA256_Init");
             bw_update = (bw_update_t)dlsym(library, "SHA256_Update");
             bw_final = (bw_final_t)dlsym(library, "SHA256_Final");
-            if (bw_init != NULL && bw_update != NULL && bw_final != NULL && bw_hash("abc", 3, out)
+            if (bw_init != NULL && bw_update != NULL && bw_final != NULL && bw_hash("a", 1, "bc", 2, out)
                 && memcmp(out, known, 32) == 0) return;
             bw_final = NULL;
         }
@@ -46,22 +47,29 @@ cdef extern from *:
     #endif
     }
 
-    static PyObject *bw_digest(PyObject *room, Py_ssize_t end) {
-        if (end < 0 || end > PyByteArray_GET_SIZE(room)) {
+    static PyObject *bw_digest(PyObject *previous, PyObject *room, Py_ssize_t start, Py_ssize_t stop) {
+        PyObject *found = NULL, *hashed = NULL, *updated = NULL, *hashlib;
+        char *data;
+        Py_ssize_t size;
+        if (previous == Py_None || start < 0 || stop < start || stop > PyByteArray_GET_SIZE(room)) {
             PyErr_SetString(PyExc_IndexError, "a record ends outside of its room");
             return NULL;
         }
+        data = PyByteArray_AS_STRING(room) + start;
+        size = stop - start;
         if (!bw_looked) bw_look();
         if (bw_final != NULL) {
             unsigned char out[32];
-            if (bw_hash(PyByteArray_AS_STRING(room), (size_t)end, out))
+            if (bw_hash(PyBytes_AS_STRING(previous), (size_t)PyBytes_GET_SIZE(previous), data, (size_t)size, out))
                 return PyBytes_FromStringAndSize((const char *)out, 32);
         }
-        PyObject *found = NULL, *hashed = NULL, *hashlib = PyImport_ImportModule("hashlib");
+        hashlib = PyImport_ImportModule("hashlib");
         if (hashlib != NULL) {
-            hashed = PyObject_CallMethod(hashlib, "sha256", "y#", PyByteArray_AS_STRING(room), end);
-            if (hashed != NULL) found = PyObject_CallMethod(hashed, "digest", NULL);
+            hashed = PyObject_CallMethod(hashlib, "sha256", "O", previous);
+            if (hashed != NULL) updated = PyObject_CallMethod(hashed, "update", "y#", data, size);
+            if (updated != NULL) found = PyObject_CallMethod(hashed, "digest", NULL);
         }
+        Py_XDECREF(updated);
         Py_XDECREF(hashed);
         Py_XDECREF(hashlib);
         return found;
@@ -84,5 +92,5 @@ cdef extern from *:
         return sum ^ 0xffffffff;
     }
     """
-    bytes digest "bw_digest"(bytearray room, Py_ssize_t end)
+    bytes digest "bw_digest"(bytes previous, bytearray room, Py_ssize_t start, Py_ssize_t stop)
     unsigned int checksum "bw_checksum"(bytearray room, Py_ssize_t start, Py_ssize_t stop) noexcept

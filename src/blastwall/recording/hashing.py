@@ -9,9 +9,9 @@ from hashlib import sha256
 from zlib import crc32
 
 
-def digest(room: bytearray, end: int) -> bytes:
-    """Return the SHA-256 of the first `end` bytes."""
-    return sha256(room[:end]).digest()
+def digest(previous: bytes, room: bytearray, start: int, stop: int) -> bytes:
+    """Return the SHA-256 of `previous` with the bytes of `room` from `start` to `stop` behind it."""
+    return sha256(previous + room[start:stop]).digest()
 
 
 def checksum(room: bytearray, start: int, stop: int) -> int:

@@ -16,16 +16,21 @@ cdef class NodeLog:
     cdef public object _keyring
     cdef public object ciphers
     cdef public Batch _batch
+    cdef public Batch _spare
     cdef public list _owed
     cdef public object _covered
     cdef public list ended
+    @cython.locals(batch=Batch)
     cpdef object add(self, Stream stream, events)
     @cython.locals(batch=Batch)
     cpdef object repeated(self, Stream stream, double at, long long number, long long first, values, text)
     @cython.locals(batch=Batch)
     cpdef object plain_end(self, Stream stream, double at, long long number, long long rows, long long affected, long long size, double seconds)
+    @cython.locals(batch=Batch)
+    cpdef Batch _gather(self)
     @cython.locals(live=OpenSegment, number="long long")
     cpdef long long part_now(self) except *
+    @cython.locals(batch=Batch)
     cpdef Batch write(self)
     cpdef object take_back(self)
     cpdef object pay(self)

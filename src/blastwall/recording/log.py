@@ -67,6 +67,7 @@ class NodeLog:
         self._keyring = keyring
         self.ciphers = position.ciphers or SegmentCiphers(keyring, folder.node, {})
         self._batch: Batch | None = None
+        self._spare: Batch | None = None
         self._owed: list[Entry] = []
         self._covered: tuple[int, int, int] | None = None
         self.ended: list[OpenSegment] = []
@@ -87,9 +88,7 @@ class NodeLog:
         Raises:
             OSError, ValueError: none of them was taken.
         """
-        batch = self._batch
-        if batch is None:
-            batch = Batch(self._room())
+        batch: Batch = self._gather()
         batch.add(stream, events)
         self._batch = batch
 
@@ -97,9 +96,7 @@ class NodeLog:
         self, stream: Stream, at: Real, number: Whole, first: Whole, values: tuple[str | None, ...], text: str | None
     ) -> None:
         """Take a `StatementRepeated`; see `add`."""
-        batch: Batch | None = self._batch
-        if batch is None:
-            batch = Batch(self._room())
+        batch: Batch = self._gather()
         batch.repeated(stream, at, number, first, values, text)
         self._batch = batch
 
@@ -107,16 +104,26 @@ class NodeLog:
         self, stream: Stream, at: Real, number: Whole, rows: Whole, affected: Whole, size: Whole, seconds: Real
     ) -> None:
         """Take the `StatementFinished` of a plain answer; see `add`."""
-        batch: Batch | None = self._batch
-        if batch is None:
-            batch = Batch(self._room())
+        batch: Batch = self._gather()
         batch.plain_end(stream, at, number, rows, affected, size, seconds)
         self._batch = batch
+
+    def _gather(self) -> Batch:
+        """What is taken now goes into this one; it waits to be written once something is in it."""
+        batch: Batch | None = self._batch
+        if batch is not None:
+            return batch
+        batch, self._spare = self._spare, None
+        room = self._room()
+        if batch is None:
+            return Batch(room)
+        batch.begin(room)
+        return batch
 
     def part_now(self) -> Whole:
         """The number of the segment that the next record comes into, also where it is not begun yet."""
         live: OpenSegment | None = self.live
-        if live is None or (self._batch is None and live.file.size >= self._limit):
+        if live is None or (self._batch is None and live.size >= self._limit):
             number: Whole = self._next.segment
             return number
         return live.number
@@ -124,11 +131,15 @@ class NodeLog:
     def write(self) -> Batch | None:
         """Write everything that was added since the last call, in one write; None where that was nothing.
 
+        What is returned is used again for what is added next.
+
         Raises:
             OSError: nothing of it was written, and every stream stands where it stood before.
         """
-        batch, self._batch = self._batch, None
+        batch: Batch | None = self._batch
+        self._batch = None
         if batch is not None:
+            self._spare = batch
             batch.write()
         return batch
 
@@ -210,7 +221,7 @@ class NodeLog:
 
     def _room(self) -> OpenSegment:
         """A segment is closed once it has reached its size: by what one write holds it may be larger."""
-        if self.live is not None and self.live.file.size >= self._limit:
+        if self.live is not None and self.live.size >= self._limit:
             self.roll()
         if self.live is None:
             self.live = self._begin()

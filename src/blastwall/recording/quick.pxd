@@ -5,7 +5,7 @@ from blastwall.wire cimport memory
 cdef Py_ssize_t _LONGEST, _MOST
 cdef bytes _REPEATED, _FINISHED, _NUMBER, _FIRST, _PARAMETERS, _TEXT, _ROWS, _AFFECTED, _BYTES, _SECONDS, _END, _NULL
 
-@cython.locals(left=Py_ssize_t, n=Py_ssize_t, encoded=bytes)
+@cython.locals(most=Py_ssize_t, n=Py_ssize_t, data="unsigned char *")
 cpdef Py_ssize_t put_repeated(
     bytearray room, Py_ssize_t at, double when, long long number, long long first, tuple values, str text
 ) except -1
@@ -18,11 +18,6 @@ cpdef Py_ssize_t put_finished(
 @cython.locals(size=Py_ssize_t)
 cdef Py_ssize_t _put(bytearray room, Py_ssize_t at, bytes text) except -1
 
-@cython.locals(data="unsigned char *", digits=Py_ssize_t, rest="long long", end=Py_ssize_t)
-cdef Py_ssize_t _put_number(bytearray room, Py_ssize_t at, long long number) except -1
+cdef long long _micros(double seconds) noexcept
 
-@cython.locals(micros="long long", place=Py_ssize_t)
-cdef Py_ssize_t _put_seconds(bytearray room, Py_ssize_t at, double seconds) except -1
-
-@cython.locals(size=Py_ssize_t, n=Py_ssize_t, byte="unsigned char", data="const unsigned char *")
-cdef Py_ssize_t _put_string(bytearray room, Py_ssize_t at, bytes text, Py_ssize_t left) except -1
+cdef Py_ssize_t _put_string(bytearray room, Py_ssize_t at, str text, Py_ssize_t most) except -1

@@ -12,7 +12,10 @@ from __future__ import annotations
 from blastwall.wire import memory
 
 _LONGEST = 3072
-"""Bytes of all texts together; `ROOM` has as many and all else that a record of these kinds is made of."""
+"""Bytes of all texts together, with what stands between them.
+
+`ROOM` has as many and all else that a record of these kinds is made of.
+"""
 ROOM = 4096
 _MOST = 64
 """Values of one statement."""
@@ -28,38 +31,23 @@ def put_repeated(  # noqa: PLR0917 - one for each field
     room: bytearray, at: int, when: float, number: int, first: int, values: tuple[str | None, ...], text: str | None
 ) -> int:
     """Write a `StatementRepeated` from position `at` of `room`, which has `ROOM` bytes there; return where it ends."""
-    if len(values) > _MOST:
+    if len(values) > _MOST or number < 0 or first < 0:
         return 0
-    at = _put(room, at, _REPEATED)
-    at = _put_seconds(room, at, when)
-    at = _put_number(room, _put(room, at, _NUMBER), number)
-    at = _put_number(room, _put(room, at, _FIRST), first)
+    at = memory.put_micros(room, _put(room, at, _REPEATED), _micros(when))
+    at = memory.put_digits(room, _put(room, at, _NUMBER), number)
+    at = memory.put_digits(room, _put(room, at, _FIRST), first)
     at = _put(room, at, _PARAMETERS)
-    left = _LONGEST
+    most = at + _LONGEST
     for n in range(len(values)):
         if n:
             room[at] = 44
             at += 1
-        value = values[n]
-        if value is None:
-            left -= 4
-            at = _put(room, at, _NULL) if left >= 0 else 0
-        elif value.isascii():
-            encoded = value.encode()
-            left -= len(encoded)
-            at = _put_string(room, at, encoded, left)
-        else:
-            at = 0
+        at = _put_string(room, at, values[n], most - at)
         if at == 0:
             return 0
-    at = _put(room, at, _TEXT)
-    if text is None:
-        at = _put(room, at, _NULL)
-    else:
-        encoded = text.encode() if text.isascii() else b"\0"
-        at = _put_string(room, at, encoded, left - len(encoded))
-        if at == 0:
-            return 0
+    at = _put_string(room, _put(room, at, _TEXT), text, most - at)
+    if at == 0:
+        return 0
     room[at] = 125
     return at + 1
 
@@ -67,16 +55,19 @@ def put_repeated(  # noqa: PLR0917 - one for each field
 def put_finished(  # noqa: PLR0917 - one for each field
     room: bytearray, at: int, when: float, number: int, rows: int, affected: int, size: int, seconds: float
 ) -> int:
-    """Write a `StatementFinished` without error and masked cells; `affected` is below 0 where there is none."""
-    at = _put(room, at, _FINISHED)
-    at = _put_seconds(room, at, when)
-    at = _put_number(room, _put(room, at, _NUMBER), number)
-    at = _put_number(room, _put(room, at, _ROWS), rows)
+    """Write a `StatementFinished` without error and masked cells; `affected` is below 0 where there is none.
+
+    0 where another number is below 0: the ordinary encoder writes it.
+    """
+    if number < 0 or rows < 0 or size < 0:
+        return 0
+    at = memory.put_micros(room, _put(room, at, _FINISHED), _micros(when))
+    at = memory.put_digits(room, _put(room, at, _NUMBER), number)
+    at = memory.put_digits(room, _put(room, at, _ROWS), rows)
     at = _put(room, at, _AFFECTED)
-    at = _put(room, at, _NULL) if affected < 0 else _put_number(room, at, affected)
-    at = _put_number(room, _put(room, at, _BYTES), size)
-    at = _put(room, at, _SECONDS)
-    at = _put_seconds(room, at, seconds)
+    at = _put(room, at, _NULL) if affected < 0 else memory.put_digits(room, at, affected)
+    at = memory.put_digits(room, _put(room, at, _BYTES), size)
+    at = memory.put_micros(room, _put(room, at, _SECONDS), _micros(seconds))
     return _put(room, at, _END)
 
 
@@ -86,41 +77,13 @@ def _put(room: bytearray, at: int, text: bytes) -> int:
     return at + size
 
 
-def _put_number(room: bytearray, at: int, number: int) -> int:
-    """Write a number that is not below 0."""
-    digits, rest = 1, number // 10
-    while rest:
-        digits, rest = digits + 1, rest // 10
-    end = at + digits
-    while digits:
-        digits -= 1
-        room[at + digits] = 48 + number % 10
-        number = number // 10
-    return end
+def _micros(seconds: float) -> int:
+    """Seconds, not below 0, in millionths."""
+    return int(seconds * 1e6 + 0.5)
 
 
-def _put_seconds(room: bytearray, at: int, seconds: float) -> int:
-    """Write seconds, not below 0, with six decimals."""
-    micros = int(seconds * 1e6 + 0.5)
-    at = _put_number(room, at, micros // 1000000)
-    room[at] = 46
-    micros = micros % 1000000
-    for place in range(6):
-        room[at + 6 - place] = 48 + micros % 10
-        micros = micros // 10
-    return at + 7
-
-
-def _put_string(room: bytearray, at: int, text: bytes, left: int) -> int:
-    """Write a text in quotes; 0 where it is not plain, or longer than what is left."""
-    if left < 0:
+def _put_string(room: bytearray, at: int, text: str | None, most: int) -> int:
+    """Write a text in quotes, or null; 0 where it is not plain, or longer than `most`."""
+    if most < 4:
         return 0
-    size = len(text)
-    for n in range(size):
-        byte = text[n]
-        if byte < 32 or byte > 126 or byte in {34, 92}:
-            return 0
-    room[at] = 34
-    memory.copy(room, at + 1, text, 0, size)
-    room[at + 1 + size] = 34
-    return at + size + 2
+    return _put(room, at, _NULL) if text is None else memory.put_quoted(room, at, text, most)

@@ -13,6 +13,7 @@ cdef class Record(QuickRecord):
     cpdef object write(self, events, durable)
     cpdef object repeated(self, double at, long long number, long long first, values, text, durable)
     cpdef object plain_end(self, double at, long long number, long long rows, long long affected, long long size, double seconds, failed)
+    cpdef NodeLog _place(self)
     cpdef long long part_now(self) except *
 
 @cython.final

@@ -86,7 +86,7 @@ class Record(QuickRecord):
         durable: Callable[[RecordingFailed | None], None] | None,
     ) -> None:
         """Append a `StatementRepeated`, which `write_awaited` writes; without `durable` the next one's tells."""
-        recorder, log = self.recorder, self._log()
+        recorder, log = self.recorder, self._place()
         if log is not None:
             before = log.live
             try:
@@ -112,7 +112,7 @@ class Record(QuickRecord):
         failed: Callable[[RecordingFailed | None], None],
     ) -> None:
         """Append the `StatementFinished` of a plain answer, within `_NOTED_WITHIN`; only a failure is told."""
-        recorder, log = self.recorder, self._log()
+        recorder, log = self.recorder, self._place()
         if log is not None:
             before = log.live
             try:
@@ -125,7 +125,7 @@ class Record(QuickRecord):
         if self.failed is not None:
             failed(self.failed)
 
-    def _log(self) -> NodeLog | None:
+    def _place(self) -> NodeLog | None:
         """Where to write, None where this must not; `failed` says why."""
         if self.failed is None and self.closed:
             self.failed = RecordingFailed("the recording of this session is closed")

@@ -8,13 +8,14 @@ cdef class OpenSegment:
     cdef public object began
     cdef public object last_at
     cdef public object file
+    cdef public long long size
     cdef public object cipher
     cdef public object digest
     cdef public dict _portions
     cdef public dict _kept
     cpdef object append(self, data)
     cpdef object note(self, Stream stream, long long first, events)
-    cpdef object add_quick(self, Stream stream, long long first)
+    cpdef object add_quick(self, Stream stream)
     cpdef object settle(self)
     cpdef object _take(self, Stream stream)
     cpdef object _portion(self, Stream stream, first)

@@ -42,6 +42,7 @@ class OpenSegment:
         self.began = at
         self.last_at = at
         self.file = AppendFile(folder.raw(number), new=True)
+        self.size: Whole = self.file.size
         self.cipher = cipher
         self.digest = sha256()
         self._portions: dict[int, Portion] = {}
@@ -55,6 +56,7 @@ class OpenSegment:
         """
         self.file.append(data)
         self.digest.update(data)
+        self.size = self.file.size
 
     def note(self, stream: Stream, first: Whole, events: Iterable[Event]) -> None:
         """Count what was appended for one session, from its record `first` to all that it has by now."""
@@ -65,12 +67,12 @@ class OpenSegment:
             portion.add(event)
         self.last_at = max(self.last_at, portion.ended)
 
-    def add_quick(self, stream: Stream, first: Whole) -> None:
+    def add_quick(self, stream: Stream) -> None:
         """Count what was appended of quick records; see `Stream`."""
         if not stream.kept:
             self._kept[stream.ordinal] = stream
             stream.segments.add(self.number)
-        stream.add_quick(first)
+        stream.add_quick()
 
     def settle(self) -> None:
         """Put into the portions what is kept elsewhere: nothing more is appended, or somebody looks at them."""

@@ -6,12 +6,13 @@ cdef class Stream:
     cdef public long long ordinal
     cdef public object session
     cdef public long long number
-    cdef public object head
+    cdef public bytes head
     cdef public set segments
     cdef public bint begun
     cdef public long long written
-    cdef public object written_head
+    cdef public bytes written_head
     cdef public bint quick
+    cdef public long long first
     cdef public double began
     cdef public double ended
     cdef public long long statements
@@ -20,7 +21,7 @@ cdef class Stream:
     cdef public bint kept
     cdef public long long kept_first
     cdef public long long kept_last
-    cdef public object kept_head
+    cdef public bytes kept_head
     cdef public double kept_began
     cdef public double kept_ended
     cdef public long long kept_statements
@@ -30,4 +31,4 @@ cdef class Stream:
     cpdef object take_back(self)
     cpdef object clear(self)
     cpdef object forget(self)
-    cpdef object add_quick(self, long long first)
+    cpdef object add_quick(self)

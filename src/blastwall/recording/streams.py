@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blastwall.wire.native import Flag, Real, Whole
+from blastwall.wire.native import Flag, Octets, Real, Whole
 
 
 class Stream:
@@ -16,11 +16,11 @@ class Stream:
         self.ordinal: Whole = ordinal
         self.session = session
         self.number: Whole = 0
-        self.head = head
+        self.head: Octets = head
         self.segments: set[int] = set()
         self.begun: Flag = False
         self.written: Whole = 0
-        self.written_head = head
+        self.written_head: Octets = head
         self.clear()
         self.forget()
 
@@ -38,6 +38,7 @@ class Stream:
     def clear(self) -> None:
         """Nothing quick waits."""
         self.quick: Flag = False
+        self.first: Whole = 0
         self.began: Real = 0.0
         self.ended: Real = 0.0
         self.statements: Whole = 0
@@ -49,17 +50,17 @@ class Stream:
         self.kept: Flag = False
         self.kept_first: Whole = 0
         self.kept_last: Whole = -1
-        self.kept_head = b""
+        self.kept_head: Octets = b""
         self.kept_began: Real = 0.0
         self.kept_ended: Real = 0.0
         self.kept_statements: Whole = 0
         self.kept_rows: Whole = 0
         self.kept_sent: Whole = 0
 
-    def add_quick(self, first: Whole) -> None:
+    def add_quick(self) -> None:
         """What is quick was written, from the record `first` on."""
         if not self.kept:
-            self.kept, self.kept_first, self.kept_began = True, first, self.began
+            self.kept, self.kept_first, self.kept_began = True, self.first, self.began
         self.kept_last, self.kept_head = self.number - 1, self.head
         self.kept_ended = self.ended
         self.kept_statements += self.statements

@@ -17,7 +17,7 @@ cdef class ResourceMetrics(EachMeter):
     cdef public object masked
     cdef public object limits
     cdef public object throttled_by
-    cdef public object durations
+    cdef public list durations
     cdef public double seconds
     cdef public long long repetitions
     cdef public long long swift
@@ -29,6 +29,7 @@ cdef class ResourceMetrics(EachMeter):
     cpdef object ruled_all(self)
     cpdef object held(self, change)
     cpdef object finished(self, seconds, masked)
+    @cython.locals(place="long long")
     cpdef object took(self, double seconds)
     cpdef object throttled(self, what)
     cpdef object recording_failed(self)

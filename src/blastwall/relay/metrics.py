@@ -16,6 +16,7 @@ from blastwall.wire.native import Flag, Real, Whole
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Upper bounds of the buckets of statements' durations."""
+_BUCKETS = len(_SECONDS)
 
 
 class ResourceMetrics(EachMeter):
@@ -53,7 +54,7 @@ class ResourceMetrics(EachMeter):
         self.masked: Counter[str] = Counter()
         self.limits: Counter[str] = Counter()
         self.throttled_by: Counter[str] = Counter()
-        self.durations = [0] * (len(_SECONDS) + 1)
+        self.durations: list[int] = [0] * (len(_SECONDS) + 1)
         self.seconds: Real = 0.0
         self.repetitions: Whole = 0
         self.swift: Whole = 0
@@ -94,10 +95,13 @@ class ResourceMetrics(EachMeter):
             self.masked.update(masked)
 
     def took(self, seconds: Real) -> None:
-        if seconds < _SECONDS[0]:
-            self.swift += 1
+        place: Whole = 0
+        while place < _BUCKETS and _SECONDS[place] < seconds:
+            place += 1
+        if place:
+            self.durations[place] += 1
         else:
-            self.durations[bisect_left(_SECONDS, seconds)] += 1
+            self.swift += 1
         self.seconds += seconds
 
     def limited(self, limit: str) -> None:

@@ -8,6 +8,56 @@ cdef extern from *:
         memcpy(target + at, source + start, (size_t)size);
     }
 
+    static CYTHON_INLINE void bw_put_number(
+        unsigned char *target, Py_ssize_t at, Py_ssize_t size, unsigned long long number
+    ) {
+        while (size--) {
+            target[at + size] = (unsigned char)number;
+            number >>= 8;
+        }
+    }
+
+    static CYTHON_INLINE Py_ssize_t bw_put_digits(unsigned char *target, Py_ssize_t at, unsigned long long number) {
+        unsigned char reversed[20];
+        Py_ssize_t count = 0;
+        do {
+            reversed[count++] = (unsigned char)('0' + number % 10);
+            number /= 10;
+        } while (number);
+        while (count) target[at++] = reversed[--count];
+        return at;
+    }
+
+    static CYTHON_INLINE Py_ssize_t bw_put_micros(unsigned char *target, Py_ssize_t at, unsigned long long micros) {
+        unsigned int rest = (unsigned int)(micros % 1000000);
+        int place;
+        at = bw_put_digits(target, at, micros / 1000000);
+        target[at] = '.';
+        for (place = 6; place; place--) {
+            target[at + place] = (unsigned char)('0' + rest % 10);
+            rest /= 10;
+        }
+        return at + 7;
+    }
+
+    static CYTHON_INLINE Py_ssize_t bw_put_quoted(
+        unsigned char *target, Py_ssize_t at, PyObject *text, Py_ssize_t most
+    ) {
+        const unsigned char *data;
+        Py_ssize_t size, n;
+        if (text == Py_None || !PyUnicode_IS_COMPACT_ASCII(text)) return 0;
+        data = (const unsigned char *)PyUnicode_1BYTE_DATA(text);
+        size = PyUnicode_GET_LENGTH(text);
+        if (size > most) return 0;
+        target[at] = '"';
+        for (n = 0; n < size; n++) {
+            if (data[n] < 32 || data[n] > 126 || data[n] == '"' || data[n] == 92) return 0;
+            target[at + 1 + n] = data[n];
+        }
+        target[at + 1 + size] = '"';
+        return at + size + 2;
+    }
+
     static CYTHON_INLINE PyObject *bw_taken(const unsigned char *source, Py_ssize_t start, Py_ssize_t stop) {
         return PyBytes_FromStringAndSize((const char *)source + start, stop - start);
     }
@@ -31,6 +81,12 @@ cdef extern from *:
     void copy "bw_copy"(
         unsigned char *target, Py_ssize_t at, const unsigned char *source, Py_ssize_t start, Py_ssize_t size
     ) noexcept
+    void put_number "bw_put_number"(
+        unsigned char *target, Py_ssize_t at, Py_ssize_t size, unsigned long long number
+    ) noexcept
+    Py_ssize_t put_digits "bw_put_digits"(unsigned char *target, Py_ssize_t at, unsigned long long number) noexcept
+    Py_ssize_t put_micros "bw_put_micros"(unsigned char *target, Py_ssize_t at, unsigned long long micros) noexcept
+    Py_ssize_t put_quoted "bw_put_quoted"(unsigned char *target, Py_ssize_t at, str text, Py_ssize_t most) noexcept
     bytes taken "bw_taken"(const unsigned char *source, Py_ssize_t start, Py_ssize_t stop)
     bint same "bw_same"(bytes source, Py_ssize_t at, bytes other) noexcept
     str text "bw_text"(bytes source, Py_ssize_t start, Py_ssize_t stop)

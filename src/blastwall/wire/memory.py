@@ -27,6 +27,37 @@ def text(source: bytes, start: int, stop: int) -> str:
     return source[start:stop].decode()
 
 
+def put_number(target: bytearray, at: int, size: int, number: int) -> None:
+    """Write a number, not below 0, in so many bytes, at most 8, the highest first; the buffer must have them."""
+    target[at : at + size] = number.to_bytes(size, "big")
+
+
+def put_digits(target: bytearray, at: int, number: int) -> int:
+    """Write a number, not below 0, in decimal; the buffer must have 19 bytes. Return where it ends."""
+    digits = b"%d" % number
+    target[at : at + len(digits)] = digits
+    return at + len(digits)
+
+
+def put_micros(target: bytearray, at: int, micros: int) -> int:
+    """Write so many millionths, not below 0, as a decimal fraction; the buffer must have 20 bytes."""
+    digits = b"%d.%06d" % divmod(micros, 1000000)
+    target[at : at + len(digits)] = digits
+    return at + len(digits)
+
+
+def put_quoted(target: bytearray, at: int, text: str, most: int) -> int:
+    """Write a text in quotes; the buffer must have `most` + 2 bytes. Return where it ends.
+
+    0 where it has more bytes than `most`, or any that is not printable ASCII or that JSON escapes.
+    """
+    size = len(text)
+    if size > most or not (text.isascii() and text.isprintable()) or '"' in text or "\\" in text:
+        return 0
+    target[at : at + size + 2] = b'"%s"' % text.encode()
+    return at + size + 2
+
+
 def find(source: bytes, byte: int, start: int, stop: int) -> int:
     """Return where `byte` first stands from `start` to before `stop`, -1 where it does not."""
     return source.find(byte, start, stop)
