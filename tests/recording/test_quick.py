@@ -115,7 +115,7 @@ def test_a_record_has_the_hash_of_any_other_way(size: int) -> None:
     payload = bytes(n % 251 for n in range(size))
     place = bytearray(b"before") + bytes(HEADER) + payload + bytes(HASH) + b"after"
     head = sealed(place, 6, 6 + HEADER + size, 7, 2**40 + 3, seed(7))
-    assert (place[:6], place[-5:]) == (b"before", b"after"), "nothing is written beside it"
+    assert (bytes(place[:6]), bytes(place[-5:])) == (b"before", b"after"), "nothing is written beside it"
     assert (bytes(place[6:-5]), head) == build(7, 2**40 + 3, seed(7), payload)
 
 
