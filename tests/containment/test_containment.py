@@ -133,6 +133,18 @@ async def test_nobody_contained_comes_in_until_lifted(node: StoredContainment, e
     assert node.against(USER, PG) is None
 
 
+async def test_its_edition_says_whether_it_must_be_asked_again(node: StoredContainment, clock: Monotonic) -> None:
+    before = node.edition()
+    await node.contain(Kind.AGENT, "shop-ci", "the token leaked", "ana")
+    contained = node.edition()
+    assert contained != before
+    await node.lift(Kind.AGENT, "shop-ci", "over", "ana")
+    assert node.edition() != contained
+    assert 0 not in {before, contained, node.edition()}
+    clock.added += BLIND_AFTER + 1
+    assert node.edition() == 0, "it knows too little to say that nothing has changed"
+
+
 async def test_a_session_that_opens_while_contained_ends(node: StoredContainment) -> None:
     """Between the check at login and the watch, a containment may have come."""
     await node.contain(Kind.AGENT, "shop-ci", "the token leaked", "ana")
