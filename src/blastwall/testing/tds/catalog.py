@@ -192,13 +192,17 @@ class Database:
         """Return an object by its name."""
         return self.objects.get((schema.lower(), name.lower()))
 
+    def listed(self) -> list[Object]:
+        """Return the objects that there are now, whatever another connection's thread makes or drops meanwhile."""
+        return list(self.objects.values())
+
     def modules(self, kind: str) -> list[Module]:
         """Return the modules of a kind."""
-        return [one for one in list(self.objects.values()) if isinstance(one, Module) and one.kind == kind]
+        return [one for one in self.listed() if isinstance(one, Module) and one.kind == kind]
 
     def tables(self) -> list[Table]:
         """Return the tables."""
-        return [one for one in list(self.objects.values()) if isinstance(one, Table)]
+        return [one for one in self.listed() if isinstance(one, Table)]
 
     def triggers(self, table: Table, event: str) -> list[Module]:
         """Return the triggers that fire for an event on a table."""

@@ -46,9 +46,9 @@ def mapping_of(state: State, function: str) -> dict[object, object] | None:
     """Return what a function of metadata says for each id; None where it is none."""
     database = state.database
     if function == "OBJECT_NAME":
-        return {one.id: one.name for one in list(database.objects.values())} | _system_names()
+        return {one.id: one.name for one in database.listed()} | _system_names()
     if function == "OBJECT_SCHEMA_NAME":
-        return {one.id: one.schema for one in list(database.objects.values())}
+        return {one.id: one.schema for one in database.listed()}
     if function == "SCHEMA_NAME":
         return {schema_id(database.schemas, name): name for name in list(database.schemas.values())}
     if function == "DB_NAME":
@@ -56,7 +56,7 @@ def mapping_of(state: State, function: str) -> dict[object, object] | None:
     if function == "TYPE_NAME":
         return {**{number: name for name, number in TYPE_IDS.items()}, 256: "sysname"}
     if function == "OBJECT_DEFINITION":
-        return {one.id: one.definition for one in list(database.objects.values()) if isinstance(one, (View, Module))}
+        return {one.id: one.definition for one in database.listed() if isinstance(one, (View, Module))}
     if function == "COL_NAME":
         return {f"{table.id}.{number}": column.name for table in database.tables()
                 for number, column in enumerate(table.columns, 1)}  # fmt: skip

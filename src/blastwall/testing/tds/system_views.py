@@ -105,7 +105,7 @@ def _schemas(_: State, database: Database) -> _Rows:
 
 
 def _object_rows(_: State, database: Database) -> _Rows:
-    for one in list(database.objects.values()):
+    for one in database.listed():
         kind, when = object_type(one), database.modified.get(one.id, CREATED)
         parent = 0
         if isinstance(one, Module) and one.kind == "TR":
@@ -170,7 +170,7 @@ def _view_columns(state: State, view: View) -> list[tuple[str, SqlType, bool]]:
 
 
 def _column_rows(state: State, database: Database) -> _Rows:
-    for one in list(database.objects.values()):
+    for one in database.listed():
         if isinstance(one, Table):
             for number, column in enumerate(one.columns, 1):
                 yield _column_row(one, number, column)
@@ -236,14 +236,14 @@ def _type_rows(_: State, __: Database) -> _Rows:
 
 
 def _synonyms(_: State, database: Database) -> _Rows:
-    for one in list(database.objects.values()):
+    for one in database.listed():
         if isinstance(one, Synonym):
             base = ".".join(f"[{part}]" for part in one.target)
             yield one.name, one.id, schema_id(database.schemas, one.schema), "SN", base
 
 
 def _module_rows(_: State, database: Database) -> _Rows:
-    for one in list(database.objects.values()):
+    for one in database.listed():
         if isinstance(one, (View, Module)):
             yield one.id, one.definition, 1, 1, 0, None, 0, 0
 
@@ -393,7 +393,7 @@ def _permissions(_: State, database: Database) -> _Rows:
 
 
 def _parameters(_: State, database: Database) -> _Rows:
-    for one in list(database.objects.values()):
+    for one in database.listed():
         if isinstance(one, Module):
             for number, argument in enumerate(one.arguments, 1):
                 type_ = argument.type
@@ -411,13 +411,13 @@ def _sessions(state: State, _: Database) -> _Rows:
 
 
 def _information_tables(_: State, database: Database) -> _Rows:
-    for one in list(database.objects.values()):
+    for one in database.listed():
         if isinstance(one, (Table, View)):
             yield database.name, one.schema, one.name, "BASE TABLE" if isinstance(one, Table) else "VIEW"
 
 
 def _information_columns(state: State, database: Database) -> _Rows:
-    for one in list(database.objects.values()):
+    for one in database.listed():
         columns: list[Column] = []
         if isinstance(one, Table):
             columns = list(one.columns)
@@ -447,7 +447,7 @@ def _information_schemata(_: State, database: Database) -> _Rows:
 
 
 def _information_routines(_: State, database: Database) -> _Rows:
-    for one in list(database.objects.values()):
+    for one in database.listed():
         if isinstance(one, Module) and one.kind != "TR":
             yield database.name, one.schema, one.name, "PROCEDURE" if one.kind == "P" else "FUNCTION", one.definition
 
