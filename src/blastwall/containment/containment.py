@@ -86,7 +86,7 @@ class StoredContainment(Cutoff):
     @property
     def blind(self) -> bool:
         """Whether the state could not be read for too long."""
-        return self._monotonic() - self._read_at > BLIND_AFTER
+        return not self.edition()
 
     @property
     def cutoff(self) -> Cutoff:

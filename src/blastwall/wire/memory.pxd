@@ -62,10 +62,10 @@ cdef extern from *:
         return PyBytes_FromStringAndSize((const char *)source + start, stop - start);
     }
 
-    static CYTHON_INLINE int bw_same(PyObject *source, Py_ssize_t at, PyObject *other) {
+    static CYTHON_INLINE int bw_same(PyObject *source, Py_ssize_t start, Py_ssize_t stop, PyObject *other) {
         Py_ssize_t size = PyBytes_GET_SIZE(other);
-        return size <= PyBytes_GET_SIZE(source) - at
-            && memcmp(PyBytes_AS_STRING(source) + at, PyBytes_AS_STRING(other), (size_t)size) == 0;
+        return stop - start == size && stop <= PyBytes_GET_SIZE(source)
+            && memcmp(PyBytes_AS_STRING(source) + start, PyBytes_AS_STRING(other), (size_t)size) == 0;
     }
 
     static CYTHON_INLINE PyObject *bw_text(PyObject *source, Py_ssize_t start, Py_ssize_t stop) {
@@ -88,6 +88,6 @@ cdef extern from *:
     Py_ssize_t put_micros "bw_put_micros"(unsigned char *target, Py_ssize_t at, unsigned long long micros) noexcept
     Py_ssize_t put_quoted "bw_put_quoted"(unsigned char *target, Py_ssize_t at, str text, Py_ssize_t most) noexcept
     bytes taken "bw_taken"(const unsigned char *source, Py_ssize_t start, Py_ssize_t stop)
-    bint same "bw_same"(bytes source, Py_ssize_t at, bytes other) noexcept
+    bint same "bw_same"(bytes source, Py_ssize_t start, Py_ssize_t stop, bytes other) noexcept
     str text "bw_text"(bytes source, Py_ssize_t start, Py_ssize_t stop)
     Py_ssize_t find "bw_find"(const unsigned char *source, int byte, Py_ssize_t start, Py_ssize_t stop) noexcept

@@ -13,9 +13,9 @@ def taken(source: bytearray, start: int, stop: int) -> bytes:
     return bytes(source[start:stop])
 
 
-def same(source: bytes, at: int, other: bytes) -> bool:
-    """Whether the bytes from `at` on begin with `other`, which may reach beyond their end."""
-    return source.startswith(other, at)
+def same(source: bytes, start: int, stop: int, other: bytes) -> bool:
+    """Whether the bytes from `start` to before `stop` are `other`; the buffer must have them."""
+    return source[start:stop] == other
 
 
 def text(source: bytes, start: int, stop: int) -> str:

@@ -166,7 +166,7 @@ class Conversation:
         Raises:
             Postponed: it must be read elsewhere first.
         """
-        state, snapshot = state or self.names.state, self.snapshot
+        state, snapshot = state or self.names.meaning(), self.snapshot
         if state is not self._read_under:
             self._read_under, self._facts = state, facts(state)
         found = snapshot.texts.find(text, self._facts)
@@ -205,7 +205,7 @@ class Conversation:
         verdict: tuple[str, str] | None = None,
     ) -> None:
         """Raise the asks; `release` is called with what runs once all are allowed."""
-        moment = Moment(self.snapshot.mark, facts(self.names.state), self.in_transaction)
+        moment = Moment(self.snapshot.mark, facts(self.names.meaning()), self.in_transaction)
         running = tuple(Running(self.next_number(), classified, text, moment=moment) for _, classified in statements)
         forbidden = next((one.classified.changes.forbidden for one in running if one.classified.changes.forbidden), "")
         if forbidden and verdict is None:
@@ -363,7 +363,7 @@ class Conversation:
         first, snapshot = waiting.running[0], self.snapshot
         if first.moment is None or first.moment.mark is snapshot.mark:
             return False
-        state = self.names.state
+        state = self.names.meaning()
         try:
             found = snapshot.texts.classify(first.text, snapshot.catalog, state, facts(state))
         except OverBudgetError:

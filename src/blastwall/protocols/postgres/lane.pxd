@@ -65,7 +65,6 @@ cdef class Lane:
     cpdef Again _like(self, data)
     @cython.locals(position="long long", parsed=Known, bound=Bound, described=bint, prepared=Prepared, known=Known)
     cpdef Again _extended(self, bytes data, long long kind)
-    @cython.locals(size="long long")
     cpdef Prepared _prepared_by(self, Bound bound, bytes data)
     @cython.locals(bound=Bound, main=Running, again=Again)
     cpdef Again _ask_bound(self, bytes data, Known known, Prepared prepared, bint described)
@@ -119,8 +118,6 @@ cdef bytes _MOVES
     table="const unsigned char *", step=Py_ssize_t, status=Py_ssize_t,
 )
 cpdef bint plain_answer(bytes data, bytes steps, Plain found) except -1
-
-cdef bint _is_rest(bytes data, Py_ssize_t at, bytes ending) except -1
 
 @cython.locals(value=object)
 cdef bint _opaque(tuple values) except -1

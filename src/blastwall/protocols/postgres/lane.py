@@ -239,8 +239,8 @@ class Lane:
         bound: Bound = self._spare_bound
         if not read_bind(bound, data, position) or (parsed is not None and bound.name_end > bound.name):
             return None
-        described: Flag = _is_rest(data, bound.end, _DESCRIBED_ENDING)
-        if not described and not _is_rest(data, bound.end, _ENDING):
+        described: Flag = memory.same(data, bound.end, len(data), _DESCRIBED_ENDING)
+        if not described and not memory.same(data, bound.end, len(data), _ENDING):
             return None
         if parsed is not None:
             known: Known | None = self._learned.binds.get(message)
@@ -259,8 +259,7 @@ class Lane:
 
     def _prepared_by(self, bound: Bound, data: Octets) -> Prepared | None:
         """What a Bind binds. Mostly that has the same name as what was bound before."""
-        size: Whole = bound.name_end - bound.name + 1
-        if len(self._name) != size or not memory.same(data, bound.name, self._name):
+        if not memory.same(data, bound.name, bound.name_end + 1, self._name):
             self._name = data[bound.name : bound.name_end + 1]
             self._named = memory.text(data, bound.name, bound.name_end)
         return self._shared.names.prepared_as(self._named)
@@ -481,7 +480,7 @@ class Lane:
         Raises:
             Malformed: what it says is none.
         """
-        if found.tag_end - found.tag != len(self._last_tag) or not memory.same(data, found.tag, self._last_tag):
+        if not memory.same(data, found.tag, found.tag_end, self._last_tag):
             tag = data[found.tag : found.tag_end]
             changed = affected_by(tag)
             self._changed = -1 if changed is None else changed
@@ -496,9 +495,9 @@ class Lane:
             return False
         if found.start:
             described = known.described
-            if known.plan is not None or described is None or found.stop - found.start != len(described):
+            if known.plan is not None or described is None:
                 return False
-            if not memory.same(data, found.start, described):
+            if not memory.same(data, found.start, found.stop, described):
                 return False
             main.width, main.planned, main.plan = len(known.fields), True, None
             return True
@@ -692,11 +691,6 @@ class Lane:
         self._pass(buffer, start, position, outputs)
         outputs += self.leave()
         return outputs + self._responses.receive(buffer[position:])
-
-
-def _is_rest(data: bytes, at: int, ending: bytes) -> bool:
-    """Whether the bytes from `at` on are these, and no more."""
-    return len(data) - at == len(ending) and memory.same(data, at, ending)
 
 
 def plain_answer(data: bytes, steps: bytes, found: Plain) -> bool:

@@ -64,13 +64,8 @@ class Names:
         self._ahead = self._settled = replace(self._settled, prepared={}, cursors={})
         self._doubted = None
 
-    @property
-    def state(self) -> NameState:
-        """What a statement sent now may be run under."""
-        return self.meaning()
-
     def meaning(self) -> NameState:
-        """See `state`: asked with each statement, while nearly always nobody changes anything."""
+        """What a statement sent now may be run under: asked with each, while nearly always nobody changes anything."""
         present: Present | None = self.present
         if present is not None and present.quiet:
             return self._ahead

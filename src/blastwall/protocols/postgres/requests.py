@@ -224,7 +224,7 @@ class Requests:
             self._refuse(f"[FunctionCall of {len(message)} bytes]", "FUNCTION CALL", reason, outputs, extended=False)
             return
         shared = self._shared
-        classified = self._one(listed.text, shared.names.state)
+        classified = self._one(listed.text, shared.names.meaning())
         parameters = tuple(
             Parameter(recorded_value(value, type_, call.format_of(n)), None)
             for n, (value, type_) in enumerate(zip(call.values, listed.types, strict=True))
@@ -277,7 +277,7 @@ class Requests:
     def _parse(self, message: bytes, outputs: list[Output]) -> None:
         parse = decode_parse(message[HEADER:])
         shared = self._shared
-        state = shared.names.state
+        state = shared.names.meaning()
         classified = bound_as(self._one(parse.query, state), parse.types, shared.snapshot.catalog, state)
         prepared = Prepared(parse.name, parse.query, classified, parse.types, _names_only(state), shared.snapshot.mark)
 
@@ -328,7 +328,7 @@ class Requests:
         an EXECUTE or FETCH means whatever has the name then.
         """
         shared = self._shared
-        now, then, snapshot = shared.names.state, prepared.state, shared.snapshot
+        now, then, snapshot = shared.names.meaning(), prepared.state, shared.snapshot
         if then is None:
             name = prepared.name.replace('"', '""')
             inner, (fresh,) = prepared.classified, shared.classify(f'EXECUTE "{name}"')
