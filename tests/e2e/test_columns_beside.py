@@ -102,6 +102,37 @@ def test_a_column_that_is_in_use(enter: Callable[[], Thief], postgres_newest: Po
         other.execute("ALTER TYPE mine.kind DROP ATTRIBUTE card CASCADE")
 
 
+@pytest.mark.parametrize("way", ["{}", "COPY ({}) TO STDOUT"])
+def test_a_star_that_grows_and_one_that_shrinks(
+    enter: Callable[[], Thief], postgres_newest: PostgresServer, way: str
+) -> None:
+    """As many columns as before, under the same names: the masked one is at another's place."""
+    waits = "SELECT count(*) FROM pg_locks WHERE relation = 'mine.y'::regclass AND NOT granted"
+    shifting = way.format("SELECT y.*, upper(people.card) AS card, x.* FROM mine.y, people, mine.x")
+
+    def everything(thief: Thief) -> str:
+        if way == "{}":
+            return shown(thief.execute(shifting, prepare=True))
+        with thief.cursor().copy(shifting) as rows:
+            return str([bytes(row) for row in rows])
+
+    with enter() as thief, enter() as other, ThreadPoolExecutor(1) as pool:
+        other.execute("ALTER TABLE mine.x NOT OF; CREATE TABLE IF NOT EXISTS mine.y (a text); TRUNCATE mine.y")
+        other.execute("INSERT INTO mine.y VALUES ('a')")
+        other.execute("SELECT 1")
+        assert "4012" not in everything(thief)
+        other.execute("BEGIN; LOCK TABLE mine.y")
+        reading = pool.submit(everything, thief)
+        eventually(lambda: postgres_newest.execute(waits, "shop") == [(1,)], "it waits for the lock")
+        try:
+            with pytest.raises(psycopg.errors.ObjectInUse, match=r"another session is using mine\.y"):
+                other.execute("ALTER TABLE mine.y ADD COLUMN card text; ALTER TABLE mine.x DROP COLUMN card")
+        finally:
+            other.execute("ROLLBACK")
+        assert "4012" not in reading.result()
+        other.execute("DROP TABLE mine.y")
+
+
 def test_a_migration_notices_nothing(enter: Callable[[], Thief]) -> None:
     with enter() as honest:
         honest.execute("BEGIN")

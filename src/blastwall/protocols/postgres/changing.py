@@ -36,11 +36,20 @@ class Changing:
 
 
 class Party:
-    """One session among those of its database. `under_way` says what of it may be running, or be sent any moment."""
+    """One session among those of its database.
 
-    def __init__(self, changing: Changing, under_way: Callable[[], Iterable[Classified]]) -> None:
+    `under_way` says what of it may be running, or be sent any moment, `guards` whether masking rules are about it.
+    """
+
+    def __init__(
+        self,
+        changing: Changing,
+        under_way: Callable[[], Iterable[Classified]],
+        guards: Callable[[Classified], bool],
+    ) -> None:
         self._shared = changing
         self._under_way = under_way
+        self._guards = guards
         changing.parties[self] = None
 
     def begin(self, places: Places) -> None:
@@ -82,7 +91,8 @@ class Party:
         for classified in self._under_way():
             for schema, name in _touched(classified):
                 lost = not places.isdisjoint(((schema, name), (schema, ""), EVERYTHING))
-                if lost and (classified.hides or catalog.shadowed(schema, name)):
+                unsure = classified.hides or (classified.spreads and self._guards(classified))
+                if lost and (unsure or catalog.shadowed(schema, name)):
                     return schema, name
         return None
 

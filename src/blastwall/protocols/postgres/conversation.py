@@ -111,7 +111,7 @@ class Conversation:
         self.application = ""
         self.exchange: Callable[[], Classified | None] = _none
         """What the fast lane has under way."""
-        self.names.party = Party(view.changing, self.under_way)
+        self.names.party = Party(view.changing, self.under_way, self.guards)
         self.names.present = view.present
         self.present: Present = view.present
         self._view = view
@@ -145,6 +145,10 @@ class Conversation:
         found = [one.classified for one in self.waiting.running] if self.waiting is not None else []
         found += [one.classified for entry in self.pipeline for one in entry.running if not one.done]
         return found if exchange is None else [*found, exchange]
+
+    def guards(self, classified: Classified) -> bool:
+        """Whether the masking rules that hold are about what a statement of this session touches."""
+        return bool(self.rules) and self.guard(self.rules).touches(classified)
 
     def settle_changes(self) -> None:
         """Where nothing of it is under way, what this session has changed is in the catalog as it was read."""

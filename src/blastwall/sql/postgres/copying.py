@@ -56,6 +56,7 @@ class Copying(Settings):
         """COPY of a table leaves out its generated columns, unless they are named."""
         targets = self.targets(sub(node, "relation"))
         relation = targets[0].relation if len(targets) == 1 else None
+        self.stars = self.stars or "attlist" not in node
         if columns is not None and relation is not None and not words(items(node, "attlist")):
             made = {name for name, _ in relation.generated}
             columns = tuple(column for column in columns if column.name not in made)

@@ -60,6 +60,7 @@ class Findings:
         self.called: set[Place] = set()
         self.hung: set[Hung] = set()
         self.hides = False
+        self.stars = False
         self.copies: Sources = frozenset()
         self.filters: set[Column] = set()
         self.filters_open = False

@@ -311,6 +311,7 @@ class Queries(Expressions):
             target = body(item, "ResTarget")
             value = sub(target, "val")
             expanded = self._expanded(value, scope)
+            self.stars = self.stars or expanded is not None or _ends_in_star(value)
             if expanded is not None:
                 self.spend(len(expanded))
                 found.extend(expanded)

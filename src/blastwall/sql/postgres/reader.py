@@ -271,8 +271,16 @@ class Reader(Definitions):
             closes=self.closes,
             changes=self.changes,
             hides=self.hides,
+            spreads=self.stars and self._counts(returns),
             lost=frozenset((*self._lost(creates=operation.startswith("CREATE")), *self.hung, *self._hung(operation))),
             tree=tree,
+        )
+
+    def _counts(self, returns: bool) -> bool:
+        """Whether what a column holds is told by its place alone: of a plain one the server says whence it comes."""
+        given = self.outputs if returns else ()
+        return (
+            self.copy is not None or given is None or any(not one.exact and one.sources != frozenset() for one in given)
         )
 
     def _anywhere(self, operation: str) -> None:

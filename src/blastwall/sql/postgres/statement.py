@@ -71,7 +71,9 @@ class Classified:
     attached to a table or detached. `modifies` is how many INSERT, UPDATE, DELETE and MERGE run in the statement, those
     in WITH and in code that could be read included; `fetches` is the cursor whose rows it gives, `runs` false of what
     is only planned (EXPLAIN) or prepared. `lost` are places whose names may mean what stands behind them on the
-    search_path from now on, as `NameState` has them; `hides` is whether a column hides one of the query around.
+    search_path from now on, as `NameState` has them; `hides` is whether a column hides one of the query around,
+    `spreads` whether columns that are computed, or copied out, stand beside a star: it hangs on how many columns a
+    relation has which ones they are.
     `tree` is the parsed statement, or its `Source`, kept so that EXECUTE can judge a prepared statement again where
     names have changed their meaning; what is remembered has none (`recall`).
     """
@@ -103,5 +105,6 @@ class Classified:
     closes: str | None = None
     changes: Changes = NO_CHANGES
     hides: bool = False
+    spreads: bool = False
     lost: frozenset[Lost] = frozenset()
     tree: object = field(default=None, repr=False, compare=False)
