@@ -14,7 +14,7 @@ from blastwall._twins import compiled
 from blastwall.testing.certificates import CertificateAuthority
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
-from blastwall.testing.postgres import PostgresServer
+from blastwall.testing.postgres import PostgresServer, Row
 from blastwall.testing.servers import ServerMissing, Version
 
 _preloaded = Preloaded()
@@ -55,7 +55,36 @@ def _postgres(version: Version) -> Iterator[PostgresServer]:
     except ServerMissing as missing:
         pytest.fail(str(missing), pytrace=False)
     with server:
+        _shared[server] = _server_wide(server)
         yield server
+        del _shared[server]
+
+
+_shared: dict[PostgresServer, list[Row]] = {}
+"""The shared servers that run, with what was true of each as it started."""
+
+
+def _server_wide(server: PostgresServer) -> list[Row]:
+    """Roles, what they may do and belong to, and settings: what a server tells every test, in any database."""
+    return server.execute(
+        """
+        SELECT 'role', rolname::text, to_jsonb(r) - 'oid' - 'rolpassword' FROM pg_roles r
+        UNION ALL SELECT 'member', member::regrole::text, to_jsonb(roleid::regrole::text) FROM pg_auth_members
+        UNION ALL SELECT 'setting', setrole::regrole::text, to_jsonb(setconfig) FROM pg_db_role_setting
+          WHERE setdatabase = 0
+        UNION ALL SELECT 'setting', name, to_jsonb(setting) FROM pg_file_settings
+          WHERE sourcefile LIKE '%postgresql.auto.conf'
+        ORDER BY 1, 2, 3
+        """
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_server_wide_is_left() -> Iterator[None]:
+    """Fail the module that leaves roles or settings in a shared server: others would meet them, now and then."""
+    yield
+    for server, before in _shared.items():
+        assert _server_wide(server) == before
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ GRANT CREATE ON DATABASE shop TO scram_user;
 MIGHTY = (
     PAYROLL
     + """
-DO $$ BEGIN CREATE ROLE mighty LOGIN SUPERUSER PASSWORD 'mighty'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+CREATE ROLE mighty LOGIN SUPERUSER PASSWORD 'mighty';
 CREATE FUNCTION tools.hears() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM public.salaries; END';
 CREATE FUNCTION tools.casts(text) RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM public.salaries; RETURN 1; END';
 CREATE FUNCTION tools.compares(a int, b int) RETURNS int LANGUAGE plpgsql
@@ -192,6 +192,8 @@ def mighty(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFac
         environment={"PG_PASSWORD": "mighty"},
     ) as shop:  # fmt: skip
         yield shop
+    postgres_newest.execute("DROP DATABASE shop WITH (FORCE)")
+    postgres_newest.execute("DROP ROLE mighty")
 
 
 @pytest.mark.parametrize("steps", ATTACKS.values(), ids=ATTACKS)

@@ -60,6 +60,7 @@ def shop(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFacto
         shop.direct("GRANT ALL ON SEQUENCE left_seq TO scram_user")
         shop.direct("GRANT pg_read_all_data TO scram_user")
         yield shop
+        shop.direct("REVOKE pg_read_all_data FROM scram_user")
 
 
 @pytest.fixture(autouse=True)
