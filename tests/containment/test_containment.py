@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import structlog
 from tests.waiting import SOON, promised, until
 
-from blastwall.containment import Kind, StoredContainment
+from blastwall.containment import Contained, Kind, StoredContainment, containment
 from blastwall.containment.containment import BLIND_AFTER
 from blastwall.gate.ports import LiveSession
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource
 from blastwall.store import StateError
-from blastwall.store.containments import ContainmentTable
+from blastwall.store.containments import ContainmentTable, PastContainment
 from blastwall.store.database import Store, open_store
 from blastwall.store.passes import PassTable, StoredPass
 
@@ -197,14 +198,82 @@ async def test_an_unreadable_state_closes_and_heals(node: StoredContainment, sto
     await asyncio.sleep(0.4)
     assert node.against(AGENT, PG) is None
     clock.added += BLIND_AFTER
-    reason = node.against(AGENT, PG)
-    assert reason is not None
-    assert "cannot read its state" in reason
-    assert node.blind
+    for _ in range(2):
+        reason = node.against(AGENT, PG)
+        assert reason is not None
+        assert "cannot read its state" in reason
+        assert node.blind
+        await asyncio.wait_for(node.sight(), SOON)  # the next reading fails, too
     async with store.write() as connection:
         await connection.exec_driver_sql("ALTER TABLE gone RENAME TO containments")
     await until(lambda: node.against(AGENT, PG) is None, "it reads its state again")
     assert session.ended == []
+
+
+async def test_a_reading_that_is_only_late_is_worth_waiting_for(
+    node: StoredContainment, store: Store, clock: Monotonic
+) -> None:
+    await node.sight()
+    await ContainmentTable(store).add(Contained(Kind.AGENT, "other", "the token leaked", "ana", time.time()))
+    clock.added += BLIND_AFTER + 1
+    assert node.blind
+    await asyncio.wait_for(node.sight(), SOON)
+    assert node.against(AGENT, PG) is None
+    assert node.against(replace(AGENT, name="other"), PG) is not None
+
+
+class Slow(ContainmentTable):
+    """Each reading takes `takes` more seconds by the test's clock; where `hangs`, it never comes back."""
+
+    def __init__(self, store: Store, clock: Monotonic) -> None:
+        super().__init__(store)
+        self._clock, self.takes, self.hangs = clock, 0.0, False
+
+    async def matters(self, now: float) -> tuple[PastContainment, ...]:
+        found = await super().matters(now)
+        if self.hangs:
+            await asyncio.Event().wait()
+        self._clock.added += self.takes
+        return found
+
+
+async def test_what_took_too_long_to_read_lets_nobody_in_and_the_next_reading_is_waited_for(
+    store: Store, clock: Monotonic
+) -> None:
+    table = Slow(store, clock)
+    node = StoredContainment(table, time.time, clock)
+    await node.start()
+    table.takes = BLIND_AFTER + 1
+    await until(lambda: node.blind, "what it read is too old when it comes")
+    waiting = asyncio.create_task(node.sight())
+    await asyncio.sleep(0.6)
+    assert not waiting.done()
+    assert node.against(AGENT, PG) is not None
+    await ContainmentTable(store).add(Contained(Kind.AGENT, "other", "the token leaked", "ana", time.time()))
+    table.takes = 0.0
+    await asyncio.wait_for(waiting, SOON)
+    assert node.against(AGENT, PG) is None
+    assert node.against(replace(AGENT, name="other"), PG) is not None
+    await node.stop()
+
+
+@pytest.mark.parametrize("stops", [True, False])
+async def test_nobody_waits_for_ever(
+    store: Store, clock: Monotonic, monkeypatch: pytest.MonkeyPatch, stops: bool
+) -> None:
+    monkeypatch.setattr(containment, "SIGHT_SECONDS", SOON if stops else 0.05)
+    table = Slow(store, clock)
+    node = StoredContainment(table, time.time, clock)
+    await node.start()
+    table.hangs = True
+    clock.added += BLIND_AFTER + 1
+    waiting = asyncio.create_task(node.sight())
+    await asyncio.sleep(0)
+    if stops:
+        await node.stop()
+    await asyncio.wait_for(waiting, SOON / 2)
+    assert node.against(AGENT, PG) is not None
+    await node.stop()
 
 
 async def test_nothing_starts_on_a_state_that_cannot_be_read(store: Store) -> None:

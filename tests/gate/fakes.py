@@ -214,13 +214,23 @@ class FakeContainment:
     reason: str | None = None
     worthless: str | None = None
     live: dict[str, LiveSession] = field(default_factory=dict)
+    seen: asyncio.Event | None = None
+    """Set once the state is read again; until then nobody can be known to be free."""
+
+    @property
+    def blind(self) -> bool:
+        return self.seen is not None and not self.seen.is_set()
+
+    async def sight(self) -> None:
+        if self.seen is not None:
+            await self.seen.wait()
 
     @property
     def cutoff(self) -> Cutoff:
         return Cutoff()
 
     def against(self, principal: Principal, resource: Resource | None = None) -> str | None:
-        return self.reason
+        return "nobody can know" if self.blind else self.reason
 
     def spoiled(self, principal: Principal, issued: float) -> str | None:
         return self.worthless

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from itertools import count
 
 import pytest
-from tests.gate.fakes import ALLOW, SOURCE, World, a_resource, a_statement
+from tests.gate.fakes import ALLOW, SOURCE, World, a_resource, a_statement, settle
 
 from blastwall.gate import Gate
 from blastwall.gate.ports import RecordingFailed
@@ -13,7 +15,19 @@ from blastwall.model.events import StatementAsked, StatementFinished, StatementR
 from blastwall.model.masks import ColumnRule, MaskRules, MaskStyle
 from blastwall.model.ruling import Decision, Obligations
 from blastwall.model.statement import Stage
-from blastwall.protocols.contract import Allow, Ask, Deny, Finished, Injected, Refused, Streamed, Withdraw
+from blastwall.protocols.again import Again
+from blastwall.protocols.contract import (
+    Allow,
+    Ask,
+    AskWhole,
+    Deny,
+    Finished,
+    Injected,
+    Refused,
+    Repeat,
+    Streamed,
+    Withdraw,
+)
 
 
 async def test_an_allowed_statement_is_answered_at_once_and_recorded_before() -> None:
@@ -119,6 +133,53 @@ async def test_containment_denies_the_next_statement_whatever_policy_says() -> N
     ruled = talk.record.events[4]
     assert isinstance(ruled, StatementRuled)
     assert ruled.ruling.decision is Decision.DENY
+
+
+@pytest.mark.parametrize("cut", [None, "agent shop-ci is contained"])
+async def test_a_statement_waits_until_it_can_be_known_who_is_contained(cut: str | None) -> None:
+    world = World()
+    talk = await world.logged_in()
+    world.containment.seen = asyncio.Event()
+    for number in (2, 3):
+        assert talk.ask(number, a_statement("select 1")) == []
+    talk.gate.withdraw(Withdraw(3))
+    await settle()
+    assert talk.of(2) == []
+    world.containment.reason = cut
+    world.containment.seen.set()
+    await settle()
+    assert talk.of(2) == ([Allow()] if cut is None else [Deny(cut)])
+    assert talk.of(3) == []
+    assert talk.kinds().count("StatementWithdrawn") == 1
+
+
+async def test_what_is_repeated_is_asked_as_a_whole_from_the_moment_of_a_containment_or_a_spent_budget_on() -> None:
+    world = World()
+    talk = await world.logged_in()
+    (answer,) = talk.ask(2, a_statement("select 1"))
+    assert isinstance(answer, Allow)
+    standing = answer.standing
+    assert standing is not None
+    talk.gate.carry_again(lambda: True, lambda _number, _answer: None)
+    numbers = count(3)
+
+    def goes_again() -> bool:
+        recorded = talk.kinds().count("StatementRepeated")
+        went = bool(talk.gate.again(Again(next(numbers), standing)))
+        assert talk.kinds().count("StatementRepeated") == recorded + went
+        assert talk.ask(next(numbers), Repeat(standing)) == [answer if went else AskWhole()]
+        return went
+
+    assert goes_again()
+    world.containment.reason = "agent shop-ci is contained"
+    assert not goes_again()
+    world.containment.reason = None
+    assert goes_again()
+    world.budgets.over = "budget reads: all is spent"
+    assert not goes_again()
+    world.budgets.over = None
+    world.containment.seen = asyncio.Event()
+    assert not goes_again(), "nobody can know who is contained"
 
 
 async def test_a_withdrawn_statement_is_never_answered() -> None:

@@ -12,6 +12,8 @@ cdef class StoredContainment(Cutoff):
     cdef public object _changes
     cdef public long long _edition
     cdef public double _read_at
+    cdef public object _looked
+    cdef public long long _failed
     cdef public dict _live
     cdef public object _task
     @cython.locals(read_before=double)
@@ -20,4 +22,5 @@ cdef class StoredContainment(Cutoff):
     cpdef object revoked(self, pass_id)
     cpdef object watch(self, live)
     cpdef object unwatch(self, session)
+    cpdef object _tell_looked(self)
     cpdef object _cause(self, live)

@@ -3,9 +3,11 @@
 One task reads what is in force every 250 ms, so a containment made anywhere (another node, the command line) is felt
 here within that time and the read; one made here is felt at once. Rulings read memory only.
 
-Where the state cannot be read for `BLIND_AFTER` seconds, nobody can know who is contained, so `against` cuts everybody
-off until it can be read again: logins and statements are refused, sessions stay open and go on afterwards. A shorter
-outage, like a failover, goes unnoticed.
+Where no reading began in the last `BLIND_AFTER` seconds and came back, nobody can know who is contained, so `against`
+cuts everybody off until one does. Whoever asks for something waits for it first (`sight`): on a machine that is too
+busy, or was stopped, it is late, and its word is worth waiting for; while all wait, it finds the machine idle. Where a
+reading fails, or none is in time for `SIGHT_SECONDS`, logins and statements are refused, sessions stay open and go on
+afterwards. A shorter outage, like a failover, goes unnoticed.
 
 A client hears that it is contained, never why: the operator's reason may tell a thief what has been found out. It
 stands in the state and in the log, on every node, as does each lift with its own.
@@ -33,6 +35,8 @@ from blastwall.wire.native import Real, Whole
 
 POLL_SECONDS = 0.25
 BLIND_AFTER = 5.0
+SIGHT_SECONDS = 20.0
+"""So long at most is waited for a reading; one that is late on a machine that is too busy took up to 16."""
 _NEVER = float("-inf")
 SPOILED = "this proof is from before a containment, so it is worth nothing any more; request a fresh token"
 
@@ -64,6 +68,8 @@ class StoredContainment(Cutoff):
         self._changes = 0
         self._edition: Whole = 1
         self._read_at: Real = _NEVER
+        self._looked = asyncio.Event()
+        self._failed: Whole = 0
         self._live: dict[str, LiveSession] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -82,6 +88,7 @@ class StoredContainment(Cutoff):
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+            self._tell_looked()
 
     @property
     def blind(self) -> bool:
@@ -97,6 +104,20 @@ class StoredContainment(Cutoff):
         """See `gate.each.Cutoff`."""
         read_before: Real = self._monotonic() - self._read_at
         return 0 if read_before > BLIND_AFTER else self._edition
+
+    async def sight(self) -> None:
+        """See `gate.ports.Containment`. What was read too slowly is not waited for alone, but the next reading, too."""
+        if not self.blind:
+            return
+        failed = self._failed
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SIGHT_SECONDS):
+                while self.blind and self._reads and failed == self._failed:
+                    await self._looked.wait()
+
+    @property
+    def _reads(self) -> bool:
+        return self._task is not None and not self._task.done()
 
     def against(self, principal: Principal, resource: Resource | None = None) -> str | None:
         """See `gate.ports.Containment`."""
@@ -159,16 +180,27 @@ class StoredContainment(Cutoff):
             try:
                 await self._poll()
             except StateError as error:
+                self._failed += 1
                 _log.warning("containment_unreadable", reason=str(error))
             except Exception:  # noqa: BLE001 - whatever else fails, the poll goes on, and `blind` closes meanwhile
+                self._failed += 1
                 _log.exception("containment_unreadable")
+            self._tell_looked()
+
+    def _tell_looked(self) -> None:
+        """Have all go on who wait for this reading, and the next wait for the next."""
+        looked, self._looked = self._looked, asyncio.Event()
+        looked.set()
 
     async def _poll(self, *, tells: bool = True) -> None:
-        """Read; a read that began before a change of this process's own is thrown away."""
-        changes, now = self._changes, self._now()
+        """Read; a read that began before a change of this process's own is thrown away.
+
+        What it says is as old as its beginning: what another node contained after that may not be in it.
+        """
+        changes, began, now = self._changes, self._monotonic(), self._now()
         found = await self._table.matters(now)
-        self._read_at = self._monotonic()
         if changes == self._changes:
+            self._read_at = began
             in_force = {_thing(each.contained): each.contained for each in found if each.in_force(now)}
             self._put_in_force(in_force, tells=tells)
             self._spoiled = {_thing(each.contained): each.contained.at for each in found if _spoils(each)}

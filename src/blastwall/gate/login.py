@@ -176,10 +176,13 @@ def record_of(admitted: Admitted, ruling: Ruling, now: float) -> LoginAdmitted:
 
 
 async def _identify(shared: Shared, facts: Facts, proof: bytes) -> Identified:
+    """Return whose proof it is, once it can be known who is contained."""
     try:
-        return await shared.identity.identify(proof, facts.resource, facts.source)
+        identified = await shared.identity.identify(proof, facts.resource, facts.source)
     except Refusal as refusal:
         raise Refused(str(refusal), refusal.told) from None
+    await shared.containment.sight()
+    return identified
 
 
 def check_containment(shared: Shared, subject: Subject, identified: Identified) -> None:

@@ -264,6 +264,16 @@ class Containment(Protocol):
     def against(self, principal: Principal, resource: Resource | None = None) -> str | None:
         """The reason for which this principal or resource is cut off now, None where it is not. Reads memory only."""
 
+    @property
+    def blind(self) -> bool:
+        """Whether nobody can know now who is cut off, so that all are."""
+
+    async def sight(self) -> None:
+        """Where that is so, wait until it is known again, or cannot be: some seconds at most.
+
+        Whoever waited asks `against` in the same turn: it refuses where it is not known still.
+        """
+
     def spoiled(self, principal: Principal, issued: float) -> str | None:
         """The reason for which a proof of that age (epoch seconds) is worth nothing, None where it is good.
 

@@ -260,6 +260,7 @@ class SessionGate:
     async def _stand(self, admitted: Admitted) -> None:
         """Watch whom it is that was admitted, look once more, and record it."""
         self._watch(admitted)
+        await self._shared.containment.sight()
         check_containment(self._shared, admitted.subject, admitted.identified)
         ruling = rule_connect(self._shared, admitted.subject)
         admitted.granted.login = ruling.grants

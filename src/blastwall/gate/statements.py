@@ -9,7 +9,7 @@ running     its Allow          Finished or Refused
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
@@ -157,7 +157,11 @@ class Statements:
         try:
             redacted = self._shared.masking.redact(self._facts.resource, statement)
             asked = asked_event(number, statement, redacted, now)
-            self._answer_asked(_Question(number, statement, reply), asked, redacted)
+            question = _Question(number, statement, reply)
+            if self._containment.blind:
+                self._later(asked, self._see_first(question, asked, redacted))
+            else:
+                self._answer_asked(question, asked, redacted)
         except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
             _log.error("statement_failed", session=self._facts.session, number=number, fault=described(fault))
             self._break(number, reply)
@@ -169,17 +173,32 @@ class Statements:
         elif footing.ended:
             self._refuse(question, asked, Unproven(wording.PROOF_OVER))
         elif footing.due:
-            work = self._judge_afresh(footing, question, asked, redacted)
-            task = asyncio.get_running_loop().create_task(work, name=f"credential for {question.number}")
-            self._refreshing[question.number] = (task, asked)
+            self._later(asked, self._judge_afresh(footing, question, asked, redacted))
         else:
             self._judge(question, asked, redacted)
+
+    def _later(self, asked: StatementAsked, work: Coroutine[object, object, None]) -> None:
+        """Answer when `work` has what it takes, unless it is withdrawn before."""
+        task = asyncio.get_running_loop().create_task(work, name=f"what {asked.number} needs first")
+        self._refreshing[asked.number] = (task, asked)
+
+    async def _see_first(self, question: _Question, asked: StatementAsked, redacted: RedactedStatement) -> None:
+        """Answer once it can be known who is contained: on a busy machine that may be late."""
+        await self._containment.sight()
+        if self._refreshing.pop(question.number, None) is None:
+            return
+        try:
+            self._answer_asked(question, asked, redacted)
+        except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
+            _log.error("statement_failed", session=self._facts.session, number=asked.number, fault=described(fault))
+            self._break(asked.number, question.reply)
 
     async def _judge_afresh(
         self, footing: Footing, question: _Question, asked: StatementAsked, redacted: RedactedStatement
     ) -> None:
         """Judge with the credential of now at hand: it may have been changed since the session got it."""
         unable = await self._refreshed(footing)
+        await self._containment.sight()
         if self._refreshing.pop(question.number, None) is None:
             return
         try:
@@ -481,6 +500,7 @@ class Statements:
         seconds = max(0.0, waiting.until - self._shared.steady())
         outcome = await wait(self._shared.approvals, hold, waiting.ruling, seconds, partial(self._tell, waiting))
         unable = await self._refreshed_for(outcome)
+        await self._containment.sight()
         if self._holds.pop(number, None) is None:
             return  # withdrawn meanwhile, whatever the approvals made of that
         self._meter.held(-1)
