@@ -57,6 +57,21 @@ async def test_a_bad_proof_is_refused_without_the_operators_reason() -> None:
     assert refused.told == "the token does not verify"
 
 
+@pytest.mark.parametrize("cut", [None, "agent shop-ci is contained"])
+async def test_a_login_waits_until_it_can_be_known_who_is_contained(cut: str | None) -> None:
+    world = World()
+    world.containment.seen = asyncio.Event()
+    talk = world.open()
+    talk.ask(1, a_login())
+    await settle()
+    assert talk.of(1) == []
+    world.containment.reason = cut
+    world.containment.seen.set()
+    await settle()
+    (answer,) = talk.of(1)
+    assert isinstance(answer, Admit) if cut is None else answer == Deny(cut)
+
+
 async def test_a_refused_login_leaves_nobody_who_could_ask() -> None:
     world = World()
     talk = world.open()
