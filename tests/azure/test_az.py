@@ -81,6 +81,7 @@ class TestResourceManager:
             world.approve()
             deleting.result(100)
         assert az("group", "exists", "-n", "web").json is False
+        world.arm.estate.add_group("web")
 
     def test_a_deployment(self, az: Az, world: World, tmp_path: Path) -> None:
         template = tmp_path / "template.json"

@@ -155,7 +155,7 @@ class TestAsyncpg:
                 assert [row["id"] for row in rows] == [1, 2, 3]
                 assert "ada@example.com" not in [row["email"] for row in rows]
                 prepared = await connection.prepare("SELECT total FROM orders WHERE id = $1")
-                assert await prepared.fetchval(3) == 30
+                assert [(await prepared.fetchval(3),)] == shop.direct("SELECT total FROM orders WHERE id = 3")
                 async with connection.transaction():
                     seen = [row["id"] async for row in connection.cursor("SELECT id FROM orders ORDER BY id")]
                 assert len(seen) == 30

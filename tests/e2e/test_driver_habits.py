@@ -249,6 +249,7 @@ class TestTransactions:
             assert agent.execute("SELECT count(*) FROM orders WHERE id = 900").fetchone() == (1,)
 
     def test_two_phases(self, shop: Shop) -> None:
+        shop.direct("TRUNCATE archive")
         with closing(shop.connect()) as first:
             first.autocommit = False
             ours = first.xid(1, "habits", "branch")

@@ -105,7 +105,7 @@ def test_a_login_without_a_grant_hears_how_to_ask_for_one(shop: Shop) -> None:
 def test_sessions_end_with_their_grant_however_often_the_agent_reconnects(shop: Shop) -> None:
     identity = granted(shop, "connect")
     kept = shop.connect()
-    at = end_in(shop, identity, 5)
+    at = end_in(shop, identity, promised(5))
     lets_in, seen = True, list[float]()
 
     def storm() -> None:

@@ -19,8 +19,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.e2e.conftest import Shop
 from tests.e2e.opening import ends, metrics, opened
-from tests.waiting import eventually, promised
+from tests.waiting import eventually, promised, unchanged
 
+from blastwall.identity.keycache import UNKNOWN
 from blastwall.testing.issuer import DevIssuer, SigningKey
 from blastwall.testing.ports import free_port
 from blastwall.testing.postgres import PostgresServer
@@ -222,7 +223,7 @@ class TestPasses:
         assert "lost laptop" not in said
 
     def test_a_pass_ends_with_its_token_and_takes_its_session_along(self, shop: Shop) -> None:
-        token = shop.issuer.token(issued=time.time() - 595, lifetime=600, claims={"repository_id": "42"})
+        token = ending_soon(shop)
         handle = str(exchange(shop, token)["access_token"])
         with log_in(shop, handle) as connection:
             said, _ = ends(connection)
@@ -273,7 +274,7 @@ class TestEnds:
         eventually(lambda: not running(shop, "generate_series"), "the statement is over on the server, too")
 
     def test_an_expired_token_opens_nothing_new_but_its_session_goes_on(self, shop: Shop) -> None:
-        token = shop.issuer.token(issued=time.time() - 596, lifetime=600, claims={"repository_id": "42"})
+        token = ending_soon(shop)
         with log_in(shop, token) as connection:
             eventually(lambda: time.time() > end_of(token), "the token expires")
             assert "expired" in refusal(shop, token)
@@ -289,17 +290,28 @@ class TestIssuerOutage:
             log_in(shop, shop.token()).close()
 
     def test_an_unknown_kid_does_not_make_the_gateway_hammer_the_issuer(self, shop: Shop) -> None:
-        before = shop.issuer.requests.total()
+        log_in(shop, shop.token()).close()
+        before, began = shop.issuer.requests.total(), time.monotonic()
         for _ in range(8):
             refusal(shop, signed_by_the_thief(shop, kid=uuid.uuid4().hex))
-        assert shop.issuer.requests.total() - before <= 2
+        allowed = 1 + (time.monotonic() - began) // UNKNOWN
+        assert shop.issuer.requests.total() - before <= 2 * allowed, "of its document and its keys"
 
     def test_refused_logins_are_counted_and_leave_nothing_upstream(self, shop: Shop) -> None:
         name = 'blastwall_logins_total{outcome="refused",resource="pg-prod"}'
+        refusal(shop, "x")
+        eventually(lambda: metrics(shop).get(name), "a refusal is counted")
+        eventually(lambda: unchanged(lambda: metrics(shop)[name]), "those from before are counted")
         before = metrics(shop)[name]
         refusal(shop, "x")
         eventually(lambda: metrics(shop)[name] == before + 1, "the refusal is counted")
         assert not running(shop, "", user="scram_user", label="nobody/")
+
+
+def ending_soon(shop: Shop) -> str:
+    """Return a token that is still good for a login or two here, however busy the machine is."""
+    issued = time.time() - 600 + min(promised(4), 30)
+    return shop.issuer.token(issued=issued, lifetime=600, claims={"repository_id": "42"})
 
 
 def end_of(token: str) -> float:

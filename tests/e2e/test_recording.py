@@ -160,10 +160,17 @@ def closed(shop: Shop, *but: str) -> list[Event]:
 class TestNoSecretIsWritten:
     """Everything that leaves the gateway, searched for everything that must not."""
 
+    @pytest.fixture
+    def somebody(self, shop: Shop) -> Iterator[None]:
+        """A role that statements name; it goes with the test, and so does the customer that the test adds."""
+        shop.direct("CREATE ROLE somebody")
+        yield
+        shop.direct("DROP ROLE somebody; DELETE FROM customers WHERE id = 9")
+
+    @pytest.mark.usefixtures("somebody")
     def test_nowhere(self, shop: Shop) -> None:
         token, said = shop.token(), []
         handle = pass_for(shop)
-        shop.direct("CREATE ROLE somebody")
         with psycopg.connect(shop.gateway.dsn("shop", token, resource="pg-prod"), autocommit=True) as agent:
             agent.add_notice_handler(lambda notice: said.append(str(notice.message_primary)))
             for attempt in ATTEMPTS:

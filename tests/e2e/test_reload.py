@@ -260,7 +260,9 @@ class TestUnderLoad:
         for _ in range(20):
             os.kill(shop.gateway.pid, signal.SIGHUP)
         eventually(lambda: metrics(shop)["blastwall_generation"] > before, "a reload is done")
-        eventually(lambda: unchanged(lambda: shop.gateway.log.count("reload"), 0.5), "no other is still to come")
+        eventually(
+            lambda: unchanged(lambda: shop.gateway.log.count("reload"), promised(0.5)), "no other is still to come"
+        )
         with shop.connect() as agent, pytest.raises(InsufficientPrivilege):
             agent.execute("SELECT count(*) FROM orders")
 

@@ -77,8 +77,8 @@ def test_copy_out_is_recorded_masked(shop: Shop, options: str, cleared: bool) ->
         got = b"".join(bytes(each) for each in copy)
     assert (EMAILS[0].encode() in got) is cleared
     kept = rows(shop, "COPY customers")
-    assert [row[1] for row in kept] == list(PARTIAL)
-    assert kept[0][0] == "Ada Byron"
+    assert sorted(str(row[1]) for row in kept) == sorted(PARTIAL), "in whatever order the server has them"
+    assert ("Ada Byron", PARTIAL[0]) in kept
 
 
 def test_nothing_of_a_protected_value_is_recorded_by_any_way_of_asking(shop: Shop) -> None:

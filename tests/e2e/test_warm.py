@@ -155,7 +155,7 @@ class TestReuse:
             assert backend(agent) != first
 
     def test_it_is_closed_after_a_while(self, shop: Shop) -> None:
-        changed(shop, resources=with_port(shop, resources(shop.server, idle="1s")))
+        changed(shop, resources=with_port(shop, resources(shop.server, idle=f"{promised(1):.0f}s")))
         try:
             leave(shop, "SELECT 1")
             eventually(lambda: parked(shop) == 1, "it is parked")

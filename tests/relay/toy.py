@@ -262,10 +262,11 @@ class ToySession(Repeating):
 
 
 class ToyCompanion:
-    """Asks the server one line for each question."""
+    """Asks the server one line for each question; `N slices`, and `endless slices` until `enough`, take many turns."""
 
-    def __init__(self, opening: Opening, credential: Credential) -> None:
+    def __init__(self, opening: Opening, credential: Credential, enough: Callable[[], bool]) -> None:
         self._opening = opening
+        self._enough = enough
         self._credential = credential
         self._ready = False
         self._asked: deque[tuple[int, Hashable]] = deque()
@@ -290,14 +291,16 @@ class ToyCompanion:
                 while self._asked:
                     outputs += self.look_up(*self._asked.popleft())
             elif line.endswith("slices"):
-                outputs += self._slice(line, int(line.split()[-2]))
+                outputs += self._slice(line, line.split()[-2])
             else:
                 outputs.append(Answered(self._reading.popleft(), line))
         return outputs
 
-    def _slice(self, line: str, left: int) -> Sequence[Output]:
-        if left:
-            return [Later(partial(self._slice, line, left - 1))]
+    def _slice(self, line: str, left: str) -> Sequence[Output]:
+        if left == "endless" and not self._enough():
+            return [Later(partial(self._slice, line, left))]
+        if left.isdigit() and left != "0":
+            return [Later(partial(self._slice, line, str(int(left) - 1)))]
         return [Answered(self._reading.popleft(), line)]
 
     def receive_eof(self, side: Side) -> Sequence[Output]:
@@ -328,6 +331,8 @@ class Toy:
 
     def __init__(self) -> None:
         self.sessions: list[ToySession] = []
+        self.enough = False
+        """Whether a companion's endless work is over."""
 
     @property
     def reception(self) -> Callable[[Arrival], Reception] | None:
@@ -341,7 +346,7 @@ class Toy:
         return self.sessions[-1]
 
     def companion(self, opening: Opening, credential: Credential, name: str) -> ToyCompanion | None:
-        return ToyCompanion(opening, credential) if name == "side" else None
+        return ToyCompanion(opening, credential, lambda: self.enough) if name == "side" else None
 
     def environment(self, address: ClientAddress) -> Mapping[str, str]:
         return {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -15,17 +14,12 @@ import pytest
 
 from blastwall.store.database import Store, open_store
 from blastwall.store.schema import EVERY_TABLE
+from blastwall.testing.ports import free_port
 
 
 def _binaries() -> Path | None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return found[-1].parent if found else None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +31,7 @@ def postgres_url() -> Iterator[str]:
     account = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
     folder = Path(tempfile.mkdtemp(prefix="blastwall-state-"))
     os.chown(folder, account.pw_uid, account.pw_gid)
-    port = _free_port()
+    port = free_port()
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
 
     def run(*command: str) -> None:

@@ -117,6 +117,7 @@ def _configuration(issuer: DevIssuer, server: TdsServer, sender: TdsServer) -> d
             _resource("by-password", there),
             _resource("strict", there, settings={"strict": True}),
             _resource("sent-on", {**there, "port": sender.port}),
+            _resource("sent-astray", {**there, "port": sender.port}),
             _resource("by-token", there, credential={"entra": {"identity": "managed-identity"}}),
             _resource("several", several),
             _resource("mistaken", there, credential={"user": "nobody", "password": {"env": "SQL_PASSWORD"}}),
@@ -167,7 +168,7 @@ def test_a_redirect_is_followed_without_the_clients_notice(ways: Ways) -> None:
 def test_a_redirect_to_another_host_gets_no_credential(ways: Ways) -> None:
     ways.sender.redirect_to = ("127.0.0.1", ways.server.port)
     before = [one.kind for one in list(ways.server.received)].count("login")
-    assert "the gateway's log says why" in ways.refused("sent-on")
+    assert "the gateway's log says why" in ways.refused("sent-astray")
     why = "sends the login on to 127.0.0.1, which is neither the configured host nor"
     eventually(lambda: why in ways.gateway.log, "the log says why")
     assert [one.kind for one in list(ways.server.received)].count("login") == before
