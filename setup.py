@@ -25,6 +25,7 @@ TIGHT = (
     "relay/express",
     "relay/lines",
     "relay/stream",
+    "sql/postgres/shape",
 )
 """What loops over bytes, or runs for each statement of a busy session: worth the compiler's time."""
 DIRECTIVES = {"annotation_typing": False, "nonecheck": True, "binding": True, "language_level": 3}

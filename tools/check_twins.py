@@ -30,7 +30,7 @@ TYPED = {
     "protocols/postgres/bound": ("Bound",),
     "protocols/postgres/conversation": ("Waiting", "Conversation"),
     "protocols/postgres/lane": ("Plain", "Lane"),
-    "protocols/postgres/learned": ("Learned",),
+    "protocols/postgres/learned": ("Similar", "Learned"),
     "protocols/postgres/naming": ("Names",),
     "protocols/postgres/pipeline": ("Known", "Running", "Prepared", "Pipeline"),
     "protocols/postgres/present": ("Present",),

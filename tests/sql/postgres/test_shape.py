@@ -96,7 +96,7 @@ def test_literals_and_comments_are_taken_out(text: str, shape: str) -> None:
         "select '" + "-" * 600 + "'",
         "select ') = 1'",
         "select " + "1," * 4000 + "1",
-        "select '" + "é" * 2000 + "'",
+        "select '" + "é" * 3000 + "'",
     ],
     ids=lambda text: text[:20].encode("ascii", "replace").decode(),
 )

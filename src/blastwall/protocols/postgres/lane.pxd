@@ -5,6 +5,7 @@ from blastwall.protocols.postgres.bound cimport Bound
 from blastwall.protocols.postgres.conversation cimport Conversation
 from blastwall.protocols.postgres.conversation cimport Waiting
 from blastwall.protocols.postgres.learned cimport Learned
+from blastwall.protocols.postgres.learned cimport Similar
 from blastwall.protocols.postgres.naming cimport Names
 from blastwall.protocols.postgres.pipeline cimport Known
 from blastwall.protocols.postgres.pipeline cimport Prepared
@@ -43,6 +44,8 @@ cdef class Lane:
     cdef public bytes _last_tag
     cdef public list _more
     cdef public list _seen
+    cdef public Similar _similar
+    cdef public object _stated
     cdef public bytes _data
     cdef public bytes _steps
     cdef public long long _at
@@ -62,7 +65,9 @@ cdef class Lane:
     cpdef Again client(self, bytes data)
     @cython.locals(known=Known, main=Running)
     cpdef Again _simple(self, bytes data)
-    cpdef Again _like(self, data)
+    @cython.locals(end="long long", one=Similar, known=Known, main=Running, again=Again)
+    cpdef Again _like(self, bytes data)
+    cpdef Similar _find_like(self, bytes data, text, shaped)
     @cython.locals(position="long long", parsed=Known, bound=Bound, described=bint, prepared=Prepared, known=Known)
     cpdef Again _extended(self, bytes data, long long kind)
     cpdef Prepared _prepared_by(self, Bound bound, bytes data)

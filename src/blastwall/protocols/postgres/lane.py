@@ -16,10 +16,9 @@ that it cannot read with certainty is not its business.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from blastwall.masking.plan import MaskPlan
-from blastwall.model.statement import Stage
+from blastwall.model.statement import Stage, Statement
 from blastwall.protocols.again import Again
 from blastwall.protocols.contract import (
     CLIENT,
@@ -35,7 +34,7 @@ from blastwall.protocols.contract import (
 )
 from blastwall.protocols.postgres.bound import Bound, numbers_at, read_bind, recorded, values_of
 from blastwall.protocols.postgres.conversation import Conversation, Waiting
-from blastwall.protocols.postgres.learned import Learned
+from blastwall.protocols.postgres.learned import Learned, Similar
 from blastwall.protocols.postgres.messages import (
     affected_by,
     affected_rows,
@@ -49,7 +48,7 @@ from blastwall.protocols.postgres.requests import Requests
 from blastwall.protocols.postgres.responses import Responses
 from blastwall.protocols.postgres.rows import STRIDE, CatalogTooOld, sent_of
 from blastwall.protocols.postgres.runs import run_of_rows, uint32
-from blastwall.sql.postgres import Classified, NameState, facts
+from blastwall.sql.postgres import Classified, NameState, facts, shape_in
 from blastwall.wire import memory
 from blastwall.wire.inbox import HEADER
 from blastwall.wire.native import Flag, Octets, Whole
@@ -132,6 +131,9 @@ class Lane:
         """The rows that the command of the last tag changed, below 0 where it is none that does."""
         self._more: list[Output] = []
         self._seen: list[tuple[int, bytes]] = []
+        self._similar: Similar | None = None
+        """What the text that was asked for last is like, where it is only like a known one (`Again.like`)."""
+        self._stated = self._state_like
         self._begin(b"", b"", None)
 
     def _begin(self, data: bytes, steps: bytes, known: Known | None) -> None:
@@ -202,29 +204,53 @@ class Lane:
         self._main = main
         return self._ask((main,), self._repeat(main, known, ()), False)
 
-    def _like(self, data: bytes) -> Again | None:
+    def _like(self, data: Octets) -> Again | None:
         """Take a simple Query whose text differs from a known one in literals that nobody looked at."""
-        shared = self._shared
-        if uint32(data, 1) != len(data) - 1 or data.find(b"\0", HEADER) != len(data) - 1:
+        end: Whole = len(data) - 1
+        if uint32(data, 1) != end or data.find(b"\0", HEADER) != end:
             return None
         try:
-            text = data[HEADER:-1].decode()
+            text = data[HEADER:end].decode()
         except UnicodeDecodeError:
             return None
+        shaped = shape_in(data, HEADER, end)
+        one: Similar | None = self._learned.alike(data, shaped) if shaped is not None else None
+        if one is None or not self._holds(one.known):
+            one = self._find_like(data, text, shaped)
+            if one is None:
+                return None
+        known: Known = one.known
+        self._begin(data, b"QS", known)
+        main: Running = self._run(known)
+        self._main = main
+        again: Again = self._repeat(main, known, ())
+        again.text, again.like = text, self._stated
+        self._similar = one
+        return self._ask((main,), again, False)
+
+    def _find_like(self, data: Octets, text: str, shaped: tuple[bytes, list[int]] | None) -> Similar | None:
+        """Find what speaks for a text among all that is known of its catalog, and remember it for the next of its like.
+
+        None where its answer does not stand now.
+        """
         self._note_state()
-        found = shared.snapshot.texts.find(text, self._facts)
-        if found is None or len(found) != 1:
+        alike = self._shared.snapshot.texts.alike(text, self._facts)
+        if alike is None or len(alike.template.found) != 1:
             return None
-        one = found[0]
-        known = self._learned.like(one)
+        known = self._learned.like(alike.template.of(text)[0])
         if known is None or not self._holds(known):
             return None
-        self._begin(data, b"QS", known)
-        main = self._main = self._run(known)
-        main.classified = one
-        again = self._repeat(main, known, ())
-        again.text, again.like = text, partial(shared.statement, text, one, Stage.EXECUTE)
-        return self._ask((main,), again, False)
+        one = Similar(known, alike.template)
+        if shaped is not None:
+            self._learned.note_alike(data, shaped, alike, one)
+        return one
+
+    def _state_like(self) -> Statement:
+        """What is under way by its likeness to a known statement, in the gate's words."""
+        again, similar = self._again, self._similar
+        if again is None or again.text is None or similar is None:
+            raise AssertionError("what is asked for is like something")
+        return self._shared.statement(again.text, similar.template.of(again.text)[0], Stage.EXECUTE)
 
     def _extended(self, data: Octets, kind: Whole) -> Again | None:
         position: Whole = 0
@@ -640,6 +666,9 @@ class Lane:
         if main is None or known is None:
             return []
         known.described, known.plan = None, None  # the plan counts for this result now
+        again, similar = self._again, self._similar
+        if again is not None and again.like is not None and again.text is not None and similar is not None:
+            main.classified = similar.template.of(again.text)[0]
         if self._steps[0] == _Q:
             self._push(Entry(Owed.QUERY, self._shared.pipeline.segment, running=[main]))
             self._shared.names.sent(main)

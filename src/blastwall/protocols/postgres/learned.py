@@ -9,7 +9,8 @@ from typing import TypeVar
 from blastwall.model.effects import Action
 from blastwall.model.statement import Literal
 from blastwall.protocols.postgres.pipeline import Known, Prepared, Running
-from blastwall.sql.postgres import Classified, goes_by_names
+from blastwall.sql.postgres import Alike, Classified, Template, goes_by_names
+from blastwall.wire.native import Octets
 
 CHANGES_CATALOG = frozenset({Action.DEFINE, Action.DROP, Action.EXECUTE, Action.UNCLASSIFIED})
 """What may change the catalog, so that it is read anew afterwards."""
@@ -21,19 +22,36 @@ _SHARED = tuple(
     attrgetter(field.name) for field in fields(Classified) if field.name not in {"start", "end", "literals", "tree"}
 )
 
+_Shaped = tuple[bytes, list[int]]
+_Values = tuple[bytes, tuple[int, ...], tuple[bytes, ...]]
+"""A shape, the indices of its literals that matter, and these literals as they are written."""
+
 Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Similar:
+    """A known statement that speaks for texts of one shape, and what puts it in the positions of each."""
+
+    __slots__ = ("known", "template")
+
+    def __init__(self, known: Known, template: Template) -> None:
+        self.known = known
+        self.template = template
 
 
 class Learned:
     """Messages that were allowed, as they were sent: simple Queries, Parses of the unnamed statement, and its Binds."""
 
-    __slots__ = ("binds", "parses", "queries", "shapes")
+    __slots__ = ("binds", "kept", "parses", "queries", "shapes", "similar")
 
     def __init__(self) -> None:
         self.queries: dict[bytes, Known] = {}
         self.parses: dict[bytes, Known] = {}
         self.binds: dict[bytes, Known] = {}
         self.shapes: dict[int, Known] = {}
+        self.kept: dict[bytes, tuple[int, ...]] = {}
+        self.similar: dict[bytes | _Values, Similar] = {}
 
     def query(self, message: bytes, running: Running) -> None:
         """A simple Query of one statement was allowed, and is about to be sent."""
@@ -65,6 +83,25 @@ class Learned:
         self.parses.clear()
         self.binds.clear()
         self.shapes.clear()
+        self.kept.clear()
+        self.similar.clear()
+
+    def alike(self, message: Octets, shaped: _Shaped) -> Similar | None:
+        """Return what was found to speak for the text of this message; it does while its known statement holds.
+
+        A text means what another of its shape does if they agree in the literals that reading the other looked at.
+        """
+        kept = self.kept.get(shaped[0])
+        if kept is None:
+            return None
+        return self.similar.get(_key(message, shaped, kept) if kept else shaped[0])
+
+    def note_alike(self, message: Octets, shaped: _Shaped, alike: Alike, one: Similar) -> None:
+        """What speaks for the text of this message, which holds now, speaks for others that agree with it."""
+        kept = alike.kept
+        if kept is not None and len(message) <= _LONGEST:
+            _remember(self.kept, shaped[0], kept)
+            _remember(self.similar, _key(message, shaped, kept) if kept else shaped[0], one)
 
     def like(self, one: Classified) -> Known | None:
         """Return what is known of a text that means the same but for literals that were not looked at.
@@ -98,7 +135,12 @@ def _known(running: Running) -> Known | None:
     return Known(standing, running, moment)
 
 
-def _remember(known: dict[Key, Known], key: Key, one: Known) -> None:
+def _key(message: bytes, shaped: _Shaped, kept: tuple[int, ...]) -> _Values:
+    shape, bounds = shaped
+    return shape, kept, tuple([message[bounds[2 * index] : bounds[2 * index + 1]] for index in kept])
+
+
+def _remember(known: dict[Key, Value], key: Key, one: Value) -> None:
     if len(known) >= _MOST:
         known.clear()
     known[key] = one

@@ -11,7 +11,8 @@ from blastwall.sql.postgres.hanging import EVERYTHING, Lost, joined
 from blastwall.sql.postgres.isolated import Reading, UnreadableReply, decode, reading
 from blastwall.sql.postgres.parameters import bound_as
 from blastwall.sql.postgres.parse import Source
-from blastwall.sql.postgres.recall import Texts
+from blastwall.sql.postgres.recall import Alike, Template, Texts
+from blastwall.sql.postgres.shape import shape_in
 from blastwall.sql.postgres.state import (
     NameState,
     before,
@@ -29,6 +30,7 @@ __all__ = [
     "EVERYTHING",
     "NO_FUNCTIONS",
     "SAMPLES",
+    "Alike",
     "Attached",
     "Attachments",
     "Cascade",
@@ -49,6 +51,7 @@ __all__ = [
     "Relation",
     "Rule",
     "Source",
+    "Template",
     "Texts",
     "Trigger",
     "Types",
@@ -66,5 +69,6 @@ __all__ = [
     "reading",
     "same_names",
     "settled",
+    "shape_in",
     "unread",
 ]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from blastwall.model.statement import Literal
 from blastwall.sql.postgres.catalog import Catalog
@@ -46,12 +46,31 @@ _Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Template:
+class Template:
     """What a text of some shape meant: its literals' bounds, and the places of every position in `found`."""
 
     found: Found
     bounds: list[int]
     places: tuple[tuple[_Place, ...], ...]
+
+    def of(self, text: str) -> Found:
+        """The same in the positions of another text, which it must speak for."""
+        shaped = shape_of(text)
+        return self.found if shaped is None else self.at(shaped[1])
+
+    def at(self, bounds: list[int]) -> Found:
+        """The same of a text whose literals stand at `bounds`."""
+        return self.found if self.bounds == bounds else moved(self, bounds)
+
+
+class Alike(NamedTuple):
+    """What speaks for a text, and by which literals of its shape: those at the indices `kept`.
+
+    `kept` is None where it speaks for this very text only.
+    """
+
+    template: Template
+    kept: tuple[int, ...] | None
 
 
 class Texts:
@@ -60,7 +79,7 @@ class Texts:
     def __init__(self, capacity: int = _CAPACITY) -> None:
         self._whole: Generations[tuple[str, Hashable], Found] = Generations(capacity // 2)
         self._kept: Generations[tuple[str, Hashable], tuple[int, ...]] = Generations(capacity // 8)
-        self._templates: Generations[tuple[str, Hashable, tuple[int, ...], tuple[str, ...]], _Template]
+        self._templates: Generations[tuple[str, Hashable, tuple[int, ...], tuple[str, ...]], Template]
         self._templates = Generations(capacity // 2)
 
     def find(self, text: str, facts: Hashable) -> Found | None:
@@ -69,16 +88,23 @@ class Texts:
         if found is not None:
             return found
         shaped = shape_of(text)
-        if shaped is None or not shaped[1]:
-            return None
+        alike = self._by_shape(text, facts, shaped) if shaped is not None else None
+        return None if alike is None or shaped is None else alike.template.at(shaped[1])
+
+    def alike(self, text: str, facts: Hashable) -> Alike | None:
+        """Return what speaks for a text, as `find` has it; its template may be asked for other texts later."""
+        found, shaped = self._whole.get((text, facts)), shape_of(text)
+        if found is not None:
+            return Alike(Template(found, shaped[1] if shaped is not None else [], ()), None)
+        return self._by_shape(text, facts, shaped) if shaped is not None else None
+
+    def _by_shape(self, text: str, facts: Hashable, shaped: tuple[str, list[int]]) -> Alike | None:
         shape, bounds = shaped
-        kept = self._kept.get((shape, facts))
+        kept = self._kept.get((shape, facts)) if bounds else None
         if kept is None:
             return None
         template = self._templates.get((shape, facts, kept, _values(text, bounds, kept)))
-        if template is None:
-            return None
-        return template.found if template.bounds == bounds else moved(template, bounds)
+        return None if template is None else Alike(template, kept)
 
     def classify(self, text: str, catalog: Catalog, state: NameState, facts: Hashable) -> Found:
         """Classify a short text that is not known, and remember what it means.
@@ -111,7 +137,7 @@ class Texts:
             return False
         kept = tuple(sorted({*looked, *(self._kept.get((shape, facts)) or ())}))
         self._kept.put((shape, facts), kept, _STATEMENT_WEIGHT + len(shape))
-        template = _Template(
+        template = Template(
             tuple(replace(one, tree=None) for one in found),
             bounds,
             tuple(one for one in places if one is not None),
@@ -238,7 +264,7 @@ _START, _END, _COLUMN, _SECRET = (getattr(Literal, name).__set__ for name in ("s
 """A frozen dataclass's own constructor takes several times as long as this, and a text may hold many literals."""
 
 
-def moved(template: _Template, bounds: Sequence[int]) -> Found:
+def moved(template: Template, bounds: Sequence[int]) -> Found:
     """Return what a template says, for a text whose literals stand at `bounds`."""
     found = []
     for one, places in zip(template.found, template.places, strict=True):

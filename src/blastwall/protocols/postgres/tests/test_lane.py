@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blastwall.model.masks import ColumnRule, DetectRule, MaskRules, MaskStyle
+from blastwall.model.statement import Statement
 from blastwall.protocols.contract import (
     Allow,
     Answer,
@@ -230,6 +231,54 @@ def test_a_literal_that_decides_is_another_statement() -> None:
         book.client(query(text))
     book.client(query("SELECT nextval('b')"))
     assert not repeated
+
+
+def test_what_decides_is_looked_at_however_often_its_like_was_asked() -> None:
+    rule, repeated = standing()
+    book = play(rule, TinyServer())
+    for number in range(4):
+        book.client(query(f"SELECT nextval('a'), {number}"))
+    assert len(repeated) == 3
+    book.client(query("SELECT nextval('b'), 9"))
+    book.client(query("SELECT nextval('a') , 9"))
+    book.client(query("SET search_path TO other"))
+    book.client(query("SELECT nextval('a'), 9"))
+    assert len(repeated) == 3
+
+
+def test_literals_stand_where_they_do_in_their_own_text() -> None:
+    """What hides them in a recording goes by these places."""
+    rule, repeated = standing()
+    book = play(rule, TinyServer())
+    names = ("x", "Zoë", "ж", "it''s", "-- 1")
+    texts = [f"DELETE FROM orders WHERE name = '{name}' AND id = {10**at}" for at, name in enumerate(names)]
+    for text in texts:
+        book.client(query(text))
+    likes = [one.question.like for one in repeated if isinstance(one.question, Repeat)]
+    fresh: list[Statement] = []
+
+    def allow(ask: Ask) -> Answer:
+        if isinstance(ask.question, Statement):
+            fresh.append(ask.question)
+        return Allow()
+
+    for text in texts[1:]:
+        play(allow, TinyServer()).client(query(text))
+    assert [(one.text, one.literals) for one in likes if one is not None] == [(one.text, one.literals) for one in fresh]
+    assert len(fresh) == len(texts) - 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"SELECT 'a', 7\0; DROP TABLE t\0", b"SELECT 'a\0', 7\0", b"SELECT '\xff', 7\0", b"SELECT E'a', 7\0"]
+)
+def test_what_is_not_surely_like_a_known_text_is_not_taken_for_it(body: bytes) -> None:
+    rule, repeated = standing()
+    book = play(rule, TinyServer())
+    for number in range(3):
+        book.client(query(f"SELECT 'a', {number}"))
+    assert len(repeated) == 2
+    book.client(b"Q" + (len(body) + 4).to_bytes(4, "big") + body)
+    assert len(repeated) == 2
 
 
 @pytest.mark.parametrize("message", [query("SELECT 'x'"), extended("SELECT 'x'")], ids=["query", "extended"])
