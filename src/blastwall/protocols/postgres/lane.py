@@ -207,13 +207,15 @@ class Lane:
     def _like(self, data: Octets) -> Again | None:
         """Take a simple Query whose text differs from a known one in literals that nobody looked at."""
         end: Whole = len(data) - 1
-        if uint32(data, 1) != end or data.find(b"\0", HEADER) != end:
+        if uint32(data, 1) != end or data[end] != 0:
             return None
+        shaped = shape_in(data, HEADER, end)
+        if shaped is None and data.find(b"\0", HEADER) != end:
+            return None  # a shape says that there is no NUL within
         try:
             text = data[HEADER:end].decode()
         except UnicodeDecodeError:
             return None
-        shaped = shape_in(data, HEADER, end)
         one: Similar | None = self._learned.alike(data, shaped) if shaped is not None else None
         if one is None or not self._holds(one.known):
             one = self._find_like(data, text, shaped)
