@@ -33,5 +33,5 @@ cdef class Batch:
 from blastwall.recording cimport frames, quick
 from blastwall.wire cimport memory
 
-cdef Py_ssize_t _QUICK, _KEPT
+cdef Py_ssize_t _QUICK, _HEADER, _HASH, _KEPT
 cdef double _LATEST

@@ -17,6 +17,7 @@ _LATEST = 1e12
 """Times beyond it, or below 0, are left to the ordinary encoder."""
 _QUICK: int = HEADER + quick.ROOM + HASH
 """The most bytes that a record has which is put together in place."""
+_HEADER, _HASH = HEADER, HASH
 _KEPT = 1 << 20
 """Bytes of room that are kept from one batch to the next."""
 
@@ -82,7 +83,7 @@ class Batch:
         """
         if self.segment.cipher is None and 0.0 <= at < _LATEST:
             self._make_room(_QUICK)
-            end: Whole = quick.put_repeated(self._room, self._end + HEADER, at, number, first, values, text)
+            end: Whole = quick.put_repeated(self._room, self._end + _HEADER, at, number, first, values, text)
             if end:
                 self._take(stream, at, end)
                 stream.statements += 1
@@ -95,7 +96,7 @@ class Batch:
         """Add a `StatementFinished` that hid nothing; `affected` is below 0 where there is none."""
         if self.segment.cipher is None and 0.0 <= at < _LATEST and 0.0 <= seconds < _LATEST:
             self._make_room(_QUICK)
-            end: Whole = quick.put_finished(self._room, self._end + HEADER, at, number, rows, affected, size, seconds)
+            end: Whole = quick.put_finished(self._room, self._end + _HEADER, at, number, rows, affected, size, seconds)
             if end:
                 self._take(stream, at, end)
                 stream.rows += rows
@@ -113,7 +114,7 @@ class Batch:
         stream.ended = at
         stream.head = frames.sealed(self._room, self._end, end, stream.ordinal, stream.number, stream.head)
         stream.number += 1
-        self._end = end + HASH
+        self._end = end + _HASH
         self.events += 1
 
     def _begin(self, stream: Stream) -> None:

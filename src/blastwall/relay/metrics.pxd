@@ -35,3 +35,7 @@ cdef class ResourceMetrics(EachMeter):
     cpdef object recording_failed(self)
     cpdef object received(self, bint from_client, long long count)
     cpdef object parked(self, change)
+
+# By hand: the bounds of the buckets.
+cdef tuple _SECONDS
+cdef Py_ssize_t _BUCKETS
