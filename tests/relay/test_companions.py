@@ -117,3 +117,28 @@ async def test_an_answer_that_keeps_coming_is_waited_for(make_site: MakeSite) ->
     assert not answer.done()
     site.kind.enough = True
     assert await answer == "str = endless slices"
+
+
+async def test_one_that_is_in_a_wanted_place_leaves_it_and_comes_back_when_asked(site: Site) -> None:
+    client = await site.logged_in()
+    await client.ask("LOOKUP 1")
+    assert await client.ask("VACATE elsewhere") == "VACATED"
+    assert await client.ask("LOOKUP 2") == "str = 2"
+    assert (site.server.open, sides(site)) == (2, 1)
+    assert await client.ask("VACATE shop") == "VACATED"
+    await eventually(lambda: site.server.open == 1)
+    assert await client.ask("LOOKUP 3") == "str = 3"
+    assert sides(site) == 2
+
+
+async def test_one_that_owes_an_answer_leaves_a_wanted_place_after_it(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(FAST, lookup=SOON))
+    client, other = await site.logged_in(), await site.logged_in()
+    client.send("LOOKUP sleep")
+    await eventually(lambda: "sleep" in site.server.lines)
+    assert await other.ask("VACATE shop") == "VACATED"
+    assert await other.ask("select 1") == "= select 1"
+    assert site.server.open == 3
+    site.server.say(b"awake\n", -1)
+    assert await client.read() == "str awake"
+    await eventually(lambda: site.server.open == 2)

@@ -155,3 +155,18 @@ async def test_a_cold_listener_neither_takes_nor_parks(make_site: MakeSite) -> N
     client.send("LEAVE nothing")
     assert await client.at_end()
     await eventually(lambda: site.server.open == 0)
+
+
+async def test_those_in_a_wanted_place_are_closed_and_what_was_there_before_is_not_parked(site: Site) -> None:
+    before, other = await site.logged_in(), await site.logged_in()
+    await leave(site)
+    assert await other.ask("VACATE elsewhere") == "VACATED"
+    assert site.server.open == 3
+    assert await other.ask("VACATE shop") == "VACATED"
+    await eventually(lambda: site.server.open == 2)
+    assert site.server.lines.count("GOODBYE") == 1
+    before.send("LEAVE late")
+    assert await before.at_end()
+    await eventually(lambda: site.server.open == 1)
+    await leave(site, "after")
+    assert await taken(site) == "after"

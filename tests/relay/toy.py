@@ -53,6 +53,7 @@ from blastwall.protocols.contract import (
     Send,
     Side,
     StartTls,
+    Vacate,
     Withdraw,
 )
 from blastwall.protocols.standing import Standing
@@ -153,7 +154,10 @@ class ToySession(Repeating):
                 return [Lookup(self._number, "side", rest.decode())]
             case "ready", b"LEAVE":
                 self._state = "over"
-                return [Park(UPSTREAM, "alike", rest.decode(), b"GOODBYE\n"), Close("the client ended the session")]
+                parked = Park(UPSTREAM, "alike", rest.decode(), b"GOODBYE\n", "shop")
+                return [parked, Close("the client ended the session")]
+            case "ready", b"VACATE":
+                return [Vacate(rest.decode()), Send(CLIENT, b"VACATED\n")]
             case "ready", b"CRASH":
                 raise RuntimeError("a bug")
             case "ready", _:
@@ -271,6 +275,10 @@ class ToyCompanion:
         self._ready = False
         self._asked: deque[tuple[int, Hashable]] = deque()
         self._reading: deque[int] = deque()
+
+    @property
+    def place(self) -> str:
+        return "shop"
 
     def start(self) -> Sequence[Output]:
         target = self._opening.resource.upstream
@@ -405,9 +413,9 @@ class ToyServer:
         for writer in self._writers if connection is None else [self._writers[connection]]:
             writer.close()
 
-    def say(self, data: bytes) -> None:
-        """Send what nobody asked for to all."""
-        for writer in self._writers:
+    def say(self, data: bytes, connection: int | None = None) -> None:
+        """Send what nobody asked for to all, or to one by its place in their order."""
+        for writer in self._writers if connection is None else [self._writers[connection]]:
             writer.write(data)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

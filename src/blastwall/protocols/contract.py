@@ -214,14 +214,16 @@ class Adopt:
 class Park:
     """Leave `upstream`, which is again as it was after its login, to a later session that asks for this likeness.
 
-    That session gets `state` by `adopted`. `farewell` is sent where the connection is closed instead. Only a session
-    whose `Opening.warm` is set may park, and `Close` follows.
+    That session gets `state` by `adopted`. `farewell` is sent where the connection is closed instead. `place` is what
+    it keeps others from meanwhile, as `Vacate` has it. Only a session whose `Opening.warm` is set may park, and `Close`
+    follows.
     """
 
     upstream: Side
     likeness: Hashable
     state: object = field(repr=False)
     farewell: bytes = b""
+    place: str = ""
 
 
 class Wrapping(Protocol):
@@ -287,6 +289,17 @@ class Lookup:
     number: int
     companion: str
     question: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Vacate:
+    """Leave `place` (a database, or its like), which what follows can have only while nobody else is connected to it.
+
+    Parked connections there end at once, companions as soon as they owe no answer, on the whole node; what is opened
+    later may come back. Connections of sessions stay.
+    """
+
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,6 +434,7 @@ Output = (
     | Claim
     | Interrupt
     | Lookup
+    | Vacate
     | Isolate
     | Admitted
     | Refused
@@ -570,6 +584,10 @@ class ProtocolSession(Protocol):
 
 class Companion(Protocol):
     """A protocol's own side connection to a resource, shared by its sessions. Sends, dials and TLS as in a session."""
+
+    @property
+    def place(self) -> str:
+        """What it keeps others from while it is connected, as `Vacate` has it; "" for nothing."""
 
     def start(self) -> Sequence[Output]: ...
 

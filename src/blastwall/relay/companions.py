@@ -68,6 +68,11 @@ class CompanionCarrier(Carrier):
         self.heard = asyncio.get_running_loop().time()
         """When the resource last sent something, or something was made of it, in the loop's time."""
 
+    @property
+    def place(self) -> str:
+        """See `Companion`."""
+        return self._companion.place
+
     def start(self) -> None:
         """Let it connect."""
         self.call(self._companion.start)
@@ -136,6 +141,8 @@ class SideConnection:
         self._failure = ""
         self._used = 0.0
         self._idle: asyncio.TimerHandle | None = None
+        self._wanted: set[str] = set()
+        """Places that it leaves, if it is there, once it has answered what it was asked before."""
 
     def look_up(self, question: Hashable, answer: Callable[[object], None]) -> None:
         """Ask; `answer` gets the reply, or an exception where it cannot be had in time. Called once, maybe at once."""
@@ -193,6 +200,18 @@ class SideConnection:
         if waiting is not None:
             waiting.timer.cancel()
             waiting.answer(reply)
+            self._leave()
+
+    def vacate(self, place: str) -> None:
+        """Leave a place if that is where it is connected, once it owes no answer."""
+        self._wanted.add(place)
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._wanted and not self._waiting:
+            wanted, self._wanted = self._wanted, set()
+            if self._carrier is not None and self._carrier.place in wanted:
+                self.close(f"{self._carrier.place} is wanted")
 
     def _time_out(self, number: int) -> None:
         """A connection that owes an answer, and has been silent for so long, is given up."""
@@ -276,6 +295,16 @@ class Companions:
                 return
             found = self._by_name[name] = SideConnection(name, self._setting)
         found.look_up(question, answer)
+
+    @property
+    def resource(self) -> Resource:
+        """Whose they are."""
+        return self._setting.resource
+
+    def vacate(self, place: str) -> None:
+        """Leave a place; see `Vacate`."""
+        for connection in tuple(self._by_name.values()):
+            connection.vacate(place)
 
     def close(self, reason: str) -> None:
         """End them all."""

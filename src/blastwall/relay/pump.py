@@ -37,6 +37,7 @@ from blastwall.protocols.contract import (
     Side,
     Streamed,
     Unproven,
+    Vacate,
     Withdraw,
     Wrapping,
 )
@@ -76,6 +77,7 @@ class Surroundings:
     sandboxes: Sandboxes
     warm: WarmConnections
     gone: Callable[[Pump], None]
+    vacate: Callable[[str], None]
 
 
 class Pump(Carrier):
@@ -151,7 +153,7 @@ class Pump(Carrier):
             self._express = Express(self, session, self._gate, self._meter, self._stopwatch, streams, self._lines)
 
     def _carry_rare(self, output: Output) -> None:
-        """What happens at most once or twice in a session."""
+        """What happens seldom in a session."""
         match output:
             case Claim():
                 self._claim(output.handle)
@@ -161,6 +163,8 @@ class Pump(Carrier):
                 self._adopt(output)
             case Park():
                 self._park(output)
+            case Vacate():
+                self._around.vacate(output.place)
             case Handover():
                 self._hand_over(output, partial(self._leave, output.reason))
             case _:

@@ -12,6 +12,7 @@ import structlog
 from blastwall.gate import Gate
 from blastwall.gate.ports import Meter, Vault
 from blastwall.model.effects import Effect
+from blastwall.model.resource import Resource
 from blastwall.relay.certificates import ServerTls, UpstreamTls
 from blastwall.relay.companions import Companions, Setting
 from blastwall.relay.entry import Entrance, Entry, Guest, Served, Serving
@@ -30,6 +31,7 @@ _TOLD = 64
 """Clients too many that are still heard, to tell them why they are turned away; what comes beyond them is cut off."""
 _DRAIN_STEP = 0.05
 _INTERRUPT = "interrupt"
+_VACATE = "vacate"
 _CONNECTIONS = "connections"
 
 
@@ -73,6 +75,7 @@ class Relay:
         self._member = member if member is not None else Member()
         if self._member.bus is not None:
             self._member.bus.on(_INTERRUPT, self._interrupted_elsewhere)
+            self._member.bus.on(_VACATE, self._vacate_for_another)
         self._upstream_tls = UpstreamTls()
         self._lines = Lines(gate.settle)
         self._doors: dict[_Port, _Door] = {}
@@ -187,6 +190,7 @@ class Relay:
             sandboxes=self._sandboxes,
             warm=self._warm_of(served),
             gone=self.gone,
+            vacate=partial(self._vacate, name),
         )
 
     # ── room for clients ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -241,6 +245,33 @@ class Relay:
         if interrupts is not None:
             interrupts.interrupt_here(handle)
 
+    # ── places that are wanted ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _vacate(self, name: str, place: str) -> None:
+        """Leave a place of a resource's, in all processes. The others do so soon: the server must wait for them."""
+        if self._leave(name, place) and self._member.bus is not None:
+            self._member.bus.tell(_VACATE, name.encode() + b"\0" + place.encode())
+
+    def _vacate_for_another(self, told: bytes) -> None:
+        name, _, place = told.partition(b"\0")
+        self._leave(name.decode(), place.decode())
+
+    def _leave(self, name: str, place: str) -> bool:
+        """Leave it as every resource that has it at the same server; return whether any has."""
+        asking = self._servings.get(name)
+        if asking is None:
+            return False
+        there = {each.resource.name for each in self._served() if _has(each.resource, place, asking.served.resource)}
+        for other in there:
+            self._warm[other].vacate(place)
+        for companions in self._companions:
+            if companions.resource.name in there:
+                companions.vacate(place)
+        return bool(there)
+
+    def _served(self) -> list[Served]:
+        return [serving.served for serving in self._servings.values()]
+
     # ── the clock, and the end ───────────────────────────────────────────────────────────────────────────────────────
 
     def _tick(self) -> None:
@@ -286,6 +317,11 @@ class Relay:
 
 def _port_of(served: Served) -> _Port:
     return (*served.place, "" if served.port else served.resource.name)
+
+
+def _has(resource: Resource, place: str, other: Resource) -> bool:
+    """Whether a place is one of a resource's that has a server in common with another resource."""
+    return place in resource.databases and not {str(host) for host in resource.hosts}.isdisjoint(map(str, other.hosts))
 
 
 def _by_port(served: Sequence[Served]) -> dict[_Port, list[Served]]:

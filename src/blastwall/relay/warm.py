@@ -48,6 +48,7 @@ class Parked:
     likeness: Hashable
     state: object = field(repr=False)
     farewell: bytes
+    place: str
     stream: Stream
     born: float
     since: float
@@ -90,6 +91,8 @@ class WarmConnections:
         self._counts = counts
         self._meter = meter
         self._parked: dict[tuple[Keeper, Hashable], list[Parked]] = {}
+        self._vacated: dict[str, float] = {}
+        """When a place was left last: what was connected before is not parked there any more."""
         self.generation = 0
         """Only a session that began in this generation may park: what it logged in with may be out of force since."""
 
@@ -116,9 +119,11 @@ class WarmConnections:
             keep: as the gate's session has it.
         """
         now = asyncio.get_running_loop().time()
-        parked = Parked(keeper, order.likeness, order.state, order.farewell, stream, born, now, self._drop, _nothing)
+        parked = Parked(
+            keeper, order.likeness, order.state, order.farewell, order.place, stream, born, now, self._drop, _nothing
+        )
         stream.owner = parked
-        if now - born > self._limits.age or not self._room():
+        if now - born > self._limits.age or born < self._vacated.get(order.place, 0.0) or not self._room():
             _close(parked)
             return
         stream.pause(False)
@@ -141,6 +146,13 @@ class WarmConnections:
                 self._meter.adopted()
                 return parked
         return None
+
+    def vacate(self, place: str) -> None:
+        """Close what is parked in a place, and what would be later and is connected to it now."""
+        self._vacated[place] = asyncio.get_running_loop().time()
+        for parked in self._all():
+            if parked.place == place:
+                self._drop(parked, "its place is wanted")
 
     def check(self, now: float) -> None:
         """Close those that were parked for too long."""

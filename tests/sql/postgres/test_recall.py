@@ -128,6 +128,7 @@ def test_values_that_nobody_looks_at_cost_one_reading(first: str, second: str) -
         ("do 'begin end'", "do 'begin drop table orders; end'"),
         ("select 1 from public.orders", "select 1 from secret.orders"),
         ("select dblink('a', 'select 1')", "select dblinkk('a', 'select 1')"),
+        ("create database a template 'b'", "create database a template 'c'"),
     ],
 )
 def test_values_that_matter_keep_texts_apart(first: str, second: str) -> None:

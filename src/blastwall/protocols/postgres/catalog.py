@@ -179,6 +179,10 @@ class PostgresCompanion:
         self._view: View | None = self._shared.get(self._key)
         self._busy = True
 
+    @property
+    def place(self) -> str:
+        return self._database
+
     def start(self) -> list[Output]:
         return self._handshake.start() if self._handshake else []
 

@@ -29,6 +29,7 @@ from blastwall.protocols.contract import (
     Output,
     Refused,
     Send,
+    Vacate,
     Withdraw,
 )
 from blastwall.protocols.postgres import errors
@@ -360,6 +361,7 @@ class Conversation:
             self._refused(waiting, one, errors.INSUFFICIENT_PRIVILEGE, _REDEFINED, outputs)
         elif len(waiting.allowed) == len(waiting.running):
             self.waiting = None
+            outputs += [Vacate(place) for each in waiting.running for place in sorted(each.classified.frees)]
             waiting.release(outputs)
 
     def _means_otherwise(self, waiting: Waiting) -> bool:

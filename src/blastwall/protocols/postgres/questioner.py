@@ -24,6 +24,7 @@ class Questioner(ABC):
 
     def __init__(self, opening: Opening, credential: Credential, parameters: Mapping[str, str]) -> None:
         own = {"user": credential.user, **parameters, "options": "-c default_transaction_read_only=on"}
+        self._database = parameters["database"]
         self._handshake = ServerLogin(UPSTREAM, opening.resource, credential, own, opening.entropy)
         self._buffer = b""
         self._refused = False
@@ -43,6 +44,10 @@ class Questioner(ABC):
     @abstractmethod
     def fail(self, reason: str) -> list[Output]:
         """The server cannot be asked any more."""
+
+    @property
+    def place(self) -> str:
+        return self._database
 
     def start(self) -> list[Output]:
         return self._handshake.start()

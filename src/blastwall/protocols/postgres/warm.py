@@ -169,7 +169,7 @@ class Reset:
 
     def park(self) -> Park:
         """Return what leaves the connection to a later session."""
-        return Park(self._side, self._alike, self._warm, TERMINATE)
+        return Park(self._side, self._alike, self._warm, TERMINATE, dict(self._alike)["database"])
 
 
 class _Relabelling:

@@ -23,6 +23,7 @@ class Questioner(ABC):
     def __init__(
         self, opening: Opening, credential: Credential, database: str, label: str, *, hosts: tuple[int, ...] = ()
     ) -> None:
+        self._database = database
         self._server = ServerLogin(UPSTREAM, opening.resource, credential, Wish(database, label), hosts=hosts)
         self._reader = AnswerReader()
 
@@ -41,6 +42,10 @@ class Questioner(ABC):
     def ask(self, text: str) -> Output:
         """Return what asks a batch."""
         return answer_reading.ask(UPSTREAM, text, self._server.welcome.packet_size)
+
+    @property
+    def place(self) -> str:
+        return self._database
 
     def start(self) -> list[Output]:
         return self._server.start()

@@ -9,6 +9,7 @@ from blastwall.model.effects import Action, Object
 from blastwall.model.statement import SOME, Column
 from blastwall.sql.lineage import Columns, Lineage, union
 from blastwall.sql.postgres.catalog import TEMPORARY
+from blastwall.sql.postgres.databases import must_be_free
 from blastwall.sql.postgres.deciding import defined_over, references
 from blastwall.sql.postgres.expressions import SILENT, TRANSPARENT
 from blastwall.sql.postgres.names import Target
@@ -110,6 +111,7 @@ class Definitions(Pending):
             self.connect()
         else:
             return False
+        self.frees = must_be_free(tag, node)
         self.sweep(node, _anything())
         for named in operator_classes(node):
             self.cast_to(named)

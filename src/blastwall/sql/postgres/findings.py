@@ -61,6 +61,7 @@ class Findings:
         self.hung: set[Hung] = set()
         self.hides = False
         self.stars = False
+        self.frees: frozenset[str] = frozenset()
         self.copies: Sources = frozenset()
         self.filters: set[Column] = set()
         self.filters_open = False

@@ -273,6 +273,7 @@ class Reader(Definitions):
             hides=self.hides,
             spreads=self.stars and self._counts(returns),
             lost=frozenset((*self._lost(creates=operation.startswith("CREATE")), *self.hung, *self._hung(operation))),
+            frees=self.frees,
             tree=tree,
         )
 

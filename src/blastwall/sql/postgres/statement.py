@@ -73,7 +73,7 @@ class Classified:
     is only planned (EXPLAIN) or prepared. `lost` are places whose names may mean what stands behind them on the
     search_path from now on, as `NameState` has them; `hides` is whether a column hides one of the query around,
     `spreads` whether columns that are computed, or copied out, stand beside a star: it hangs on how many columns a
-    relation has which ones they are.
+    relation has which ones they are. `frees` are databases that nobody else may be connected to when it runs.
     `tree` is the parsed statement, or its `Source`, kept so that EXECUTE can judge a prepared statement again where
     names have changed their meaning; what is remembered has none (`recall`).
     """
@@ -107,4 +107,5 @@ class Classified:
     hides: bool = False
     spreads: bool = False
     lost: frozenset[Lost] = frozenset()
+    frees: frozenset[str] = frozenset()
     tree: object = field(default=None, repr=False, compare=False)

@@ -107,6 +107,11 @@ class ArmImpact:
         self._asking: _Asking | None = None
         self._fetch: _Fetch | None = None
 
+    @property
+    def place(self) -> str:
+        """It keeps nobody from anything."""
+        return ""
+
     def start(self) -> list[Output]:
         """It connects when it is asked."""
         return []

@@ -36,6 +36,7 @@ from blastwall.protocols.contract import (
     Send,
     Side,
     StartTls,
+    Vacate,
     Withdraw,
 )
 from blastwall.protocols.postgres.conversation import FAILING
@@ -287,6 +288,25 @@ class TestNames:
         book.client(encode_parse(Parse("", "SELECT $1", (16501,))) + SYNC)
         asked = getattr(book.asked[-1].question, "effects", ())
         assert [str(effect.action) for effect in asked if effect.object.path[-1] == "checks"] == ["execute"]
+
+
+class TestVacating:
+    """The gateway's own sessions leave a database before a statement is sent that needs it for itself."""
+
+    @pytest.mark.parametrize("sent", [query("DROP DATABASE trial"), extended("DROP DATABASE trial")])
+    def test_it_is_left_before_the_statement_is_sent(self, sent: bytes) -> None:
+        book = play(lambda ask: None if "DROP" in repr(ask) else Allow())
+        book.client(sent)
+        assert [event for event in book.events if isinstance(event, Vacate)] == []
+        outputs = book.session.answer(book.asked[-1].number, Allow())
+        assert [type(output) for output in outputs][:2] == [Vacate, Send]
+        assert outputs[0] == Vacate("trial")
+
+    def test_a_refused_statement_has_nothing_left(self) -> None:
+        book = play(lambda ask: Deny("no") if "second" in repr(ask) else Allow())
+        book.client(query("DROP DATABASE trial; SELECT 'second'"))
+        assert answers(book) == ["refused"]
+        assert not any(isinstance(event, Vacate) for event in book.events)
 
 
 class TestRefusal:
