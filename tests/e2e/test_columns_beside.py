@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from tests.e2e.conftest import Shop
 from tests.e2e.opening import opened
 from tests.waiting import eventually
 
@@ -29,21 +30,25 @@ Thief = psycopg.Connection[tuple[object, ...]]
 
 
 @pytest.fixture(scope="module")
-def enter(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Thief]]:
+def shop(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     masking = [{"resource": "pg-prod", "columns": ["public.people.card"], "with": "redact"}]
     folder = tmp_path_factory.mktemp("columns")
     with opened(postgres_newest, folder, policies=POLICY, fill=PEOPLE, packs=[], masking=masking) as shop:
+        yield shop
 
-        def enter() -> Thief:
-            thief = shop.connect()
-            thief.execute("DROP TABLE IF EXISTS mine.x CASCADE")
-            thief.execute("DROP TYPE IF EXISTS mine.kind CASCADE")
-            thief.execute("CREATE TYPE mine.kind AS (card text, n int)")
-            thief.execute("CREATE TABLE mine.x OF mine.kind")
-            thief.execute("INSERT INTO mine.x VALUES ('none', 1)")
-            return thief
 
-        yield enter
+@pytest.fixture
+def enter(shop: Shop) -> Callable[[], Thief]:
+    def enter() -> Thief:
+        thief = shop.connect()
+        thief.execute("DROP TABLE IF EXISTS mine.x CASCADE")
+        thief.execute("DROP TYPE IF EXISTS mine.kind CASCADE")
+        thief.execute("CREATE TYPE mine.kind AS (card text, n int)")
+        thief.execute("CREATE TABLE mine.x OF mine.kind")
+        thief.execute("INSERT INTO mine.x VALUES ('none', 1)")
+        return thief
+
+    return enter
 
 
 def shown(cursor: psycopg.Cursor[tuple[object, ...]]) -> str:

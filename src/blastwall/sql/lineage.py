@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from blastwall.model.statement import Column
 
@@ -12,26 +12,28 @@ Sources = frozenset[Column] | None
 
 
 @dataclass(frozen=True, slots=True)
-class OutputColumn:
-    """A result column. `sources` is None where untraced, empty where no table column matters (constants, counts).
-
-    `exact` is true where the value is that of its single source column, not derived from it.
-    """
-
-    name: str
-    sources: Sources
-    exact: bool = False
-
-
-Columns = tuple[OutputColumn, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Lineage:
     """Where a value comes from. `exact`: it is the value of its single source column."""
 
     sources: Sources
     exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """A result column. `sources` is None where untraced, empty where no table column matters (constants, counts).
+
+    `exact` is true where the value is that of its single source column, not derived from it. `beside` is set where its
+    place hangs on how many columns a relation has: it is what any column of the same list may show.
+    """
+
+    name: str
+    sources: Sources
+    exact: bool = False
+    beside: Lineage | None = field(default=None, compare=False)
+
+
+Columns = tuple[OutputColumn, ...]
 
 
 CONSTANT = Lineage(frozenset())
@@ -53,6 +55,6 @@ def renamed(columns: Columns | None, names: tuple[str, ...]) -> Columns | None:
     if columns is None or not names:
         return columns
     return tuple(
-        OutputColumn(names[index] if index < len(names) else column.name, column.sources, column.exact)
+        OutputColumn(names[index] if index < len(names) else column.name, column.sources, column.exact, column.beside)
         for index, column in enumerate(columns)
     )

@@ -91,7 +91,7 @@ class Party:
         for classified in self._under_way():
             for schema, name in _touched(classified):
                 lost = not places.isdisjoint(((schema, name), (schema, ""), EVERYTHING))
-                unsure = classified.hides or (classified.spreads and self._guards(classified))
+                unsure = classified.hides or (classified.shifts and self._guards(classified))
                 if lost and (unsure or catalog.shadowed(schema, name)):
                     return schema, name
         return None

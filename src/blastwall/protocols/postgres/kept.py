@@ -50,12 +50,15 @@ class Kept:
         self._types = tuple((field.type_, format_) for field, format_ in zip(fields, formats, strict=True))
         self._plan = plan
 
-    def describe_copy(self, guard: ResultGuard, classified: Classified, *, own: bool) -> None:
-        """Take the columns of a COPY TO STDOUT. Where they are unknown and rules apply, no value is kept."""
+    def describe_copy(self, guard: ResultGuard, classified: Classified, *, own: bool, settled: bool) -> None:
+        """Take the columns of a COPY TO STDOUT. Where they are unknown and rules apply, no value is kept.
+
+        `settled` is as in `ResultGuard.result`.
+        """
         copy = classified.copy
         if copy is None:
             return
-        self._format, self._plan, columns = guard.copied_apart(classified, copy, own=own)
+        self._format, self._plan, columns = guard.copied_apart(classified, copy, own=own, settled=settled)
         self._known = columns is not None or not self.rules
         self._columns = tuple(name for name, _ in columns or ())
         self._types = tuple((type_, int(copy.format == "binary")) for _, type_ in columns or ())

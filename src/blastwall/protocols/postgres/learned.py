@@ -132,6 +132,8 @@ def _known(running: Running) -> Known | None:
     standing, moment = running.standing, running.moment
     if standing is None or moment is None or not _plain(running.classified):
         return None
+    if running.classified.otherwise is not None and (running.guarded or running.kept is not None):
+        return None  # its columns are told each time anew
     return Known(standing, running, moment)
 
 

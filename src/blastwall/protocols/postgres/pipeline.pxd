@@ -38,6 +38,7 @@ cdef class Running:
     cdef public object copy
     cdef public object kept
     cdef public bint done
+    cdef public bint looked
     cdef public object limit_rows
     cdef public object limit_affected
     cdef public Standing standing

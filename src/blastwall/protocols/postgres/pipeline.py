@@ -81,7 +81,8 @@ class Running:
     `text` is the whole text that `classified` has its offsets in. `limit_rows` and `limit_affected` bound the rows that
     it may give and change; `given` is how many of them an earlier asking of the same portal has given. `standing` is an
     answer that stands, and `moment` the state in which it was asked for. `said` is how many bytes were last
-    reported as streamed. `kept` are its rows for the recording.
+    reported as streamed. `looked` is whether the catalog was looked at since the server has read it. `kept` are its
+    rows for the recording.
     """
 
     __slots__ = (
@@ -94,6 +95,7 @@ class Running:
         "kept",
         "limit_affected",
         "limit_rows",
+        "looked",
         "moment",
         "number",
         "plan",
@@ -123,6 +125,7 @@ class Running:
         self.copy: CopyMask | None = None
         self.kept: Kept | None = None
         self.done: Flag = False
+        self.looked: Flag = False
         self.limit_rows: int | None = None
         self.limit_affected: int | None = None
         self.standing: Standing | None = None

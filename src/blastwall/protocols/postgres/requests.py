@@ -403,7 +403,8 @@ class Requests:
     def _run(self, portal: Portal, rows: int, message: bytes, outputs: list[Output]) -> None:
         shared = self._shared
         segment = shared.pipeline.segment
-        known = portal.described or portal.prepared.fields is not None
+        fixed = portal.prepared.classified.otherwise is None
+        known = portal.described or (fixed and portal.prepared.fields is not None)
         if portal.running.rules and portal.prepared.classified.returns_rows and not known:
             # Masking needs the result's columns before its rows: ask for them, and keep the answer to ourselves.
             portal.described = True

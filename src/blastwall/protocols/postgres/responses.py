@@ -470,11 +470,12 @@ class Responses:
 
     def _copy_out(self, body: bytes) -> Handled:
         running = copying(self._shared, "out")
+        settled = self.rows.copy_settled(running)
         if running.rules:
-            running.copy = self._shared.guard(running.rules).copied(running.classified)
+            running.copy = self._shared.guard(running.rules).copied(running.classified, settled=settled)
         if running.kept is not None:
-            guard = self._shared.guard(running.kept.rules)
-            running.kept.describe_copy(guard, running.classified, own=running.kept.own(running.rules))
+            guard, own = self._shared.guard(running.kept.rules), running.kept.own(running.rules)
+            running.kept.describe_copy(guard, running.classified, own=own, settled=settled)
         running.planned = True
         return PASS
 

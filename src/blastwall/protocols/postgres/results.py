@@ -25,6 +25,7 @@ from blastwall.protocols.postgres.catalog import Snapshot
 from blastwall.protocols.postgres.copy_rows import BinaryFormat, CopyMask, CsvFormat, RowFormat, TextFormat
 from blastwall.protocols.postgres.messages import Field
 from blastwall.protocols.postgres.notifications import decode_notification, encode_notification
+from blastwall.sql.lineage import Lineage, union
 from blastwall.sql.postgres import SAMPLES, Classified, Copy, OutputColumn
 
 _RUNS_CODE = frozenset({Action.EXECUTE, Action.UNCLASSIFIED})
@@ -93,33 +94,55 @@ class ResultGuard:
                 return "masked columns can only be copied out as UTF-8"
         return None
 
-    def result(self, fields: Sequence[Field], formats: Sequence[int], classified: Classified) -> MaskPlan | None:
-        """The plan for a result described by `fields`; `formats` are those that the values really have."""
-        return plan(
-            [
-                self._column(position, field, format_, len(fields), classified)
-                for position, (field, format_) in enumerate(zip(fields, formats, strict=True))
-            ],
-            self.rules,
-        )
+    def result(
+        self, fields: Sequence[Field], formats: Sequence[int], classified: Classified, *, settled: bool = False
+    ) -> MaskPlan | None:
+        """The plan for a result described by `fields`; `formats` are those that the values really have.
+
+        `settled` is whether the catalog was what it was when the statement was judged, after the server had read that.
+        """
+        return plan(self._shown(fields, formats, classified, settled=settled), self.rules)
+
+    def hinges(self, fields: Sequence[Field], classified: Classified) -> bool:
+        """Whether more must be masked of a result unless the catalog is what it was: then it is worth a look."""
+        if classified.otherwise is None or classified.fetches is not None or not self.rules.columns:
+            return False
+        formats = [0] * len(fields)
+        found, otherwise = (self._shown(fields, formats, classified, settled=settled) for settled in (True, False))
+        return any(self._masks(other) and not self._masks(one) for one, other in zip(found, otherwise, strict=True))
 
     def unknown_origin(self, fields: Iterable[Field]) -> bool:
         """Whether a column comes from a table that the snapshot does not know."""
         return any(field.table and self.snapshot.catalog.by_oid(field.table) is None for field in fields)
 
-    def copied(self, classified: Classified) -> CopyMask | None:
-        """How a COPY TO STDOUT is masked; None where it need not be."""
+    def copy_hinges(self, classified: Classified) -> bool:
+        """The same of what a COPY TO STDOUT sends."""
+        if classified.otherwise is None or not self.rules.columns or not self.touches(classified):
+            return False
+        copy, other = classified.copy, self._unsettled(classified)
+        return (
+            copy is not None
+            and copy.columns is not None
+            and any(
+                self._masks_any(otherwise.sources) and not self._masks_any(column.sources)
+                for column, otherwise in zip(copy.columns, other, strict=True)
+            )
+        )
+
+    def copied(self, classified: Classified, *, settled: bool = False) -> CopyMask | None:
+        """How a COPY TO STDOUT is masked; None where it need not be. `settled` is as in `result`."""
         copy = classified.copy
         if copy is None or copy.columns is None:
             if self.touches(classified) or (copy is not None and self.rules.detect):
                 raise LookupError("the columns of a COPY are unknown")
             return None
         binary = copy.format == "binary"
-        masks = plan([self._copied_column(column, binary, classified) for column in copy.columns], self.rules)
+        columns = copy.columns if settled or classified.otherwise is None else self._unsettled(classified)
+        masks = plan([self._copied_column(column, binary, classified) for column in columns], self.rules)
         return None if masks is None else CopyMask(_row_format(copy), masks, len(copy.columns))
 
     def copied_apart(
-        self, classified: Classified, copy: Copy, *, own: bool
+        self, classified: Classified, copy: Copy, *, own: bool, settled: bool = False
     ) -> tuple[RowFormat, MaskPlan | None, tuple[tuple[str, int], ...] | None]:
         """How a COPY TO STDOUT is read for the recording, masked where `own`, and its columns' names and types.
 
@@ -128,7 +151,8 @@ class ResultGuard:
         if copy.columns is None:
             return _row_format(copy), None, None
         binary = copy.format == "binary"
-        columns = [self._copied_column(column, binary, classified) for column in copy.columns]
+        shown = copy.columns if settled or classified.otherwise is None else self._unsettled(classified)
+        columns = [self._copied_column(column, binary, classified) for column in shown]
         masks = plan(columns, self.rules) if own else None
         return _row_format(copy), masks, tuple((column.name, self._copied_type(column)) for column in copy.columns)
 
@@ -168,7 +192,55 @@ class ResultGuard:
             return None
         return encode_notification(replace(notification, payload=row[0] or b""))
 
-    def _column(self, position: int, field: Field, format_: int, count: int, classified: Classified) -> ResultColumn:
+    def _shown(
+        self, fields: Sequence[Field], formats: Sequence[int], classified: Classified, *, settled: bool
+    ) -> list[ResultColumn]:
+        outputs = classified.outputs
+        if outputs is not None and classified.otherwise is not None and not settled:
+            outputs = classified.otherwise if self._in_place(fields, classified) else self._unsettled(classified)
+        if outputs is None or len(outputs) != len(fields) or self._runs_code(classified):
+            return [self._column(*one, None, classified) for one in zip(fields, formats, strict=True)]
+        return [self._column(*one, classified) for one in zip(fields, formats, outputs, strict=True)]
+
+    def _in_place(self, fields: Sequence[Field], classified: Classified) -> bool:
+        """Whether every plain column came to stand where it was expected, and so every other one.
+
+        Those of which the server does not say whence they come are as many as the text has, where no star gives any.
+        """
+        outputs = classified.outputs or ()
+        if not classified.spreads:
+            return True
+        if len(outputs) != len(fields) or not classified.countable:
+            return False
+        return all(
+            (self.snapshot.origin(field.table, field.attribute) == self.snapshot.widen(one.sources or ()))
+            if one.exact
+            else not field.table
+            for one, field in zip(outputs, fields, strict=True)
+        )
+
+    @staticmethod
+    def _unsettled(classified: Classified) -> tuple[OutputColumn, ...]:
+        """The columns with all that may come to stand at their places."""
+        otherwise = classified.otherwise or ()
+        if not classified.spreads:
+            return otherwise
+        anything = union(Lineage(column.sources) for column in otherwise).sources
+        return tuple(OutputColumn(column.name, anything) for column in otherwise)
+
+    def _masks(self, column: ResultColumn) -> bool:
+        return self._masks_any(column.sources)
+
+    def _masks_any(self, sources: frozenset[Column] | None) -> bool:
+        return sources is None or any(self._protected.rule(one) for one in self.snapshot.widen(sources))
+
+    def _column(
+        self,
+        field: Field,
+        format_: int,
+        output: OutputColumn | None,
+        classified: Classified,
+    ) -> ResultColumn:
         kind, read = scanned(field.type_, format_, self.snapshot.shapes, self.snapshot.text_types)
         if not self.rules.columns:
             return ResultColumn(field.name, kind, frozenset(), exact=False, read=read)
@@ -176,10 +248,8 @@ class ResultGuard:
             sources = self.snapshot.origin(field.table, field.attribute)
             if sources is not None:
                 return ResultColumn(field.name, kind, sources, exact=self._is_table(field.table), read=read)
-        outputs = classified.outputs
-        if not field.table and outputs is not None and len(outputs) == count and not self._runs_code(classified):
-            return self._traced(field.name, kind, outputs[position].sources, classified, exact=False, read=read)
-        return self._traced(field.name, kind, None, classified, exact=False, read=read)
+        sources = output.sources if output is not None and not field.table else None
+        return self._traced(field.name, kind, sources, classified, exact=False, read=read)
 
     def _copied_column(self, column: OutputColumn, binary: bool, classified: Classified) -> ResultColumn:
         kind, read = ValueKind.OPAQUE if binary else ValueKind.TEXT, None

@@ -7,6 +7,7 @@ a portal in the extended one.
 from __future__ import annotations
 
 from blastwall.masking.plan import MaskPlan
+from blastwall.model.masks import NO_MASKS
 from blastwall.protocols.contract import Output, Streamed
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.copy_rows import CopyMask
@@ -135,7 +136,8 @@ class Rows:
             guard = self._shared.guard(running.rules)
             if running.rules.columns and guard.unknown_origin(fields):
                 self._want(frozenset(field.table for field in fields))
-            running.plan = guard.result(fields, formats, running.classified)
+            self.look(running, guard.hinges(fields, running.classified))
+            running.plan = guard.result(fields, formats, running.classified, settled=self.settled(running))
         if running.kept is not None:
             running.kept.describe(fields, formats, self._plan_apart(running, running.kept, fields, formats))
         running.planned = True
@@ -149,7 +151,32 @@ class Rows:
         guard = self._shared.guard(kept.rules)
         if kept.rules.columns and guard.unknown_origin(fields):
             self._want(frozenset(field.table for field in fields))
-        return guard.result(fields, formats, running.classified)
+        self.look(running, guard.hinges(fields, running.classified))
+        return guard.result(fields, formats, running.classified, settled=self.settled(running))
+
+    def look(self, running: Running, hinges: bool) -> None:
+        """Where a result hinges on it, have the catalog looked at once after the server has read the statement.
+
+        Raises:
+            CatalogTooOld: that comes first.
+        """
+        if hinges and not running.looked:
+            running.looked = True
+            raise CatalogTooOld
+
+    def settled(self, running: Running) -> bool:
+        """Whether the catalog was looked at, and is what the statement was judged by."""
+        return running.looked and running.moment is not None and running.moment.mark is self._shared.snapshot.mark
+
+    def copy_settled(self, running: Running) -> bool:
+        """The same of a COPY TO STDOUT.
+
+        Raises:
+            CatalogTooOld: the catalog must be looked at first.
+        """
+        for rules in (running.rules, running.kept.rules if running.kept is not None else NO_MASKS):
+            self.look(running, bool(rules) and self._shared.guard(rules).copy_hinges(running.classified))
+        return self.settled(running)
 
     def _want(self, tables: frozenset[int]) -> None:
         if not tables <= self._unknown:

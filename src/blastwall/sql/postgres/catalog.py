@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from blastwall.model.effects import Object
 from blastwall.model.statement import Column
-from blastwall.sql.lineage import OutputColumn
+from blastwall.sql.lineage import Lineage, OutputColumn, union
 from blastwall.sql.postgres.attached import NO_ATTACHMENTS, Attached, Attachments
 from blastwall.sql.postgres.following import Memory
 
@@ -177,7 +177,8 @@ class Catalog:
         if known is None:
             place = (self.database, table.schema, table.name)
             columns = [(name, frozenset({Column(*place, name)})) for name in table.columns if name]
-            known = tuple(OutputColumn(name, source, exact=True) for name, source in columns)
+            beside = union(Lineage(source) for _, source in columns)
+            known = tuple(OutputColumn(name, source, exact=True, beside=beside) for name, source in columns)
             self._shown[table.schema, table.name] = known
         return known
 

@@ -97,6 +97,11 @@ def _statement(tree: Node, place: _Place, catalog: Catalog, state: NameState, li
     reason = ""
     try:
         reader.statement(tag, inner)
+        if reader.unsettled or reader.by_places:
+            cautious = Reader(catalog, state, limits)
+            cautious.data, cautious.budget, cautious.cautious = reader.data, place.budget, True
+            cautious.statement(tag, inner)
+            reader.reconsider(cautious)
     except TooComplexError:
         reason = f"the statement holds more than {limits.queries} sub-selects: split it"
     except RecursionError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from blastwall.model.effects import Action, Effect
 from blastwall.sql.lineage import Columns, OutputColumn
 from blastwall.sql.postgres.scope import Scope
@@ -56,7 +58,6 @@ class Copying(Settings):
         """COPY of a table leaves out its generated columns, unless they are named."""
         targets = self.targets(sub(node, "relation"))
         relation = targets[0].relation if len(targets) == 1 else None
-        self.stars = self.stars or "attlist" not in node
         if columns is not None and relation is not None and not words(items(node, "attlist")):
             made = {name for name, _ in relation.generated}
             columns = tuple(column for column in columns if column.name not in made)
@@ -67,7 +68,7 @@ class Copying(Settings):
         if columns is None or not names:
             return columns
         by_name = {column.name: column for column in columns}
-        return tuple(by_name.get(name, OutputColumn(name, None)) for name in names)
+        return tuple(replace(by_name.get(name, OutputColumn(name, None)), beside=None) for name in names)
 
     def _server_side(self, node: Node, columns: Columns | None) -> None:
         name = text(node, "filename")

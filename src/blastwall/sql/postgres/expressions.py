@@ -162,7 +162,9 @@ class Expressions(Functions):
 
     def _unqualified(self, name: str, scope: Scope) -> Lineage:
         found = scope.column(name)
-        self.hides = self.hides or scope.hides(name)
+        if scope.hides(name):
+            self.hides = self.unsettled = True
+            found = scope.anywhere(name) if self.cautious else found
         row = scope.range(name)
         if row is not None:
             return union([row.whole(), found or CONSTANT])

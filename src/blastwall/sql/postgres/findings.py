@@ -60,8 +60,12 @@ class Findings:
         self.called: set[Place] = set()
         self.hung: set[Hung] = set()
         self.hides = False
-        self.stars = False
         self.frees: frozenset[str] = frozenset()
+        self.cautious = False
+        self.unsettled = False
+        self.bare = False
+        self.mixed = False
+        self.countable = True
         self.copies: Sources = frozenset()
         self.filters: set[Column] = set()
         self.filters_open = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 
 from blastwall.model.effects import Action
 from blastwall.model.statement import SOME, Column
@@ -25,6 +26,15 @@ _ELEMENTS = frozenset(
     {"json_array_elements", "jsonb_array_elements", "json_array_elements_text", "jsonb_array_elements_text"}
 )
 _PAIRS = frozenset({"json_each", "jsonb_each", "json_each_text", "jsonb_each_text"})
+_SCALARS = frozenset(
+    (name,)
+    for name in (
+        "bool", "int2", "int4", "int8", "numeric", "float4", "float8", "text", "varchar", "bpchar", "uuid", "date",
+        "timestamp", "timestamptz", "json", "jsonb", "bytea",
+    )
+)  # fmt: skip
+WIDE = Lineage(None)
+"""Stands `beside` a column that may be several: a star over it is not expanded."""
 _MAX_PASSES = 8
 
 
@@ -76,16 +86,20 @@ class Queries(Expressions):
         if removes_duplicates(node):
             self.filter_by_columns(left)
             self.filter_by_columns(right)
-        return _stacked(left, right)
+        return self.stacked(left, right)
 
     def _values(self, rows: list[Node], scope: Scope) -> Columns | None:
         found: list[list[Lineage]] = []
+        spread = False
         for row in rows:
             cells = [self.shown(cell, scope) for cell in items(body(row, "List"), "items")]
+            spread = spread or any(_ends_in_star(cell) for cell in items(body(row, "List"), "items"))
             for index, cell in enumerate(cells):
                 if index == len(found):
                     found.append([])
                 found[index].append(cell)
+        if spread:  # as many columns as there are in what the star stands for
+            return None
         return tuple(OutputColumn(f"column{at + 1}", union(cells).sources) for at, cells in enumerate(found))
 
     def _tail(self, node: Node, scope: Scope, columns: Columns | None) -> None:
@@ -158,16 +172,16 @@ class Queries(Expressions):
             if recursive and tag == "SelectStmt" and text(inner, "op") not in {"", "SETOP_NONE"}:
                 columns = self._recursive(text(cte, "ctename"), names, inner, scope)
             else:
-                columns = renamed(self.expr_query(sub(cte, "ctequery"), scope), names)
+                columns = self.by_place(self.expr_query(sub(cte, "ctequery"), scope), names)
             scope.ctes[text(cte, "ctename")] = _searched(cte, columns)
 
     def _recursive(self, name: str, names: tuple[str, ...], node: Node, scope: Scope) -> Columns | None:
         inner = Scope(scope)
         self.with_clause(sub(node, "withClause"), inner)
-        columns = renamed(self.query(sub(node, "larg"), inner), names)
+        columns = self.by_place(self.query(sub(node, "larg"), inner), names)
         for _ in range(_MAX_PASSES):
             scope.ctes[name] = columns
-            step = renamed(_stacked(columns, self.query(sub(node, "rarg"), inner)), names)
+            step = self.by_place(self.stacked(columns, self.query(sub(node, "rarg"), inner)), names)
             if removes_duplicates(node):
                 self.filter_by_columns(step)
             if step == columns:
@@ -192,7 +206,7 @@ class Queries(Expressions):
             case "RangeSubselect":
                 around = scope if flag(inner, "lateral") else Scope(scope.parent, [], scope.ctes)
                 columns = self.expr_query(sub(inner, "subquery"), around)
-                return self._add(_aliased(inner, columns), scope)
+                return self._add(self._aliased(inner, columns), scope)
             case "RangeFunction":
                 return self._add(self._table_function(inner, scope), scope)
             case "RangeTableFunc" | "JsonTable":
@@ -217,7 +231,7 @@ class Queries(Expressions):
         """Return the range of a RangeVar, adding the read where it is one."""
         level = self._cte(node, scope) if scope is not None and reading else None
         if level is not None:
-            return _aliased(node, level.ctes[text(node, "relname")])
+            return self._aliased(node, level.ctes[text(node, "relname")])
         targets = self.targets(node)
         for target in targets if reading else ():
             self.read(target)
@@ -226,7 +240,7 @@ class Queries(Expressions):
         doubted = any(self.may_be_altered(target.schema, target.name) for target in targets)
         return Range(
             alias or text(node, "relname"),
-            None if doubted else renamed(columns, names),
+            None if doubted else self.by_place(columns, names),
             frozenset() if targets and all(harmless(target) for target in targets) else None,
             "" if alias else text(node, "schemaname") or (targets[0].schema if len(targets) == 1 else ""),
             self._believed(targets),
@@ -248,8 +262,11 @@ class Queries(Expressions):
         if relation.kind in "vm":
             sources = self.catalog.view_sources(relation)
             pairs = zip(relation.columns, sources, strict=False)
-            return tuple(OutputColumn(name, found) for name, found in pairs if name)
-        return self.catalog.shown(relation)
+            beside = union(Lineage(found) for found in sources)
+            return tuple(OutputColumn(name, found, beside=beside) for name, found in pairs if name)
+        shown = self.catalog.shown(relation)
+        self.bare = self.bare or not shown
+        return shown
 
     def _join(self, node: Node, scope: Scope) -> Columns | None:
         start = len(scope.ranges)
@@ -273,11 +290,12 @@ class Queries(Expressions):
             scope.ranges.append(Range(alias, columns[: len(merged)]))
         if sub(node, "alias"):
             del scope.ranges[start:]
-            columns = self._add(_aliased(node, columns), scope)
+            columns = self._add(self._aliased(node, self.placed(columns)), scope)
         return columns
 
     def _table_function(self, node: Node, scope: Scope) -> Range:
         columns: Columns | None = ()
+        whole = flag(node, "ordinality") or len(items(node, "functions")) > 1
         sources: list[Lineage] = []
         alias = text(sub(node, "alias"), "aliasname")
         for entry in items(node, "functions"):
@@ -288,6 +306,8 @@ class Queries(Expressions):
             for column in listed or items(node, "coldeflist"):
                 self.typed("TypeName", sub(body(column, "ColumnDef"), "typeName"), scope)
             shown = _function_columns(parts[0], listed, alias, found)
+            if whole and shown is not None and any(column.beside is WIDE for column in shown):
+                shown = None
             columns = None if columns is None or shown is None else columns + shown
         if columns is not None and flag(node, "ordinality"):
             columns = (*columns, OutputColumn("ordinality", frozenset()))
@@ -306,13 +326,13 @@ class Queries(Expressions):
     def targets_of(self, targets: list[Node], scope: Scope) -> Columns | None:
         """Read a target list and return its columns; None where a `*` cannot be expanded."""
         found: list[OutputColumn] = []
-        whole = True
+        whole, spread = True, False
         for item in targets:
             target = body(item, "ResTarget")
             value = sub(target, "val")
             expanded = self._expanded(value, scope)
-            self.stars = self.stars or expanded is not None or _ends_in_star(value)
             if expanded is not None:
+                spread = True
                 self.spend(len(expanded))
                 found.extend(expanded)
                 if len(found) > MAX_COLUMNS:
@@ -324,7 +344,47 @@ class Queries(Expressions):
             if _ends_in_star(value):
                 whole = False
             found.append(OutputColumn(text(target, "name") or derived_name(value), lineage.sources, lineage.exact))
-        return tuple(found) if whole else None
+        if any(column.beside is WIDE for column in found):
+            return None
+        return (self.placed(tuple(found)) if spread else tuple(found)) if whole else None
+
+    # ── places ───────────────────────────────────────────────────────────────────────────────────────────────────────
+    # A relation may get more columns, or fewer, before the server reads the statement. What is found by its name is the
+    # same then, or gone; what is found by its place may be another. A reading that is `cautious` takes it for any.
+
+    def placed(self, columns: Columns | None) -> Columns | None:
+        """Note what may come to stand at the place of each column, where some are a star's or a join's."""
+        together = {id(column.beside): column.beside for column in columns or ()}
+        if columns is None or not together or (len(together) == 1 and (columns[0].beside or not self.bare)):
+            return columns
+        beside, self.mixed = _any_of(columns), True
+        self.countable = self.countable and all(column.exact for column in columns if column.beside is not None)
+        return tuple(replace(column, beside=beside) for column in columns)
+
+    def by_place(self, columns: Columns | None, names: tuple[str, ...]) -> Columns | None:
+        """Return the columns under the names of an alias's list, which are given by place."""
+        if columns is not None and any(column.beside is not None for column in columns[: len(names)]):
+            self.unsettled = True
+            if self.cautious:
+                named = [_any_at(column) for column in columns[: len(names)]]
+                columns = (*named, *columns[len(names) :])
+        return renamed(columns, names)
+
+    def stacked(self, left: Columns | None, right: Columns | None) -> Columns | None:
+        """Return the columns of a set operation, which go by place, under the names of its left arm."""
+        found = _stacked(left, right)
+        both = (*(left or ()), *(right or ()))
+        if found is None or all(column.beside is None for column in both):
+            return found
+        self.unsettled = True
+        beside = _any_of(both)
+        found = tuple(replace(column, beside=beside) for column in found)
+        return tuple(map(_any_at, found)) if self.cautious else found
+
+    def _aliased(self, node: Node, columns: Columns | None) -> Range:
+        alias = sub(node, "alias")
+        name = text(alias, "aliasname") or text(node, "relname")
+        return Range(name, self.by_place(columns, words(items(alias, "colnames"))))
 
     def _expanded(self, value: Node, scope: Scope) -> Columns | None:
         fields = words(items(body(value, "ColumnRef"), "fields"))
@@ -356,10 +416,14 @@ def _searched(cte: Node, columns: Columns | None) -> Columns | None:
     return (*columns, *(OutputColumn(name, every) for name in names))
 
 
-def _aliased(node: Node, columns: Columns | None) -> Range:
-    alias = sub(node, "alias")
-    name = text(alias, "aliasname") or text(node, "relname")
-    return Range(name, renamed(columns, words(items(alias, "colnames"))))
+def _any_of(columns: Columns) -> Lineage:
+    """Where a value comes from that may be any of these columns'."""
+    return union({id(one): one for one in (column.beside or Lineage(column.sources) for column in columns)}.values())
+
+
+def _any_at(column: OutputColumn) -> OutputColumn:
+    """Return the column as what may come to stand at its place."""
+    return column if column.beside is None else replace(column, sources=column.beside.sources, exact=False)
 
 
 def _common(left: Columns | None, right: Columns | None) -> tuple[str, ...]:
@@ -377,8 +441,13 @@ def _joined(left: Columns | None, right: Columns | None, merged: tuple[str, ...]
     both = (*left, *right)
     first = []
     for name in merged:
-        found = [Lineage(column.sources) for column in both if column.name == name]
-        first.append(OutputColumn(name, union(found).sources if found else None))
+        same = tuple(column for column in both if column.name == name)
+        beside = _any_of(same) if any(column.beside is not None for column in same) else None
+        first.append(
+            OutputColumn(
+                name, union(Lineage(column.sources) for column in same).sources if same else None, beside=beside
+            )
+        )
     return (*first, *(column for column in both if column.name not in merged))
 
 
@@ -392,8 +461,25 @@ def _function_columns(call: Node, listed: list[Node], alias: str, found: Lineage
     if name[0] in _PAIRS:
         return (OutputColumn("key", found.sources), OutputColumn("value", found.sources))
     if name[0] in _ONE_COLUMN and len(items(function, "args")) <= (1 if name[0] == "unnest" else 9):
-        return (OutputColumn(alias or ("value" if name[0] in _ELEMENTS else name[0]), found.sources),)
+        beside = WIDE if name[0] == "unnest" and not _of_scalars(items(function, "args")) else None
+        return (OutputColumn(alias or ("value" if name[0] in _ELEMENTS else name[0]), found.sources, beside=beside),)
     return None
+
+
+def _of_scalars(arguments: list[Node]) -> bool:
+    """Whether what is unnested is an array of scalars for certain: of composites each attribute is a column."""
+    tag, inner = unwrap(arguments[0]) if arguments else ("", {})
+    match tag:
+        case "A_ArrayExpr":
+            elements = items(inner, "elements")
+            return bool(elements) and all(unwrap(one)[0] == "A_Const" for one in elements)
+        case "TypeCast":
+            type_ = sub(inner, "typeName")
+            return bool(items(type_, "arrayBounds")) and words(items(type_, "names"))[-1:] in _SCALARS
+        case "FuncCall":
+            return words(items(inner, "funcname")) in {("string_to_array",), ("regexp_split_to_array",)}
+        case _:
+            return False
 
 
 def _name_of(functions: list[Node]) -> str:

@@ -76,6 +76,8 @@ class Reader(Definitions):
     deallocates: str | None = None
     closes: str | None = None
     fetches: str | None = None
+    otherwise: Columns | None = None
+    spreads = False
     runs = True
 
     def statement(self, tag: str, node: Node) -> None:
@@ -196,8 +198,8 @@ class Reader(Definitions):
             self.send_on(given.sources)
             self.outputs = None
 
-    def _again(self, known: tuple[Classified, ...], unknown: str) -> None:
-        """Read prepared statements anew, for names may mean something else by now."""
+    def _again(self, known: tuple[Classified, ...], unknown: str, *, opened: bool = False) -> None:
+        """Read prepared statements anew, or those of `opened` cursors, for names may mean something else by now."""
         if not known:
             self.concede(unknown)
             self._returns(None)
@@ -212,6 +214,8 @@ class Reader(Definitions):
             self.literals, self.secrets, self.parameters, self.secret_parameters = kept
             outputs.append(self.outputs)
             rows = rows or self.returns_rows
+        if opened and not self.cautious and outputs != [one.outputs for one in known]:
+            outputs.append(None)  # its rows are of another time than the catalog
         self.outputs = outputs[0] if all(found == outputs[0] for found in outputs) else None
         self.returns_rows = rows
 
@@ -223,7 +227,8 @@ class Reader(Definitions):
 
     def _fetch(self, node: Node) -> None:
         name = text(node, "portalname")
-        self._again(self.state.cursors.get(name, ()), f"no cursor named {name} was declared in this session")
+        unknown = f"no cursor named {name} was declared in this session"
+        self._again(self.state.cursors.get(name, ()), unknown, opened=True)
         self.fetches = name
         if flag(node, "ismove"):
             self.outputs, self.returns_rows = None, False
@@ -271,18 +276,36 @@ class Reader(Definitions):
             closes=self.closes,
             changes=self.changes,
             hides=self.hides,
-            spreads=self.stars and self._counts(returns),
+            otherwise=self.otherwise,
+            spreads=self.spreads,
+            countable=self.countable,
             lost=frozenset((*self._lost(creates=operation.startswith("CREATE")), *self.hung, *self._hung(operation))),
             frees=self.frees,
             tree=tree,
         )
 
-    def _counts(self, returns: bool) -> bool:
-        """Whether what a column holds is told by its place alone: of a plain one the server says whence it comes."""
-        given = self.outputs if returns else ()
-        return (
-            self.copy is not None or given is None or any(not one.exact and one.sources != frozenset() for one in given)
-        )
+    @property
+    def given(self) -> Columns | None:
+        """The columns that go to the client, by COPY too; None where they cannot be traced."""
+        if self.copy is not None:
+            return self.copy.columns if self.copy.direction == "out" else ()
+        return self.outputs if self.returns_rows else ()
+
+    @property
+    def by_places(self) -> bool:
+        """Whether it hangs on places what the columns are that go to the client.
+
+        Of one table's own columns, in its own order, the server says whence they come.
+        """
+        given = self.given or ()
+        plain = self.copy is None and not self.mixed and all(column.exact for column in given)
+        return not plain and any(column.beside is not None for column in given)
+
+    def reconsider(self, cautious: Reader) -> None:
+        """Take what the same statement may do, were relations altered before it is run."""
+        untraced = tuple(OutputColumn(column.name, None) for column in self.given or ())
+        self.otherwise = untraced if cautious.given is None else cautious.given
+        self.copies, self.spreads = cautious.copies, self.by_places
 
     def _anywhere(self, operation: str) -> None:
         """Add what any statement may run by what was defined before; a definition may do so too (ALTER … USING)."""

@@ -98,6 +98,14 @@ class Scope:
             level = level.parent
         return found > 1
 
+    def anywhere(self, name: str) -> Lineage:
+        """Return the lineage of whatever may have that name here, were each column that hides another to go."""
+        found, level = [self.column(name) or UNKNOWN], self.parent
+        while level is not None:
+            found += [hit for item in level.ranges if (hit := item.find(name)) is not None]
+            level = level.parent
+        return union(found)
+
     def column(self, name: str) -> Lineage | None:
         """Return the lineage of an unqualified column, or None where no range has it.
 

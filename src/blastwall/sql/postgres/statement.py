@@ -71,9 +71,11 @@ class Classified:
     attached to a table or detached. `modifies` is how many INSERT, UPDATE, DELETE and MERGE run in the statement, those
     in WITH and in code that could be read included; `fetches` is the cursor whose rows it gives, `runs` false of what
     is only planned (EXPLAIN) or prepared. `lost` are places whose names may mean what stands behind them on the
-    search_path from now on, as `NameState` has them; `hides` is whether a column hides one of the query around,
-    `spreads` whether columns that are computed, or copied out, stand beside a star: it hangs on how many columns a
-    relation has which ones they are. `frees` are databases that nobody else may be connected to when it runs.
+    search_path from now on, as `NameState` has them; `hides` is whether a column hides one of the query around.
+    `otherwise` are the columns of `outputs`, or those copied out, with all that they may show if relations are altered
+    before the statement is run, None where that is the same; `spreads` is whether each of them may then be any other:
+    it hangs on how many columns a relation has. `countable` is whether no star gives any but plain columns of tables.
+    `frees` are databases that nobody else may be connected to when it runs.
     `tree` is the parsed statement, or its `Source`, kept so that EXECUTE can judge a prepared statement again where
     names have changed their meaning; what is remembered has none (`recall`).
     """
@@ -105,7 +107,16 @@ class Classified:
     closes: str | None = None
     changes: Changes = NO_CHANGES
     hides: bool = False
+    otherwise: tuple[OutputColumn, ...] | None = None
     spreads: bool = False
+    countable: bool = True
     lost: frozenset[Lost] = frozenset()
     frees: frozenset[str] = frozenset()
     tree: object = field(default=None, repr=False, compare=False)
+
+    @property
+    def shifts(self) -> bool:
+        """Whether it goes by places what some column shows, of which the server does not say whence it comes."""
+        return self.otherwise is not None and (
+            self.copy is not None or any(not column.exact for column in (*(self.outputs or ()), *self.otherwise))
+        )
