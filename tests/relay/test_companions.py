@@ -119,7 +119,8 @@ async def test_an_answer_that_keeps_coming_is_waited_for(make_site: MakeSite) ->
     assert await answer == "str = endless slices"
 
 
-async def test_one_that_is_in_a_wanted_place_leaves_it_and_comes_back_when_asked(site: Site) -> None:
+async def test_one_that_is_in_a_wanted_place_leaves_it_and_comes_back_when_asked(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(FAST, lookup=SOON))
     client = await site.logged_in()
     await client.ask("LOOKUP 1")
     assert await client.ask("VACATE elsewhere") == "VACATED"
