@@ -28,8 +28,9 @@ check: environment  ## Format, lint, types, architecture, docs
 	$(VENV)/python tools/check_docs.py
 	$(VENV)/python tools/check_twins.py
 
-drivers: servers  ## Run the drivers' own test suites, directly and through the gateway
-	@$(VENV)/python -m pytest tests/drivers $(ARGS)
+drivers: environment  ## Run the drivers' own test suites, directly and through the gateway
+	@$(VENV)/python -m blastwall.testing.setup drivers
+	@BLASTWALL_SUITES=all $(VENV)/python -m pytest tests/drivers $(ARGS)
 
 fuzz: environment  ## Fuzz every decoder for SECONDS (60); findings are written to .fuzz
 	@nice -n 19 $(VENV)/python tools/fuzz.py $(or $(SECONDS),60) $(ARGS)

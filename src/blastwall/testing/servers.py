@@ -204,8 +204,8 @@ def find_suite(driver: str) -> Path:
         ServerMissing: they are not there.
     """
     folder = SERVERS / "suites" / driver
-    if not (folder / "tests").is_dir():
-        raise ServerMissing(f"{driver}'s own tests are not here; run `make servers`, which fetches them")
+    if not any((folder / tests).is_dir() for tests in ("tests", "test")):
+        raise ServerMissing(f"{driver}'s own tests are not here; run `make drivers`, which fetches them")
     return folder
 
 

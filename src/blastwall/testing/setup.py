@@ -1,9 +1,9 @@
 """Installs the servers and clients that demo, tests and benchmark run, into `.servers/` of the checkout.
 
-`python -m blastwall.testing.setup demo|tests|bench|classification` leaves alone what the machine already has, needs no
-root and changes nothing outside the checkout and its virtual environment: Debian's packages are downloaded with their
-missing dependencies and unpacked, npm's and PyPI's are installed with their own clients. Where one source fails, the
-next one is tried. Different sources are asked at the same time, each for one thing after the other.
+`python -m blastwall.testing.setup demo|tests|drivers|bench|classification` leaves alone what the machine already has,
+needs no root and changes nothing outside the checkout and its virtual environment: Debian's packages are downloaded
+with their missing dependencies and unpacked, npm's and PyPI's are installed with their own clients. Where one source
+fails, the next one is tried. Different sources are asked at the same time, each for one thing after the other.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ _ETC_SOURCES = Path("/etc/apt/sources.list.d")
 _APT = SERVERS / "apt"
 _asking: defaultdict[str, Lock] = defaultdict(Lock)
 """Held while something is installed from a source."""
+_SUITE_PARTS = ("tests", "test")
+"""What is kept of a driver's source distribution."""
 
 
 class SetUpFailed(Exception):
@@ -224,15 +226,31 @@ def az_with_pip() -> None:
 
 
 def suites_from_pypi() -> None:
-    """Fetch the source distributions of `requirements/suites.txt` and keep their tests, not their packages.
+    """Fetch psycopg2's source distribution. What runs is then the installed driver.
 
-    What runs is then the installed driver. Preparing psycopg2's distribution asks `pg_config` of PostgreSQL 15.
+    Preparing it asks `pg_config` of PostgreSQL 15.
     """
+    _suites(CHECKOUT / "requirements" / "suites.txt", path=find_postgres("15").bindir)
+
+
+def longer_suites_from_pypi() -> None:
+    """Fetch the suites that only `make drivers` runs, and into a folder of their own the packages that they need.
+
+    Those also prepare the distributions: to make an environment for each takes minutes.
+    """
+    packages, locked = SERVERS / "suites" / "packages", CHECKOUT / "requirements" / "drivers.txt"
+    shutil.rmtree(packages, ignore_errors=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    _run([*pip, "--target", packages, "-r", locked])
+    _suites(CHECKOUT / "requirements" / "drivers-suites.txt", "--no-build-isolation", packages=packages)
+
+
+def _suites(locked: Path, *options: str, path: Path | None = None, packages: Path | None = None) -> None:
+    """Fetch the source distributions of a lock and keep of them what their tests need."""
     folder = SERVERS / "suites"
     folder.mkdir(parents=True, exist_ok=True)
-    locked = CHECKOUT / "requirements" / "suites.txt"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--require-hashes"]
-    _run([*pip, "--dest", folder, "-r", locked], path=find_postgres("15").bindir)
+    _run([*pip, *options, "--dest", folder, "-r", locked], path=path, packages=packages)
     for archive in folder.glob("*.tar.gz"):
         with tarfile.open(archive) as packed:
             packed.extractall(folder, filter="data")
@@ -240,13 +258,15 @@ def suites_from_pypi() -> None:
         target = folder / unpacked.name.rpartition("-")[0]
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
-        (unpacked / "tests").rename(target / "tests")
+        for part in (unpacked / name for name in _SUITE_PARTS):
+            if part.exists():
+                part.rename(target / part.name)
         shutil.rmtree(unpacked)
         archive.unlink()
 
 
 def needs(purpose: str) -> Sequence[Need]:
-    """Return what a purpose (`demo`, `tests`, `bench` or `classification`) needs.
+    """Return what a purpose (`demo`, `tests`, `drivers`, `bench` or `classification`) needs.
 
     Raises:
         KeyError: there is no such purpose.
@@ -290,6 +310,13 @@ def needs(purpose: str) -> Sequence[Need]:
         "unpack `tests` of psycopg2's source distribution into .servers/suites/psycopg2",
         late=True,
     )
+    longer_suites = Need(
+        "the longer suites",
+        lambda: [find_suite(driver) for driver in ("asyncpg", "pg8000")],
+        (("PyPI", longer_suites_from_pypi),),
+        "unpack the source distributions of requirements/drivers-suites.txt into .servers/suites, each by its name",
+        late=True,
+    )
     regression = Need(
         "PostgreSQL's regression scripts",
         find_regression,
@@ -311,6 +338,7 @@ def needs(purpose: str) -> Sequence[Need]:
             *_web(),
             *_sql_server(),
         ),
+        "drivers": (server15, suite, longer_suites),
         "classification": (server15, regression),
         "bench": (server15, psql, pgbench, pgbouncer, *_web()),
     }[purpose]
@@ -364,18 +392,26 @@ def _apt_options(folder: Path) -> list[str]:
     return ["--quiet", *(part for name, value in settings.items() for part in ("-o", f"{name}={value}"))]
 
 
-def _run(command: Sequence[str | Path], cwd: Path = CHECKOUT, path: Path | None = None) -> None:
-    """Run a command in silence; `path` is where its programs are looked for before PATH.
+def _run(
+    command: Sequence[str | Path], cwd: Path = CHECKOUT, path: Path | None = None, packages: Path | None = None
+) -> None:
+    """Run a command in silence; its programs are looked for in `path` before PATH, Python's packages in `packages` too.
 
     Raises:
         SetUpFailed: it ended with another code than 0, or is not installed.
     """
     places = [str(path) if path else "", os.environ.get("PATH", os.defpath)]
+    python = {"PYTHONPATH": str(packages)} if packages else {}
     try:
         done = subprocess.run(
             command,
             cwd=cwd,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": os.pathsep.join(filter(None, places))},
+            env={
+                **os.environ,
+                **python,
+                "DEBIAN_FRONTEND": "noninteractive",
+                "PATH": os.pathsep.join(filter(None, places)),
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
