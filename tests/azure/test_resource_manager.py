@@ -243,6 +243,7 @@ class TestAskingAgain:
         other = path.replace("spare", "vm2")
         assert arm(failing, "DELETE", other)[0] == 403
         assert arm(failing, "DELETE", path)[0] == 202
+        assert failing.person("POST", f"/approvals/{failing.waiting()['id']}/deny", {"comment": "no"})[0] == 200
 
 
 class TestSdk:
