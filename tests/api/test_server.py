@@ -101,13 +101,13 @@ async def _trickle(writer: asyncio.StreamWriter, count: int) -> None:
 
 
 async def test_a_connection_is_used_again(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served, "_HEAD_SECONDS", 1.0)
+    monkeypatch.setattr(served, "_HEAD_SECONDS", 2.0)
     server = await serve(create_app(gateway.control), "127.0.0.1", 0, None)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     for _ in range(4):
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.6)
     writer.close()
     await server.stop()
 

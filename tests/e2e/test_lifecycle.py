@@ -172,7 +172,8 @@ class TestContainment:
 
 class TestHolds:
     def test_a_client_that_leaves_frees_everything(self, shop: Shop) -> None:
-        before, held = metrics(shop), 'blastwall_holds{resource="pg-prod"}'
+        held = 'blastwall_holds{resource="pg-prod"}'
+        before = eventually(lambda: metrics(shop)[held] == 0 and metrics(shop), "nothing is held")
         withdrawn = len(recorded_of(shop, StatementWithdrawn)) + len(recorded_of(shop, HoldEnded))
         with socket_of(shop, "BEGIN", HELD) as client:
             eventually(lambda: metrics(shop)[held] > before[held], "the delete is held")

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from structlog.testing import capture_logs
-from tests.waiting import SOON
+from tests.waiting import SOON, promised
 
 from blastwall.config.model import ResourceSettings
 from blastwall.config.resources import scoped_by
@@ -290,7 +290,7 @@ class TestRenewal:
         await renewals.close()
 
     async def test_a_token_is_renewed_before_its_end_and_no_login_waits(self, azure: AzureServer) -> None:
-        azure.lifetime = 3
+        azure.lifetime = int(min(promised(3), 20))
         renewals = Renewals()
         settings = resources({"entra": "managed-identity"})
         vault = ConfiguredVault(settings, renewals)
@@ -307,7 +307,7 @@ class TestRenewal:
         self, azure: AzureServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("blastwall.vault.renewal._PATIENCE", 0.3)
-        azure.lifetime = 3
+        azure.lifetime = int(min(promised(3), 20))
         vault = ConfiguredVault(resources({"entra": "managed-identity"}))
         first = await vault.credential(PG, None)
         with azure.outage("imds"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 from pathlib import Path
@@ -20,7 +21,7 @@ def free_port() -> int:
     with _lock:
         while True:
             port = _bound(_wished())
-            if port is not None and port not in _given:
+            if port is not None and port not in _given and _ours(port):
                 _given.add(port)
                 return port
 
@@ -32,6 +33,15 @@ def _wished() -> int:
     except (OSError, ValueError):
         return 0
     return _LOWEST + secrets.randbelow(above - _LOWEST) if above > _LOWEST + 10_000 else 0
+
+
+def _ours(port: int) -> bool:
+    """Whether it is this process's to take.
+
+    Of those that pytest-xdist runs side by side none sees what another was given until a server has started on it.
+    """
+    worker, count = os.environ.get("PYTEST_XDIST_WORKER", ""), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    return not worker.startswith("gw") or port % int(count) == int(worker.removeprefix("gw")) % int(count)
 
 
 def _bound(wished: int) -> int | None:
