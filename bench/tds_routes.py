@@ -40,6 +40,8 @@ _POLICY = "".join(
     f'permit (principal in Group::"bench", action, resource in Database::"{name}/shop");\n'
     for name in _RESOURCES
 )
+_LASTS = 6 * 3600
+"""Seconds for which a pass works: its end is the end of its sessions, and so of a soak."""
 _EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 
@@ -128,6 +130,7 @@ def _gateway(told: dict[str, object], issuer: DevIssuer) -> Gateway:
             {"resource": "tds-mask", "columns": ["dbo.contacts.email"], "with": "partial"},
             {"resource": "tds-scan", "detect": ["email", "card", "iban", "us_ssn"], "with": "redact"},
         ],
+        "passes": {"lifetime": f"{_LASTS}s"},
         "log": {"level": "warning"},
     }
     environment = {"BENCH_PASSWORD": str(told["password"])}
@@ -136,8 +139,8 @@ def _gateway(told: dict[str, object], issuer: DevIssuer) -> Gateway:
 
 def _pass(gateway: Gateway, issuer: DevIssuer, resource: str) -> str:
     form = {
-        "grant_type": _EXCHANGE, "subject_token": issuer.token("bench"), "subject_token_type": _ID_TOKEN,
-        "resource": resource,
+        "grant_type": _EXCHANGE, "subject_token": issuer.token("bench", lifetime=_LASTS),
+        "subject_token_type": _ID_TOKEN, "resource": resource,
     }  # fmt: skip
     body = urllib.parse.urlencode(form).encode()
     status, text = gateway.request(urllib.request.Request(f"{gateway.control_url}/token", data=body))

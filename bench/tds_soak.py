@@ -1,7 +1,7 @@
 """`python -m bench.tds_soak [SECONDS]`: clients over TDS for a time, and what the gateway's memory does meanwhile.
 
 Eight clients do by turns what the workloads do: known and new batches, transactions, long masked results, new
-connections. Any error ends the soak. What an idle connection takes is measured first.
+connections. Any error ends the soak. What an idle connection takes is measured first; 0 SECONDS measure nothing else.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
+from itertools import count as numbers
 
 import pymssql
 
@@ -19,17 +19,17 @@ from bench.tds_workloads import MAKINGS
 
 CLIENTS = 8
 FIRST, MORE = 10, 80
-"""Idle connections before the first look, and those that are counted between it and the second."""
+"""Idle connections before the first look, and those that are counted between it and the second by default."""
 LOOKS = 6
 
 
-def idle_connection(route: TdsRoute, process: int) -> float:
+def idle_connection(route: TdsRoute, process: int, count: int = MORE) -> float:
     """Return KiB of the gateway's memory that one more idle connection takes, after its first statement."""
     opened = [_asked(route) for _ in range(FIRST)]
     before = process_memory(process)
-    opened += [_asked(route) for _ in range(MORE)]
+    opened += [_asked(route) for _ in range(count)]
     time.sleep(1)
-    taken = (process_memory(process) - before) / MORE
+    taken = (process_memory(process) - before) / count
     for connection in opened:
         connection.close()
     return taken
@@ -49,7 +49,7 @@ def soak(route: TdsRoute, process: int, seconds: float) -> None:
 
     def client(number: int) -> int:
         things = 0
-        for turn in count(number):
+        for turn in numbers(number):
             do = MAKINGS[turn % len(MAKINGS)](route)
             for each in range(50 if turn % len(MAKINGS) else 200):
                 if time.monotonic() >= until:
@@ -69,12 +69,15 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.tds_soak", description=__doc__)
     parser.add_argument("seconds", nargs="?", type=float, default=120.0)
+    parser.add_argument("--idle", type=int, default=MORE, metavar="COUNT", help="so many idle connections are counted")
     given = parser.parse_args()
     with tds_routes() as (_, route):
         if route.process is None:
             raise RuntimeError("the gateway is not running")
-        print(f"an idle connection: {idle_connection(route, route.process):.1f} KiB", flush=True)
-        soak(route, route.process, given.seconds)
+        taken = idle_connection(route, route.process, given.idle)
+        print(f"one of {given.idle:,} idle connections: {taken:.1f} KiB", flush=True)
+        if given.seconds:
+            soak(route, route.process, given.seconds)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tests.chaos.disk import fill_the_disk
 from tests.chaos.kills import kill_the_gateway
 from tests.chaos.outages import lose_the_database, lose_the_issuer, start_without_the_issuer
 from tests.chaos.soak import soak
+from tests.chaos.tds import kill_over_tds
 from tests.preloaded import Preloaded
 
 from blastwall.testing.gateway import Gateway
@@ -32,6 +33,7 @@ def trials(kills: int, seconds: float) -> dict[str, Trial]:
         "issuer-at-start": start_without_the_issuer,
         "reload": lambda server, folder: reload_under_load(server, folder, 20),
         "drain": drain_with_open_transactions,
+        "tds": lambda _server, folder: kill_over_tds(folder, max(2, kills // 10), seconds=seconds / 4),
     }
 
 

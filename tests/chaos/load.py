@@ -20,6 +20,7 @@ from blastwall.recording.frames import Record, read
 from blastwall.recording.layout import folders
 from blastwall.recording.repetitions import whole
 from blastwall.recording.segments import content_of
+from blastwall.testing.gateway import Gateway
 
 Agent = psycopg.Connection[tuple[object, ...]]
 MARK = re.compile(r"mark-[\w-]+\.")
@@ -164,10 +165,10 @@ class Recorded:
     logins: set[str] = field(default_factory=set)
 
 
-def recorded(shop: Shop) -> Recorded:
+def recorded(gateway: Gateway) -> Recorded:
     """Read the recordings, of whatever runs as well."""
     found = Recorded()
-    for session in _sessions(shop.gateway.folder / "state" / "recordings"):
+    for session in _sessions(gateway.folder / "state" / "recordings"):
         found.allowed.update(_allowed_in(session))
         if any(isinstance(each, LoginAdmitted) for each in session):
             found.sessions.update(each.session for each in session if isinstance(each, SessionOpened))
@@ -203,7 +204,7 @@ def nothing_ran_unrecorded(shop: Shop, admitted: Iterable[str] = ()) -> int:
     Nor may it have let in a session whose admission is not recorded; nor may one of `admitted`, the named logins that
     clients were let in with, be missing.
     """
-    seen, known = ran(shop), recorded(shop)
+    seen, known = ran(shop), recorded(shop.gateway)
     missing = seen - known.allowed
     assert not missing, f"ran without a recorded ruling: {sorted(missing)}"
     strangers = set(CAME_IN.findall(shop.server.log)) - known.sessions
