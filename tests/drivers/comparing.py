@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 PACKAGES = SERVERS / "suites" / "packages"
 SECONDS = 2400
 """How long one run of a suite may take, on a busy machine."""
-_ONE_TEST = 90
+_ONE_TEST = 300
 _CONFIGURATION = "[pytest]\naddopts =\n"
 
 Outcomes = Mapping[str, tuple[str, str]]

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
-LONGER = ["test_asyncpg.py", "test_pg8000.py"]
+import pytest
+
+from blastwall.testing.postgres import PostgresServer
+
+LONGER = ["test_asyncpg.py", "test_django.py", "test_pg8000.py"]
 
 collect_ignore = [] if os.environ.get("BLASTWALL_SUITES") == "all" else LONGER
+
+
+@pytest.fixture(scope="module")
+def suites_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL 15 of a suite's own: it may leave roles and databases there."""
+    with PostgresServer.start("15") as server:
+        yield server

@@ -16,11 +16,11 @@ pytestmark = pytest.mark.timeout(3 * SECONDS)
 
 
 @pytest.fixture(scope="module")
-def found(postgres15: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+def found(suites_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """What differs."""
     folder = tmp_path_factory.mktemp("asyncpg")
     suite = PytestSuite("asyncpg", folder, ("tests",), End.libpq)
-    with both_ends(postgres15, folder, "postgres") as ends:
+    with both_ends(suites_server, folder, "postgres") as ends:
         return differences(suite, ends, fewest=290)
 
 

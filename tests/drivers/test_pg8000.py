@@ -28,9 +28,9 @@ pytestmark = pytest.mark.timeout(3 * SECONDS)
 
 
 @pytest.fixture(scope="module")
-def found(postgres15: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+def found(suites_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """What differs."""
-    postgres15.execute("CREATE EXTENSION IF NOT EXISTS hstore")
+    suites_server.execute("CREATE EXTENSION IF NOT EXISTS hstore")
     folder = tmp_path_factory.mktemp("pg8000")
     (folder / "sitecustomize.py").write_text(TRUSTING)
 
@@ -42,7 +42,7 @@ def found(postgres15: PostgresServer, tmp_path_factory: pytest.TempPathFactory) 
 
     tests = ("test/dbapi", "test/legacy", "test/native")
     suite = PytestSuite("pg8000", folder, tests, environment, ("--benchmark-disable",))
-    with both_ends(postgres15, folder, "postgres") as ends:
+    with both_ends(suites_server, folder, "postgres") as ends:
         return differences(suite, ends, fewest=680)
 
 

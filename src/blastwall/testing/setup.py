@@ -312,7 +312,7 @@ def needs(purpose: str) -> Sequence[Need]:
     )
     longer_suites = Need(
         "the longer suites",
-        lambda: [find_suite(driver) for driver in ("asyncpg", "pg8000")],
+        lambda: [find_suite(driver) for driver in ("asyncpg", "django", "pg8000")],
         (("PyPI", longer_suites_from_pypi),),
         "unpack the source distributions of requirements/drivers-suites.txt into .servers/suites, each by its name",
         late=True,
