@@ -85,6 +85,19 @@ def empty(shop: Shop) -> Iterator[None]:
 
 
 class TestOneGateway:
+    def test_a_name_means_what_stands_behind_it_too_for_another_may_drop_it_unheard(self, shop: Shop) -> None:
+        """The other worker, or the owner as here: this session's own reading of the catalog still has the table."""
+        shop.direct("CREATE SCHEMA mine; CREATE TABLE mine.gift (id int); CREATE TABLE gift (id int)")
+        shop.direct("GRANT USAGE ON SCHEMA mine TO scram_user; GRANT ALL ON mine.gift, gift TO scram_user")
+        with closing(shop.connect()) as agent:
+            agent.execute("SET search_path = public, mine")
+            assert agent.execute("SELECT * FROM public.gift").fetchall() == []
+            assert agent.execute("SELECT name FROM customers WHERE id = 1").fetchall() == [("Ada Byron",)]
+            shop.direct("DROP TABLE gift")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"mine\.gift"):
+                agent.execute("SELECT * FROM gift")
+        shop.direct("DROP SCHEMA mine CASCADE")
+
     def test_cancel_requests_find_their_session_whichever_worker_gets_them(
         self, shop: Shop, both: tuple[Agent, Agent]
     ) -> None:

@@ -479,6 +479,8 @@ class Opening:
     `secured` says that the client's TLS is up already, with the application protocol `alpn`.
     `reached(name)` says what clients reach by a host name on this port now: the name of this session's resource, any
     other text where another session must go on (`Handover`: another resource, or this one configured anew), or "".
+    `alone` says that every session of the resource on this node is in this process: what one of them is about to change
+    can be told to the others.
     """
 
     session: str
@@ -491,6 +493,7 @@ class Opening:
     secured: bool = False
     alpn: str | None = None
     reached: Callable[[str], str] = field(default=_nowhere, repr=False)
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,7 @@ class Entry:
             secured=client.secured,
             alpn=client.alpn,
             reached=partial(self._reached, served),
+            alone=serving.around.alone,
         )
         source, each = visit.source, served.kind.proves_each
         try:

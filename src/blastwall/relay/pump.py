@@ -63,7 +63,7 @@ HandOver = Callable[[Handover, Callable[[], Stream | None]], None]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the sessions of one resource share. `backlog` is in bytes."""
+    """What the sessions of one resource share. `backlog` is in bytes, `alone` as in `Opening`."""
 
     resource: str
     backlog: int
@@ -78,6 +78,7 @@ class Surroundings:
     warm: WarmConnections
     gone: Callable[[Pump], None]
     vacate: Callable[[str], None]
+    alone: bool = True
 
 
 class Pump(Carrier):

@@ -191,6 +191,7 @@ class Relay:
             warm=self._warm_of(served),
             gone=self.gone,
             vacate=partial(self._vacate, name),
+            alone=self._member.of == 1,
         )
 
     # ── room for clients ─────────────────────────────────────────────────────────────────────────────────────────────

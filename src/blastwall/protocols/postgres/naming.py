@@ -29,7 +29,7 @@ _MOST = 32 << 20
 class Names:
     """The names of one session."""
 
-    def __init__(self, user: str, search_path: tuple[str, ...]) -> None:
+    def __init__(self, user: str, search_path: tuple[str, ...], *, alone: bool = True) -> None:
         self.party: Party | None = None
         """This session among the others of its database."""
         self.present: Present | None = None
@@ -40,7 +40,7 @@ class Names:
         self._pending_prepared: dict[str, Prepared] = {}
         self._pending_portals: dict[str, Portal] = {}
         self._pending_by: dict[int, list[Prepared]] = {}
-        self._settled = NameState((search_path,), user, default=search_path)
+        self._settled = NameState((search_path,), user, default=search_path, alone=alone)
         self._ahead = self._settled
         self._weight = 0
 

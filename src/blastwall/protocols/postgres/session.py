@@ -350,7 +350,7 @@ class PostgresSession(Repeating):
         for name, value in server.status.items():
             check_parameter(name, value)
         path = search_path_setting(startup, server.status, view.snapshot.search_path)
-        names = Names(self._user, path)
+        names = Names(self._user, path, alone=self._opening.alone)
         self._conversation = Conversation(self._opening, login.target, view, names, self._numbers)
         self._conversation.companion = companion_name(self._opening.resource, login.target, server.host)
         self._conversation.label, self._conversation.application = self._label, login.application

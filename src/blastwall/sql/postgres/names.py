@@ -82,7 +82,8 @@ class Names(Findings):
             relation = self.catalog.relation(schema, name)
             if relation is not None or (schema == "pg_catalog" and name in SYSTEM_RELATIONS):
                 found.append(Target(schema, name, relation))
-                if not self._may_be_gone(schema, name):
+                unheard = not self.state.alone and schema not in _SYSTEM
+                if not (unheard or self._may_be_gone(schema, name)):
                     break
             elif self.state.lost and self._hangs(schema, name):
                 found.append(Target(schema, name))

@@ -30,7 +30,8 @@ class NameState:
     it: an unqualified name means what stands behind it on the path as well, and one of its columns may mean one of the
     query around. No name stands for a whole schema, and no schema for everything. It also has what hangs on places and
     is in no catalog yet (`hanging`). `start` and `lasting` are kept while
-    a transaction is open: the paths if it rolls back, and if it commits.
+    a transaction is open: the paths if it rolls back, and if it commits. Where the session is not `alone`, others may
+    drop, rename or move a relation unheard: an unqualified name means what stands behind it as well, always.
     """
 
     search_paths: Paths
@@ -45,6 +46,7 @@ class NameState:
     start: Paths | None = None
     lasting: Paths = ()
     seen: Paths = ()
+    alone: bool = True
 
 
 def before(state: NameState, classified: Classified) -> NameState:
@@ -109,7 +111,7 @@ def same_names(one: NameState, other: NameState) -> bool:
 
 def facts(state: NameState) -> tuple[object, ...]:
     """Return what the meaning of relations and functions depends on, besides the catalog."""
-    return (state.search_paths, state.temp, state.functions, state.users | {state.user}, state.lost)
+    return (state.search_paths, state.temp, state.functions, state.users | {state.user}, state.lost, state.alone)
 
 
 def losing(state: NameState, lost: frozenset[Lost]) -> NameState:
