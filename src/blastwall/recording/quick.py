@@ -3,8 +3,8 @@
     {"event":"statement_repeated","at":1.000002,"number":7,"first":3,"parameters":["5"],"text":null}
     {"event":"statement_finished","at":1.000003,"number":7,"rows":1,"affected":1,"bytes":9,"seconds":0.000001, …}
 
-They read back as the same events that `events.encode` writes, times to the microsecond. What has a character that JSON
-escapes, or is not ASCII, or is long, is conceded: 0 is returned, and the ordinary encoder writes it.
+They read back as the same events that `events.encode` writes, times to the microsecond. What is not ASCII, or has a
+control character but a tab or a line's end, or is long, is conceded: 0 is returned, and the ordinary encoder writes it.
 """
 
 from __future__ import annotations

@@ -40,22 +40,38 @@ cdef extern from *:
         return at + 7;
     }
 
+    static CYTHON_INLINE unsigned char bw_escape(unsigned char sign) {
+        switch (sign) {
+            case '"': case 92: return sign;
+            case 10: return 'n';
+            case 13: return 'r';
+            case 9: return 't';
+            default: return 0;
+        }
+    }
+
     static CYTHON_INLINE Py_ssize_t bw_put_quoted(
         unsigned char *target, Py_ssize_t at, PyObject *text, Py_ssize_t most
     ) {
-        const unsigned char *data;
-        Py_ssize_t size, n;
+        const unsigned char *data, *end;
+        Py_ssize_t spare;
         if (text == Py_None || !PyUnicode_IS_COMPACT_ASCII(text)) return 0;
         data = (const unsigned char *)PyUnicode_1BYTE_DATA(text);
-        size = PyUnicode_GET_LENGTH(text);
-        if (size > most) return 0;
-        target[at] = '"';
-        for (n = 0; n < size; n++) {
-            if (data[n] < 32 || data[n] > 126 || data[n] == '"' || data[n] == 92) return 0;
-            target[at + 1 + n] = data[n];
+        end = data + PyUnicode_GET_LENGTH(text);
+        spare = most - (end - data);
+        if (spare < 0) return 0;
+        target[at++] = '"';
+        for (; data < end; data++) {
+            unsigned char sign = *data;
+            if (sign < 32 || sign > 126 || sign == '"' || sign == 92) {
+                sign = bw_escape(sign);
+                if (!sign || spare-- == 0) return 0;
+                target[at++] = 92;
+            }
+            target[at++] = sign;
         }
-        target[at + 1 + size] = '"';
-        return at + size + 2;
+        target[at++] = '"';
+        return at;
     }
 
     static CYTHON_INLINE PyObject *bw_taken(const unsigned char *source, Py_ssize_t start, Py_ssize_t stop) {

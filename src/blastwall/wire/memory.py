@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+_ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+"""Those of JSON that texts have, as it writes them."""
+
 
 def copy(target: bytearray, at: int, source: bytes | bytearray, start: int, size: int) -> None:
     """Copy `size` bytes; both buffers must have them."""
@@ -47,14 +50,15 @@ def put_micros(target: bytearray, at: int, micros: int) -> int:
 
 
 def put_quoted(target: bytearray, at: int, text: str, most: int) -> int:
-    """Write a text in quotes; the buffer must have `most` + 2 bytes. Return where it ends.
+    """Write a text in quotes, as JSON has it; the buffer must have `most` + 2 bytes. Return where it ends.
 
-    0 where it has more bytes than `most`, or any that is not printable ASCII or that JSON escapes.
+    0 where that takes more bytes than `most`, or it is neither printable ASCII nor one of the usual escapes.
     """
-    size = len(text)
-    if size > most or not (text.isascii() and text.isprintable()) or '"' in text or "\\" in text:
+    shown = text.translate(_ESCAPES)
+    size = len(shown)
+    if size > most or not (shown.isascii() and shown.isprintable()):
         return 0
-    target[at : at + size + 2] = b'"%s"' % text.encode()
+    target[at : at + size + 2] = b'"%s"' % shown.encode()
     return at + size + 2
 
 

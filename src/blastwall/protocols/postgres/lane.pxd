@@ -58,6 +58,7 @@ cdef class Lane:
     cdef public object _tag
     cdef public bint _planned
     cdef public object _plan
+    cpdef object _set_out(self, bytes data, bytes steps, Known known)
     @cython.locals(shared=Conversation)
     cpdef bint _holds(self, Known known) except -1
     cpdef object _note_state(self)

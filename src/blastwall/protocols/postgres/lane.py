@@ -134,9 +134,9 @@ class Lane:
         self._similar: Similar | None = None
         """What the text that was asked for last is like, where it is only like a known one (`Again.like`)."""
         self._stated = self._state_like
-        self._begin(b"", b"", None)
+        self._set_out(b"", b"", None)
 
-    def _begin(self, data: bytes, steps: bytes, known: Known | None) -> None:
+    def _set_out(self, data: Octets, steps: Octets, known: Known | None) -> None:
         self._data: Octets = data
         self._steps: Octets = steps
         self._at: Whole = 0
@@ -199,7 +199,7 @@ class Lane:
             return self._like(data)
         if not self._holds(known):
             return None
-        self._begin(data, b"QS", known)
+        self._set_out(data, b"QS", known)
         main: Running = self._run(known)
         self._main = main
         return self._ask((main,), self._repeat(main, known, ()), False)
@@ -213,7 +213,7 @@ class Lane:
         if shaped is None and data.find(b"\0", HEADER) != end:
             return None  # a shape says that there is no NUL within
         try:
-            text = data[HEADER:end].decode()
+            text = memory.text(data, HEADER, end)
         except UnicodeDecodeError:
             return None
         one: Similar | None = self._learned.alike(data, shaped) if shaped is not None else None
@@ -222,7 +222,7 @@ class Lane:
             if one is None:
                 return None
         known: Known = one.known
-        self._begin(data, b"QS", known)
+        self._set_out(data, b"QS", known)
         main: Running = self._run(known)
         self._main = main
         again: Again = self._repeat(main, known, ())
@@ -296,7 +296,7 @@ class Lane:
         """Ask for what a prepared statement does."""
         bound: Bound = self._spare_bound
         values = recorded(bound, data, prepared.types)
-        self._begin(data, _DESCRIBED_STEPS if described else _BOUND_STEPS, known)
+        self._set_out(data, _DESCRIBED_STEPS if described else _BOUND_STEPS, known)
         main: Running = self._run(known)
         self._main = main
         again: Again = self._repeat(main, known, values)
@@ -308,7 +308,7 @@ class Lane:
         """Ask for what is prepared by the same bytes, and bound."""
         bound: Bound = self._spare_bound
         values = recorded(bound, data, known.types)
-        self._begin(data, b"P" + (_DESCRIBED_STEPS if described else _BOUND_STEPS), known)
+        self._set_out(data, b"P" + (_DESCRIBED_STEPS if described else _BOUND_STEPS), known)
         parse: Running = self._run(parsed)
         prepared: Prepared = Prepared("", _text_of(message), known.classified, known.types, self._bare)
         prepared.catalog, prepared.known, prepared.message = self._shared.present.mark, known, message
@@ -652,7 +652,7 @@ class Lane:
         if not alone:
             self._responses.settle([main], status, outputs, query=self._steps[0] == _Q)
         elif self._steps[0] == _Q:
-            names.forget_unnamed(failed=False)
+            names.forget_unnamed_statement()
         if status == b"I":
             shared.touched = False
         return alone

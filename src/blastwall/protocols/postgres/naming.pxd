@@ -35,3 +35,4 @@ cdef class Names:
     cpdef object completed(self, Running running)
     cpdef object answered(self, Running running)
     cpdef object follow_search_path(self, path)
+    cpdef object forget_unnamed_statement(self)

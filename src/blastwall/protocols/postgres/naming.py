@@ -210,8 +210,13 @@ class Names:
 
         Then only the server knows: it says that there is none, or that the transaction has failed.
         """
-        self._prepared.pop("", None)
+        self.forget_unnamed_statement()
         return None if failed else self._portals.pop("", None)
+
+    def forget_unnamed_statement(self) -> None:
+        """The unnamed statement is destroyed, if there is one."""
+        if "" in self._prepared:
+            del self._prepared[""]
 
 
 def gives_name(classified: Classified) -> bool:
