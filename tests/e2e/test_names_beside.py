@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
+from tests.e2e.conftest import Shop
 from tests.e2e.opening import opened
 from tests.waiting import eventually
 
@@ -95,3 +97,28 @@ def test_a_name_that_is_in_use(enter: Callable[[], Thief], postgres_newest: Post
             other.execute("SELECT pg_advisory_unlock(7)")
         reading.result()
         other.execute("DROP TABLE mine.salaries")
+
+
+def test_a_path_that_the_role_is_given_for_its_next_session(postgres15: PostgresServer, tmp_path: Path) -> None:
+    """Versions before 18 do not report what is in force."""
+    role = "ALTER ROLE scram_user IN DATABASE shop"
+    fill = f"{PAYROLL} CREATE TABLE mine.salaries (pay text); ALTER TABLE mine.salaries OWNER TO scram_user;"
+    with opened(postgres15, tmp_path, policies=POLICY, fill=fill, packs=[], masking=[]) as shop:
+        shop.direct(f"{role} SET search_path = mine, public")
+        with shop.connect() as thief:
+            assert thief.execute("SELECT * FROM salaries").fetchall() == []
+            thief.execute(f"{role} SET search_path = public, mine")
+        with shop.connect() as thief:
+            refused(thief, "SELECT * FROM salaries")
+        shop.direct(f"{role} RESET search_path")
+        with lets_in_again(shop) as thief:
+            refused(thief, "SELECT * FROM salaries")
+
+
+def lets_in_again(shop: Shop) -> Thief:
+    """Only a new side connection can tell what the server's own path is: one login may be turned away."""
+    try:
+        return shop.connect()
+    except psycopg.OperationalError as error:
+        assert "catalog" in str(error)
+        return shop.connect()

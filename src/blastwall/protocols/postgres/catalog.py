@@ -175,6 +175,7 @@ class PostgresCompanion:
         self._fingerprint: list[str | None] = []
         self._moment: str | None = None
         self._path: tuple[str, ...] = ()
+        self._given: str | None = None
         self._initial = NO_FUNCTIONS
         self._view: View | None = self._shared.get(self._key)
         self._busy = True
@@ -296,8 +297,20 @@ class PostgresCompanion:
         if len(results) == 1:
             return self._answer()
         self._moment, *self._fingerprint = results[0][0]
+        self._follow_path(self._fingerprint[0])
         self._plans.kept = len(results[1]) <= PLANNED_MOST
         return slice_by_slice(self._put_together(results[1:]), self._learn, self._unreadable, _FAULTS)
+
+    def _follow_path(self, given: str | None) -> None:
+        """Go by the search_path that new sessions are given, where it is other than when this one began.
+
+        Raises:
+            Malformed: it is the server's own again, which only a new connection can tell.
+        """
+        if given is None and self._given is not None:
+            raise Malformed("a search_path that the role or database had is gone: it is asked anew")
+        self._given = given
+        self._path = self._path if given is None else split_path(given)
 
     def _answer(self) -> list[Output]:
         answered: list[Output] = [Answered(number, self._view) for number in self._reading]

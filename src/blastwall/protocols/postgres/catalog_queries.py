@@ -22,6 +22,11 @@ It costs a hundredth of the fingerprint, and says nothing where anybody has writ
 
 FINGERPRINT = """
 SELECT txid_current_snapshot()::text,
+       (SELECT substr(setting, 13) FROM pg_db_role_setting s, unnest(setconfig) setting
+        WHERE split_part(setting, '=', 1) = 'search_path'
+              AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+              AND setrole IN (0, session_user::regrole::oid)
+        ORDER BY setrole <> 0 AND setdatabase <> 0 DESC, setrole <> 0 DESC, setdatabase <> 0 DESC LIMIT 1),
        (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_attribute WHERE attnum > 0),
        (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_class),
        (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_proc),
@@ -41,7 +46,11 @@ SELECT txid_current_snapshot()::text,
        (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_amproc),
        (SELECT json_build_array(count(*), sum(xmin::text::int8)) FROM pg_type)
 """
-"""Changes with whatever the other queries read; system columns of pg_attribute never change."""
+"""Changes with whatever the other queries read; system columns of pg_attribute never change.
+
+The second value is the search_path that a new session of this role and database is given (`process_settings`,
+utils/init/postinit.c), NULL for the server's own.
+"""
 
 RELATIONS = """
 SELECT c.oid, n.nspname, c.relname, c.relkind, a.names, a.types
