@@ -95,7 +95,7 @@ async def test_what_is_held_on_one_node_is_decided_on_another(shop: Shop) -> Non
 
 
 async def test_nobody_decides_in_time(shop: Shop) -> None:
-    held = await shop.hold(seconds=1.5)
+    held = await shop.hold(seconds=min(promised(1.5), 20))
     identity = (await held.asked()).request
     assert await held.verdict() == Verdict(False, late=True)
     assert await shop.state(identity) == "timeout"
