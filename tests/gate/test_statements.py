@@ -11,7 +11,13 @@ from tests.gate.fakes import ALLOW, SOURCE, World, a_resource, a_statement, sett
 
 from blastwall.gate import Gate
 from blastwall.gate.ports import RecordingFailed
-from blastwall.model.events import StatementAsked, StatementFinished, StatementRefused, StatementRuled
+from blastwall.model.events import (
+    StatementAsked,
+    StatementFinished,
+    StatementRefused,
+    StatementRuled,
+    StatementWithdrawn,
+)
 from blastwall.model.masks import ColumnRule, MaskRules, MaskStyle
 from blastwall.model.ruling import Decision, Obligations
 from blastwall.model.statement import Stage
@@ -180,6 +186,37 @@ async def test_what_is_repeated_is_asked_as_a_whole_from_the_moment_of_a_contain
     world.budgets.over = None
     world.containment.seen = asyncio.Event()
     assert not goes_again(), "nobody can know who is contained"
+
+
+async def test_what_is_repeated_is_withdrawn_ended_and_timed_as_any_other() -> None:
+    world = World()
+    talk = await world.logged_in()
+    (answer,) = talk.ask(2, a_statement("select 1"))
+    assert isinstance(answer, Allow)
+    assert answer.standing is not None
+    went: list[int] = []
+    told: list[int] = []
+    talk.gate.carry_again(lambda: went.append(1) is None, lambda number, _answer: told.append(number))
+    for number in (3, 4):
+        assert talk.gate.again(Again(number, answer.standing))
+        world.now += 1.5
+    for number in (4, 3):
+        talk.gate.answered(Again(number, answer.standing))
+        ended = talk.record.events[-1]
+        assert isinstance(ended, StatementFinished)
+        assert (ended.number, ended.seconds) == (number, {4: 1.5, 3: 3.0}[number]), "each from its own ask on"
+    assert talk.gate.again(Again(5, answer.standing))
+    talk.gate.withdraw(Withdraw(5))
+    talk.gate.withdraw(Withdraw(5))
+    world.recorder.slow = True
+    assert talk.gate.again(Again(6, answer.standing))
+    talk.gate.withdraw(Withdraw(6))
+    world.recorder.settle()
+    assert talk.gate.again(Again(7, answer.standing))
+    talk.gate.closed("the client left")
+    world.recorder.settle()
+    withdrawn = [event.number for event in talk.record.events if isinstance(event, StatementWithdrawn)]
+    assert (withdrawn, len(went), told) == ([5, 6, 7], 3, []), "withdrawn once each, and neither sent nor answered"
 
 
 async def test_a_withdrawn_statement_is_never_answered() -> None:

@@ -113,6 +113,20 @@ async def test_what_is_repeated_is_recorded_counted_and_proven(place: Place) -> 
     assert (summary.statements, summary.rows, summary.sent) == (5, 10, 168)
 
 
+@pytest.mark.parametrize("at", [-1, HEADER + 1, HEADER + ROOM, 1 << 40])
+def test_nothing_is_written_where_there_is_no_room(at: int) -> None:
+    """Compiled, these write as C does, so they look first, whoever calls them."""
+    place = room()
+    with pytest.raises(IndexError, match="room"):
+        put_repeated(place, at, 1.0, 1, 1, (), None)
+    with pytest.raises(IndexError, match="room"):
+        put_finished(place, at, 1.0, 1, 1, 1, 1, 1.0)
+    for start, end in ((at, len(place)), (0, HEADER - 1), (0, len(place) - HASH + 1), (-1, 100)):
+        with pytest.raises(IndexError, match="room"):
+            sealed(place, start, end, 1, 1, seed(1))
+    assert place == room()
+
+
 @pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 119, 120, 1000])
 def test_a_record_has_the_hash_of_any_other_way(size: int) -> None:
     """OpenSSL is called directly, or by hashlib, and pads a text in another block at some of these lengths."""

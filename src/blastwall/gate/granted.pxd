@@ -8,5 +8,5 @@ cdef class Granted:
     cdef public object _known
     cdef public dict _running
     cdef public object login
-    cpdef object ran(self, number)
+    cpdef object ran(self, long long number)
     cpdef object may_stay(self)

@@ -8,6 +8,7 @@ from blastwall.gate.ports import Subject
 from blastwall.gate.shared import Shared
 from blastwall.model.grant import OpenGrant
 from blastwall.model.ruling import Decision, Ruling
+from blastwall.wire.native import Whole
 
 
 class NoGrants:
@@ -67,7 +68,7 @@ class Granted:
         if runs:
             self._running[number] = grants
 
-    def ran(self, number: int) -> None:
+    def ran(self, number: Whole) -> None:
         """Note that a statement is over."""
         if self._running:
             self._running.pop(number, None)

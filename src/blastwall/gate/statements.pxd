@@ -42,6 +42,10 @@ cdef class Statements:
     cdef public object _footing
     cdef public dict _refreshing
     cdef public Again _again
+    cdef public long long _asked
+    cdef public double _asked_at
+    cdef public long long _runs
+    cdef public double _runs_since
     cdef public object _granted_again
     cdef public object _reply_again
     cdef public object _recorded
@@ -63,6 +67,10 @@ cdef class Statements:
     cpdef object _redacted(self, Again again, like)
     cpdef object _tell_again(self, number, Standing standing, failure)
     cpdef object _run(self, number, asked_at)
+    cpdef object _run_again(self, long long number)
+    @cython.locals(since=double)
+    cpdef double _ran_since(self, long long number, double now) except? -1
+    cpdef bint _leave(self, long long number) except -1
     cpdef object _waits(self, statement)
     cpdef object _throttled(self, statement)
     @cython.locals(edition="long long")

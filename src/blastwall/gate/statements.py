@@ -4,6 +4,9 @@ number is   from               until
 waiting     its ask            its answer is given, or it is withdrawn
 holding     its HoldStarted    approved, refused, timeout, withdrawn or contained (a waiting number, too)
 running     its Allow          Finished or Refused
+
+What is repeated is `_asked` and then `_runs` (0 where there is none): what is said of `_waiting` and `_running` is so
+of these, too.
 """
 
 from __future__ import annotations
@@ -141,6 +144,10 @@ class Statements:
         self._footing = footing
         self._refreshing: dict[int, tuple[asyncio.Task[None], StatementAsked]] = {}
         self._again: Again | None = None
+        self._asked: Whole = 0
+        self._asked_at: Real = 0.0
+        self._runs: Whole = 0
+        self._runs_since: Real = 0.0
         self._granted_again: Callable[[], bool] = _not_at_once
         self._reply_again: Reply = _unheard
         self._recorded = self._settle_again
@@ -323,7 +330,7 @@ class Statements:
         if main.runs and self._purse.ask() is not None:
             return False
         self._again = again
-        self._waiting[again.number] = now
+        self._asked, self._asked_at = again.number, now
         if parse is not None:
             self._waiting[again.parse] = now
             self._journal.repeated(now, again.parse, parse.first, (), None, None)
@@ -345,18 +352,18 @@ class Statements:
             return
         if failure is not None:
             self._journal.fail(failure)
-        asked_at = self._waiting.pop(again.number, None)
-        parse_at = self._waiting.pop(again.parse, None) if again.parse else asked_at
-        whole = asked_at is not None and parse_at is not None
-        if failure is None and asked_at is not None:
-            self._run(again.number, asked_at)
-        if failure is None and again.parse and parse_at is not None:
-            self._run(again.parse, parse_at)
-        if failure is None and whole and self._granted_again():
-            return
-        if again.parse and parse_at is not None:
+        waits, self._asked = self._asked == again.number, 0
+        parse_at = self._waiting.pop(again.parse, None) if again.parse else None
+        if failure is None:
+            if waits:
+                self._run_again(again.number)
+            if parse_at is not None:
+                self._run(again.parse, parse_at)
+            if waits and (parse_at is not None or not again.parse) and self._granted_again():
+                return
+        if parse_at is not None:
             self._tell_again(again.parse, again.parsing, failure)
-        if asked_at is not None:
+        if waits:
             self._tell_again(again.number, again.standing, failure)
 
     def _tell_again(self, number: int, standing: Standing | None, failure: RecordingFailed | None) -> None:
@@ -369,6 +376,30 @@ class Statements:
         running[number] = asked_at
         if len(running) > _MOST_RUNNING:
             del running[next(iter(running))]
+
+    def _run_again(self, number: Whole) -> None:
+        """As `_run`, of what is repeated: mostly no other runs, and then no dictionary is needed for it."""
+        if self._runs:
+            self._run(self._runs, self._runs_since)
+        self._runs, self._runs_since = number, self._asked_at
+
+    def _ran_since(self, number: Whole, now: Real) -> Real:
+        """When a statement began that is over now; `now` where it does not run, or that is not known."""
+        if number and number == self._runs:
+            self._runs = 0
+            return self._runs_since
+        since: Real = self._running.pop(number, now)
+        return since
+
+    def _leave(self, number: Whole) -> Flag:
+        """Neither wait for its answer nor for its end any more; whether either was waited for."""
+        if number and number == self._asked:
+            self._asked = 0
+            return True
+        if number and number == self._runs:
+            self._runs = 0
+            return True
+        return self._waiting.pop(number, None) is not None or self._running.pop(number, None) is not None
 
     def _waits(self, statement: Statement) -> str | None:
         """Count a statement that is to run; where it is one too many, why it must wait."""
@@ -538,7 +569,7 @@ class Statements:
     def withdraw(self, number: int, *, contained: bool) -> None:
         """The client cancelled or left, or was cut off (`contained`): no answer is given any more."""
         self._granted.ran(number)
-        if self._waiting.pop(number, None) is None and self._running.pop(number, None) is None:
+        if not self._leave(number):
             return
         self._note(self._withdrawal(number, CONTAINED if contained else WITHDRAWN))
 
@@ -565,7 +596,7 @@ class Statements:
         now = self._shared.clock()
         masked = sum(finished.masked.values()) if finished.masked else 0
         self._spend(finished.number, finished.rows, finished.affected or 0, masked, finished.bytes)
-        seconds = now - self._running.pop(finished.number, now)
+        seconds = now - self._ran_since(finished.number, now)
         if seconds < 0:
             seconds = 0.0
         self._granted.ran(finished.number)
@@ -595,7 +626,7 @@ class Statements:
 
     def _end(self, number: Whole, now: Real, rows: Whole, affected: Whole, size: Whole) -> None:
         self._spend(number, rows, max(0, affected), 0, size)
-        began: Real = self._running.pop(number, now)
+        began: Real = self._ran_since(number, now)
         seconds: Real = now - began if now > began else 0.0
         self._granted.ran(number)
         self._each.took(seconds)
@@ -626,14 +657,16 @@ class Statements:
 
     def refused(self, refused: Refused) -> None:
         """The session refused a statement that was allowed."""
-        self._running.pop(refused.number, None)
+        self._ran_since(refused.number, 0.0)
         self._granted.ran(refused.number)
         self._note([StatementRefused(self._shared.clock(), refused.number, refused.reason)])
 
     def close(self, contained: bool) -> None:
         """The session ended: withdraw what waits."""
-        for number in tuple(self._waiting):
-            del self._waiting[number]
+        waiting = [*self._waiting, self._asked] if self._asked else [*self._waiting]
+        self._waiting.clear()
+        self._asked = self._runs = 0
+        for number in waiting:
             self._journal.write(self._withdrawal(number, CONTAINED if contained else WITHDRAWN), _ignore)
         self._running.clear()
 

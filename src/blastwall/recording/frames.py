@@ -112,7 +112,12 @@ def sealed(  # noqa: PLR0917 - one for each field
     """Make a record in place: its payload is in `room` from `at` + `HEADER` to `end`, with `HASH` bytes more behind.
 
     Returns its hash.
+
+    Raises:
+        IndexError: it would not be within the room.
     """
+    if at < 0 or end < at + _HEADER or len(room) - end < _HASH:
+        raise IndexError("a record must be within its room")
     memory.put_number(room, at, 4, end - at - _HEADER)
     memory.put_number(room, at + 4, 8, stream)
     memory.put_number(room, at + 12, 8, number)

@@ -2,7 +2,7 @@ cimport cython
 
 from blastwall.wire cimport memory
 
-cdef Py_ssize_t _LONGEST, _MOST
+cdef Py_ssize_t _LONGEST, _MOST, _ROOM
 cdef bytes _REPEATED, _FINISHED, _NUMBER, _FIRST, _PARAMETERS, _TEXT, _ROWS, _AFFECTED, _BYTES, _SECONDS, _END, _NULL
 
 @cython.locals(most=Py_ssize_t, n=Py_ssize_t, data="unsigned char *")
@@ -14,6 +14,8 @@ cpdef Py_ssize_t put_finished(
     bytearray room, Py_ssize_t at, double when, long long number, long long rows, long long affected, long long size,
     double seconds
 ) except -1
+
+cdef int _check(bytearray room, Py_ssize_t at) except -1
 
 @cython.locals(size=Py_ssize_t)
 cdef Py_ssize_t _put(bytearray room, Py_ssize_t at, bytes text) except -1

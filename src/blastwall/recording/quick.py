@@ -17,6 +17,7 @@ _LONGEST = 3072
 `ROOM` has as many and all else that a record of these kinds is made of.
 """
 ROOM = 4096
+_ROOM = ROOM
 _MOST = 64
 """Values of one statement."""
 _REPEATED = b'{"event":"statement_repeated","at":'
@@ -30,7 +31,12 @@ _NULL = b"null"
 def put_repeated(  # noqa: PLR0917 - one for each field
     room: bytearray, at: int, when: float, number: int, first: int, values: tuple[str | None, ...], text: str | None
 ) -> int:
-    """Write a `StatementRepeated` from position `at` of `room`, which has `ROOM` bytes there; return where it ends."""
+    """Write a `StatementRepeated` from position `at` of `room`, which has `ROOM` bytes there; return where it ends.
+
+    Raises:
+        IndexError: it has fewer.
+    """
+    _check(room, at)
     if len(values) > _MOST or number < 0 or first < 0:
         return 0
     at = memory.put_micros(room, _put(room, at, _REPEATED), _micros(when))
@@ -57,8 +63,9 @@ def put_finished(  # noqa: PLR0917 - one for each field
 ) -> int:
     """Write a `StatementFinished` without error and masked cells; `affected` is below 0 where there is none.
 
-    0 where another number is below 0: the ordinary encoder writes it.
+    0 where another number is below 0: the ordinary encoder writes it. Raises as `put_repeated`.
     """
+    _check(room, at)
     if number < 0 or rows < 0 or size < 0:
         return 0
     at = memory.put_micros(room, _put(room, at, _FINISHED), _micros(when))
@@ -69,6 +76,12 @@ def put_finished(  # noqa: PLR0917 - one for each field
     at = memory.put_digits(room, _put(room, at, _BYTES), size)
     at = memory.put_micros(room, _put(room, at, _SECONDS), _micros(seconds))
     return _put(room, at, _END)
+
+
+def _check(room: bytearray, at: int) -> None:
+    """What writes here writes as C does: nothing below asks again whether there is room."""
+    if at < 0 or len(room) - at < _ROOM:
+        raise IndexError(f"a record needs {_ROOM} bytes of room")
 
 
 def _put(room: bytearray, at: int, text: bytes) -> int:
