@@ -196,7 +196,12 @@ async def test_what_is_repeated_is_withdrawn_ended_and_timed_as_any_other() -> N
     assert answer.standing is not None
     went: list[int] = []
     told: list[int] = []
-    talk.gate.carry_again(lambda: went.append(1) is None, lambda number, _answer: told.append(number))
+
+    def go() -> bool:
+        went.append(1)
+        return True
+
+    talk.gate.carry_again(go, lambda number, _answer: told.append(number))
     for number in (3, 4):
         assert talk.gate.again(Again(number, answer.standing))
         world.now += 1.5
