@@ -40,7 +40,7 @@ class Suite(Protocol):
 class PytestSuite:
     """A suite that pytest runs: what of it, with which options, told by the environment where to connect.
 
-    The outcomes are put into `folder`.
+    The outcomes are put into `folder`. What `variant` matches in a test's name is left out: a database's version.
     """
 
     driver: str
@@ -48,6 +48,7 @@ class PytestSuite:
     tests: tuple[str, ...]
     environment: Callable[[End], Mapping[str, str]]
     options: tuple[str, ...] = ()
+    variant: str = "(?!)"
 
     def run(self, end: End, *chosen: str) -> Outcomes:
         """Run it; where a test has parameters, it runs with all of them."""
@@ -64,7 +65,8 @@ class PytestSuite:
         ]
         said = spoken(command, root, self.environment(end))
         assert results.exists(), said
-        return dict(map(_outcome, ET.parse(results).getroot().iter("testcase")))
+        found = map(_outcome, ET.parse(results).getroot().iter("testcase"))
+        return {re.sub(self.variant, "", name): outcome for name, outcome in found}
 
 
 def spoken(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]) -> str:

@@ -48,8 +48,8 @@ _ETC_SOURCES = Path("/etc/apt/sources.list.d")
 _APT = SERVERS / "apt"
 _asking: defaultdict[str, Lock] = defaultdict(Lock)
 """Held while something is installed from a source."""
-_SUITE_PARTS = ("tests", "test")
-"""What is kept of a driver's source distribution."""
+_SUITE_PARTS = ("tests", "test", "lib", "setup.cfg")
+"""What is kept of a driver's source distribution; SQLAlchemy's tests load what lies beside them."""
 
 
 class SetUpFailed(Exception):
@@ -312,7 +312,7 @@ def needs(purpose: str) -> Sequence[Need]:
     )
     longer_suites = Need(
         "the longer suites",
-        lambda: [find_suite(driver) for driver in ("asyncpg", "django", "pg8000")],
+        lambda: [find_suite(driver) for driver in ("asyncpg", "django", "pg8000", "sqlalchemy")],
         (("PyPI", longer_suites_from_pypi),),
         "unpack the source distributions of requirements/drivers-suites.txt into .servers/suites, each by its name",
         late=True,
