@@ -16,6 +16,8 @@ cdef class Bound:
 # By hand: numbers in place.
 from blastwall.wire cimport memory
 
+cdef Py_ssize_t _LARGEST, _WHOLE
+
 @cython.locals(data="const unsigned char *", size=Py_ssize_t, end=Py_ssize_t, at=Py_ssize_t)
 cpdef bint read_bind(Bound bound, bytes buffer, Py_ssize_t position) except -1
 

@@ -11,6 +11,9 @@ from blastwall.protocols.postgres.values import recorded_value
 from blastwall.wire import memory
 from blastwall.wire.native import Whole
 
+_LARGEST, _WHOLE = 0x7FFFFFFF, 1 << 32
+"""The largest int32, and how much more a negative one is where it is read without its sign."""
+
 
 class Bound:
     """Where the parts of a Bind stand in its buffer: one object for all of a session, since only one is under way.
@@ -84,7 +87,7 @@ def _int32(buffer: bytes, at: int) -> int:
     value = value << 8 | data[at + 1]
     value = value << 8 | data[at + 2]
     value = value << 8 | data[at + 3]
-    return value - 0x100000000 if value & 0x80000000 else value
+    return value - _WHOLE if value > _LARGEST else value
 
 
 def _formats(buffer: bytes, at: int, end: int) -> int:
