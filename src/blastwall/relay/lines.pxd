@@ -59,5 +59,6 @@ cdef class Line:
     cpdef object _send_waiting(self)
     cpdef object close(self)
 
-# By hand: the system's own calls.
+# By hand: the system's own calls; the masks of epoll, and how much is much, as numbers of C.
 from blastwall.relay cimport calls
+cdef long long _IN, _OUT, _MUCH
