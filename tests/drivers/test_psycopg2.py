@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.drivers.ends import End, Ends, both_ends
 
-from blastwall.testing.gateway import Gateway
-from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.postgres import SUPERUSER, PostgresServer
 from blastwall.testing.servers import CHECKOUT, ServerMissing, find_suite
 
@@ -25,10 +24,6 @@ Outcomes = Mapping[str, tuple[str, str]]
 HERE = Path(__file__).parent
 DATABASE = "psycopg2_test"
 SECONDS = 400
-EVERYTHING = """
-@id("everything")
-permit (principal, action, resource in Resource::"pg-prod");
-"""
 
 pytestmark = pytest.mark.timeout(2 * SECONDS + 60)
 
@@ -61,35 +56,9 @@ def with_database(server: PostgresServer) -> PostgresServer:
 
 
 @pytest.fixture(scope="module")
-def issuer() -> Iterator[DevIssuer]:
-    with DevIssuer() as issuer:
-        yield issuer
-
-
-@pytest.fixture(scope="module")
-def gateway(server: PostgresServer, issuer: DevIssuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway that permits everything, with the server's superuser behind it and no pack."""
-    configuration = {
-        "issuers": [{"name": "ci", "issuer": issuer.url, "audience": issuer.audience}],
-        "agents": [{"name": "shop-ci", "issuer": "ci", "match": {"repository_id": "42"}, "groups": ["ci"]}],
-        "resources": [
-            {
-                "name": "pg-prod",
-                "kind": "postgres",
-                "upstream": {"host": "localhost", "port": server.port, "database": DATABASE, "ca": str(server.ca)},
-                "credential": {"user": SUPERUSER, "password": {"env": "PG_PASSWORD"}},
-            }
-        ],
-        "policies": ["*.cedar"],
-        "packs": [],
-    }
-    with Gateway(
-        configuration,
-        policies={"everything.cedar": EVERYTHING},
-        environment={"PG_PASSWORD": server.password},
-        folder=tmp_path_factory.mktemp("drivers"),
-    ) as gateway:
-        yield gateway
+def ends(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
+    with both_ends(server, tmp_path_factory.mktemp("drivers"), DATABASE) as ends:
+        yield ends
 
 
 @dataclass(frozen=True)
@@ -99,18 +68,18 @@ class Runs:
     suite: Path
     folder: Path
 
-    def run(self, port: int, ca: Path | None, password: str, *tests: str) -> Outcomes:
+    def run(self, end: End, *tests: str) -> Outcomes:
         results = self.folder / "results.json"
         results.unlink(missing_ok=True)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PG")},
             "PSYCOPG2_TESTDB": DATABASE,
             "PSYCOPG2_TESTDB_HOST": "localhost",
-            "PSYCOPG2_TESTDB_PORT": str(port),
+            "PSYCOPG2_TESTDB_PORT": str(end.port),
             "PSYCOPG2_TESTDB_USER": SUPERUSER,
-            "PSYCOPG2_TESTDB_PASSWORD": password,
+            "PSYCOPG2_TESTDB_PASSWORD": end.password,
             "PGSSLMODE": "verify-full",
-            "PGSSLROOTCERT": str(ca),
+            "PGSSLROOTCERT": str(end.ca),
         }
         command: list[str | Path] = [sys.executable, HERE / "run_suite.py", self.suite, results, *tests]
         done = subprocess.run(
@@ -123,26 +92,19 @@ class Runs:
 
 @pytest.fixture(scope="module")
 def differences(
-    suite: Path,
-    other_server: PostgresServer,
-    gateway: Gateway,
-    issuer: DevIssuer,
-    tmp_path_factory: pytest.TempPathFactory,
+    suite: Path, other_server: PostgresServer, ends: Ends, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, str]:
     """What a test shows through the gateway where its outcome differs.
 
     What differs once but not twice is chance, and so is what is listed and does not differ once.
     """
     straight, around = (Runs(suite, tmp_path_factory.mktemp(name)) for name in ("direct", "through"))
-
-    def through(*tests: str) -> Outcomes:
-        token = issuer.token("ci", claims={"repository_id": "42"}, lifetime=3600)
-        return around.run(gateway.port(), gateway.ca, token, *tests)
+    direct_end = End(other_server.port, other_server.ca, other_server.password)
 
     def both(*tests: str) -> tuple[Outcomes, Outcomes]:
         with ThreadPoolExecutor(1) as beside:
-            other = beside.submit(through, *tests)
-            return straight.run(other_server.port, other_server.ca, other_server.password, *tests), other.result()
+            other = beside.submit(around.run, ends.through(), *tests)
+            return straight.run(direct_end, *tests), other.result()
 
     direct, first = both()
     assert len(direct) > 700
