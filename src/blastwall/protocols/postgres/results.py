@@ -109,25 +109,20 @@ class ResultGuard:
             return False
         formats = [0] * len(fields)
         found, otherwise = (self._shown(fields, formats, classified, settled=settled) for settled in (True, False))
-        return any(self._masks(other) and not self._masks(one) for one, other in zip(found, otherwise, strict=True))
-
-    def unknown_origin(self, fields: Iterable[Field]) -> bool:
-        """Whether a column comes from a table that the snapshot does not know."""
-        return any(field.table and self.snapshot.catalog.by_oid(field.table) is None for field in fields)
+        return self._masks_more(otherwise, found)
 
     def copy_hinges(self, classified: Classified) -> bool:
         """The same of what a COPY TO STDOUT sends."""
         if classified.otherwise is None or not self.rules.columns or not self.touches(classified):
             return False
-        copy, other = classified.copy, self._unsettled(classified)
-        return (
-            copy is not None
-            and copy.columns is not None
-            and any(
-                self._masks_any(otherwise.sources) and not self._masks_any(column.sources)
-                for column, otherwise in zip(copy.columns, other, strict=True)
-            )
-        )
+        copy = classified.copy
+        if copy is None or copy.columns is None:
+            return False
+        return self._masks_more(self._unsettled(classified), copy.columns)
+
+    def unknown_origin(self, fields: Iterable[Field]) -> bool:
+        """Whether a column comes from a table that the snapshot does not know."""
+        return any(field.table and self.snapshot.catalog.by_oid(field.table) is None for field in fields)
 
     def copied(self, classified: Classified, *, settled: bool = False) -> CopyMask | None:
         """How a COPY TO STDOUT is masked; None where it need not be. `settled` is as in `result`."""
@@ -136,9 +131,7 @@ class ResultGuard:
             if self.touches(classified) or (copy is not None and self.rules.detect):
                 raise LookupError("the columns of a COPY are unknown")
             return None
-        binary = copy.format == "binary"
-        columns = copy.columns if settled or classified.otherwise is None else self._unsettled(classified)
-        masks = plan([self._copied_column(column, binary, classified) for column in columns], self.rules)
+        masks = self._copied_plan(classified, copy, copy.columns, settled=settled)
         return None if masks is None else CopyMask(_row_format(copy), masks, len(copy.columns))
 
     def copied_apart(
@@ -150,10 +143,7 @@ class ResultGuard:
         """
         if copy.columns is None:
             return _row_format(copy), None, None
-        binary = copy.format == "binary"
-        shown = copy.columns if settled or classified.otherwise is None else self._unsettled(classified)
-        columns = [self._copied_column(column, binary, classified) for column in shown]
-        masks = plan(columns, self.rules) if own else None
+        masks = self._copied_plan(classified, copy, copy.columns, settled=settled) if own else None
         return _row_format(copy), masks, tuple((column.name, self._copied_type(column)) for column in copy.columns)
 
     def told(self, body: bytes, kind: bytes, *, guarded: bool) -> bytes | None:
@@ -228,10 +218,15 @@ class ResultGuard:
         anything = union(Lineage(column.sources) for column in otherwise).sources
         return tuple(OutputColumn(column.name, anything) for column in otherwise)
 
-    def _masks(self, column: ResultColumn) -> bool:
-        return self._masks_any(column.sources)
+    def _masks_more(
+        self, some: Iterable[ResultColumn | OutputColumn], others: Iterable[ResultColumn | OutputColumn]
+    ) -> bool:
+        """Whether one of these columns is masked while the other one at its place is not."""
+        return any(
+            self._masks(one.sources) and not self._masks(other.sources) for one, other in zip(some, others, strict=True)
+        )
 
-    def _masks_any(self, sources: frozenset[Column] | None) -> bool:
+    def _masks(self, sources: frozenset[Column] | None) -> bool:
         return sources is None or any(self._protected.rule(one) for one in self.snapshot.widen(sources))
 
     def _column(
@@ -250,6 +245,13 @@ class ResultGuard:
                 return ResultColumn(field.name, kind, sources, exact=self._is_table(field.table), read=read)
         sources = output.sources if output is not None and not field.table else None
         return self._traced(field.name, kind, sources, classified, exact=False, read=read)
+
+    def _copied_plan(
+        self, classified: Classified, copy: Copy, columns: tuple[OutputColumn, ...], *, settled: bool
+    ) -> MaskPlan | None:
+        binary = copy.format == "binary"
+        shown = columns if settled or classified.otherwise is None else self._unsettled(classified)
+        return plan([self._copied_column(column, binary, classified) for column in shown], self.rules)
 
     def _copied_column(self, column: OutputColumn, binary: bool, classified: Classified) -> ResultColumn:
         kind, read = ValueKind.OPAQUE if binary else ValueKind.TEXT, None

@@ -6,8 +6,10 @@ a portal in the extended one.
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from blastwall.masking.plan import MaskPlan
-from blastwall.model.masks import NO_MASKS
+from blastwall.model.masks import NO_MASKS, MaskRules
 from blastwall.protocols.contract import Output, Streamed
 from blastwall.protocols.postgres.conversation import Conversation
 from blastwall.protocols.postgres.copy_rows import CopyMask
@@ -133,38 +135,29 @@ class Rows:
         """Make the plan of a described result."""
         running.width = len(fields)
         if running.rules:
-            guard = self._shared.guard(running.rules)
-            if running.rules.columns and guard.unknown_origin(fields):
-                self._want(frozenset(field.table for field in fields))
-            self.look(running, guard.hinges(fields, running.classified))
-            running.plan = guard.result(fields, formats, running.classified, settled=self.settled(running))
-        if running.kept is not None:
-            running.kept.describe(fields, formats, self._plan_apart(running, running.kept, fields, formats))
+            running.plan = self._planned(running, running.rules, fields, formats)
+        kept = running.kept
+        if kept is not None:
+            apart = self._planned(running, kept.rules, fields, formats) if kept.own(running.rules) else None
+            kept.describe(fields, formats, apart)
         running.planned = True
 
-    def _plan_apart(
-        self, running: Running, kept: Kept, fields: tuple[Field, ...], formats: list[int]
+    def _planned(
+        self, running: Running, rules: MaskRules, fields: tuple[Field, ...], formats: list[int]
     ) -> MaskPlan | None:
-        """The plan for the recording, where it is another than the client's."""
-        if not kept.own(running.rules):
-            return None
-        guard = self._shared.guard(kept.rules)
-        if kept.rules.columns and guard.unknown_origin(fields):
+        guard = self._shared.guard(rules)
+        if rules.columns and guard.unknown_origin(fields):
             self._want(frozenset(field.table for field in fields))
-        self.look(running, guard.hinges(fields, running.classified))
-        return guard.result(fields, formats, running.classified, settled=self.settled(running))
+        if not running.looked and guard.hinges(fields, running.classified):
+            self._look(running)
+        return guard.result(fields, formats, running.classified, settled=self._settled(running))
 
-    def look(self, running: Running, hinges: bool) -> None:
-        """Where a result hinges on it, have the catalog looked at once after the server has read the statement.
+    def _look(self, running: Running) -> NoReturn:
+        """Have the catalog looked at, once, now that the server has read the statement."""
+        running.looked = True
+        raise CatalogTooOld
 
-        Raises:
-            CatalogTooOld: that comes first.
-        """
-        if hinges and not running.looked:
-            running.looked = True
-            raise CatalogTooOld
-
-    def settled(self, running: Running) -> bool:
+    def _settled(self, running: Running) -> bool:
         """Whether the catalog was looked at, and is what the statement was judged by."""
         return running.looked and running.moment is not None and running.moment.mark is self._shared.snapshot.mark
 
@@ -174,9 +167,11 @@ class Rows:
         Raises:
             CatalogTooOld: the catalog must be looked at first.
         """
-        for rules in (running.rules, running.kept.rules if running.kept is not None else NO_MASKS):
-            self.look(running, bool(rules) and self._shared.guard(rules).copy_hinges(running.classified))
-        return self.settled(running)
+        if not running.looked:
+            for rules in (running.rules, running.kept.rules if running.kept is not None else NO_MASKS):
+                if rules and self._shared.guard(rules).copy_hinges(running.classified):
+                    self._look(running)
+        return self._settled(running)
 
     def _want(self, tables: frozenset[int]) -> None:
         if not tables <= self._unknown:
