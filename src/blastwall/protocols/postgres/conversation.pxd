@@ -35,6 +35,7 @@ cdef class Conversation:
     cdef public object application
     cdef public object exchange
     cdef public Present present
+    cdef public object party
     cdef public object _view
     cdef public object _numbers
     cdef public object _guard

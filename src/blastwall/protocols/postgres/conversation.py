@@ -112,9 +112,10 @@ class Conversation:
         self.application = ""
         self.exchange: Callable[[], Classified | None] = _none
         """What the fast lane has under way."""
-        self.names.party = Party(view.changing, self.under_way, self.guards)
-        self.names.present = view.present
         self.present: Present = view.present
+        self.party = Party(view.changing, self.under_way, self.guards)
+        """This session among the others of its database."""
+        names.join(view.present, self.party.beside)
         self._view = view
         self._numbers = numbers
         self._guard: ResultGuard | None = None
@@ -153,9 +154,8 @@ class Conversation:
 
     def settle_changes(self) -> None:
         """Where nothing of it is under way, what this session has changed is in the catalog as it was read."""
-        party = self.names.party
-        if party is not None and self.status == b"I" and not any(one.lost for one in self.under_way()):
-            party.settle()
+        if self.status == b"I" and not any(one.lost for one in self.under_way()):
+            self.party.settle()
             self.names.recover()
 
     def guard(self, rules: MaskRules) -> ResultGuard:
@@ -223,12 +223,11 @@ class Conversation:
 
     def _announce(self, running: tuple[Running, ...]) -> tuple[str, str] | None:
         """Tell other sessions what is about to be changed; return why it cannot be: one is using that by its name."""
-        party = self.names.party
         lost = frozenset(place for one in running for place in one.classified.lost)
-        if party is None or not lost:
+        if not lost:
             return None
-        party.begin(lost)
-        used = party.used(lost, self.snapshot.catalog)
+        self.party.begin(lost)
+        used = self.party.used(lost, self.snapshot.catalog)
         return (errors.OBJECT_IN_USE, _USED.format(used)) if used else None
 
     def answer(self, number: int, answer: Answer) -> list[Output]:

@@ -6,8 +6,8 @@ from blastwall.protocols.postgres.present cimport Present
 
 @cython.final
 cdef class Names:
-    cdef public object party
-    cdef public Present present
+    cdef public Present _present
+    cdef public object _beside
     cdef public object _doubted
     cdef public dict _prepared
     cdef public dict _portals
@@ -17,8 +17,8 @@ cdef class Names:
     cdef public object _settled
     cdef public object _ahead
     cdef public object _weight
+    cpdef object join(self, Present present, beside)
     cpdef object let_go(self)
-    @cython.locals(present=Present)
     cpdef object meaning(self)
     cpdef object recover(self)
     @cython.locals(found=Prepared)

@@ -9,10 +9,10 @@ the client's next request waits until it is settled, and a failed request leaves
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from blastwall.protocols.postgres.changing import NO_PLACES, Party, Places
+from blastwall.protocols.postgres.changing import NO_PLACES, Places
 from blastwall.protocols.postgres.pipeline import Portal, Prepared, Running
 from blastwall.protocols.postgres.present import Present
 from blastwall.sql.postgres import Classified, NameState, Source, before, losing, named, settled
@@ -30,10 +30,8 @@ class Names:
     """The names of one session."""
 
     def __init__(self, user: str, search_path: tuple[str, ...], *, alone: bool = True) -> None:
-        self.party: Party | None = None
-        """This session among the others of its database."""
-        self.present: Present | None = None
-        """What all of them share."""
+        self._present = Present()
+        self._beside: Callable[[], Places] = _nothing
         self._doubted: tuple[NameState, Places, NameState] | None = None
         self._prepared: dict[str, Prepared] = {}
         self._portals: dict[str, Portal] = {}
@@ -43,6 +41,10 @@ class Names:
         self._settled = NameState((search_path,), user, default=search_path, alone=alone)
         self._ahead = self._settled
         self._weight = 0
+
+    def join(self, present: Present, beside: Callable[[], Places]) -> None:
+        """Heed the other sessions of the database: while they are not quiet, `beside` says what they are changing."""
+        self._present, self._beside = present, beside
 
     @property
     def full(self) -> bool:
@@ -66,10 +68,9 @@ class Names:
 
     def meaning(self) -> NameState:
         """What a statement sent now may be run under: asked with each, while nearly always nobody changes anything."""
-        present: Present | None = self.present
-        if present is not None and present.quiet:
+        if self._present.quiet:
             return self._ahead
-        beside = self.party.beside() if self.party is not None else NO_PLACES
+        beside = self._beside()
         if not beside:
             return self._ahead
         known = self._doubted
@@ -217,6 +218,10 @@ class Names:
         """The unnamed statement is destroyed, if there is one."""
         if "" in self._prepared:
             del self._prepared[""]
+
+
+def _nothing() -> Places:
+    return NO_PLACES
 
 
 def gives_name(classified: Classified) -> bool:

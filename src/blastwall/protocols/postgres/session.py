@@ -509,8 +509,7 @@ class PostgresSession(Repeating):
         talk, responses = self._conversation, self._responses
         if talk is None or responses is None or self._view is None:
             return
-        if talk.names.party is not None:
-            talk.names.party.leave(running=bool(talk.pipeline))
+        talk.party.leave(running=bool(talk.pipeline))
         owed = [one for entry in talk.pipeline for one in entry.running if not one.done]
         changes = any(effect.action in CHANGES_CATALOG for one in owed for effect in one.classified.effects)
         if changes or talk.refreshing is not None or (responses.catalog_changed and talk.pipeline):
