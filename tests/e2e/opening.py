@@ -18,6 +18,13 @@ from blastwall.testing.issuer import DevIssuer
 from blastwall.testing.postgres import PostgresServer
 
 DATABASE = "shop"
+PEOPLE = """
+CREATE SCHEMA mine AUTHORIZATION scram_user;
+CREATE TABLE people (id int, card text);
+INSERT INTO people VALUES (1, '4012888888881881');
+ALTER TABLE people OWNER TO scram_user;
+"""
+Thief = psycopg.Connection[tuple[object, ...]]
 
 
 @contextmanager
@@ -47,6 +54,15 @@ def opened(
         ) as gateway,
     ):
         yield Shop(gateway, issuer, server, DATABASE)
+
+
+@contextmanager
+def people_masked(server: PostgresServer, folder: Path) -> Iterator[Shop]:
+    """Open a shop in which a thief may do all in the schema `mine`, and the column `people.card` is masked."""
+    policy = '@id("all") permit (principal, action, resource in Database::"pg-prod/shop");'
+    masking = [{"resource": "pg-prod", "columns": ["public.people.card"], "with": "redact"}]
+    with opened(server, folder, policies=policy, fill=PEOPLE, packs=[], masking=masking) as shop:
+        yield shop
 
 
 def changed(shop: Shop, **changes: object) -> None:

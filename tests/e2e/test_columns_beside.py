@@ -12,28 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from tests.e2e.conftest import Shop
-from tests.e2e.opening import opened
+from tests.e2e.opening import Thief, people_masked
 from tests.waiting import eventually
 
 from blastwall.testing.postgres import PostgresServer
 
-PEOPLE = """
-CREATE SCHEMA mine AUTHORIZATION scram_user;
-CREATE TABLE people (id int, card text);
-INSERT INTO people VALUES (1, '4012888888881881');
-ALTER TABLE people OWNER TO scram_user;
-"""
-POLICY = '@id("all") permit (principal, action, resource in Database::"pg-prod/shop");'
 STEAL = "SELECT (SELECT card FROM mine.x LIMIT 1) FROM people"
 WAITS = "SELECT count(*) FROM pg_locks WHERE relation = 'mine.x'::regclass AND NOT granted"
-Thief = psycopg.Connection[tuple[object, ...]]
 
 
 @pytest.fixture(scope="module")
 def shop(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    masking = [{"resource": "pg-prod", "columns": ["public.people.card"], "with": "redact"}]
-    folder = tmp_path_factory.mktemp("columns")
-    with opened(postgres_newest, folder, policies=POLICY, fill=PEOPLE, packs=[], masking=masking) as shop:
+    with people_masked(postgres_newest, tmp_path_factory.mktemp("columns")) as shop:
         yield shop
 
 

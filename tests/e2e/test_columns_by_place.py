@@ -15,8 +15,7 @@ import asyncpg
 import psycopg
 import pytest
 from tests.e2e.conftest import Shop
-from tests.e2e.opening import opened
-from tests.e2e.test_columns_beside import PEOPLE, POLICY, Thief
+from tests.e2e.opening import Thief, people_masked
 from tests.waiting import SOON, eventually
 
 from blastwall.testing.postgres import PostgresServer
@@ -46,9 +45,7 @@ SELECT count(*) FROM pg_locks WHERE relation IN ('mine.x'::regclass, 'mine.y'::r
 
 @pytest.fixture(scope="module")
 def bare(postgres_newest: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    masking = [{"resource": "pg-prod", "columns": ["public.people.card"], "with": "redact"}]
-    folder = tmp_path_factory.mktemp("places")
-    with opened(postgres_newest, folder, policies=POLICY, fill=PEOPLE, packs=[], masking=masking) as shop:
+    with people_masked(postgres_newest, tmp_path_factory.mktemp("places")) as shop:
         yield shop
 
 
