@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from importlinter.cli import lint_imports
 
-from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.discover import discover
+from blastwall.protocols.kind import ClientAddress
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "blastwall"

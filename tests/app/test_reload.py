@@ -7,8 +7,9 @@ import pytest
 from blastwall.app.reload import NEEDS_RESTART, NeedsRestart, refuse_restarts
 from blastwall.config.control import Control
 from blastwall.config.gateway_tokens import GatewayTokenSettings
+from blastwall.config.hold import HoldSettings
 from blastwall.config.load import load
-from blastwall.config.model import Configuration, HoldSettings
+from blastwall.config.model import Configuration
 
 
 def changed(file: Path, text: str) -> tuple[Configuration, Configuration]:

@@ -17,7 +17,7 @@ from blastwall.approvals.requests import Place
 from blastwall.approvals.sealing import Seals
 from blastwall.approvals.stored import StoredApprovals
 from blastwall.approvals.worth import Worth
-from blastwall.config.model import User
+from blastwall.config.callers import User
 from blastwall.gate.binding import bind
 from blastwall.gate.ports import Asked, Hold, Subject, Verdict
 from blastwall.model.effects import Action, Effect, Object

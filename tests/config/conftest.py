@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from blastwall.config.load import ConfigurationError, load
 from blastwall.config.model import Configuration
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 SMALL = """\
 issuers:

@@ -12,7 +12,7 @@ from blastwall.config.files import policy_files
 from blastwall.config.load import ConfigurationError, load
 from blastwall.config.model import Configuration
 from blastwall.config.resources import resources
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 Accepted = Callable[[str], Configuration]
 Refused = Callable[[str], list[str]]

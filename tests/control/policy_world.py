@@ -14,7 +14,8 @@ from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
-from blastwall.protocols.contract import ClientAddress, Companion, Forwarder, Opening, ProtocolSession
+from blastwall.protocols.contract import Companion, Opening, ProtocolSession
+from blastwall.protocols.kind import ClientAddress, Forwarder
 
 CONFIGURATION = """\
 issuers: [{name: github, issuer: "https://token.example", audience: blastwall}]

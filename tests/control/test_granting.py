@@ -28,7 +28,7 @@ from blastwall.gate.ports import Subject
 from blastwall.grants import StoredGrants
 from blastwall.model.effects import Action
 from blastwall.model.principal import Principal, PrincipalKind
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 from blastwall.store.changes import ChangeTable
 from blastwall.store.database import Store, open_store
 from blastwall.store.grants import GrantQuery, GrantState, GrantTable, NoSuchGrant

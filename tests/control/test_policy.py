@@ -11,7 +11,7 @@ from tests.control.policy_world import CONFIGURATION, POLICIES, Words, write_wor
 from blastwall.config.load import load
 from blastwall.control.policy import PackLine, check, load_policies
 from blastwall.policy.load import PolicyError
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 KINDS: Mapping[str, ProtocolKind] = {"words": Words()}
 

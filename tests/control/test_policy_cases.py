@@ -11,7 +11,7 @@ from tests.control.policy_world import Words, write_world
 from blastwall.config.load import load
 from blastwall.control.policy import load_policies
 from blastwall.control.policy_cases import CaseResult, CasesError, read_cases, run_cases
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 KINDS: Mapping[str, ProtocolKind] = {"words": Words()}
 Run = Callable[[str], CaseResult]

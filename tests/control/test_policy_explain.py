@@ -16,7 +16,7 @@ from blastwall.control.policy_explain import Explanation, classified, explain
 from blastwall.control.policy_subject import Who, subject_of
 from blastwall.model.principal import PrincipalKind
 from blastwall.model.ruling import Decision
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 KINDS: Mapping[str, ProtocolKind] = {"words": Words()}
 CI = Who(PrincipalKind.AGENT, "shop-ci")

@@ -20,7 +20,7 @@ from blastwall.control.policy_subject import Unknown, Who, actions, subject_of
 from blastwall.model.effects import Action
 from blastwall.model.principal import PrincipalKind
 from blastwall.model.ruling import Decision
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 KINDS: Mapping[str, ProtocolKind] = {"words": Words()}
 CI = Who(PrincipalKind.AGENT, "shop-ci")

@@ -8,7 +8,8 @@ from typing import Protocol
 import pytest
 from tests.identity.issuer import Clock, LoopbackIssuer, running_issuer
 
-from blastwall.config.model import Agent, Issuer, PassSettings, User
+from blastwall.config.callers import Agent, Issuer, User
+from blastwall.config.model import PassSettings
 from blastwall.identity import OidcIdentity
 from blastwall.model.resource import Address, Resource
 from blastwall.store.database import Store, open_store

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.identity.conftest import HERE, PG, an_agent, an_issuer
 from tests.identity.issuer import Clock, LoopbackIssuer, base64url, rsa_key
 
+from blastwall.config.callers import Agent, Issuer, User
 from blastwall.config.gateway_tokens import GatewayTokenSettings
-from blastwall.config.model import Agent, Issuer, PassSettings, User
+from blastwall.config.model import PassSettings
 from blastwall.gate.ports import Identified, IPAddress, Refusal
 from blastwall.identity import IssuedToken, Minting, OidcIdentity, OwnKeys, Targets, Unavailable
 from blastwall.identity.logins import LoginKind

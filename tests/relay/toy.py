@@ -33,12 +33,10 @@ from blastwall.protocols.contract import (
     Ask,
     AskWhole,
     Claim,
-    ClientAddress,
     Close,
     Deny,
     Dial,
     Finished,
-    Forwarder,
     Held,
     Interrupt,
     Later,
@@ -56,6 +54,7 @@ from blastwall.protocols.contract import (
     Vacate,
     Withdraw,
 )
+from blastwall.protocols.kind import ClientAddress, Forwarder
 from blastwall.protocols.standing import Standing
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from structlog.testing import capture_logs
 from tests.waiting import SOON, promised
 
-from blastwall.config.model import ResourceSettings
+from blastwall.config.resource_settings import ResourceSettings
 from blastwall.config.resources import scoped_by
 from blastwall.gate.ports import CredentialUnavailable
 from blastwall.model.credential import Credential

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from blastwall.config.model import ResourceSettings
+from blastwall.config.resource_settings import ResourceSettings
 from blastwall.gate.ports import CredentialUnavailable
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Address, Resource

@@ -11,7 +11,8 @@ from blastwall.app.approving import seal_to_look_with
 from blastwall.app.plan import Plan
 from blastwall.config.azure import LocalSecret
 from blastwall.config.credentials import CredentialSource, SecretSource
-from blastwall.config.model import Configuration, identities_of
+from blastwall.config.model import Configuration
+from blastwall.config.resource_settings import identities_of
 from blastwall.grants.open_grants import NOT_OURS, OVERDUE_SECONDS
 from blastwall.model.resource import Resource, TlsMode
 from blastwall.store.address import SqliteFile, parse_address

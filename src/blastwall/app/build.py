@@ -20,7 +20,9 @@ from blastwall.app.places import node_name, signing_key_path
 from blastwall.app.plan import Plan
 from blastwall.app.recording_keys import recording_keys
 from blastwall.budgets import Presences, StoredBudgets, bounds_of
-from blastwall.config.model import Configuration, HoldSettings, Recordings, WarmSettings
+from blastwall.config.hold import HoldSettings
+from blastwall.config.model import Configuration, Recordings
+from blastwall.config.resource_settings import WarmSettings
 from blastwall.containment import StoredContainment
 from blastwall.control.archive import Archive, share_live
 from blastwall.control.changes import Changes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from blastwall.config.model import ResourceSettings
+from blastwall.config.resource_settings import ResourceSettings
 from blastwall.model.credential import Credential
 from blastwall.model.principal import Principal
 from blastwall.model.resource import Resource

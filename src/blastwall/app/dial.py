@@ -11,12 +11,13 @@ from functools import partial
 
 from blastwall.app.exposure import exposure
 from blastwall.app.plan import Plan
-from blastwall.config.model import Issuer
+from blastwall.config.callers import Issuer
 from blastwall.gate.ports import CredentialUnavailable
 from blastwall.identity.keys import KeysUnavailable
 from blastwall.identity.loaders import loader_for
 from blastwall.model.resource import HostTarget, Resource
-from blastwall.protocols.contract import Finding, Limits, Opening
+from blastwall.protocols.contract import Limits, Opening
+from blastwall.protocols.kind import Finding
 from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.companions import Setting, SideConnection
 from blastwall.relay.dialling import DialFailed

@@ -15,7 +15,8 @@ from blastwall.app.plan import Plan
 from blastwall.config.azure import AzureSettings
 from blastwall.gate.ports import CredentialUnavailable
 from blastwall.model.resource import Resource
-from blastwall.protocols.contract import AUDIT, Finding, Limits, Opening, Weight
+from blastwall.protocols.contract import Limits, Opening
+from blastwall.protocols.kind import AUDIT, Finding, Weight
 from blastwall.relay.companions import CompanionCarrier, Setting
 from blastwall.vault.azure_failures import told
 from blastwall.vault.azure_identities import SECONDS, called, credential_of

@@ -22,8 +22,8 @@ from blastwall.policy.known import PackSource
 from blastwall.policy.load import PolicyError
 from blastwall.policy.load import load as load_policies
 from blastwall.policy.policy_set import PolicySet
-from blastwall.protocols.contract import ProtocolKind
 from blastwall.protocols.discover import discover
+from blastwall.protocols.kind import ProtocolKind
 
 
 class Unusable(Exception):

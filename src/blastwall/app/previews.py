@@ -12,7 +12,7 @@ import structlog
 
 from blastwall.control.changes import Changes
 from blastwall.model.effects import Action, Effect, object_of
-from blastwall.protocols.contract import Estimated
+from blastwall.protocols.kind import Estimated
 from blastwall.store import StateError
 from blastwall.store.approvals import ApprovalTable, State, StoredRequest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from blastwall.config.model import User
+from blastwall.config.callers import User
 from blastwall.model.principal import Principal, PrincipalKind
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blastwall.config.budgets import Budget
-from blastwall.config.model import Agent
+from blastwall.config.callers import Agent
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.store.spending import Account, Amounts
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from blastwall.connecting.managed_identity import Tokens
     from blastwall.connecting.proofs import Proofs
     from blastwall.model.resource import Address
-    from blastwall.protocols.contract import ClientAddress, ProtocolKind
+    from blastwall.protocols.kind import ClientAddress, ProtocolKind
 
 _HTTPS = 443
 
@@ -194,7 +194,7 @@ class _Session:
             fail("the gateway's answer cannot be read; is it newer than this command?", FAILED)
 
     def _address(self, host: str, port: int, resource: _Resource, way: Run | None) -> ClientAddress:
-        from blastwall.protocols.contract import ClientAddress
+        from blastwall.protocols.kind import ClientAddress
 
         database = self.database or next(iter(resource.databases), "")
         direct = None if way is None else way.direct

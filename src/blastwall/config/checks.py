@@ -10,14 +10,16 @@ from urllib.parse import urlsplit
 import re2
 
 from blastwall.config.budgets import Budget
+from blastwall.config.callers import Agent, Issuer, User
 from blastwall.config.credentials import CredentialSource
 from blastwall.config.document import Path
 from blastwall.config.masking import masked_as_it_can_be, masked_columns, masked_resources
-from blastwall.config.model import Agent, Configuration, Issuer, ResourceSettings, User
+from blastwall.config.model import Configuration
 from blastwall.config.ports import check_ports
+from blastwall.config.resource_settings import ResourceSettings
 from blastwall.config.wording import did_you_mean
 from blastwall.model.resource import TlsMode, is_loopback
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 from blastwall.store.address import StateError, parse_address
 
 Finding = tuple[Path, str]

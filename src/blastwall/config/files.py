@@ -10,7 +10,8 @@ from pathlib import Path
 from blastwall.config.azure import AzureIdentity
 from blastwall.config.checks import Finding
 from blastwall.config.document import Path as KeyPath
-from blastwall.config.model import Configuration, identities_of
+from blastwall.config.model import Configuration
+from blastwall.config.resource_settings import identities_of
 
 
 def policy_files(configuration: Configuration) -> tuple[Path, ...]:

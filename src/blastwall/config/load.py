@@ -15,8 +15,8 @@ from blastwall.config.files import check_files
 from blastwall.config.model import Configuration
 from blastwall.config.resources import check_settings, with_scopes
 from blastwall.config.wording import problems
-from blastwall.protocols.contract import ProtocolKind
 from blastwall.protocols.discover import discover
+from blastwall.protocols.kind import ProtocolKind
 
 
 class ConfigurationError(Exception):

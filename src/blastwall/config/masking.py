@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from blastwall.config.document import Path
 from blastwall.config.model import Configuration
 from blastwall.config.wording import did_you_mean
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 
 def masked_resources(configuration: Configuration) -> Iterator[tuple[Path, str]]:

@@ -6,46 +6,24 @@ The file's keys are a promise to users: more may be added, with defaults; none i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
-from blastwall.config.azure import AzureIdentity, AzureSettings
+from blastwall.config.azure import AzureSettings
 from blastwall.config.budgets import Budget
+from blastwall.config.callers import Agent, Issuer, User
 from blastwall.config.control import Control
-from blastwall.config.credentials import CredentialSource, SecretSource
+from blastwall.config.credentials import SecretSource
 from blastwall.config.gateway_tokens import GatewayTokenSettings
 from blastwall.config.grants import BreakGlass, GrantSettings
+from blastwall.config.hold import HoldSettings
 from blastwall.config.notifications import Notification
-from blastwall.config.types import (
-    Count,
-    Duration,
-    File,
-    HostName,
-    Name,
-    Network,
-    NonEmpty,
-    Period,
-    Port,
-    Size,
-    Strict,
-    text_beside,
-)
+from blastwall.config.resource_settings import ResourceSettings
+from blastwall.config.types import Duration, File, Name, NonEmpty, Period, Size, Strict, text_beside
 from blastwall.model.masks import MaskStyle
-from blastwall.model.resource import HostTarget, TlsMode
-
-_IN_TRANSACTION = timedelta(seconds=30)
 
 
 def _state_beside(url: str, info: ValidationInfo[object]) -> str:
@@ -56,25 +34,8 @@ def _state_beside(url: str, info: ValidationInfo[object]) -> str:
     )
 
 
-def _keys_beside(keys: str | None, info: ValidationInfo[object]) -> str | None:
-    return None if keys is None else text_beside("file:", keys, info)
-
-
 def _glob_beside(pattern: str, info: ValidationInfo[object]) -> str:
     return text_beside("", pattern, info)
-
-
-def _at_most_a_minute(skew: timedelta) -> timedelta:
-    if skew > timedelta(minutes=1):
-        raise ValueError("must be at most 60s")
-    return skew
-
-
-Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-
-
-def _rs256() -> list[Algorithm]:
-    return ["RS256"]
 
 
 class TlsFiles(Strict):
@@ -127,252 +88,7 @@ class Recordings(Strict):
     )
 
 
-class Issuer(Strict):
-    """An OIDC issuer whose tokens are accepted."""
-
-    name: Name = Field(description="The name by which agents and users refer to it.")
-    issuer: NonEmpty = Field(description="The exact `iss` of its tokens; a trailing slash counts.")
-    audience: NonEmpty = Field(description="The exact `aud` that tokens must be made for.")
-    jwks: Annotated[str | None, AfterValidator(_keys_beside)] = Field(
-        None, description="Its keys: `file:PATH` or an https URL; default: OpenID Connect discovery."
-    )
-    algorithms: list[Algorithm] = Field(
-        default_factory=_rs256, min_length=1, description="The signature algorithms accepted; never `none` or HS*."
-    )
-    max_lifetime: Period = Field(
-        timedelta(hours=24), description="A token that lives longer (`exp` - `iat`) is refused."
-    )
-    skew: Annotated[Duration, AfterValidator(_at_most_a_minute)] = Field(
-        timedelta(seconds=30), description="Clock difference tolerated, at most 60s."
-    )
-    stale: Duration = Field(
-        timedelta(hours=24), description="How long known keys stay in use while the issuer cannot be reached."
-    )
-    ca: File | None = Field(
-        None, description="PEM file of the CA of the issuer's https endpoint; default: the system's."
-    )
-
-
-HoldMode = Literal["wait", "fail"]
-
-
-class AgentHold(Strict):
-    """How one agent's held statements wait; what is left out is as at the top level."""
-
-    mode: HoldMode | None = Field(None, description="As in the top-level `hold`.")
-    timeout: Duration | None = Field(None, description="As in the top-level `hold`.")
-    in_transaction: Duration | None = Field(None, description="As in the top-level `hold`.")
-    approval_ttl: Period | None = Field(None, description="As in the top-level `hold`.")
-
-
-class HoldSettings(Strict):
-    """How long a held statement waits."""
-
-    mode: HoldMode = Field(
-        "wait",
-        description="`wait`: the connection is held until people decide; `fail`: the statement is refused at once, "
-        "with the request's id, and the same statement may be sent again once it is approved.",
-    )
-    timeout: Duration = Field(timedelta(minutes=5), description="A held statement is refused after this time.")
-    in_transaction: Duration = Field(
-        default_factory=lambda given: min(_IN_TRANSACTION, given.get("timeout", _IN_TRANSACTION)),
-        description="The same inside an open transaction, whose locks the wait would keep; at most `timeout`; "
-        "default: 30s, or `timeout` where that is less.",
-    )
-    approval_ttl: Period = Field(
-        timedelta(hours=1),
-        description="With `mode: fail`, how long people may decide, and how long the statement may then be sent again.",
-    )
-    key: SecretSource | None = Field(
-        None,
-        description="The key that binds and seals approvals, and seals grants, passes, logins and the keys of gateway "
-        "tokens: at least 32 bytes, "
-        "the same on every node that shares the state; default: made once and kept beside the state.",
-    )
-
-    @model_validator(mode="after")
-    def _within(self) -> HoldSettings:
-        if self.in_transaction > self.timeout:
-            raise ValueError("`in_transaction` must be at most `timeout`")
-        return self
-
-    def of(self, agent: AgentHold | None) -> HoldSettings:
-        """Return what holds for an agent; inside a transaction it never waits longer than outside."""
-        if agent is None:
-            return self
-        given = {name: value for name, value in agent if value is not None}
-        timeout = given.get("timeout", self.timeout)
-        in_transaction = min(given.get("in_transaction", self.in_transaction), timeout)
-        return self.model_copy(update={**given, "in_transaction": in_transaction})
-
-
-class Agent(Strict):
-    """A non-human caller, known by the claims of its tokens."""
-
-    name: Name = Field(description="Its name in policies, recordings and logs.")
-    issuer: Name = Field(description="The issuer of its tokens.")
-    match: dict[str, NonEmpty] = Field(
-        min_length=1,
-        description="Claims that a token must carry: an exact value, or `glob:…` or `regex:…` (whole value). "
-        "All must match.",
-    )
-    groups: list[Name] = Field(default_factory=list, description="Groups that policies, credentials and masks name.")
-    networks: list[Network] = Field(
-        default_factory=list, description="Tokens and passes work from these networks only; default: from anywhere."
-    )
-    session_max: Period | None = Field(None, description="A session of this agent ends after this time.")
-    max_sessions: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="How many sessions this agent may have at once; default: no limit of its own."
-    )
-    logins_per_minute: Count | None = Field(
-        None, description="How many sessions this agent may begin in a minute; default: no limit."
-    )
-    statements_per_minute: Count | None = Field(
-        None, description="How many statements this agent may run in a minute, in all its sessions; default: no limit."
-    )
-    hold: AgentHold | None = Field(None, description="What of the top-level `hold` is different for this agent.")
-
-
-class User(Strict):
-    """A person, known by the claims of their tokens."""
-
-    name: Name = Field(description="The name in policies, recordings and logs.")
-    issuer: Name = Field(description="The issuer of their tokens.")
-    match: dict[str, NonEmpty] = Field(min_length=1, description="Claims that a token must carry, as for agents.")
-    groups: list[Name] = Field(default_factory=list, description="Groups that policies and approvals name.")
-    person: Name | None = Field(
-        None,
-        description="Who this is, where one person is configured under several names: they count once in an approval, "
-        "and approve nothing that another name of theirs asks for; default: `name`.",
-    )
-    behind_agents: dict[str, NonEmpty] = Field(
-        default_factory=dict,
-        description="Claims of agents' tokens that name this person, such as GitHub's `actor_id`: they approve nothing "
-        "that an agent with such a token asks for. One of them is enough.",
-    )
-
-
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/(?:[A-Za-z0-9!#$&^_.+-]+|\*)")
-_PLACE = re.compile(r"(?P<host>[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?")
-
-
-def _host_and_port(text: str) -> str:
-    match = _PLACE.fullmatch(text)
-    if match is None or not 1 <= int(match["port"] or 1) <= 65535:
-        raise ValueError("expects HOST or HOST:PORT, an IPv6 address in brackets")
-    return text
-
-
-def _place(text: str, port: int | None) -> tuple[str, int | None]:
-    match = _PLACE.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} was not checked")
-    return match["host"].strip("[]"), int(match["port"]) if match["port"] else port
-
-
-HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
-
-
-class WarmSettings(Strict):
-    """Upstream connections that are kept after a session, for the next one of the same principal."""
-
-    connections: Annotated[int, Field(ge=1)] = Field(description="So many are parked at most, over all workers.")
-    idle: Period = Field(timedelta(seconds=60), description="A parked connection is closed after this time.")
-    age: Period = Field(
-        timedelta(minutes=10), description="A connection is parked no more once it is so old: it logs in anew."
-    )
-
-
-class Upstream(Strict):
-    """The resource's own address."""
-
-    host: NonEmpty | None = Field(
-        None, description="Host name or address; with `verify-full` the certificate must carry it."
-    )
-    hosts: list[HostAndPort] = Field(
-        default_factory=list,
-        description="Instead of `host`, several as `HOST` or `HOST:PORT`, tried in their order at each login.",
-    )
-    target: HostTarget = Field(
-        HostTarget.ANY,
-        description="Which of them will do: `any` that lets the gateway in, or the `primary`, which takes writes "
-        "(PostgreSQL 14 or later; SQL Server).",
-    )
-    port: Port | None = Field(None, description="Port; default: the protocol's own.")
-    database: str | None = Field(None, description="The default database, where the protocol has databases.")
-    databases: list[NonEmpty] = Field(default_factory=list, description="Further databases that clients may name.")
-    tls: TlsMode = Field(TlsMode.VERIFY_FULL, description="How the connection to the resource is secured.")
-    ca: File | None = Field(None, description="PEM file of the CA of its certificate; default: the system's.")
-    warm: WarmSettings | None = Field(None, description="Keeping connections warm; default: each session logs in.")
-
-    @model_validator(mode="after")
-    def _somewhere(self) -> Upstream:
-        if (self.host is None) == (not self.hosts):
-            raise ValueError("give either `host` or `hosts`")
-        return self
-
-    @property
-    def places(self) -> tuple[tuple[str, int | None], ...]:
-        """Hosts and their ports, in their order; no port stands for the protocol's own."""
-        given = [self.host] if self.host is not None else []
-        return (*((host, self.port) for host in given), *(_place(each, self.port) for each in self.hosts))
-
-
-def _one_or_several(value: object) -> str:
-    return "several" if isinstance(value, list) else "one"
-
-
-class RecordSettings(Strict):
-    """What is recorded of a resource's sessions besides statements and rulings."""
-
-    results: Literal["none", "masked"] = Field(
-        "none", description="`masked`: the first rows of each result, masked for everybody; also those of COPY TO."
-    )
-    rows: Annotated[int, Field(ge=1, le=10_000)] = Field(100, description="Rows recorded of one statement's result.")
-    bytes: Size = Field(64 << 10, description="Bytes of values recorded of one statement's result.")
-
-
-class ResourceSettings(Strict):
-    """One thing behind the gateway."""
-
-    name: Name = Field(description="Its name in policies, recordings and logs.")
-    kind: NonEmpty = Field(description="Its protocol.")
-    listen: Port = Field(
-        description="The port on which clients reach it. Resources whose clients say a host name may share one."
-    )
-    hosts: list[HostName] = Field(
-        default_factory=list,
-        description="Names by which clients reach it, where it shares its port; default: whatever name.",
-    )
-    plain_text: bool = Field(
-        False, description="Accept clients without TLS; only where `listen` is a loopback address."
-    )
-    azure: str = Field("", description="Its Azure resource id.")
-    tags: dict[str, str] = Field(default_factory=dict, description="Tags that policies read.")
-    upstream: Upstream = Field(description="Where it is.")
-    credential: Annotated[
-        Annotated[CredentialSource, Tag("one")]
-        | Annotated[list[CredentialSource], Field(min_length=1), Tag("several")],
-        Discriminator(_one_or_several),
-    ] = Field(description="What the gateway logs in with; a list gives groups (`for`) their own.")
-    record: RecordSettings = Field(default_factory=RecordSettings, description="What is recorded of results.")
-    settings: dict[str, object] = Field(default_factory=dict, description="The protocol's own settings.")
-
-    @property
-    def credentials(self) -> tuple[CredentialSource, ...]:
-        """The credentials as a tuple, however they were written."""
-        return tuple(self.credential) if isinstance(self.credential, list) else (self.credential,)
-
-
-def identities_of(settings: ResourceSettings) -> Iterator[tuple[tuple[str | int, ...], AzureIdentity]]:
-    """Yield the Azure identities of a resource's credentials, each with its key below the resource."""
-    several = isinstance(settings.credential, list)
-    for number, credential in enumerate(settings.credentials):
-        base = ("credential", number) if several else ("credential",)
-        if credential.entra is not None:
-            yield (*base, "entra"), credential.entra
-        if credential.password is not None and credential.password.keyvault is not None:
-            yield (*base, "password", "identity"), credential.password.vault_identity
 
 
 class PackChoice(Strict):

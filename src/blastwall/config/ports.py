@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from blastwall.config.document import Path
-from blastwall.config.model import Configuration, ResourceSettings
+from blastwall.config.model import Configuration
+from blastwall.config.resource_settings import ResourceSettings
 from blastwall.model.resource import is_loopback
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 Finding = tuple[Path, str]
 _Placed = tuple[int, ResourceSettings]

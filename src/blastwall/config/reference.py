@@ -15,13 +15,13 @@ from pydantic.fields import FieldInfo
 
 from blastwall.config import model, types
 from blastwall.config.shape import keys, models_in
-from blastwall.protocols.contract import ProtocolKind
 from blastwall.protocols.discover import discover
+from blastwall.protocols.kind import ProtocolKind
 
 _INTRO = """\
 # Configuration
 
-<!-- Written by `make docs` from src/blastwall/config/model.py. Change the descriptions there. -->
+<!-- Written by `make docs` from the models in src/blastwall/config. Change the descriptions there. -->
 
 Blastwall reads one file, `blastwall.yaml`. `blastwall check -c FILE` says whether it can be used; each problem is
 named with its line and key. A relative path is read against the folder of the file. An unknown key is an error.

@@ -9,10 +9,11 @@ from pydantic_core import to_json
 
 from blastwall.config.credentials import CredentialSource
 from blastwall.config.document import Document, Path, Problem
-from blastwall.config.model import Configuration, RecordSettings, ResourceSettings, Upstream
+from blastwall.config.model import Configuration
+from blastwall.config.resource_settings import RecordSettings, ResourceSettings, Upstream
 from blastwall.config.wording import problems
 from blastwall.model.resource import Address, RecordedResults, Resource
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 
 def resources(configuration: Configuration, kinds: Mapping[str, ProtocolKind]) -> Mapping[str, Resource]:

@@ -18,13 +18,13 @@ from blastwall.protocols.contract import (
     Close,
     Deny,
     Dial,
-    Forwarder,
     Login,
     Output,
     Send,
     Side,
     StartTls,
 )
+from blastwall.protocols.kind import Forwarder
 from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.sockets import tune
 from blastwall.relay.tls import Tls, TlsFailed

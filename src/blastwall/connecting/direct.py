@@ -16,7 +16,7 @@ from pathlib import Path
 
 from blastwall.connecting.managed_identity import METADATA, ManagedIdentity, Tokens
 from blastwall.connecting.proofs import NoProof
-from blastwall.protocols.contract import Direct
+from blastwall.protocols.kind import Direct
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import cast
 from blastwall.connecting.carrying import Carrier, Token
 from blastwall.connecting.peers import Connection, can_tell, is_ours
 from blastwall.model.resource import Address
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 from blastwall.relay.certificates import UpstreamTls
 
 _LOOPBACK = "127.0.0.1"

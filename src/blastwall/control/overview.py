@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from blastwall.config.model import Agent, Configuration
+from blastwall.config.callers import Agent
+from blastwall.config.model import Configuration
 from blastwall.control.access import Access, Caller, UseCases, use_case
 from blastwall.control.archive import Archive
 from blastwall.control.policy_subject import LOOPBACK, Who, subject_of
@@ -16,7 +17,7 @@ from blastwall.model.principal import PrincipalKind
 from blastwall.model.resource import Resource
 from blastwall.policy.known import PackSource
 from blastwall.policy.policy_set import PolicySet
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 from blastwall.recording.summary import Summary
 from blastwall.store.containments import ContainmentTable, Kind
 

@@ -15,8 +15,8 @@ from blastwall.policy.known import APPROVERS, Known, PackSource
 from blastwall.policy.load import load
 from blastwall.policy.policy_set import PolicySet
 from blastwall.policy.rules import Rule
-from blastwall.protocols.contract import ProtocolKind
 from blastwall.protocols.discover import discover
+from blastwall.protocols.kind import ProtocolKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from blastwall.model.principal import PrincipalKind
 from blastwall.model.ruling import Decision, Ruling
 from blastwall.model.statement import Stage, Statement
 from blastwall.policy.policy_set import PolicySet, connect_statement
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 _SEVERITY = {Decision.ALLOW: 0, Decision.HOLD: 1, Decision.DENY: 2}
 

@@ -16,7 +16,7 @@ from blastwall.policy.evaluation import Undecidable
 from blastwall.policy.explain import near
 from blastwall.policy.policy_set import EffectJudgement, PolicySet
 from blastwall.policy.rules import Rule
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from blastwall.config.model import Agent, Configuration, User
+from blastwall.config.callers import Agent, User
+from blastwall.config.model import Configuration
 from blastwall.config.resources import resources
 from blastwall.config.wording import did_you_mean
 from blastwall.gate.ports import IPAddress, Subject
@@ -15,7 +16,7 @@ from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.grant import OpenGrant
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Resource
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 LOOPBACK: IPAddress = ip_address("127.0.0.1")
 

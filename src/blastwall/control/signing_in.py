@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from blastwall.config.callers import Issuer
 from blastwall.config.control import Login
-from blastwall.config.model import Configuration, Issuer
+from blastwall.config.model import Configuration
 from blastwall.control.access import Access, Remote, UseCases, use_case
 from blastwall.control.failures import FailureLimit
 from blastwall.gate.ports import Refusal

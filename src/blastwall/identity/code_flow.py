@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode, urlsplit
 
-from blastwall.config.model import Issuer
+from blastwall.config.callers import Issuer
 from blastwall.gate.ports import Refusal
 from blastwall.identity.fetching import Reach, fetch, post_form
 from blastwall.identity.keys import KeysUnavailable

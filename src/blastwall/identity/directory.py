@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from blastwall.config.model import Agent, User
+from blastwall.config.callers import Agent, User
 from blastwall.gate.ports import IPAddress, Refusal
 from blastwall.identity.claims import IDENTIFYING, Flat, identifying
 from blastwall.identity.matching import Matcher, UnusableMatch, compile_match

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from blastwall.clocks import steady
-from blastwall.config.model import Agent, Issuer, PassSettings, User
+from blastwall.config.callers import Agent, Issuer, User
+from blastwall.config.model import PassSettings
 from blastwall.gate.ports import Identified, IPAddress, Refusal
 from blastwall.identity.claims import Flat
 from blastwall.identity.directory import Directory, Entry

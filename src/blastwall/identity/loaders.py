@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from blastwall.config.model import Issuer
+from blastwall.config.callers import Issuer
 from blastwall.identity.fetching import MAX_BYTES, Reach, fetch
 from blastwall.identity.keys import Key, KeysUnavailable, read_keys
 from blastwall.identity.strictjson import Malformed, read_object

@@ -25,7 +25,7 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from blastwall.config.model import Issuer
+from blastwall.config.callers import Issuer
 from blastwall.gate.ports import IPAddress, Refusal
 from blastwall.identity.claims import Flat
 from blastwall.identity.directory import Entry

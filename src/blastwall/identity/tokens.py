@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from jwt import PyJWS
 from jwt.exceptions import PyJWTError
 
-from blastwall.config.model import Issuer
+from blastwall.config.callers import Issuer
 from blastwall.gate.ports import Refusal
 from blastwall.identity.claims import Flat, ForeignTenant, flatten, is_guid
 from blastwall.identity.keycache import KeyCache

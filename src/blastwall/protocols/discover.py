@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 from typing import cast
 
 from blastwall import protocols
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 
 
 @cache

@@ -14,7 +14,8 @@ import structlog
 from blastwall.gate.faults import described
 from blastwall.gate.ports import CredentialUnavailable, ResourceMeter, Vault
 from blastwall.model.resource import Resource
-from blastwall.protocols.contract import Answered, Companion, Later, Limits, Opening, Output, ProtocolKind, Side
+from blastwall.protocols.contract import Answered, Companion, Later, Limits, Opening, Output, Side
+from blastwall.protocols.kind import ProtocolKind
 from blastwall.relay.carrier import Carrier
 from blastwall.relay.certificates import UpstreamTls
 from blastwall.relay.limits import RelayLimits

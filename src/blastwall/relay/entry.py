@@ -22,7 +22,8 @@ from blastwall.gate import Gate
 from blastwall.gate.faults import described
 from blastwall.gate.ports import IPAddress
 from blastwall.model.resource import Resource, is_loopback
-from blastwall.protocols.contract import Arrival, Handover, Limits, Opening, ProtocolKind
+from blastwall.protocols.contract import Arrival, Handover, Limits, Opening
+from blastwall.protocols.kind import ProtocolKind
 from blastwall.relay.hall import Hall
 from blastwall.relay.pump import Pump, Surroundings
 from blastwall.relay.stream import Stream

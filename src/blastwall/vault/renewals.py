@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from blastwall.config.azure import EntraSource
 from blastwall.config.credentials import CredentialSource, SecretSource
-from blastwall.config.model import ResourceSettings
+from blastwall.config.resource_settings import ResourceSettings
 from blastwall.vault.azure_identities import local_reader
 from blastwall.vault.azure_sources import EntraToken, KeyVaultSecret
 from blastwall.vault.readers import SecretReader

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
 from blastwall.config.credentials import CredentialSource
-from blastwall.config.model import ResourceSettings
+from blastwall.config.resource_settings import ResourceSettings
 from blastwall.gate.ports import CredentialUnavailable
 from blastwall.model.credential import Credential
 from blastwall.model.principal import Principal

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from blastwall.protocols.contract import Direct
+from blastwall.protocols.kind import Direct
 
 OTHER_IDENTITIES = frozenset(
     {

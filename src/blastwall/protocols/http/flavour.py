@@ -17,9 +17,9 @@ from blastwall.model.credential import Credential
 from blastwall.model.effects import Effect
 from blastwall.model.resource import Resource
 from blastwall.model.statement import Literal
-from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.http.normalise import PathRule
 from blastwall.protocols.http.request import Headers, Request
+from blastwall.protocols.kind import ClientAddress
 
 
 @dataclass(frozen=True, slots=True)

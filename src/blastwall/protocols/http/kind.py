@@ -12,7 +12,7 @@ from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
-from blastwall.protocols.contract import Arrival, ClientAddress, Companion, Opening, Reception
+from blastwall.protocols.contract import Arrival, Companion, Opening, Reception
 from blastwall.protocols.http.azure_clients import OTHER_IDENTITIES, environment
 from blastwall.protocols.http.faults import Unreadable
 from blastwall.protocols.http.flavour import Flavour
@@ -20,6 +20,7 @@ from blastwall.protocols.http.forwarding import HttpForwarder
 from blastwall.protocols.http.reception import HttpReception
 from blastwall.protocols.http.session import HttpSession
 from blastwall.protocols.http.stated import stated, written
+from blastwall.protocols.kind import ClientAddress
 
 
 class HttpKind:

@@ -8,11 +8,11 @@ import re
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Resource
-from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.http.flavour import Answer
 from blastwall.protocols.http.links import ForeignLink, rewritten_headers
 from blastwall.protocols.http.parts import OVERRIDES
 from blastwall.protocols.http.request import Headers, Request
+from blastwall.protocols.kind import ClientAddress
 
 OWN_IDENTITY = frozenset(
     {"authorization", "cookie", "cookie2", "x-ms-authorization-auxiliary", "x-ms-copy-source-authorization"}

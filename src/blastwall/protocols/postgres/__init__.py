@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 from blastwall.protocols.postgres.kind import PostgresKind
 
 PROTOCOLS: tuple[ProtocolKind, ...] = (PostgresKind(),)

@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 
 from blastwall.model.credential import Credential
-from blastwall.protocols.contract import UPSTREAM, Answered, Close, Estimated, Opening, Output, Send
+from blastwall.protocols.contract import UPSTREAM, Answered, Close, Opening, Output, Send
 from blastwall.protocols.estimating import PREFIX, EstimateFailed, TableRows
+from blastwall.protocols.kind import Estimated
 from blastwall.protocols.postgres.messages import encode_query
 from blastwall.protocols.postgres.questioner import Questioner, Row
 

@@ -14,8 +14,9 @@ from blastwall.model.credential import Credential
 from blastwall.model.effects import Effect
 from blastwall.model.resource import Address, Resource
 from blastwall.model.statement import Statement
-from blastwall.protocols.contract import ClientAddress, Opening
+from blastwall.protocols.contract import Opening
 from blastwall.protocols.estimating import PREFIX, question_of
+from blastwall.protocols.kind import ClientAddress
 from blastwall.protocols.postgres.audit import PostgresAuditor
 from blastwall.protocols.postgres.catalog import PostgresCompanion, View
 from blastwall.protocols.postgres.conversation import stated

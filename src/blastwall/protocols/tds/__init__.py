@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blastwall.protocols.contract import ProtocolKind
+from blastwall.protocols.kind import ProtocolKind
 from blastwall.protocols.tds.kind import TdsKind
 
 PROTOCOLS: tuple[ProtocolKind, ...] = (TdsKind(),)

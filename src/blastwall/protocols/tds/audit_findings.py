@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from blastwall.protocols.contract import Finding, Weight
+from blastwall.protocols.kind import Finding, Weight
 from blastwall.protocols.tds.answer_reading import Rows
 
 AUTHENTICATION = "SELECT SERVERPROPERTY('IsExternalAuthenticationOnly')"

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from blastwall.model.credential import Credential
-from blastwall.protocols.contract import Answered, Close, Estimated, Opening, Output
+from blastwall.protocols.contract import Answered, Close, Opening, Output
 from blastwall.protocols.estimating import PREFIX, EstimateFailed, TableRows
+from blastwall.protocols.kind import Estimated
 from blastwall.protocols.tds.answer_reading import Reply, Rows
 from blastwall.protocols.tds.catalog_queries import ROW_COUNTS, SECURE
 from blastwall.protocols.tds.questioner import Questioner

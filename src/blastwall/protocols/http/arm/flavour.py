@@ -13,7 +13,6 @@ from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Resource
-from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.http.arm.endpoints import endpoints
 from blastwall.protocols.http.arm.inside import BATCHES
 from blastwall.protocols.http.arm.judging import judge
@@ -24,6 +23,7 @@ from blastwall.protocols.http.normalise import PathRule
 from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers
 from blastwall.protocols.http.request import Headers, Request
 from blastwall.protocols.http.services import Service, challenged
+from blastwall.protocols.kind import ClientAddress
 
 SCOPE = "https://management.azure.com/.default"
 

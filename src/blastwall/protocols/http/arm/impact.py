@@ -16,7 +16,7 @@ from urllib.parse import quote
 from blastwall.model.azure import RESOURCE_GROUP, places
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect
-from blastwall.protocols.contract import UPSTREAM, Answered, Close, Estimated, Opening, Output, Side
+from blastwall.protocols.contract import UPSTREAM, Answered, Close, Opening, Output, Side
 from blastwall.protocols.http.framing import Body
 from blastwall.protocols.http.heads import ResponseHead, write_fields
 from blastwall.protocols.http.links import ForeignLink, rewritten
@@ -24,6 +24,7 @@ from blastwall.protocols.http.passing import bearer
 from blastwall.protocols.http.request import Headers, Request
 from blastwall.protocols.http.upstream import Upstream
 from blastwall.protocols.http.writing import host_of
+from blastwall.protocols.kind import Estimated
 
 NAME = "what lies in groups"
 _MOST_PAGES = 20

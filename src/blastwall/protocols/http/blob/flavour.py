@@ -12,7 +12,6 @@ from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Resource
-from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.http.blob.batch import rewritten_batch
 from blastwall.protocols.http.blob.copying import SOURCE, with_source
 from blastwall.protocols.http.blob.judging import OLDEST, judge
@@ -24,6 +23,7 @@ from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_
 from blastwall.protocols.http.request import Headers, Request
 from blastwall.protocols.http.services import PLAIN_CHALLENGE, Service, challenged, message
 from blastwall.protocols.http.shared_key import shared_key
+from blastwall.protocols.kind import ClientAddress
 
 SCOPE = "https://storage.azure.com/.default"
 

@@ -13,7 +13,6 @@ from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Resource
-from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.http.flavour import Answer, Judged, Refusal, Response
 from blastwall.protocols.http.keyvault.judging import judge
 from blastwall.protocols.http.keyvault.settings import KeyVaultSettings, settings_of
@@ -22,6 +21,7 @@ from blastwall.protocols.http.normalise import PathRule
 from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers, service_url
 from blastwall.protocols.http.request import Headers, Request
 from blastwall.protocols.http.services import Service, challenged, message
+from blastwall.protocols.kind import ClientAddress
 
 SCOPE = "https://vault.azure.net/.default"
 

@@ -15,7 +15,6 @@ from pydantic import BaseModel
 
 from blastwall.model.credential import Credential
 from blastwall.model.resource import Resource
-from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.http.flavour import Answer, Judged, Refusal, Response
 from blastwall.protocols.http.links import link_edits
 from blastwall.protocols.http.passing import bearer, local_url, passed_on, sent_headers
@@ -23,6 +22,7 @@ from blastwall.protocols.http.request import Headers, Request
 from blastwall.protocols.http.rest.judging import judge
 from blastwall.protocols.http.rest.settings import RestSettings, settings_of
 from blastwall.protocols.http.services import PLAIN_CHALLENGE, Service, challenged
+from blastwall.protocols.kind import ClientAddress
 
 
 class RestFlavour(Service):

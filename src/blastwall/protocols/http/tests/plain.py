@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.resource import Resource
-from blastwall.protocols.contract import ClientAddress
 from blastwall.protocols.http.flavour import Answer, Judged, Refusal, Response
 from blastwall.protocols.http.normalise import STRICT, PathRule
 from blastwall.protocols.http.request import Headers, Request
+from blastwall.protocols.kind import ClientAddress
 
 _ACTIONS = {"GET": Action.READ, "HEAD": Action.READ, "OPTIONS": Action.CONNECT, "POST": Action.CREATE,
             "PUT": Action.UPDATE, "PATCH": Action.UPDATE, "DELETE": Action.DELETE}  # fmt: skip

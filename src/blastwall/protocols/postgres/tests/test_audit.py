@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blastwall.model.credential import Credential
-from blastwall.protocols.contract import AUDIT, UPSTREAM, Answered, Close, Finding, Output, Weight
+from blastwall.protocols.contract import UPSTREAM, Answered, Close, Output
+from blastwall.protocols.kind import AUDIT, Finding, Weight
 from blastwall.protocols.postgres.audit import PostgresAuditor
 from blastwall.protocols.postgres.errors import encode_error
 from blastwall.protocols.postgres.messages import cstring, encode_data_row, encode_ready, frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from blastwall.protocols.contract import AUDIT, Finding, Weight
+from blastwall.protocols.kind import AUDIT, Finding, Weight
 from blastwall.protocols.tds.answers import done, error
 from blastwall.protocols.tds.audit import AuditFailed, TdsAuditor
 from blastwall.protocols.tds.audit_findings import AUTHENTICATION, FIREWALL, MEMBERS, OTHERS, OWN, QUESTIONS

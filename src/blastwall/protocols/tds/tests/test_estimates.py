@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from blastwall.model.effects import Action, Effect, Object
-from blastwall.protocols.contract import UPSTREAM, Estimated
+from blastwall.protocols.contract import UPSTREAM
 from blastwall.protocols.estimating import PREFIX, EstimateFailed, TableRows, question_of
+from blastwall.protocols.kind import Estimated
 from blastwall.protocols.tds.answers import done, error
 from blastwall.protocols.tds.catalog_queries import ROW_COUNTS, SECURE
 from blastwall.protocols.tds.estimates import TdsEstimator

@@ -10,9 +10,10 @@ import pytest
 from blastwall.model.azure import azure_object
 from blastwall.model.credential import Credential
 from blastwall.model.effects import Action, Effect
-from blastwall.protocols.contract import UPSTREAM, Answered, Close, Dial, Estimated, Opening, Output, Send, StartTls
+from blastwall.protocols.contract import UPSTREAM, Answered, Close, Dial, Opening, Output, Send, StartTls
 from blastwall.protocols.http.arm.impact import NAME, ArmImpact, ImpactUnknown, WhatLiesIn, question_of
 from blastwall.protocols.http.arm.tests.asking import ARM, GROUP
+from blastwall.protocols.kind import Estimated
 
 QUESTION = WhatLiesIn(GROUP)
 OTHER = f"{GROUP}2"
