@@ -214,10 +214,10 @@ async def test_a_new_certificate_is_for_new_connections(
 
 def test_no_ticket_is_sent_after_the_handshake(pair: tuple[ServerTls, Address]) -> None:
     client, server = UpstreamTls().start(pair[1], (), "the gateway"), pair[0].start(())
-    client.receive(b"")
-    server.receive(client.outgoing())
-    client.receive(server.outgoing())
-    server.receive(client.outgoing())
+    client.decrypt(b"")
+    server.decrypt(client.outgoing())
+    client.decrypt(server.outgoing())
+    server.decrypt(client.outgoing())
     assert (client.established, server.established) == (True, True)
     assert server.outgoing() == b""
 
@@ -233,10 +233,10 @@ def test_a_certificate_that_cannot_be_used_leaves_the_old_one(server_tls: Server
 
 def shake(client: Tls, server: Tls) -> None:
     """Hand bytes to and fro until both are established."""
-    client.receive(b"")
+    client.decrypt(b"")
     while not (client.established and server.established):
-        server.receive(client.outgoing())
-        client.receive(server.outgoing())
+        server.decrypt(client.outgoing())
+        client.decrypt(server.outgoing())
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40_000), min_size=1, max_size=4), st.integers(1, 7000))
@@ -249,9 +249,9 @@ def test_what_is_sent_arrives_however_it_is_chunked(
     client = UpstreamTls().start(address, (), "peer")
     shake(client, server)
     wire = b"".join(client.encrypt(span) for span in spans)
-    arrived = b"".join(server.receive(wire[at : at + chunk]) for at in range(0, len(wire), chunk))
+    arrived = b"".join(server.decrypt(wire[at : at + chunk]) for at in range(0, len(wire), chunk))
     assert arrived == b"".join(spans)
-    server.receive(client.finish())
+    server.decrypt(client.finish())
     assert server.ended
 
 
@@ -260,7 +260,7 @@ def test_what_is_sent_arrives_however_it_is_chunked(
 def test_noise_is_refused_or_waits_and_never_decrypts(pair: tuple[ServerTls, Address], noise: bytes) -> None:
     server = pair[0].start(())
     try:
-        assert server.receive(noise) == b""
+        assert server.decrypt(noise) == b""
     except TlsFailed as failure:
         assert str(failure).startswith("TLS with the client failed")
     assert not server.established
@@ -276,16 +276,16 @@ def test_connections_in_turn_do_not_disturb_each_other(pair: tuple[ServerTls, Ad
     """They share OpenSSL's buffers: half a record, broken bytes and bytes after the goodbye stay where they belong."""
     (client, server), (other_client, other) = secured(pair), secured(pair)
     wire = client.encrypt(b"whole")
-    assert server.receive(wire[:9]) == b""
-    assert other.receive(other_client.encrypt(b"other")) == b"other"
-    assert server.receive(wire[9:]) == b"whole"
-    assert server.receive(client.finish() + b"more than the goodbye") == b""
+    assert server.decrypt(wire[:9]) == b""
+    assert other.decrypt(other_client.encrypt(b"other")) == b"other"
+    assert server.decrypt(wire[9:]) == b"whole"
+    assert server.decrypt(client.finish() + b"more than the goodbye") == b""
     assert server.ended
     broken = pair[0].start(())
     with pytest.raises(TlsFailed, match="TLS with the client failed"):
-        broken.receive(b"\x16\x03\x01\x00\x05no TLS handshake, and more of it")
-    assert other.receive(other_client.encrypt(b"still there")) == b"still there"
-    assert other_client.receive(other.encrypt(b"and back")) == b"and back"
+        broken.decrypt(b"\x16\x03\x01\x00\x05no TLS handshake, and more of it")
+    assert other.decrypt(other_client.encrypt(b"still there")) == b"still there"
+    assert other_client.decrypt(other.encrypt(b"and back")) == b"and back"
     assert broken.outgoing()[:1] == b"\x15", "the alert of the one that broke waits for it alone"
     assert other.outgoing() == other_client.outgoing() == b""
 
@@ -294,7 +294,7 @@ def test_a_connection_keeps_no_memory_of_the_most_that_went_through_it(pair: tup
     connections = [secured(pair) for _ in range(40)]
     before = resident()
     for client, server in connections:
-        assert len(server.receive(client.encrypt(bytes(1 << 20)))) == 1 << 20
+        assert len(server.decrypt(client.encrypt(bytes(1 << 20)))) == 1 << 20
     assert resident() - before < 20 << 20, "40 MiB went through, and OpenSSL keeps a third more than it was given"
 
 
@@ -306,10 +306,10 @@ def resident() -> int:
 def test_another_thread_than_its_own_is_turned_away(pair: tuple[ServerTls, Address]) -> None:
     client, server = secured(pair)
     with ThreadPoolExecutor(1) as threads:
-        for call in (partial(client.encrypt, b"x"), partial(server.receive, b"x"), client.finish):
+        for call in (partial(client.encrypt, b"x"), partial(server.decrypt, b"x"), client.finish):
             with pytest.raises(RuntimeError, match="another thread"):
                 threads.submit(call).result()
-    assert server.receive(client.encrypt(b"unharmed")) == b"unharmed"
+    assert server.decrypt(client.encrypt(b"unharmed")) == b"unharmed"
 
 
 @pytest.fixture(scope="session")

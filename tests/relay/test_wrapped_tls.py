@@ -77,11 +77,11 @@ class OpenSsl:
 
 def shake(ours: Tls, theirs: OpenSsl, cut: int = 0) -> None:
     """Hand bytes to and fro; what ours gets is cut into pieces of `cut` bytes."""
-    ours.receive(b"")
+    ours.decrypt(b"")
     said = theirs.shake(ours.outgoing())
     for _ in range(10):
         for piece in pieces(said, cut):
-            assert ours.receive(piece) == b""
+            assert ours.decrypt(piece) == b""
         said = theirs.shake(ours.outgoing())
     assert (ours.established, theirs.done) == (True, True)
 
@@ -103,7 +103,7 @@ def showing(authority: CertificateAuthority, tmp_path_factory: pytest.TempPathFa
 
 def talk(ours: Tls, theirs: OpenSsl) -> None:
     assert theirs.read(ours.encrypt(b"from ours")) == b"from ours"
-    assert ours.receive(theirs.send(b"from theirs")) == b"from theirs"
+    assert ours.decrypt(theirs.send(b"from theirs")) == b"from theirs"
 
 
 @pytest.mark.parametrize("cut", [0, 1, 7])
@@ -153,23 +153,23 @@ def test_what_follows_the_handshake_in_the_same_bytes_is_read(
     first = OpenSsl(context)
     shake(server_tls.start((), Framed()), first)
     theirs, ours = OpenSsl(context, session=first.tls.session), server_tls.start((), Framed())
-    ours.receive(theirs.shake(b""))
+    ours.decrypt(theirs.shake(b""))
     last = theirs.shake(ours.outgoing())
     assert (theirs.done, ours.established) == (True, False)
-    assert ours.receive(last + theirs.send(b"login")) == b"login"
+    assert ours.decrypt(last + theirs.send(b"login")) == b"login"
 
 
 def test_a_handshake_without_its_messages_is_refused(server_tls: ServerTls, authority: CertificateAuthority) -> None:
     theirs, ours = OpenSsl(trusting(authority)), server_tls.start((), Framed())
     hello = theirs.shake(b"")[3:]
     with pytest.raises(TlsFailed, match="TLS with the client failed: it sent something else than its handshake"):
-        ours.receive(hello)
+        ours.decrypt(hello)
 
 
 def test_plain_text_before_the_handshake_is_refused(server_tls: ServerTls) -> None:
     ours = server_tls.start((), Framed())
     with pytest.raises(TlsFailed):
-        ours.receive(Framed().wrap(b"SELECT 1"))
+        ours.decrypt(Framed().wrap(b"SELECT 1"))
     assert not ours.established
 
 
@@ -180,10 +180,10 @@ def test_what_the_handshakes_last_message_carries_besides_is_refused(
     first = OpenSsl(context)
     shake(server_tls.start((), Framed()), first)
     theirs, ours = OpenSsl(context, session=first.tls.session), server_tls.start((), Framed())
-    ours.receive(theirs.shake(b""))
+    ours.decrypt(theirs.shake(b""))
     last = theirs.shake(ours.outgoing())[3:]
     with pytest.raises(TlsFailed, match="more than the handshake inside the handshake"):
-        ours.receive(Framed().wrap(last + theirs.send(b"login")))
+        ours.decrypt(Framed().wrap(last + theirs.send(b"login")))
 
 
 def test_a_client_of_tls_1_3_alone_is_refused(server_tls: ServerTls, authority: CertificateAuthority) -> None:
@@ -191,7 +191,7 @@ def test_a_client_of_tls_1_3_alone_is_refused(server_tls: ServerTls, authority: 
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     ours = server_tls.start((), Framed())
     with pytest.raises(TlsFailed, match="TLS with the client failed: unsupported protocol"):
-        ours.receive(OpenSsl(context).shake(b""))
+        ours.decrypt(OpenSsl(context).shake(b""))
     alert = Framed().unwrap(ours.outgoing())
     assert (alert or b"")[:1] == b"\x15", "an alert, inside a message"
 
@@ -200,7 +200,7 @@ def test_bare_tls_still_speaks_1_3(server_tls: ServerTls, authority: Certificate
     """The bound is the wrapped handshake's alone."""
     theirs, ours = OpenSsl(trusting(authority)), server_tls.start(())
     hello = theirs.shake(b"")[3:]
-    ours.receive(hello)
+    ours.decrypt(hello)
     theirs.incoming.write(ours.outgoing())
     theirs.tls.do_handshake()
     assert theirs.tls.version() == "TLSv1.3"
@@ -211,7 +211,7 @@ def test_bare_tls_still_speaks_1_3(server_tls: ServerTls, authority: Certificate
 def test_noise_never_decrypts(server_tls: ServerTls, noise: bytes) -> None:
     ours = server_tls.start((), Framed())
     try:
-        assert ours.receive(noise) == b""
+        assert ours.decrypt(noise) == b""
     except TlsFailed as failure:
         assert str(failure).startswith("TLS with the client failed")
     assert not ours.established

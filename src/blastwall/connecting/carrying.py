@@ -100,7 +100,7 @@ class Carrier:
             return
         established = self._tls.established
         try:
-            plain = self._tls.receive(data)
+            plain = self._tls.decrypt(data)
         except TlsFailed as error:
             await self._carry_out(self._forwarder.dial_failed(UPSTREAM, str(error)))
             return
@@ -161,7 +161,7 @@ class Carrier:
             self._tls = self._contexts.start(
                 self._target, order.alpn, f"the gateway {self._target.host}", order.wrapping
             )
-            self._tls.receive(b"")
+            self._tls.decrypt(b"")
         except TlsFailed as error:
             await self._carry_out(self._forwarder.dial_failed(UPSTREAM, str(error)))
             return

@@ -89,11 +89,6 @@ class Stream(Receiver):
         """The application protocol that TLS agreed on."""
         return self._tls.alpn if self._tls is not None else None
 
-    @property
-    def ready(self) -> bool:
-        """Whether bytes can be sent now."""
-        return self._line is not None and (self._tls is None or self._tls.established)
-
     # ── from the line ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def connected(self, line: Line) -> None:
@@ -170,10 +165,10 @@ class Stream(Receiver):
         if self._line is not None:
             self._decrypt(tls, initial)
 
-    def _decrypt(self, tls: Tls, data: bytes) -> None:
-        established = tls.established
+    def _decrypt(self, tls: Tls, data: Octets) -> None:
+        established: Flag = tls.established
         try:
-            plain = tls.receive(data)
+            plain: Octets = tls.decrypt(data)
         except TlsFailed as failure:
             self._fail(tls, str(failure))
             return
@@ -213,7 +208,8 @@ class Stream(Receiver):
         """Send what was queued, in one write; keep it where the connection is not ready."""
         if not self._spans:
             return
-        if not self.ready:
+        tls: Tls | None = self._tls
+        if self._line is None or (tls is not None and not tls.established):
             self._held_up = sum(map(len, self._spans)) > HIGH
             self._block(self._held_up)
             return
@@ -222,11 +218,11 @@ class Stream(Receiver):
             self._block(False)
         data = self._spans[0] if len(self._spans) == 1 else b"".join(self._spans)
         self._spans.clear()
-        if self._tls is not None:
+        if tls is not None:
             try:
-                data = self._tls.encrypt(data)
+                data = tls.encrypt(data)
             except TlsFailed as failure:
-                self._fail(self._tls, str(failure))
+                self._fail(tls, str(failure))
                 return
         self._write(data)
 

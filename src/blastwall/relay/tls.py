@@ -5,8 +5,11 @@ from __future__ import annotations
 import ssl
 import threading
 from contextlib import suppress
+from threading import get_ident
+from typing import Protocol
 
 from blastwall.protocols.contract import Wrapping
+from blastwall.wire.native import Flag, Octets, Whole
 from blastwall.wire.reader import Malformed
 
 _RECORD = 16 * 1024
@@ -28,6 +31,20 @@ _CERTIFICATE_FAULTS = {
 
 class TlsFailed(Exception):
     """TLS with a peer cannot be had or cannot go on; the text says whose fault it is."""
+
+
+class _Engine(Protocol):
+    """What both an `ssl.SSLObject` and what that hands its calls on to can do, with the same meaning."""
+
+    def read(self, most: int, /) -> bytes: ...
+
+    def write(self, data: bytes | memoryview, /) -> int: ...
+
+
+def _engine(shell: ssl.SSLObject) -> _Engine:
+    """Return what `shell` hands `read` and `write` on to, which saves a call each; itself where it has nothing such."""
+    engine: _Engine = getattr(shell, "_sslobj", shell)
+    return engine
 
 
 class _Buffers(threading.local):
@@ -56,7 +73,18 @@ class Tls:
         wrapping: what carries the handshake, where it does not go bare; `context` must then end with TLS 1.2.
     """
 
-    __slots__ = ("_incoming", "_object", "_outgoing", "_peer", "_waiting", "_wrapping", "ended", "established")
+    __slots__ = (
+        "_engine",
+        "_incoming",
+        "_object",
+        "_outgoing",
+        "_peer",
+        "_thread",
+        "_waiting",
+        "_wrapping",
+        "ended",
+        "established",
+    )
 
     def __init__(
         self,
@@ -68,12 +96,14 @@ class Tls:
         wrapping: Wrapping | None = None,
     ) -> None:
         self._incoming, self._outgoing = _BUFFERS.input, _BUFFERS.output
-        self._waiting = b""
+        self._thread: Whole = get_ident()
+        self._waiting: Octets = b""
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=server, server_hostname=host)
+        self._engine = _engine(self._object)
         self._peer = peer
         self._wrapping = wrapping
-        self.established = False
-        self.ended = False
+        self.established: Flag = False
+        self.ended: Flag = False
         """Whether the peer has said that nothing more comes (close_notify)."""
 
     @property
@@ -91,7 +121,7 @@ class Tls:
         """What to say where the peer leaves before TLS is up."""
         return f"TLS with {self._peer} failed: it closed the connection during the handshake"
 
-    def receive(self, data: bytes) -> bytes:
+    def decrypt(self, data: Octets) -> Octets:
         """Take bytes from the peer, go on with the handshake where it is under way, and return what they decrypt to.
 
         Afterwards `outgoing` may have something for the peer, whether this raises or not.
@@ -102,12 +132,22 @@ class Tls:
         """
         self._check_thread()
         try:
-            return self._take(data)
+            if not self.established:
+                data = self._shake_hands(data)
+                if not self.established:
+                    return b""
+            if data:
+                self._incoming.write(data)
+            return self._plain(len(data))
+        except ssl.SSLError as error:
+            raise TlsFailed(_told(self._peer, error)) from error
         finally:
             self._leave_empty()
 
     def _check_thread(self) -> None:
-        if self._incoming is not _BUFFERS.input:
+        """Raise where another thread calls. One that got the number of a thread that ended may: it is the only one."""
+        caller: Whole = get_ident()
+        if caller != self._thread:
             raise RuntimeError("a TLS connection is used by another thread than its own")
 
     def _leave_empty(self) -> None:
@@ -118,24 +158,21 @@ class Tls:
         if self._incoming.pending:
             self._incoming.read()
         if self._outgoing.pending:
-            self._waiting += self._outgoing.read()
+            self._keep_outgoing()
 
-    def _take(self, data: bytes) -> bytes:
-        if self._wrapping is not None and not self.established:
-            data = self._shake_wrapped(self._wrapping, data)
-            if not self.established:
-                return b""
+    def _keep_outgoing(self) -> None:
+        """Take what is for the peer out of its buffer."""
+        sealed: Octets = self._outgoing.read()
+        self._waiting = self._waiting + sealed if self._waiting else sealed
+
+    def _shake_hands(self, data: Octets) -> Octets:
+        """Go on with the handshake; return what came after its last message and is not in OpenSSL's hands yet."""
+        if self._wrapping is not None:
+            return self._shake_wrapped(self._wrapping, data)
         if data:
             self._incoming.write(data)
-        try:
-            if not self.established:
-                self._object.do_handshake()
-                self.established = True
-            return self._decrypt()
-        except ssl.SSLWantReadError:
-            return b""
-        except ssl.SSLError as error:
-            raise TlsFailed(_told(self._peer, error)) from error
+        self._shake()
+        return b""
 
     def _shake_wrapped(self, wrapping: Wrapping, data: bytes) -> bytes:
         """Go on with a handshake inside the protocol's messages; return what came after its last one."""
@@ -150,8 +187,6 @@ class Tls:
                 carried = wrapping.unwrap(b"")
         except Malformed as fault:
             raise TlsFailed(f"TLS with {self._peer} failed: it sent {fault}") from fault
-        except ssl.SSLError as error:
-            raise TlsFailed(_told(self._peer, error)) from error
         return b""
 
     def _shake(self) -> None:
@@ -163,24 +198,36 @@ class Tls:
 
     def _after_handshake(self, wrapping: Wrapping) -> bytes:
         """Return what came bare. What the last message carries beyond the handshake has no business there."""
-        if self._incoming.pending or self._decrypt() or self.ended:
+        if self._incoming.pending or self._plain(0) or self.ended:
             raise TlsFailed(f"TLS with {self._peer} failed: it sent more than the handshake inside the handshake")
         return wrapping.rest()
 
-    def _decrypt(self) -> bytes:
-        chunks = []
-        read = self._object.read
+    def _plain(self, coming: Whole) -> Octets:
+        """Return what the records decrypt to that are whole; afterwards all is taken, unless the peer has ended.
+
+        `coming` is how many bytes were given to be taken. Records of no earlier bytes decrypt to less than that.
+
+        A read returns what is left of one record (SSL_read(3)). One that returns less than it was asked for has left
+        nothing of that; and without read-ahead, which Python leaves off, OpenSSL takes one record at a time. So where
+        nothing waits to be taken either, another read could only say that it wants more.
+        """
+        chunks: list[bytes] = []
+        most: Whole = coming if 0 < coming < _RECORD else _RECORD
         try:
-            while chunk := read(_RECORD):
+            while chunk := self._engine.read(most):
                 chunks.append(chunk)
-            self.ended = True
+                if len(chunk) < most and not self._incoming.pending:
+                    break
+                most = _RECORD
+            else:
+                self.ended = True
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
             self.ended = True
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def encrypt(self, data: bytes) -> bytes:
+    def encrypt(self, data: Octets) -> Octets:
         """Return everything that must be sent to the peer so that it receives `data`.
 
         Raises:
@@ -189,21 +236,24 @@ class Tls:
         """
         self._check_thread()
         try:
-            written = self._object.write(data)
+            written: Whole = self._engine.write(data)
             if written < len(data):
                 rest = memoryview(data)
                 while written < len(data):
-                    written += self._object.write(rest[written:])
+                    written += self._engine.write(rest[written:])
         except ssl.SSLError as error:
             raise TlsFailed(_told(self._peer, error)) from error
         finally:
-            self._leave_empty()
+            self._keep_outgoing()  # writing takes nothing of what comes
+        return self._waited()
+
+    def _waited(self) -> Octets:
         data, self._waiting = self._waiting, b""
         return data
 
-    def outgoing(self) -> bytes:
+    def outgoing(self) -> Octets:
         """Return what waits to be sent: handshake messages, alerts."""
-        data, self._waiting = self._waiting, b""
+        data = self._waited()
         if self._wrapping is None:
             return data
         wrapped = self._wrapping.wrap(data) if data else b""
@@ -211,7 +261,7 @@ class Tls:
             self._wrapping = None
         return wrapped
 
-    def finish(self) -> bytes:
+    def finish(self) -> Octets:
         """Return what tells the peer that nothing more comes."""
         if self.established:
             self._check_thread()
