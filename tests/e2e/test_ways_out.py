@@ -75,6 +75,18 @@ CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN card_
 CREATE TABLE failing (id int);
 CREATE TRIGGER fails BEFORE INSERT ON failing FOR EACH ROW EXECUTE FUNCTION fail();
 CREATE VIEW looked_up AS SELECT id, card_of(id) AS card FROM notes;
+CREATE FUNCTION plus(point, int) RETURNS text LANGUAGE sql AS 'SELECT card FROM people WHERE id = 1';
+CREATE OPERATOR <-> (LEFTARG = point, RIGHTARG = int, FUNCTION = plus);
+CREATE TYPE code AS (a int);
+CREATE FUNCTION code_text(code) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT card FROM people WHERE id = 1';
+CREATE CAST (code AS text) WITH FUNCTION code_text(code);
+CREATE TABLE codes (id int, c code);
+INSERT INTO codes VALUES (1, ROW(1));
+CREATE FUNCTION step(text, int) RETURNS text LANGUAGE sql IMMUTABLE
+  AS 'SELECT reverse(card) FROM people WHERE id = 1';
+CREATE AGGREGATE gathered(int) (SFUNC = step, STYPE = text);
+CREATE FUNCTION oid(people) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT reverse($1.card)';
+CREATE FUNCTION ctid(people_view) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT reverse($1.number)';
 ANALYZE;
 """
 OWNED = """
@@ -87,7 +99,8 @@ GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO scram_user;
 """
 CLEAN = """
 DROP TABLE IF EXISTS mule; DROP VIEW IF EXISTS mule; DROP MATERIALIZED VIEW IF EXISTS mule;
-DROP FUNCTION IF EXISTS mule;
+DROP FUNCTION IF EXISTS mule; DROP FUNCTION IF EXISTS cmin(people_view);
+ALTER TABLE loot ALTER data DROP DEFAULT;
 TRUNCATE loot, numbers, loud, logins;
 """
 PERMISSIVE = """
@@ -239,7 +252,7 @@ def outcome(answer: list[Message], guess: tuple[str, str]) -> list[object]:
 
 
 def test_the_list_only_grows() -> None:
-    assert len(WAYS) >= 185
+    assert len(WAYS) >= 221
 
 
 @pytest.mark.parametrize("speak", [simple, extended])

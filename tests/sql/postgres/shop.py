@@ -5,12 +5,17 @@ from __future__ import annotations
 from blastwall.model.effects import Effect, Mark
 from blastwall.model.statement import Column
 from blastwall.sql.postgres import Catalog, Classified, Function, NameState, OutputColumn, Relation, classify
+from blastwall.sql.postgres.attached import Attachments, Operator
 
 
 def _table(
     oid: int, name: str, columns: str, schema: str = "public", kind: str = "r", definition: str = ""
 ) -> Relation:
     return Relation(oid, schema, name, kind, tuple(columns.split()), definition)
+
+
+def _function(signature: str, body: str) -> str:
+    return f"CREATE FUNCTION public.{signature} RETURNS text LANGUAGE sql IMMUTABLE AS $_$ {body} $_$"
 
 
 CATALOG = Catalog(
@@ -32,8 +37,35 @@ CATALOG = Catalog(
         _table(7, "orders_id_seq", "last_value", kind="S"),
         Relation(8, "public", "holes", "r", ("a", "", "b")),
     ],
-    [Function("public", "leak", "plpgsql", "v", False, "f"), Function("public", "tidy", "sql", "i", False, "f")],
+    [
+        Function("public", "leak", "plpgsql", "v", False, "f"),
+        Function("public", "tidy", "sql", "i", False, "f", 101, _function("tidy(text)", "SELECT trim($1)")),
+        Function("public", "tells", "sql", "i", False, "f", 102, _function("tells(int)", "SELECT ssn FROM customers")),
+        Function(
+            "public",
+            "stores",
+            "sql",
+            "v",
+            False,
+            "f",
+            103,
+            _function("stores(int)", "INSERT INTO orders(note) VALUES ('x') RETURNING note"),
+        ),
+        Function("public", "twice", "sql", "i", False, "f", 104, _function("twice(int)", "SELECT public.tells(1)")),
+        Function("public", "sealed", "plperl", "i", False, "f", 105),
+        Function("public", "total", "internal", "i", False, "a", 106),
+        Function("public", "cmin", "sql", "i", False, "f", 107, _function("cmin(v)", "SELECT $1.mail")),
+    ],
     ["public", "secret", "pg_catalog"],
+    attachments=Attachments(
+        operators={
+            "<~": (Operator("public", 102),),
+            "~>": (Operator("public", 101),),
+            "<->": (Operator("public", 102), Operator("secret", 105)),
+        },
+        types={"code": (102,), "tidied": (101,), "locked": (105,)},
+        implied={106: (102,)},
+    ),
 )
 STATE = NameState((("$user", "public"),), "app")
 

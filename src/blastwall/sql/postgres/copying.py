@@ -28,7 +28,7 @@ class Copying(Settings):
         """Read a COPY: its relation or query, its other end, and its format."""
         coming = flag(node, "is_from")
         columns = self._in(node) if coming else self._out(node)
-        self.expr(node.get("whereClause"), Scope(None, [self.table(sub(node, "relation"), None, reading=False)]))
+        self.decide(node.get("whereClause"), Scope(None, [self.table(sub(node, "relation"), None, reading=False)]))
         if "filename" in node or flag(node, "is_program"):
             self._server_side(node, columns)
         else:

@@ -112,7 +112,10 @@ class Definitions(Pending):
         else:
             return False
         self.frees = must_be_free(tag, node)
+        before, self.told = self.told, frozenset()
         self.sweep(node, _anything())
+        self.send_on(self.told)  # defaults store what code tells, checks and policies decide by it
+        self.told = union([Lineage(before), Lineage(self.told)]).sources
         for named in operator_classes(node):
             self.cast_to(named)
         self._evaluated(node)

@@ -74,8 +74,7 @@ class Expressions(Functions):
                 self.literal(inner)
                 return CONSTANT
             case "SortBy":
-                self.operator(words(items(inner, "useOp")))
-                return self.parts(inner, scope)
+                return union([self.operator(words(items(inner, "useOp"))), self.parts(inner, scope)])
             case "ParamRef":
                 self.parameter(inner)
                 return CONSTANT
@@ -84,15 +83,13 @@ class Expressions(Functions):
             case "A_Expr":
                 return self._operation(inner, scope)
             case "TypeCast":
-                self.cast_to(words(items(sub(inner, "typeName"), "names")))
-                return Lineage(self.expr(inner.get("arg"), scope).sources)
+                told = self.cast_to(words(items(sub(inner, "typeName"), "names")))
+                return self._computed_of(self.expr(inner.get("arg"), scope), told)
             case "TypeName":
-                self.cast_to(words(items(inner, "names")))
-                return CONSTANT
+                return self.cast_to(words(items(inner, "names")))
             case "CaseExpr":
-                if "arg" in inner:
-                    self.operator(_EQUAL)
-                return self.parts(inner, scope)
+                told = self.operator(_EQUAL) if "arg" in inner else CONSTANT
+                return self._computed_of(self.parts(inner, scope), told)
             case "SubLink":
                 return self._sublink(inner, scope)
             case "A_Indirection":
@@ -124,6 +121,12 @@ class Expressions(Functions):
                 tag, body = unwrap(value)
                 found.append(self.typed(tag or BARE.get(key, ""), body if tag else value, scope))
         return union(found)
+
+    def _computed_of(self, given: Lineage, told: Lineage) -> Lineage:
+        """Return where a value comes from that code makes of another; what cannot be read may store it as well."""
+        if told.sources is None:
+            self.send_on(given.sources)
+        return union([Lineage(given.sources), told])
 
     # ── columns ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -181,11 +184,13 @@ class Expressions(Functions):
             self.attribute(fields[-1], None)
             return UNKNOWN
         found = row.find(fields[-1])
-        if found is None or row.columns is None:
-            self.attribute(fields[-1], row.whole().sources)
+        if found is not None and row.columns is not None:
+            return found
+        told = self.attribute(fields[-1], row.whole().sources)
         if found is None:
-            return CONSTANT if fields[-1] in SYSTEM_COLUMNS else row.whole()
-        return found
+            system = fields[-1] in SYSTEM_COLUMNS and not self.is_called(fields[-1])
+            return CONSTANT if system else union([row.whole(), told])
+        return found if told == CONSTANT else union([found, told])
 
     def _whole(self, qualifier: tuple[str, ...], scope: Scope) -> Lineage:
         if not qualifier:
@@ -198,7 +203,7 @@ class Expressions(Functions):
         for step in items(inner, "indirection"):
             tag, body = unwrap(step)
             if tag == "String":
-                self.attribute(text(body, "sval"), found[0].sources)
+                found.append(self.attribute(text(body, "sval"), found[0].sources))
             else:
                 found.append(self.expr(step, scope))
         return union(found)
@@ -225,14 +230,14 @@ class Expressions(Functions):
             self.send_on(given.sources)
         if parts[-1:] == ("count",) and pure:
             return CONSTANT
-        return union([given, rest, over]) if pure else UNKNOWN
+        return union([given, rest, over, self.told_by(parts)]) if pure else UNKNOWN
 
     def _operation(self, inner: Node, scope: Scope) -> Lineage:
         left, right = inner.get("lexpr"), inner.get("rexpr")
-        found = union([self.expr(left, scope), self.expr(right, scope)])
+        given = union([self.expr(left, scope), self.expr(right, scope)])
         name = words(items(inner, "name"))
-        for sign in _BETWEEN if "BETWEEN" in text(inner, "kind") else (name,):
-            self.operator(sign)
+        signs = _BETWEEN if "BETWEEN" in text(inner, "kind") else (name,)
+        found = self._computed_of(given, union([self.operator(sign) for sign in signs]))
         for one, other in ((left, right), (right, left)):
             column = self.direct(one, scope)
             if column is not None:
@@ -275,14 +280,14 @@ class Expressions(Functions):
         test = self.expr(inner.get("testexpr"), scope)
         columns = self.expr_query(inner.get("subselect"), scope)
         kind = text(inner, "subLinkType")
-        self.operator(words(items(inner, "operName")) or _EQUAL)
+        told = self.operator(words(items(inner, "operName")) or _EQUAL)
         if kind == "EXISTS_SUBLINK":
             return CONSTANT
         if columns is None:
             return UNKNOWN
         if kind == "EXPR_SUBLINK" and len(columns) == 1:
             return Lineage(columns[0].sources, columns[0].exact)
-        return union([test, *(Lineage(column.sources) for column in columns)])
+        return self._computed_of(union([test, *(Lineage(column.sources) for column in columns)]), told)
 
     def expr_query(self, node: object, scope: Scope | None) -> Columns | None:
         """Read a wrapped query of any kind."""

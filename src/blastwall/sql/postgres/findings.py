@@ -71,6 +71,7 @@ class Findings:
         self.filters_open = False
         self.filters_by_code = False
         self.met: list[Sources] = []
+        self.told: Sources = frozenset()
         self.code_runs = 0
         self.literals: dict[int, Column | None] = {}
         self.secrets: set[int] = set()

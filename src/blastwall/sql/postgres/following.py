@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from blastwall.model.effects import Action, Effect, Mark, Object
+from blastwall.model.statement import Column
+from blastwall.sql.lineage import Lineage, Sources, union
 from blastwall.sql.postgres.attached import DELETES, INSERTS, INSTEAD, TRUNCATES, UPDATES, Attached
 from blastwall.sql.postgres.builtin_names import HARMLESS_FUNCTIONS, HARMLESS_TRIGGERS
 from blastwall.sql.postgres.dangers import danger
@@ -36,6 +38,9 @@ _BY_KEY = frozenset({Mark.FOLLOWED, Mark.FILTERED})
 _ROWS = frozenset({Action.UPDATE, Action.DELETE})
 _EVENTS = {Action.CREATE: INSERTS, Action.UPDATE: UPDATES, Action.DELETE: DELETES, Action.DROP: TRUNCATES}
 _RULES = {Action.UPDATE: "2", Action.CREATE: "3", Action.DELETE: "4"}
+_COMPILED = frozenset({"c", "internal"})
+_STORES = frozenset({Action.CREATE, Action.UPDATE})
+_UNREADABLE = frozenset({Action.UNCLASSIFIED, Action.REVEAL})
 _CASCADING = {"c": Action.DELETE, "n": Action.UPDATE, "d": Action.UPDATE}
 MAX_CHILDREN = 64
 MAX_DEPTH = 24
@@ -48,6 +53,7 @@ class Memory:
     """What was followed under one snapshot: `open` is under way, `lowest` the outermost of those met again."""
 
     kept: dict[Hashable, Found | None] = field(default_factory=dict)
+    told: dict[Hashable, Sources] = field(default_factory=dict)
     open: list[Hashable] = field(default_factory=list)
     lowest: int = MAX_DEPTH
     bodies: int = 0
@@ -140,6 +146,59 @@ class Follower:
         if found is None or function.security_definer:
             return (found or _NONE) | besides | {self._execute(function)}
         return found | besides
+
+    # ── values ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def told(self, oid: int) -> Sources:
+        """Return the columns that a function's result may tell of besides its arguments.
+
+        None is for what nobody can say: its body cannot be read, or it stores what it is given. That a function says of
+        itself that it is immutable proves nothing.
+        """
+        memory = self._catalog.memory
+        key = (oid, facts(self._state))
+        if key in memory.told:
+            return memory.told[key]
+        found = self._told(oid)
+        if not memory.open:
+            if len(memory.told) >= MAX_KEPT:
+                memory.told.clear()
+            memory.told[key] = found
+        return found
+
+    def _told(self, oid: int) -> Sources:
+        function = self._catalog.function(oid)
+        if function is None:
+            return None
+        effects = self.implied(oid) | self.made(function.schema, function.name)
+        if function.schema == "pg_catalog":
+            effects |= self._built_in(function)
+        elif function.language not in _COMPILED:
+            body = self.function(function)
+            if body is None:
+                return None
+            effects |= body
+        return union(Lineage(self._told_by(effect)) for effect in effects).sources
+
+    def _told_by(self, effect: Effect) -> Sources:
+        kind, path = effect.object.kind, effect.object.path
+        if kind == "function":
+            return frozenset() if effect.action is Action.EXECUTE and self._is_known((path[1], path[2])) else None
+        if effect.action in _UNREADABLE or effect.action is Action.EXECUTE:
+            return None
+        if kind not in {"table", "view"}:
+            return frozenset()
+        relation = self._catalog.relation(path[1], path[2])
+        if relation is None or effect.action in _STORES:
+            return None
+        if relation.kind in "vm":
+            return union(map(Lineage, self._catalog.view_sources(relation))).sources
+        return frozenset(Column(path[0], path[1], path[2], name) for name in relation.columns if name)
+
+    def _is_known(self, place: Place) -> bool:
+        """Whether what a function does stands among the effects of whatever calls it."""
+        found = self._catalog.functions(*place)
+        return bool(found) and all(one.language in _COMPILED or self.function(one) is not None for one in found)
 
     # ── relations ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 from blastwall.model.effects import Action, Mark, Object
-from blastwall.sql.lineage import Sources
+from blastwall.sql.lineage import CONSTANT, UNKNOWN, Lineage, Sources, union
 from blastwall.sql.postgres.builtin_names import HARMLESS_FUNCTIONS, OPERATORS
 from blastwall.sql.postgres.dangers import danger
 from blastwall.sql.postgres.findings import CALL_STEPS
@@ -60,6 +61,7 @@ class Functions(Names, ABC):
             self.code_runs += self.made(schema, called) or any(
                 one.language not in _COMPILED for one in self.catalog.functions(schema, called)
             )
+        self._tell(self.told_by(parts))
         if name in _TRYING:
             self._tried(arguments)
         if users and len(parts) > 1:
@@ -89,6 +91,31 @@ class Functions(Names, ABC):
         found = [function for user in users for function in self.catalog.functions(*user)]
         known = bool(found) and all(function.volatility == "i" for function in found)
         return known and not any(self.made(*user) for user in users)
+
+    def told_by(self, parts: tuple[str, ...]) -> Lineage:
+        """Return what a call tells of besides its arguments: a function's body may read any table."""
+        users = self.functions(parts) if parts else []
+        found = [Lineage(self.follower.told(one.oid)) for user in users for one in self.catalog.functions(*user)]
+        return union([*found, *self._told_by_types(parts)])
+
+    def _told_by_types(self, parts: tuple[str, ...]) -> list[Lineage]:
+        known = self.catalog.attachments.types.get(parts[-1], ()) if parts else ()
+        return [Lineage(self.follower.told(oid)) for oid in known]
+
+    def _run(self, functions: Iterable[int]) -> Lineage:
+        """Add what functions do that the statement does not name; return what they tell of besides their arguments."""
+        found = CONSTANT
+        for oid in functions:
+            self.follow(self.follower.run(oid))
+            found = union([found, Lineage(self.follower.told(oid))])
+        self._tell(found)
+        self.code_runs += found.sources is None
+        if found.sources:
+            self.met.append(found.sources)
+        return found
+
+    def _tell(self, found: Lineage) -> None:
+        self.told = union([Lineage(self.told), found]).sources
 
     def _execute(self, schema: str, name: str) -> None:
         """Add `execute`, and what the body of each function of that name does, where it can be known."""
@@ -159,40 +186,56 @@ class Functions(Names, ABC):
     def set_config(self, name: str, arguments: list[Node]) -> None:
         """Add the effect of set_config; the reader of settings overrides it."""
 
-    def attribute(self, name: str, given: Sources) -> None:
-        """Add what `value.name` does where `name` is no column: PostgreSQL calls the function of that name."""
+    def attribute(self, name: str, given: Sources) -> Lineage:
+        """Add what `value.name` does where `name` is no column: PostgreSQL calls the function of that name.
+
+        Return what that tells of besides the value.
+        """
         self.cast_to((name,))
-        known = name in self.state.functions or danger(name.lower()) is not None or self.functions((name,))
-        if known and not self.call((name,), []):
+        if not self.is_called(name):
+            return CONSTANT
+        if not self.call((name,), []):
             self.send_on(given)
+            return UNKNOWN
+        return self.told_by((name,))
+
+    def is_called(self, name: str) -> bool:
+        """Whether there is, or may be, a function that `value.name` calls."""
+        return name in self.state.functions or danger(name.lower()) is not None or bool(self.functions((name,)))
 
     def stands_in(self, name: str) -> bool:
         """Whether a function of this name would be called by statements that are judged as calling a harmless one."""
         return name in HARMLESS_FUNCTIONS or name in _KEYWORD_FUNCTIONS
 
-    def cast_to(self, parts: tuple[str, ...]) -> None:
-        """Add what casting to a type runs: its casts, a domain's checks, those of types inside too."""
-        for oid in self.catalog.attachments.types.get(parts[-1], ()) if parts else ():
-            self.follow(self.follower.run(oid))
+    def cast_to(self, parts: tuple[str, ...]) -> Lineage:
+        """Add what casting to a type runs: its casts, a domain's checks, those of types inside too.
 
-    def operator(self, parts: tuple[str, ...]) -> bool:
-        """Add what an operator does; return whether its result depends on its operands alone."""
+        Return what that tells of besides the value.
+        """
+        known = self.catalog.attachments.types.get(parts[-1], ()) if parts else ()
+        return self._run(known) if known else CONSTANT
+
+    def operator(self, parts: tuple[str, ...]) -> Lineage:
+        """Add what an operator does; return what its result tells of besides its operands."""
         if not parts:
-            return True
-        for operator in self.catalog.attachments.operators.get(parts[-1], ()):
-            if (
-                operator.schema == parts[-2]
-                if len(parts) > 1
-                else any(operator.schema in path for path in self.paths())
-            ):
-                self.follow(self.follower.run(operator.function))
+            return CONSTANT
+        known = self.catalog.attachments.operators.get(parts[-1], ())
+        meant = [operator.function for operator in known if self._is_meant(operator.schema, parts)] if known else ()
+        found = self._run(meant) if meant else CONSTANT
         if self.state.lost:
-            self.follow(self.follower.hung((_SIGNS, parts[-1]), Action.UPDATE))
+            hung = self.follower.hung((_SIGNS, parts[-1]), Action.UPDATE)
+            self.follow(hung)
+            self.code_runs += bool(hung)
+            found = UNKNOWN if hung else found
         if (len(parts) == 1 and parts[0] in OPERATORS) or (len(parts) > 1 and parts[-2] == "pg_catalog"):
-            return True
+            return found
         schemas = [parts[-2]] if len(parts) > 1 else ["public"]
         self._execute(schemas[0], parts[-1])
-        return True
+        return found if meant else UNKNOWN
+
+    def _is_meant(self, schema: str, parts: tuple[str, ...]) -> bool:
+        """Whether an operator of that schema may be the one that is written."""
+        return schema == parts[-2] if len(parts) > 1 else any(schema in path for path in self.paths())
 
 
 def _serial(node: Node) -> str | None:

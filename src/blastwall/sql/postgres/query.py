@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from blastwall.model.effects import Action
 from blastwall.model.statement import SOME, Column
-from blastwall.sql.lineage import Columns, Lineage, OutputColumn, Sources, renamed, union
+from blastwall.sql.lineage import CONSTANT, Columns, Lineage, OutputColumn, Sources, renamed, union
+from blastwall.sql.postgres.catalog import Relation
 from blastwall.sql.postgres.deciding import grouped, is_plain_distinct, removes_duplicates
 from blastwall.sql.postgres.expressions import Expressions
 from blastwall.sql.postgres.names import Target, harmless
@@ -173,7 +174,16 @@ class Queries(Expressions):
                 columns = self._recursive(text(cte, "ctename"), names, inner, scope)
             else:
                 columns = self.by_place(self.expr_query(sub(cte, "ctequery"), scope), names)
+            self._cycle(sub(cte, "cycle_clause"), columns, scope)
             scope.ctes[text(cte, "ctename")] = _searched(cte, columns)
+
+    def _cycle(self, clause: Node, columns: Columns | None, scope: Scope) -> None:
+        """CYCLE ends the recursion where its columns have the values of a row before: they choose rows."""
+        if not clause:
+            return
+        named = words(items(clause, "cycle_col_list"))
+        self.filter_by_columns(None if columns is None else tuple(one for one in columns if one.name in named))
+        self.decide([clause.get("cycle_mark_value"), clause.get("cycle_mark_default")], scope)
 
     def _recursive(self, name: str, names: tuple[str, ...], node: Node, scope: Scope) -> Columns | None:
         inner = Scope(scope)
@@ -266,7 +276,23 @@ class Queries(Expressions):
             return tuple(OutputColumn(name, found, beside=beside) for name, found in pairs if name)
         shown = self.catalog.shown(relation)
         self.bare = self.bare or not shown
-        return shown
+        return self._with_code(relation, shown)
+
+    def _with_code(self, relation: Relation, shown: Columns) -> Columns:
+        """Return a table's columns with what the code of their types tells of: a cast of the value may run it."""
+        coded = self.catalog.attachments.type_code
+        if coded.keys().isdisjoint(relation.types):
+            return shown
+        told = {
+            name: union(Lineage(self.follower.told(oid)) for oid in coded.get(kind, ()))
+            for name, kind in zip(relation.columns, relation.types, strict=False)
+        }
+        return tuple(
+            column
+            if (beside := told.get(column.name, CONSTANT)) == CONSTANT
+            else replace(column, sources=union([Lineage(column.sources), beside]).sources, exact=False)
+            for column in shown
+        )
 
     def _join(self, node: Node, scope: Scope) -> Columns | None:
         start = len(scope.ranges)
@@ -278,7 +304,9 @@ class Queries(Expressions):
             merged = _common(left, right)
         self.spend(len(left or ()) + len(right or ()))
         if merged or flag(node, "isNatural"):
+            mark, code = len(self.met), self.code_runs
             self.operator(("=",))
+            self.filter_by_met(mark, code)
         columns = _joined(left, right, merged)
         if flag(node, "isNatural") and (left is None or right is None):
             columns = None

@@ -177,7 +177,7 @@ class Reader(Definitions):
             self.filter_by_columns(self.outputs if self.returns_rows else ())
         else:
             self.modifies, self.runs = changed, self.runs and nested
-        self._returns((OutputColumn("QUERY PLAN", frozenset()),))
+        self._returns((OutputColumn("QUERY PLAN", self.told),))  # a plan shows what code is worked out in planning
         self.predicates = self.predicates or [False]
 
     def _prepare(self, node: Node) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from blastwall.model.statement import Column
 from blastwall.sql.lineage import CONSTANT, UNKNOWN, Columns, Lineage, OutputColumn, Sources, union
 
-SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "oid"})
+SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 MAX_COLUMNS = 1664
 """The most columns that a result can have (`MaxTupleAttributeNumber`); a name for more is not followed."""
 
