@@ -55,7 +55,7 @@ class PytestSuite:
         results, configuration = self.folder / "results.xml", self.folder / "pytest.ini"
         results.unlink(missing_ok=True)
         configuration.write_text(_CONFIGURATION)
-        root = find_suite(self.driver)
+        root = find_suite(self.driver).resolve()  # as pytest does with its files: names are relative to it
         whole = dict.fromkeys(name.partition("[")[0] for name in chosen)
         command: list[str | Path] = [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", configuration),
