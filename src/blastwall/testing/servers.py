@@ -178,6 +178,18 @@ def find_tedious() -> Path:
     return folder
 
 
+def find_node_drivers() -> Path:
+    """Return the folder of the npm packages that hold the drivers of Node.js for PostgreSQL.
+
+    Raises:
+        ServerMissing: they are not installed.
+    """
+    folder = SERVERS / "drivers" / "node_modules"
+    if not (folder / "pg" / "package.json").is_file():
+        raise ServerMissing("the drivers of Node.js are not installed; run `make drivers`, which installs them")
+    return folder
+
+
 def find_libtool() -> Path | None:
     """Return the library that Microsoft's ODBC driver for SQL Server opens libraries with; None: the machine has it.
 

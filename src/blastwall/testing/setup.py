@@ -34,6 +34,7 @@ from blastwall.testing.servers import (
     find_azurite,
     find_chromium,
     find_libtool,
+    find_node_drivers,
     find_postgres,
     find_program,
     find_regression,
@@ -188,12 +189,22 @@ def from_npm() -> None:
 
     npm runs no script of theirs; the one that they have makes symbolic links alone, and they are made here.
     """
-    SERVERS.mkdir(exist_ok=True)
-    shutil.copy(_TOOLS / "servers-package.json", SERVERS / "package.json")
-    shutil.copy(_TOOLS / "servers-package-lock.json", SERVERS / "package-lock.json")
-    _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], SERVERS)
+    _npm("servers", SERVERS)
     for package in SERVERS.glob("node_modules/postgres*"):
         _link(package)
+
+
+def node_drivers_from_npm() -> None:
+    """Install the drivers of Node.js for PostgreSQL into a folder of their own, which only `make drivers` needs."""
+    _npm("drivers", SERVERS / "drivers")
+
+
+def _npm(lock: str, folder: Path) -> None:
+    """Install what a lock of npm packages names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(_TOOLS / f"{lock}-package.json", folder / "package.json")
+    shutil.copy(_TOOLS / f"{lock}-package-lock.json", folder / "package-lock.json")
+    _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder)
 
 
 def _link(package: Path) -> None:
@@ -317,6 +328,12 @@ def needs(purpose: str) -> Sequence[Need]:
         "unpack the source distributions of requirements/drivers-suites.txt into .servers/suites, each by its name",
         late=True,
     )
+    node_drivers = Need(
+        "the drivers of Node.js",
+        find_node_drivers,
+        (("npm", node_drivers_from_npm),),
+        "install Node.js with npm, then run `make drivers` again",
+    )
     regression = Need(
         "PostgreSQL's regression scripts",
         find_regression,
@@ -338,7 +355,7 @@ def needs(purpose: str) -> Sequence[Need]:
             *_web(),
             *_sql_server(),
         ),
-        "drivers": (server15, suite, longer_suites),
+        "drivers": (server15, suite, longer_suites, node_drivers),
         "classification": (server15, regression),
         "bench": (server15, psql, pgbench, pgbouncer, *_web()),
     }[purpose]
