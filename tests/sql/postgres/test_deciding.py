@@ -13,6 +13,7 @@ from blastwall.model.statement import Column
 from blastwall.sql.postgres import Catalog, Check, classify
 
 CASES = yaml.safe_load(Path(__file__).with_name("deciding.yaml").read_text())
+ROW = "customers.email customers.id customers.name customers.ssn"
 EMAIL, NOTE = column("customers.email"), column("orders.note")
 
 
@@ -23,6 +24,29 @@ def told(filters: frozenset[Column] | None) -> str:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"][:70])
 def test_what_decides(case: dict[str, str]) -> None:
     assert told(one(case["text"]).filters) == case["filters"]
+
+
+@pytest.mark.parametrize(
+    ("text", "alone", "beside"),
+    [
+        ("select (select count(*) from orders where id = 1) from customers c", "orders.id", "customers.id orders.id"),
+        ("select 1 from (select * from customers) x (a, b) where b = ''", "customers.name", f"{ROW}"),
+        ("select 1 from (select * from orders union all select * from customers) x where note = ''",
+         "customers.ssn orders.note", f"{ROW} orders.customer_id orders.id orders.note orders.total"),
+        ("select o.*, c.name, c.ssn from orders o, customers c order by 5", "customers.name",
+         "customers.name customers.ssn orders.customer_id orders.id orders.note orders.total"),
+        ("select count(*) from orders natural join customers", "customers.id orders.id",
+         f"{ROW} orders.customer_id orders.id orders.note orders.total"),
+        ("select o.id, c.name from orders o, customers c where o.id = c.id order by 2",
+         *["customers.id customers.name orders.id"] * 2),
+        ("select * from customers where name = '' order by email", *["customers.email customers.name"] * 2),
+    ],
+)  # fmt: skip
+def test_with_several_workers_what_is_found_by_place_or_hides_another_may_come_to_decide(
+    text: str, alone: str, beside: str
+) -> None:
+    assert told(one(text).filters) == alone
+    assert told(one(text, replace(STATE, alone=False)).filters) == beside
 
 
 def test_the_list_only_grows() -> None:

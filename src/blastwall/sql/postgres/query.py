@@ -126,8 +126,17 @@ class Queries(Expressions):
             for index, column in enumerate(columns or ()):
                 if names == (column.name,) or place == index + 1 or not (known or column.name):
                     self.filter_by(column.sources)
+                    if place == index + 1:
+                        self._by_number(columns or (), index)
             if place is not None and columns is None:
                 self.filter_by(None)
+
+    def _by_number(self, columns: Columns, index: int) -> None:
+        """ORDER BY 3 behind a star goes by the place of a column, which may come to be another's."""
+        if any(column.beside is not None for column in columns[: index + 1]):
+            self.unsettled = True
+            if self.cautious:
+                self.filter_by(_any_of(columns).sources)
 
     def _lock(self, clause: Node, node: Node, scope: Scope) -> None:
         """FOR UPDATE and its kin: PostgreSQL asks for the UPDATE privilege, so the effect is `update`."""
@@ -308,8 +317,9 @@ class Queries(Expressions):
             self.operator(("=",))
             self.filter_by_met(mark, code)
         columns = _joined(left, right, merged)
-        if flag(node, "isNatural") and (left is None or right is None):
-            columns = None
+        if flag(node, "isNatural"):
+            self._joined_by_any(left, right)
+            columns = None if left is None or right is None else columns
         for name in merged:
             found = scope.column(name)
             self.filter_by(found.sources if found else None)
@@ -320,6 +330,14 @@ class Queries(Expressions):
             del scope.ranges[start:]
             columns = self._add(self._aliased(node, self.placed(columns)), scope)
         return columns
+
+    def _joined_by_any(self, left: Columns | None, right: Columns | None) -> None:
+        """NATURAL JOIN compares whatever columns have the same name by the time that it is run."""
+        if any(column.beside is not None for column in (*(left or ()), *(right or ()))):
+            self.unsettled = True
+            if self.cautious:
+                self.filter_by_columns(left)
+                self.filter_by_columns(right)
 
     def _table_function(self, node: Node, scope: Scope) -> Range:
         columns: Columns | None = ()

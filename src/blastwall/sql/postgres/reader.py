@@ -306,6 +306,10 @@ class Reader(Definitions):
         untraced = tuple(OutputColumn(column.name, None) for column in self.given or ())
         self.otherwise = untraced if cautious.given is None else cautious.given
         self.copies, self.spreads = cautious.copies, self.by_places
+        if not self.state.alone:  # another worker's sessions may alter them unheard
+            self.filters |= cautious.filters
+            self.filters_open |= cautious.filters_open
+            self.filters_by_code |= cautious.filters_by_code
 
     def _anywhere(self, operation: str) -> None:
         """Add what any statement may run by what was defined before; a definition may do so too (ALTER … USING)."""
