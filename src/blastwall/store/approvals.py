@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, insert, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blastwall.store.approval_tables import approvals, decisions
-from blastwall.store.table import Table, portions, whole
+from blastwall.store.table import Table, portions, values_of, whole
 
 KEEP_SECONDS = 400 * 86_400
 """Ended requests are kept for so long: an auditor may ask after a year."""
@@ -169,7 +169,7 @@ class ApprovalTable(Table):
                 good = [past for past in standing if past.request.binding == ask.binding and covered(ask, past)]
                 answer = await _first_spent(connection, good, now) or await _asked_already(connection, ask, now)
                 if answer is None:
-                    await connection.execute(insert(approvals).values(_values(ask, _REQUEST)))
+                    await connection.execute(insert(approvals).values(values_of(ask, _REQUEST)))
                 else:
                     answers[ask.id] = answer
             for state in {*ends.values()}:
@@ -187,13 +187,8 @@ class ApprovalTable(Table):
             StateError: the state cannot be written.
         """
         async with self.store.write() as connection:
-            row = select(approvals).where(approvals.c.id == identity).with_for_update()
-            found = (await connection.execute(row)).mappings().first()
-            if found is None:
-                raise NoSuchRequest(identity)
-            past = Past(_request(found), (await _decisions(connection, [identity])).get(identity, ()))
-            new = conclude(past)
-            await connection.execute(insert(decisions).values(_values(new.decision, _DECISION)))
+            new = conclude(await _past_of(connection, identity, locked=True))
+            await connection.execute(insert(decisions).values(values_of(new.decision, _DECISION)))
             if new.state is not None:
                 values = {"state": new.state.value, "ended_at": new.decision.at, "stands_until": new.stands_until}
                 await connection.execute(update(approvals).where(approvals.c.id == identity).values(values))
@@ -208,10 +203,7 @@ class ApprovalTable(Table):
             StateError: the state cannot be read.
         """
         async with self.store.read() as connection:
-            row = (await connection.execute(select(approvals).where(approvals.c.id == identity))).mappings().first()
-            if row is None:
-                raise NoSuchRequest(identity)
-            return Past(_request(row), (await _decisions(connection, [identity])).get(identity, ()))
+            return await _past_of(connection, identity)
 
     @whole
     async def find(self, query: Query, now: float) -> list[Past]:
@@ -283,6 +275,14 @@ def _filters(query: Query, now: float) -> list[ColumnElement[bool]]:
     return found
 
 
+async def _past_of(connection: AsyncConnection, identity: str, *, locked: bool = False) -> Past:
+    row = select(approvals).where(approvals.c.id == identity)
+    found = (await connection.execute(row.with_for_update() if locked else row)).mappings().first()
+    if found is None:
+        raise NoSuchRequest(identity)
+    return Past(_request(found), (await _decisions(connection, [identity])).get(identity, ()))
+
+
 async def _standing(connection: AsyncConnection, bindings: set[str], now: float) -> list[Past]:
     """Return the approvals for these statements that are still good for something."""
     found: list[StoredRequest] = []
@@ -348,7 +348,3 @@ async def _decisions(connection: AsyncConnection, which: Sequence[str]) -> dict[
 
 def _request(row: RowMapping) -> StoredRequest:
     return StoredRequest(**{name: row[name] for name in _REQUEST})
-
-
-def _values(row: StoredRequest | StoredDecision, names: Iterable[str]) -> dict[str, object]:
-    return {name: getattr(row, name) for name in names}

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, or
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blastwall.store.grant_tables import grant_decisions, grants
-from blastwall.store.table import Table, portions, whole
+from blastwall.store.table import Table, portions, values_of, whole
 
 KEEP_SECONDS = 400 * 86_400
 """Grants that are over are kept for so long: an auditor may ask after a year."""
@@ -153,7 +153,7 @@ class GrantTable(Table):
                 ).scalar_one()
                 if count >= most:
                     raise TooManyAsked
-            await connection.execute(insert(grants).values(self._sealed(_values(new, _GRANT))))
+            await connection.execute(insert(grants).values(self._sealed(values_of(new, _GRANT))))
 
     @whole
     async def decide(self, identity: str, conclude: Callable[[GrantStory], GrantChange]) -> GrantStory:
@@ -164,18 +164,15 @@ class GrantTable(Table):
             StateError: the state cannot be written.
         """
         async with self.store.write() as connection:
-            row = select(grants).where(grants.c.id == identity).with_for_update()
-            found = (await connection.execute(row)).mappings().first()
-            if found is None:
-                raise NoSuchGrant(identity)
-            [story] = await self._stories(connection, [self._grant(found)])
+            story = await self._story(connection, identity, locked=True)
             change = conclude(story)
-            said = _values(change.decision, _DECISION)
+            said = values_of(change.decision, _DECISION)
             said["seal"] = self.store.seal.of("grant_decisions", _DECISION, said)
             await connection.execute(insert(grant_decisions).values(said))
             if change.values:
-                new = {**found, **change.values}
-                values = self._sealed(new) if story.grant.sealed else new
+                values: Mapping[str, object] = change.values
+                if story.grant.sealed:
+                    values = self._sealed({**values_of(story.grant, _GRANT), **values})
                 await connection.execute(update(grants).where(grants.c.id == identity).values(values))
         return await self.get(identity)
 
@@ -188,11 +185,7 @@ class GrantTable(Table):
             StateError: the state cannot be read.
         """
         async with self.store.read() as connection:
-            row = (await connection.execute(select(grants).where(grants.c.id == identity))).mappings().first()
-            if row is None:
-                raise NoSuchGrant(identity)
-            [story] = await self._stories(connection, [self._grant(row)])
-        return story
+            return await self._story(connection, identity)
 
     @whole
     async def find(self, query: GrantQuery, now: float) -> list[GrantStory]:
@@ -228,6 +221,14 @@ class GrantTable(Table):
         rows = select(grants.c.id).where(grants.c.unreviewed.is_(True), grants.c.asked_at < since)
         async with self.store.read() as connection:
             return list((await connection.execute(rows.order_by(grants.c.asked_at))).scalars())
+
+    async def _story(self, connection: AsyncConnection, identity: str, *, locked: bool = False) -> GrantStory:
+        row = select(grants).where(grants.c.id == identity)
+        found = (await connection.execute(row.with_for_update() if locked else row)).mappings().first()
+        if found is None:
+            raise NoSuchGrant(identity)
+        [story] = await self._stories(connection, [self._grant(found)])
+        return story
 
     async def _stories(self, connection: AsyncConnection, found: Sequence[StoredGrant]) -> list[GrantStory]:
         said: dict[str, list[GrantDecision]] = {each.id: [] for each in found}
@@ -282,7 +283,3 @@ def _in_state(state: GrantState, now: float) -> ColumnElement[bool]:
     if state is GrantState.ENDED:
         return or_(and_(asked, grants.c.until <= now), and_(opened, grants.c.ends <= now))
     return grants.c.state == state.value
-
-
-def _values(row: StoredGrant | GrantDecision, names: Sequence[str]) -> dict[str, object]:
-    return {name: getattr(row, name) for name in names}

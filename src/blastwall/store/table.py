@@ -23,6 +23,11 @@ def portions(values: Iterable[str]) -> Iterable[list[str]]:
     return (every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE))
 
 
+def values_of(row: object, names: Iterable[str]) -> dict[str, object]:
+    """Return the columns of these names, as a row's dataclass has them."""
+    return {name: getattr(row, name) for name in names}
+
+
 class Table:
     """One or more tables of the state, with the operations on them."""
 
