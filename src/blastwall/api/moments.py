@@ -80,6 +80,10 @@ class Moment(Answer):
 
 
 _Fields = Mapping[str, object]
+_SessionEvent = SessionOpened | LoginAsked | LoginAdmitted | LoginRefused | SessionClosed | BudgetSpent
+_AnswerEvent = (
+    StatementRefused | StatementWithdrawn | StatementInjected | StatementLimited | StatementRows | StatementFinished
+)
 
 
 def moment_of(summary: Summary, told: Told) -> Moment:
@@ -117,9 +121,7 @@ def _fields(event: Event, resource: str) -> tuple[str, _Fields]:
             return _answer_fields(event)
 
 
-def _session_fields(
-    event: SessionOpened | LoginAsked | LoginAdmitted | LoginRefused | SessionClosed | BudgetSpent,
-) -> tuple[str, _Fields]:
+def _session_fields(event: _SessionEvent) -> tuple[str, _Fields]:
     match event:
         case SessionOpened():
             return "opened", {"detail": {"resource": event.resource, "kind": event.kind, "source": event.source}}
@@ -139,7 +141,7 @@ def _session_fields(
             return "budget_spent", {"told": event.told}
 
 
-def _answer_fields(event: Event) -> tuple[str, _Fields]:
+def _answer_fields(event: _AnswerEvent) -> tuple[str, _Fields]:
     match event:
         case StatementRefused():
             return "refused", {"number": event.number, "told": event.told}
@@ -156,8 +158,6 @@ def _answer_fields(event: Event) -> tuple[str, _Fields]:
         case StatementFinished():
             names = ("number", "rows", "affected", "bytes", "seconds", "error", "status")
             return "finished", {**{name: getattr(event, name) for name in names}, "masked": dict(event.masked)}
-        case _:
-            return "unreadable", {"reason": f"a record of the kind {type(event).__name__}, which is not shown here"}
 
 
 def _asked(event: StatementAsked, resource: str) -> _Fields:

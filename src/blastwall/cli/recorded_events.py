@@ -30,11 +30,22 @@ from blastwall.model.events import (
 from blastwall.model.ruling import Ruling
 from blastwall.visible import visible
 
+_SessionEvent = SessionOpened | LoginAsked | LoginAdmitted | LoginRefused | SessionClosed | BudgetSpent
+_StatementEvent = (
+    StatementAsked
+    | StatementRepeated
+    | StatementRuled
+    | StatementRefused
+    | StatementInjected
+    | StatementLimited
+    | StatementWithdrawn
+)
+
 
 def lines(event: Event) -> list[str]:
     """Return the event's lines, without its time; all recorded text in them is visible."""
     match event:
-        case SessionOpened() | LoginAsked() | LoginAdmitted() | LoginRefused() | SessionClosed():
+        case SessionOpened() | LoginAsked() | LoginAdmitted() | LoginRefused() | SessionClosed() | BudgetSpent():
             return _session(event)
         case HoldStarted():
             return [f"#{event.number} held until {moment(event.until)} for {visible(', '.join(event.approvals))}"]
@@ -48,7 +59,7 @@ def lines(event: Event) -> list[str]:
             return _statement(event)
 
 
-def _session(event: SessionOpened | LoginAsked | LoginAdmitted | LoginRefused | SessionClosed) -> list[str]:
+def _session(event: _SessionEvent) -> list[str]:
     match event:
         case SessionOpened():
             return [visible(f"connection from {event.source} to {event.resource} ({event.kind})")]
@@ -62,9 +73,11 @@ def _session(event: SessionOpened | LoginAsked | LoginAdmitted | LoginRefused | 
             return [visible(f"login refused: {event.reason}"), visible(f"  told: {event.told}")]
         case SessionClosed():
             return [visible(f"closed: {event.reason}")]
+        case BudgetSpent():
+            return [f"budget spent; told: {visible(event.told)}"]
 
 
-def _statement(event: Event) -> list[str]:
+def _statement(event: _StatementEvent) -> list[str]:
     match event:
         case StatementAsked():
             doubt = [f"  doubt: {visible(event.doubt)}"] if event.doubt else []
@@ -86,12 +99,8 @@ def _statement(event: Event) -> list[str]:
         case StatementLimited():
             what = "rows in its result" if event.limit == "rows" else "rows changed"
             return [f"#{event.number} over its limit of {event.most:,} {what}; told: {visible(event.told)}"]
-        case BudgetSpent():
-            return [f"budget spent; told: {visible(event.told)}"]
         case StatementWithdrawn():
             return [f"#{event.number} withdrawn by the client"]
-        case _:
-            return []
 
 
 def who(event: LoginAdmitted) -> str:
