@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol, TypeVar
 
 from blastwall.api import RunningServer, create_app
 from blastwall.api import serve as serve_api
@@ -54,6 +55,17 @@ from blastwall.store.spending import SpendingTable
 from blastwall.workers import Member
 
 
+class _Runs(Protocol):
+    """What runs by itself between its start and its stop."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+P = TypeVar("P", bound=_Runs)
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """A gateway's parts. A reload replaces what is inside them, never the parts."""
@@ -91,9 +103,7 @@ async def build(plan: Plan, stack: AsyncExitStack, member: Member) -> Parts:
     store = await _store(configuration, stack)
     changes = Changes(ChangeTable(store), time.time)
     stack.push_async_callback(changes.close)
-    containment = StoredContainment(ContainmentTable(store), time.time)
-    await containment.start()
-    stack.push_async_callback(containment.stop)
+    containment = await _started(StoredContainment(ContainmentTable(store), time.time), stack)
     policies, metrics = Policies(plan.policies), Metrics()
     notifier = Notifier(configuration, store, metrics.registry)
     await notifier.start(stack, member)
@@ -170,16 +180,16 @@ async def _recorder(configuration: Configuration, stack: AsyncExitStack, member:
     settings = share(configuration.recordings, member.of + len(old))
     keyring = await recording_keys(configuration)
     made = partial(Recorder, settings, key=key, workers=member.of, keyring=keyring)
-    recorder = await _running(made(chain_name(node, member.number)), stack)
+    recorder = await _started(made(chain_name(node, member.number)), stack)
     for name in old if member.first else ():
-        await _running(made(name), stack)
+        await _started(made(name), stack)
     return recorder
 
 
-async def _running(recorder: Recorder, stack: AsyncExitStack) -> Recorder:
-    await recorder.start()
-    stack.push_async_callback(recorder.stop)
-    return recorder
+async def _started(part: P, stack: AsyncExitStack) -> P:
+    await part.start()
+    stack.push_async_callback(part.stop)
+    return part
 
 
 def share(settings: Recordings, chains: int) -> Recordings:
@@ -207,9 +217,7 @@ async def _budgets(
         presences = Presences(table, node_name(configuration), count, time.time, speaks=member.first)
     budgets = StoredBudgets(table, alarm, time.time, presences)
     bound(budgets, configuration)
-    await budgets.start()
-    stack.push_async_callback(budgets.stop)
-    return budgets
+    return await _started(budgets, stack)
 
 
 def _sessions(member: Member, agent: str) -> int:
