@@ -148,6 +148,35 @@ def no_configuration() -> Configuration:
     raise AssertionError("these tests ask for no grant")
 
 
+def identity_of(store: Store, containment: StoredContainment, issuer: LoopbackIssuer, clock: Clock) -> OidcIdentity:
+    keys = OwnKeys(SigningKeyTable(store), b"s" * 32, clock, clock)
+    return OidcIdentity(
+        [an_issuer(issuer.url)],
+        [an_agent()],
+        [a_user()],
+        PassSettings(),
+        store=PassTable(store),
+        now=clock,
+        steady=clock,
+        minting=Minting(keys, TENANT, GatewayTokenSettings(), containment.revoked),
+    )
+
+
+def granting(store: Store, clock: Clock) -> Granting:
+    """Grants that nobody may ask for."""
+    table = GrantTable(store)
+    return Granting(
+        table,
+        StoredGrants(table, "https://gw"),
+        People(()),
+        InForce(no_policies, dict, no_configuration),
+        now=clock,
+        cut=lambda _person, _at: False,
+        changes=Changes(ChangeTable(store), clock),
+        telling=Telling(OutboxTable(store), tuple, now=clock),
+    )
+
+
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     clock = Clock()
@@ -162,36 +191,13 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     waiting_for: list[str] = []
     policy, public = AnswerPolicy(), ["https://localhost"]
     async with running_issuer(clock) as issuer:
-        identity = OidcIdentity(
-            [an_issuer(issuer.url)],
-            [an_agent()],
-            [a_user()],
-            PassSettings(),
-            store=PassTable(store),
-            now=clock,
-            steady=clock,
-            minting=Minting(
-                OwnKeys(SigningKeyTable(store), b"s" * 32, clock, clock),
-                TENANT,
-                GatewayTokenSettings(),
-                containment.revoked,
-            ),
-        )
+        identity = identity_of(store, containment, issuer, clock)
         control = build_control(
             identity,
             policy=lambda: policy,
             containment=containment,
             telling=Telling(OutboxTable(store), tuple, now=clock),
-            granting=Granting(
-                GrantTable(store),
-                StoredGrants(GrantTable(store), "https://gw"),
-                People(()),
-                InForce(no_policies, dict, no_configuration),
-                now=clock,
-                cut=lambda _person, _at: False,
-                changes=Changes(ChangeTable(store), clock),
-                telling=Telling(OutboxTable(store), tuple, now=clock),
-            ),
+            granting=granting(store, clock),
             grants=NoGrants(),
             resources=lambda: {PG.name: PG, OTHER.name: OTHER},
             waiting_for=lambda: waiting_for,
