@@ -86,6 +86,15 @@ def test_a_reason_is_asked_for(file: Path) -> None:
     assert "--reason is missing" in result.stderr
 
 
+@pytest.mark.parametrize("option", ["--token-file", "--ca"])
+def test_what_goes_with_a_server_is_refused_without_one(file: Path, option: str) -> None:
+    """Whoever names a token means to act as its owner: the state would be changed as the machine's operator."""
+    result = contain(file, "agent", "shop-ci", "--reason", "why", option, str(file))
+    assert result.exit_code == 2
+    assert "go with --server" in result.stderr
+    assert listed(file) == []
+
+
 def test_a_misspelt_name_is_warned_of_but_contained(file: Path) -> None:
     """An agent that was removed from the file may have sessions still."""
     result = contain(file, "agent", "shopci", "--reason", "why")

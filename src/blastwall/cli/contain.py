@@ -161,6 +161,8 @@ def _contain(kind: str, name: str, reason: str, way: _Way, *, lift: bool, json: 
     if way.server is not None:
         with connected(way.server, way.token_file, way.ca) as remote:
             remote.post("/containment/lift" if lift else "/containment", {"kind": kind, "name": name, "reason": reason})
+    elif way.token_file is not None or way.ca is not None:
+        fail("--token-file and --ca go with --server: without it the command works on the state itself", MISUSED)
     else:
         _contain_here(kind, name, reason, way.config, lift=lift)
     state = "lifted" if lift else "contained"
