@@ -98,6 +98,18 @@ def time_of(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def access_by(use_case: object, route: str) -> Access:
+    """Return who may call a route, by its use-case.
+
+    Raises:
+        TypeError: that was never classified.
+    """
+    access = access_of(use_case)
+    if access is None:
+        raise TypeError(f"{route}: its use-case is not classified (see control.access)")
+    return access
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One route below `/api/v1`.
@@ -128,10 +140,7 @@ class Endpoint:
         Raises:
             TypeError: its use-case was never classified.
         """
-        access = access_of(self.use_case)
-        if access is None:
-            raise TypeError(f"{self.method} {self.path}: its use-case is not classified (see control.access)")
-        return access
+        return access_by(self.use_case, f"{self.method} {self.path}")
 
 
 class ApiRoute(APIRoute):

@@ -27,8 +27,8 @@ from blastwall.api import (
     signing_in,
     watching,
 )
-from blastwall.api.frame import Endpoint
-from blastwall.control.access import Access, access_of
+from blastwall.api.frame import Endpoint, access_by
+from blastwall.control.access import Access
 from blastwall.control.control import Control
 from blastwall.control.devices import Devices
 from blastwall.control.passing import Passing
@@ -55,10 +55,7 @@ class Route:
         Raises:
             TypeError: its use-case was never classified.
         """
-        access = access_of(self.use_case)
-        if access is None:
-            raise TypeError(f"{self.method} {self.path}: its use-case is not classified (see control.access)")
-        return access
+        return access_by(self.use_case, f"{self.method} {self.path}")
 
 
 ROUTES = (
