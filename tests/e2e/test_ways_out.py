@@ -85,6 +85,11 @@ INSERT INTO codes VALUES (1, ROW(1));
 CREATE FUNCTION step(text, int) RETURNS text LANGUAGE sql IMMUTABLE
   AS 'SELECT reverse(card) FROM people WHERE id = 1';
 CREATE AGGREGATE gathered(int) (SFUNC = step, STYPE = text);
+CREATE FUNCTION known(text) RETURNS boolean LANGUAGE plpgsql
+  AS $$ BEGIN RETURN EXISTS (SELECT FROM people WHERE card = $1); END $$;
+CREATE DOMAIN fresh AS text CHECK (NOT known(VALUE));
+CREATE TABLE guesses (id int, c text CHECK (NOT known(c)));
+CREATE TABLE fresh_guesses (id int, c fresh);
 CREATE FUNCTION oid(people) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT reverse($1.card)';
 CREATE FUNCTION ctid(people_view) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT reverse($1.number)';
 ANALYZE;
@@ -101,7 +106,7 @@ CLEAN = """
 DROP TABLE IF EXISTS mule; DROP VIEW IF EXISTS mule; DROP MATERIALIZED VIEW IF EXISTS mule;
 DROP FUNCTION IF EXISTS mule; DROP FUNCTION IF EXISTS cmin(people_view);
 ALTER TABLE loot ALTER data DROP DEFAULT;
-TRUNCATE loot, numbers, loud, logins;
+TRUNCATE guesses, fresh_guesses, loot, numbers, loud, logins;
 """
 PERMISSIVE = """
 @id("the-thief-may-do-all-that-the-pack-leaves")
@@ -252,7 +257,7 @@ def outcome(answer: list[Message], guess: tuple[str, str]) -> list[object]:
 
 
 def test_the_list_only_grows() -> None:
-    assert len(WAYS) >= 221
+    assert len(WAYS) >= 275
 
 
 @pytest.mark.parametrize("speak", [simple, extended])

@@ -82,18 +82,6 @@ class Cascading(Objects):
         """Return the relations that hold values of the type of that name, and their partitions and heirs."""
         return self.with_heirs([one for kind in self._kinds(parts) for one in self.catalog.holding(kind)])
 
-    def with_heirs(self, relations: Iterable[Relation]) -> list[Relation]:
-        """Return relations with all of their partitions and heirs, however many."""
-        found: dict[int, Relation] = {}
-        todo = list(relations)
-        while todo:
-            relation = todo.pop()
-            if relation.oid not in found:
-                found[relation.oid] = relation
-                children = map(self.catalog.by_oid, self.catalog.attached(relation.oid).children)
-                todo.extend(child for child in children if child is not None)
-        return sorted(found.values(), key=lambda relation: (relation.schema, relation.name))
-
     def touch_each(self, relations: Iterable[Relation], action: Action) -> None:
         """Say of relations that they are defined, dropped or read without being named."""
         self.follow(Effect(action, self.catalog.object(relation), _FOLLOWED) for relation in relations)

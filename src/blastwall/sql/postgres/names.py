@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from blastwall.model.effects import Action, Object
@@ -169,6 +169,18 @@ class Names(Findings):
         if target.schema.startswith(TEMPORARY):
             return self.catalog.temporary(target.name)
         return () if target.relation is None or target.schema in _SYSTEM else (target.relation,)
+
+    def with_heirs(self, relations: Iterable[Relation]) -> list[Relation]:
+        """Return relations with all of their partitions and heirs, however many."""
+        found: dict[int, Relation] = {}
+        todo = list(relations)
+        while todo:
+            relation = todo.pop()
+            if relation.oid not in found:
+                found[relation.oid] = relation
+                children = map(self.catalog.by_oid, self.catalog.attached(relation.oid).children)
+                todo.extend(child for child in children if child is not None)
+        return sorted(found.values(), key=lambda relation: (relation.schema, relation.name))
 
     def functions(self, parts: tuple[str, ...]) -> list[tuple[str, str]]:
         """Return (schema, name) of user functions that a call may reach; every schema of a path takes part.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from blastwall.model.effects import Action
 from blastwall.sql.lineage import Columns, Lineage, Sources, union
 from blastwall.sql.postgres.deciding import reads_columns
+from blastwall.sql.postgres.names import Target
 from blastwall.sql.postgres.query import Queries
 from blastwall.sql.postgres.scope import Range, Scope
 from blastwall.sql.postgres.tree import Node, body, items, sub, text
@@ -136,11 +137,23 @@ class Writes(Queries):
             self.read(target)
 
     def probe(self, node: Node, names: Iterable[str] | None, *, new: bool) -> None:
-        """Constraints over the columns written are checked against other rows and columns: a failure tells of them."""
+        """Constraints over the columns written are checked against other rows and columns: a failure tells of them.
+
+        So does one of what code is run for the row: checks, those of domains, expressions of keys.
+        """
         for target in self.targets(sub(node, "relation")):
+            for oid in self._run_for(target):
+                self.filter_by(self.follower.told(oid))
             for check in self.catalog.checks(target.relation) if target.relation is not None else ():
                 if (check.others or not new) and (names is None or not check.written.isdisjoint(names)):
                     self.filter_by(check.compared)
+
+    def _run_for(self, target: Target) -> Iterator[int]:
+        """Yield the functions that writing a row runs, in the tables below as well: its partitions."""
+        for relation in self.with_heirs(self.standing(target)):
+            yield from self.catalog.attached(relation.oid).written
+            for kind in relation.types:
+                yield from self.catalog.attachments.type_code.get(kind, ())
 
     def _assign(self, targets: list[Node], row: Range, scope: Scope, node: Node) -> None:
         self.probe(node, [text(body(item, "ResTarget"), "name") for item in targets], new=False)
