@@ -141,17 +141,18 @@ class MssqlPython:
             return found
 
     def begin(self) -> None:
-        self._connection.autocommit = False
+        with _failures():
+            self._connection.autocommit = False
 
     def commit(self) -> None:
         with _failures():
             self._connection.commit()
-        self._connection.autocommit = True
+            self._connection.autocommit = True
 
     def roll_back(self) -> None:
         with _failures():
             self._connection.rollback()
-        self._connection.autocommit = True
+            self._connection.autocommit = True
 
     def cancelled(self, text: str, seconds: float) -> None:
         """The driver offers no cancel of a running statement but its timeout."""
@@ -194,17 +195,18 @@ class Pymssql:
         return [self.query(text, *one) for one in values]
 
     def begin(self) -> None:
-        self._connection.autocommit(False)
+        with _failures():
+            self._connection.autocommit(False)
 
     def commit(self) -> None:
         with _failures():
             self._connection.commit()
-        self._connection.autocommit(True)
+            self._connection.autocommit(True)
 
     def roll_back(self) -> None:
         with _failures():
             self._connection.rollback()
-        self._connection.autocommit(True)
+            self._connection.autocommit(True)
 
     def cancelled(self, text: str, seconds: float) -> None:
         """It cancels where a result is not read to its end."""
@@ -249,17 +251,18 @@ class PythonTds:
         return [self.query(text, *one) for one in values]
 
     def begin(self) -> None:
-        self._connection.autocommit = False
+        with _failures():
+            self._connection.autocommit = False
 
     def commit(self) -> None:
         with _failures():
             self._connection.commit()
-        self._connection.autocommit = True
+            self._connection.autocommit = True
 
     def roll_back(self) -> None:
         with _failures():
             self._connection.rollback()
-        self._connection.autocommit = True
+            self._connection.autocommit = True
 
     def cancelled(self, text: str, seconds: float) -> None:
         """Its cancel from another thread does not suit pyOpenSSL; it cancels where a result is not read to its end."""
