@@ -80,6 +80,24 @@ async def test_an_unused_one_is_closed_and_opened_again(make_site: MakeSite) -> 
     assert await client.ask("LOOKUP 2") == "str = 2"
 
 
+async def test_what_sessions_go_by_is_asked_again(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(FAST, companion_idle=0.3, companion_again=0.05))
+    client = await site.logged_in()
+    assert await client.ask("LOOKUP once") == "str = once"
+    assert await client.ask("LOOKUP watched") == "str = watched"
+    await eventually(lambda: site.server.lines.count("watched") > 20)
+    assert site.server.lines.count("once") == 1
+    assert sides(site) == 1, "it was closed as unused"
+
+
+async def test_it_is_asked_again_after_the_connection_was_lost(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(FAST, companion_again=0.05))
+    client = await site.logged_in()
+    assert await client.ask("LOOKUP watched") == "str = watched"
+    site.server.hang_up(-1)
+    await eventually(lambda: sides(site) > 1)
+
+
 async def test_a_drain_closes_it(site: Site) -> None:
     client = await site.logged_in()
     await client.ask("LOOKUP 1")

@@ -274,6 +274,8 @@ class ToyCompanion:
         self._ready = False
         self._asked: deque[tuple[int, Hashable]] = deque()
         self._reading: deque[int] = deque()
+        self.again: Hashable | None = None
+        """The last question with "watched" in it."""
 
     @property
     def place(self) -> str:
@@ -287,6 +289,8 @@ class ToyCompanion:
         if not self._ready:
             self._asked.append((number, question))
             return []
+        if "watched" in str(question):
+            self.again = question
         self._reading.append(number)
         return [Send(UPSTREAM, f"{question}\n".encode())]
 

@@ -588,6 +588,10 @@ class Companion(Protocol):
     def place(self) -> str:
         """What it keeps others from while it is connected, as `Vacate` has it; "" for nothing."""
 
+    @property
+    def again(self) -> Hashable | None:
+        """What it is asked again every few seconds, since sessions go by its answer; None for nothing."""
+
     def start(self) -> Sequence[Output]: ...
 
     def receive(self, side: Side, data: bytes) -> Sequence[Output]: ...

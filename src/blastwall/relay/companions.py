@@ -28,6 +28,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 The longest is also how long a resource that came back may still seem gone, so it is short.
 """
 
+_REST = 20.0
+"""How many times as long as its answer took a question that is asked again rests at least, so that it costs little."""
+
 _PATIENCE = 12
 """How many times `RelayLimits.lookup` an answer may take that keeps coming."""
 
@@ -73,6 +76,11 @@ class CompanionCarrier(Carrier):
     def place(self) -> str:
         """See `Companion`."""
         return self._companion.place
+
+    @property
+    def again(self) -> Hashable | None:
+        """See `Companion`."""
+        return self._companion.again
 
     def start(self) -> None:
         """Let it connect."""
@@ -142,6 +150,9 @@ class SideConnection:
         self._failure = ""
         self._used = 0.0
         self._idle: asyncio.TimerHandle | None = None
+        self._again_timer: asyncio.TimerHandle | None = None
+        self._watched: CompanionCarrier | None = None
+        """The last connection, if it was lost too: what sessions go by is asked again all the same."""
         self._wanted: set[str] = set()
         """Places that it leaves, if it is there, once it has answered what it was asked before."""
 
@@ -177,6 +188,9 @@ class SideConnection:
         else:
             self._opening = None
             self._carrier, self._answers = carrier, False
+            self._watched = carrier
+            if self._again_timer is None:
+                self._again_after(self._setting.limits.companion_again)
             self._idle = self._loop.call_later(self._setting.limits.companion_idle, self._check_idle)
             carrier.start()
             for number, waiting in tuple(self._waiting.items()):
@@ -202,6 +216,18 @@ class SideConnection:
             waiting.timer.cancel()
             waiting.answer(reply)
             self._leave()
+
+    def _again_after(self, pause: float) -> None:
+        self._again_timer = self._loop.call_later(pause, self._ask_again)
+
+    def _ask_again(self) -> None:
+        """Ask again what sessions go by; what somebody is waiting for tells as much."""
+        question = None if self._watched is None or self._waiting else self._watched.again
+        began, pause = self._loop.time(), self._setting.limits.companion_again
+        if question is None:
+            self._again_after(pause)
+        else:
+            self.look_up(question, lambda _reply: self._again_after(max(pause, _REST * (self._loop.time() - began))))
 
     def vacate(self, place: str) -> None:
         """Leave a place if that is where it is connected, once it owes no answer."""
@@ -266,6 +292,7 @@ class SideConnection:
     def close(self, reason: str) -> None:
         """End it; a later look-up opens it again."""
         carrier, self._carrier = self._carrier, None
+        self._watched = None
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
@@ -276,6 +303,9 @@ class SideConnection:
             carrier.end(reason)
         for number in tuple(self._waiting):
             self._settle(number, LookupFailed(reason))
+        if self._again_timer is not None:
+            self._again_timer.cancel()
+            self._again_timer = None
 
 
 class Companions:

@@ -13,7 +13,8 @@ class RelayLimits:
 
     `connections` is a number of clients at once. `dial` bounds connecting to a resource; `lookup` how long a companion
     may be silent that owes a reply, its login included; `linger` how long closing waits for a peer that does not take
-    its last bytes; `companion_idle` how long an unused side connection is kept. `tick` is how often clocks are read.
+    its last bytes; `companion_idle` how long an unused side connection is kept, and `companion_again` after how long
+    one is asked anew what sessions go by. `tick` is how often clocks are read.
     """
 
     connections: int = 10_000
@@ -24,6 +25,7 @@ class RelayLimits:
     lookup: float = 15.0
     linger: float = 5.0
     companion_idle: float = 600.0
+    companion_again: float = 5.0
     tick: float = 1.0
 
     @classmethod

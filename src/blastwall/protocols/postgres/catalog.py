@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Hashable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from blastwall.model.credential import Credential
@@ -45,6 +45,8 @@ MAX_MESSAGE = 64 << 20
 
 _FAULTS = (Malformed, ValueError, KeyError, IndexError, TypeError)
 
+_MOST_WIDENED = 4096
+
 CURRENT = "current"
 """The question: the catalog as it is now."""
 
@@ -53,8 +55,9 @@ CURRENT = "current"
 class Snapshot:
     """One reading of a database's catalog.
 
-    `parents` maps a partition or inheriting table to its ancestors; `text_types` are the database's own text-like
-    types, `shapes` how compound ones are put together. `texts` remembers what texts mean under this snapshot. `mark`
+    `parents` maps a partition or inheriting table to its ancestors, `heirs` a table to all that are its partitions or
+    inherit from it; `text_types` are the database's own text-like types, `shapes` how compound ones are put together.
+    `texts` remembers what texts mean under this snapshot, `widened` what columns of tables with heirs show. `mark`
     is of this reading alone: who must know later which one it was keeps that, for a large catalog takes much memory.
     """
 
@@ -64,6 +67,8 @@ class Snapshot:
     search_path: tuple[str, ...]
     shapes: Shapes = field(default_factory=dict)
     texts: Texts = field(default_factory=Texts)
+    heirs: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    widened: dict[Column, frozenset[Column]] = field(init=False, repr=False, compare=False, default_factory=dict)
     mark: object = field(init=False, repr=False, compare=False, default_factory=object)
 
     def origin(self, table: int, attribute: int) -> frozenset[Column] | None:
@@ -83,20 +88,50 @@ class Snapshot:
         return filters if not filters else self.widen(filters)
 
     def widen(self, columns: Iterable[Column]) -> frozenset[Column]:
-        """Add what generated columns are made of, and the same columns of the tables that a partition belongs to."""
-        widened = set(columns)
-        for column in tuple(widened):
+        """Add every column by whose name a masking rule is about what these show.
+
+        Those are the same columns of heirs, whose rows a table's name shows too; what generated columns are made of;
+        and the same columns of the tables that each of them is a partition of, or inherits from.
+        """
+        widened: set[Column] = set()
+        for column in columns:
             relation = self.catalog.relation(column.schema, column.table)
-            for name, made_of in relation.generated if relation is not None else ():
-                if column.column in (name, SOME):
-                    widened.update(Column(column.database, column.schema, column.table, one) for one in made_of)
-        for column in tuple(widened):
-            relation = self.catalog.relation(column.schema, column.table)
-            for oid in self.parents.get(relation.oid, ()) if relation is not None else ():
-                parent = self.catalog.by_oid(oid)
-                if parent is not None and column.column in (*parent.columns, SOME):
-                    widened.add(self._column(parent, column.column))
+            if relation is None:
+                widened.add(column)
+            elif relation.oid in self.heirs:
+                widened |= self._with_heirs(column, relation)
+            else:
+                widened |= self._of_one(column, relation)
         return frozenset(widened)
+
+    def _with_heirs(self, column: Column, relation: Relation) -> frozenset[Column]:
+        """Do `widen` for a table with heirs, which may be thousands."""
+        known = self.widened.get(column)
+        if known is None:
+            known = frozenset(
+                found
+                for one in (relation, *self._relations(self.heirs[relation.oid]))
+                if one is relation or column.column in (*one.columns, SOME)
+                for found in self._of_one(self._column(one, column.column), one)
+            )
+            if len(self.widened) >= _MOST_WIDENED:
+                self.widened.clear()
+            self.widened[column] = known
+        return known
+
+    def _of_one(self, column: Column, relation: Relation) -> set[Column]:
+        """The column with what it is made of, and with those of the table's ancestors."""
+        found = {column}
+        for name, made_of in relation.generated:
+            if column.column in (name, SOME):
+                found.update(self._column(relation, one) for one in made_of)
+        for parent in self._relations(self.parents.get(relation.oid, ())):
+            names = {one.column for one in found}.intersection((*parent.columns, SOME))
+            found.update(self._column(parent, name) for name in names)
+        return found
+
+    def _relations(self, oids: Iterable[int]) -> Iterator[Relation]:
+        return (one for one in map(self.catalog.by_oid, oids) if one is not None)
 
     def _column(self, relation: Relation, name: str) -> Column:
         return Column(self.catalog.database, relation.schema, relation.name, name)
@@ -183,6 +218,11 @@ class PostgresCompanion:
     @property
     def place(self) -> str:
         return self._database
+
+    @property
+    def again(self) -> Hashable | None:
+        """The catalog, as long as there are sessions: others define what no session hears of."""
+        return CURRENT if self._view is not None and self._view.changing.parties else None
 
     def start(self) -> list[Output]:
         return self._handshake.start() if self._handshake else []
@@ -384,13 +424,18 @@ def snapshot_in_slices(
         yield
     yield from constrain(catalog, checks)
     ancestors: dict[int, tuple[int, ...]] = {}
-    for child, parent in parents:
-        ancestors[int(child or 0)] = (*ancestors.get(int(child or 0), ()), int(parent or 0))
+    heirs: dict[int, list[int]] = {}
+    for part in parts(parents):
+        for child, parent in part:
+            ancestors[int(child or 0)] = (*ancestors.get(int(child or 0), ()), int(parent or 0))
+            heirs.setdefault(int(parent or 0), []).append(int(child or 0))
+        yield
     known: dict[int, tuple[str, int]] = {}
     for part in parts(shapes, 8 * AT_ONCE):
         known.update(shapes_of(part))
         yield
-    return Snapshot(catalog, ancestors, frozenset(int(row[0] or 0) for row in types), path, known)
+    text_types = frozenset(int(row[0] or 0) for row in types)
+    return Snapshot(catalog, ancestors, text_types, path, known, heirs=heirs)
 
 
 def _kept(relation: Relation, old: Catalog) -> Relation:

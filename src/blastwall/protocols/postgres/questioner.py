@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 from blastwall.model.credential import Credential
 from blastwall.protocols.contract import UPSTREAM, Opening, Output, Send, Side
@@ -48,6 +48,11 @@ class Questioner(ABC):
     @property
     def place(self) -> str:
         return self._database
+
+    @property
+    def again(self) -> Hashable | None:
+        """Nothing."""
+        return None
 
     def start(self) -> list[Output]:
         return self._handshake.start()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from weakref import ref
 
-from blastwall.masking.columns import ProtectedColumns
+from blastwall.masking.columns import ProtectedColumns, strictest
 from blastwall.masking.kinds import ResultColumn, ValueKind
 from blastwall.masking.plan import MaskPlan, plan
 from blastwall.masking.styles import REDACTED
@@ -242,7 +242,9 @@ class ResultGuard:
         if field.table and field.attribute > 0 and not self._samples(field.table):
             sources = self.snapshot.origin(field.table, field.attribute)
             if sources is not None:
-                return ResultColumn(field.name, kind, sources, exact=self._is_table(field.table), read=read)
+                exact = self._is_table(field.table)
+                sources = self._ruling(sources) if exact else sources
+                return ResultColumn(field.name, kind, sources, exact=exact, read=read)
         sources = output.sources if output is not None and not field.table else None
         return self._traced(field.name, kind, sources, classified, exact=False, read=read)
 
@@ -281,7 +283,21 @@ class ResultGuard:
     ) -> ResultColumn:
         if sources is None:
             return ResultColumn(name, kind, None if self.touches(classified) else frozenset(), exact=False, read=read)
-        return ResultColumn(name, kind, self.snapshot.widen(sources), exact=exact, read=read)
+        widened = self.snapshot.widen(sources)
+        return ResultColumn(name, kind, self._ruling(widened) if exact else widened, exact=exact, read=read)
+
+    def _ruling(self, family: frozenset[Column]) -> frozenset[Column]:
+        """Of a plain column with those of heirs and ancestors, the one whose rule hides most, since it is their value.
+
+        Where a rule is about what one of them is made of, the value is a computed one: then all of them.
+        """
+        if len(family) == 1:
+            return family
+        ruled = {column: rule for column in family if (rule := self._protected.rule(column)) is not None}
+        if len({column.column for column in family}) > 1:
+            return family if ruled else frozenset()
+        most = strictest(ruled[column] for column in sorted(ruled, key=_dotted))
+        return frozenset([column for column in sorted(ruled, key=_dotted) if ruled[column] is most][:1])
 
     def _is_table(self, oid: int) -> bool:
         relation = self.snapshot.catalog.by_oid(oid)
@@ -306,9 +322,13 @@ class ResultGuard:
             return True
         if self._protected.protects_table(self._database, schema, table):
             return True
-        relation = self.snapshot.catalog.relation(schema, table)
-        parents = self.snapshot.parents.get(relation.oid, ()) if relation is not None else ()
-        found = (self.snapshot.catalog.by_oid(oid) for oid in parents)
+        snapshot = self.snapshot
+        relation = snapshot.catalog.relation(schema, table)
+        if relation is None:
+            return False
+        heirs = snapshot.heirs.get(relation.oid, ())
+        ancestors = {oid for one in (relation.oid, *heirs) for oid in snapshot.parents.get(one, ())}
+        found = (snapshot.catalog.by_oid(oid) for oid in (*heirs, *ancestors))
         return any(one and self._protected.protects_table(self._database, one.schema, one.name) for one in found)
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 
 from blastwall.model.credential import Credential
 from blastwall.protocols.contract import UPSTREAM, Opening, Output, Side
@@ -46,6 +47,11 @@ class Questioner(ABC):
     @property
     def place(self) -> str:
         return self._database
+
+    @property
+    def again(self) -> Hashable | None:
+        """Nothing."""
+        return None
 
     def start(self) -> list[Output]:
         return self._server.start()

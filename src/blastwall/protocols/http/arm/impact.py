@@ -113,6 +113,11 @@ class ArmImpact:
         """It keeps nobody from anything."""
         return ""
 
+    @property
+    def again(self) -> Hashable | None:
+        """Nothing."""
+        return None
+
     def start(self) -> list[Output]:
         """It connects when it is asked."""
         return []
