@@ -20,7 +20,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "blastwall"
 TYPED = {
     "budgets/budgets": ("StoredBudgets", "StoredPurse"),
     "containment/containment": ("StoredContainment",),
-    "gate/each": ("Cutoff", "EachMeter", "Purse", "QuickRecord"),
+    "gate/each": ("Awaiting", "Carrier", "Cutoff", "EachMeter", "Generation", "Purse", "QuickRecord"),
     "gate/granted": ("Granted",),
     "gate/journal": ("Unrecorded", "Journal"),
     "gate/session": ("SessionGate",),
@@ -40,11 +40,12 @@ TYPED = {
     "protocols/postgres/session": ("PostgresSession",),
     "protocols/tds/reply_writer": ("ReplyWriter",),
     "recording/batch": ("Batch",),
+    "recording/files": ("AppendFile",),
     "recording/log": ("NodeLog",),
-    "recording/recorder": ("Record", "Recorder"),
+    "recording/recorder": ("Counters", "Told", "Record", "Recorder"),
     "recording/segments": ("OpenSegment",),
     "recording/streams": ("Stream",),
-    "relay/express": ("Express",),
+    "relay/express": ("Granting", "Express"),
     "relay/lines": ("Receiver", "Lines", "Line"),
     "relay/metrics": ("ResourceMetrics",),
     "relay/stream": ("Shortcut", "Stream"),
@@ -52,7 +53,18 @@ TYPED = {
     "relay/turn": ("Turn",),
     "wire/inbox": ("Inbox",),
 }
-BASES = ("Cutoff", "EachMeter", "Purse", "QuickRecord", "Receiver", "Repeating", "Shortcut", "Standing")
+BASES = (
+    "Awaiting",
+    "Carrier",
+    "Cutoff",
+    "EachMeter",
+    "Purse",
+    "QuickRecord",
+    "Receiver",
+    "Repeating",
+    "Shortcut",
+    "Standing",
+)
 """Typed classes that others inherit from."""
 BY_HAND = "\n# By hand:"
 """What follows this in a file is kept."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from blastwall.gate import Gate, HoldTimes
-from blastwall.gate.each import Cutoff, EachMeter, Purse, QuickRecord
+from blastwall.gate.each import Awaiting, Carrier, Cutoff, EachMeter, Purse, QuickRecord
 from blastwall.gate.ports import (
     Asked,
     Hold,
@@ -260,6 +260,20 @@ class FakeGrants:
         return f"ask for {', '.join(actions)} at https://gateway"
 
 
+class FakeCarrier(Carrier):
+    """Sends at once, as `sends` says, which is called each time; what it brought is in `brought`."""
+
+    def __init__(self, sends: Callable[[], bool] = lambda: True) -> None:
+        self._sends = sends
+        self.brought: list[tuple[int, Answer]] = []
+
+    def send_granted(self) -> bool:
+        return self._sends()
+
+    def bring(self, number: int, answer: Answer) -> None:
+        self.brought.append((number, answer))
+
+
 class FakeRecord(QuickRecord):
     def __init__(self, recorder: FakeRecorder) -> None:
         self._recorder = recorder
@@ -294,9 +308,10 @@ class FakeRecord(QuickRecord):
         first: int,
         values: tuple[str | None, ...],
         text: str | None,
-        durable: Callable[[RecordingFailed | None], None] | None,
+        awaiting: Awaiting | None,
     ) -> None:
-        self.write([StatementRepeated(at, number, first, values, text)], durable or (lambda _failure: None))
+        durable = awaiting.recorded if awaiting is not None else (lambda _failure: None)
+        self.write([StatementRepeated(at, number, first, values, text)], durable)
 
     def plain_end(
         self,
@@ -306,10 +321,10 @@ class FakeRecord(QuickRecord):
         affected: int,
         size: int,
         seconds: float,
-        failed: Callable[[RecordingFailed | None], None],
+        awaiting: Awaiting,
     ) -> None:
         event = StatementFinished(at, number, rows, affected if affected >= 0 else None, size, seconds, None, {})
-        self.write([event], lambda failure: None if failure is None else failed(failure))
+        self.write([event], lambda failure: None if failure is None else awaiting.unrecorded(failure))
 
     def close(self) -> None:
         self.closed += 1

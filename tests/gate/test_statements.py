@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
-from tests.gate.fakes import ALLOW, SOURCE, World, a_resource, a_statement, settle
+from tests.gate.fakes import ALLOW, SOURCE, FakeCarrier, World, a_resource, a_statement, settle
 
 from blastwall.gate import Gate
 from blastwall.gate.ports import RecordingFailed
@@ -166,7 +166,7 @@ async def test_what_is_repeated_is_asked_as_a_whole_from_the_moment_of_a_contain
     assert isinstance(answer, Allow)
     standing = answer.standing
     assert standing is not None
-    talk.gate.carry_again(lambda: True, lambda _number, _answer: None)
+    talk.gate.carry_again(FakeCarrier())
     numbers = count(3)
 
     def goes_again() -> bool:
@@ -195,13 +195,13 @@ async def test_what_is_repeated_is_withdrawn_ended_and_timed_as_any_other() -> N
     assert isinstance(answer, Allow)
     assert answer.standing is not None
     went: list[int] = []
-    told: list[int] = []
 
     def go() -> bool:
         went.append(1)
         return True
 
-    talk.gate.carry_again(go, lambda number, _answer: told.append(number))
+    carrier = FakeCarrier(go)
+    talk.gate.carry_again(carrier)
     for number in (3, 4):
         assert talk.gate.again(Again(number, answer.standing))
         world.now += 1.5
@@ -221,7 +221,9 @@ async def test_what_is_repeated_is_withdrawn_ended_and_timed_as_any_other() -> N
     talk.gate.closed("the client left")
     world.recorder.settle()
     withdrawn = [event.number for event in talk.record.events if isinstance(event, StatementWithdrawn)]
-    assert (withdrawn, len(went), told) == ([5, 6, 7], 3, []), "withdrawn once each, and neither sent nor answered"
+    assert (withdrawn, len(went), carrier.brought) == ([5, 6, 7], 3, []), (
+        "withdrawn once each, and neither sent nor answered"
+    )
 
 
 async def test_a_withdrawn_statement_is_never_answered() -> None:

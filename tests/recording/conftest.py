@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from blastwall.config.model import Anchor, Recordings
+from blastwall.gate.each import Awaiting
 from blastwall.gate.ports import RecordingFailed
 from blastwall.model.effects import Action, Effect, Object
 from blastwall.model.events import (
@@ -46,13 +47,19 @@ class Clock:
 
 
 @dataclass
-class Outcome:
-    """What `durable` was called with."""
+class Outcome(Awaiting):
+    """What `durable` was called with; it awaits quick records, too."""
 
     calls: list[RecordingFailed | None] = field(default_factory=list)
 
     def __call__(self, failed: RecordingFailed | None) -> None:
         self.calls.append(failed)
+
+    def recorded(self, failure: RecordingFailed | None) -> None:
+        self.calls.append(failure)
+
+    def unrecorded(self, failure: RecordingFailed | None) -> None:
+        self.calls.append(failure)
 
 
 def opening(at: float, session: str, principal: str = "shop-ci", resource: str = "pg-prod") -> list[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 from blastwall.gate.ports import RecordingFailed
 from blastwall.model.events import StatementAsked, StatementFinished, StatementRepeated
 from blastwall.recording.events import decode
-from blastwall.recording.files import AppendFile
 from blastwall.recording.frames import HASH, HEADER, Record, build, parse, sealed, seed
 from blastwall.recording.keys import load_public_key
 from blastwall.recording.quick import ROOM, put_finished, put_repeated
@@ -183,11 +183,11 @@ async def test_an_end_that_cannot_be_written_is_told(place: Place, monkeypatch: 
     record = recorder.open("s")
     write(record, opening(1.0, "s"))
 
-    def full(_file: AppendFile, _data: bytes) -> None:
+    def full(_descriptor: int, _data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(AppendFile, "append", full)
+        patched.setattr(os, "write", full)
         record.plain_end(4.0, 1, 1, -1, 10, 0.5, outcome)
         recorder.flush()
     assert isinstance(outcome.calls[0], RecordingFailed)

@@ -11,13 +11,13 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from blastwall.gate.ports import RecordingFailed
 from blastwall.model.events import SessionClosed, StatementWithdrawn
 from blastwall.recording.chain import read_chain
-from blastwall.recording.files import AppendFile
 from blastwall.recording.keys import load_public_key
 from blastwall.recording.layout import Folder
 from blastwall.recording.reader import Reader, Recorded
@@ -44,17 +44,22 @@ async def test_process_durability_counts_after_the_write(place: Place) -> None:
     await recorder.stop()
 
 
+def _name_of(descriptor: int) -> str:
+    """The name of an open file."""
+    return Path(f"/proc/self/fd/{descriptor}").resolve().name
+
+
 async def test_events_of_one_turn_of_the_loop_are_one_write(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = place.recorder(segment_size=1 << 20)
     await recorder.start()
     records = [recorder.open(f"s{number}") for number in range(20)]
-    real, writes, outcomes = AppendFile.append, list[str](), [Outcome() for _ in records]
+    real, writes, outcomes = os.write, list[str](), [Outcome() for _ in records]
 
-    def append(file: AppendFile, data: bytes) -> None:
-        writes.append(file.path.name)
-        real(file, data)
+    def write_to(descriptor: int, data: bytes) -> int:
+        writes.append(_name_of(descriptor))
+        return real(descriptor, data)
 
-    monkeypatch.setattr(AppendFile, "append", append)
+    monkeypatch.setattr(os, "write", write_to)
     for record, outcome in zip(records, outcomes, strict=True):
         record.write([StatementWithdrawn(1.0, 1)], outcome)
         record.write([StatementWithdrawn(2.0, 2), SessionClosed(2.0, "")], lambda failed: None)
@@ -114,13 +119,13 @@ async def test_power_durability_counts_after_an_fsync_that_is_shared(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
-    real = AppendFile.sync
+    real = os.fsync
 
-    def sync(file: AppendFile) -> None:
-        real(file)
-        synced.append(file.path.name)
+    def sync(descriptor: int) -> None:
+        real(descriptor)
+        synced.append(_name_of(descriptor))
 
-    monkeypatch.setattr(AppendFile, "sync", sync)
+    monkeypatch.setattr(os, "fsync", sync)
     recorder = place.recorder(durability="power", segment_size=1 << 20)
     await recorder.start()
     synced.clear()

@@ -212,6 +212,136 @@ async def test_what_was_read_together_is_settled_together(pair: tuple[socket.soc
     await eventually(lambda: all(one.calls[-1:] == ["lost"] for one in heard))
 
 
+@pytest.fixture
+def three() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
+    """Connected pairs, ours first; all are ready in the same round where their peers have sent before it."""
+    pairs = [socket.socketpair() for _ in range(3)]
+    for near, far in pairs:
+        near.setblocking(False)
+        far.setblocking(False)
+    yield pairs
+    for near, far in pairs:
+        near.close()
+        far.close()
+
+
+async def test_what_was_read_before_its_line_was_paused_waits_until_it_goes_on(
+    lines: Lines, three: list[tuple[socket.socket, socket.socket]]
+) -> None:
+    """One session has two lines: what came from one may stop the other, which was read in the same round."""
+    heard: list[Heard] = []
+
+    def stop(_data: bytes) -> None:
+        for one in heard:
+            one.line.pause_reading()
+
+    for near, far in three:
+        heard.append(Heard(Line(lines, near), stop))
+        far.send(b"first ")
+    await eventually(lambda: any(one.data for one in heard))
+    for _ in range(5):
+        await asyncio.sleep(0.01)
+    assert sorted(bytes(one.data) for one in heard) == [b"", b"", b"first "]
+    for one, (_, far) in zip(heard, three, strict=True):
+        one.then = None
+        far.send(b"second")
+        one.line.resume_reading()
+    await eventually(lambda: all(one.data == b"first second" for one in heard))
+
+
+async def test_who_ends_while_paused_is_told_of_it_afterwards(
+    lines: Lines, three: list[tuple[socket.socket, socket.socket]]
+) -> None:
+    heard: list[Heard] = []
+
+    def stop(_data: bytes) -> None:
+        for one in heard:
+            one.line.pause_reading()
+
+    for near, far in three:
+        heard.append(Heard(Line(lines, near), stop))
+        far.send(b"words")
+    three[2][1].shutdown(socket.SHUT_WR)
+    await eventually(lambda: any(one.data for one in heard))
+    await asyncio.sleep(0.05)
+    for one in heard:
+        one.then = None
+        one.line.resume_reading()
+    await eventually(lambda: all(one.data == b"words" for one in heard) and heard[2].calls == ["end"])
+    assert [one.calls for one in heard[:2]] == [[], []]
+
+
+async def test_an_aborted_line_reports_nothing_that_was_read(
+    lines: Lines, three: list[tuple[socket.socket, socket.socket]]
+) -> None:
+    heard: list[Heard] = []
+
+    def end(_data: bytes) -> None:
+        for one in heard:
+            one.line.abort()
+
+    for near, far in three:
+        heard.append(Heard(Line(lines, near), end))
+        far.send(b"words")
+    await eventually(lambda: all(one.calls == ["lost"] for one in heard))
+    assert sorted(bytes(one.data) for one in heard) == [b"", b"", b"words"]
+
+
+async def test_a_fault_of_one_receiver_keeps_nothing_from_the_others(
+    lines: Lines, three: list[tuple[socket.socket, socket.socket]]
+) -> None:
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context["exception"]))
+    fault = ZeroDivisionError("a fault")
+
+    def fail(_data: bytes) -> None:
+        raise fault
+
+    heard = [Heard(Line(lines, near), fail) for near, _ in three]
+    for one in heard[1:]:
+        one.then = one.line.write
+    for _, far in three:
+        far.send(b"words")
+    await eventually(lambda: all(one.data == b"words" for one in heard))
+    assert [await read(far, 5) for _, far in three[1:]] == [b"words", b"words"]
+    assert reported == [fault]
+
+
+async def test_what_is_little_is_sent_once_all_is_settled_and_in_its_order(
+    three: list[tuple[socket.socket, socket.socket]],
+) -> None:
+    large = b"x" * 5000
+    arrived: list[bytes] = []
+
+    def look() -> None:
+        for _, far in three:
+            try:
+                arrived.append(far.recv(1 << 20, socket.MSG_PEEK))
+            except BlockingIOError:
+                arrived.append(b"")
+
+    lines = Lines(look)
+    heard = [Heard(Line(lines, near)) for near, _ in three]
+
+    def little_then_large(_data: bytes) -> None:
+        heard[1].line.write(b"little")
+        heard[1].line.write(large)
+        heard[1].line.write(b"last")
+
+    def little_and_close(_data: bytes) -> None:
+        heard[2].line.write(b"goodbye")
+        heard[2].line.close()
+
+    heard[0].then = lambda _data: heard[0].line.write(b"little")
+    heard[1].then, heard[2].then = little_then_large, little_and_close
+    for _, far in three:
+        far.send(b"go")
+    wanted = [b"little", b"little" + large + b"last", b"goodbye"]
+    assert [await read(far, len(one)) for (_, far), one in zip(three, wanted, strict=True)] == wanted
+    assert arrived[:3] == [b"", b"little" + large, b"goodbye"], "a large one does not wait, nor what is before it"
+    assert await read(three[2][1], 1) == b"", "it was closed behind its last words"
+
+
 async def test_whose_bytes_take_long_is_read_in_smaller_pieces_and_whose_do_not_in_larger_ones(
     lines: Lines, pair: tuple[socket.socket, socket.socket]
 ) -> None:

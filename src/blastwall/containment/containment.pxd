@@ -6,6 +6,7 @@ cdef class StoredContainment(Cutoff):
     cdef public object _table
     cdef public object _now
     cdef public object _monotonic
+    cdef public bint _by_monotonic
     cdef public dict _in_force
     cdef public dict _spoiled
     cdef public set _lifts
@@ -16,7 +17,7 @@ cdef class StoredContainment(Cutoff):
     cdef public long long _failed
     cdef public dict _live
     cdef public object _task
-    @cython.locals(read_before=double)
+    @cython.locals(now=double, read_before=double)
     cpdef long long edition(self) except *
     cpdef object against(self, principal, resource=*)
     cpdef object revoked(self, pass_id)
@@ -24,3 +25,7 @@ cdef class StoredContainment(Cutoff):
     cpdef object unwatch(self, session)
     cpdef object _tell_looked(self)
     cpdef object _cause(self, live)
+
+# By hand: the clock, and the bound as a number of C.
+from blastwall.wire cimport ticks
+cdef double _BLIND_AFTER

@@ -31,10 +31,11 @@ from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Resource
 from blastwall.store import StateError
 from blastwall.store.containments import SPOILING, Contained, ContainmentTable, Kind, PastContainment
-from blastwall.wire.native import Real, Whole
+from blastwall.wire import ticks
+from blastwall.wire.native import Flag, Real, Whole
 
 POLL_SECONDS = 0.25
-BLIND_AFTER = 5.0
+BLIND_AFTER = _BLIND_AFTER = 5.0
 SIGHT_SECONDS = 20.0
 """So long at most is waited for a reading; one that is late on a machine that is too busy took up to 16."""
 _NEVER = float("-inf")
@@ -62,6 +63,7 @@ class StoredContainment(Cutoff):
         self._table = table
         self._now = now
         self._monotonic = monotonic
+        self._by_monotonic: Flag = monotonic is time.monotonic
         self._in_force: dict[Thing, Contained] = {}
         self._spoiled: dict[Thing, float] = {}
         self._lifts: set[int] = set()
@@ -102,8 +104,9 @@ class StoredContainment(Cutoff):
 
     def edition(self) -> Whole:
         """See `gate.each.Cutoff`."""
-        read_before: Real = self._monotonic() - self._read_at
-        return 0 if read_before > BLIND_AFTER else self._edition
+        now: Real = ticks.monotonic() if self._by_monotonic else self._monotonic()
+        read_before: Real = now - self._read_at
+        return 0 if read_before > _BLIND_AFTER else self._edition
 
     async def sight(self) -> None:
         """See `gate.ports.Containment`. What was read too slowly is not waited for alone, but the next reading, too."""

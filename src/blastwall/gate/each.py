@@ -6,15 +6,24 @@ Each call is a few additions and look-ups in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from blastwall.wire.native import Flag, Real, Whole
 
 if TYPE_CHECKING:
     from blastwall.gate.ports import RecordingFailed
+    from blastwall.protocols.contract import Answer
 
 _UNSAID = "a class that inherits says this"
+
+
+class Generation:
+    """Counts the changes of policies, masking rules and open grants: an answer stands within one."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number: Whole = 0
 
 
 class EachMeter:
@@ -60,6 +69,30 @@ class Purse:
         raise TypeError(_UNSAID)
 
 
+class Awaiting:
+    """Whoever repeats statements, as far as the record of them is concerned."""
+
+    def recorded(self, failure: RecordingFailed | None) -> None:
+        """What was repeated is in the record, as durable as configured, or cannot be."""
+        raise TypeError(_UNSAID)
+
+    def unrecorded(self, failure: RecordingFailed | None) -> None:
+        """An answer's end, for which nobody waited, cannot be recorded; None where it can, which is not told."""
+        raise TypeError(_UNSAID)
+
+
+class Carrier:
+    """Whoever carries out what the gate allows."""
+
+    def send_granted(self) -> Flag:
+        """Send what was repeated, which is recorded; False where the session must be told by `bring`."""
+        raise TypeError(_UNSAID)
+
+    def bring(self, number: Whole, answer: Answer) -> None:
+        """Bring the session an answer, the ordinary way."""
+        raise TypeError(_UNSAID)
+
+
 class QuickRecord:
     """One session's recording, as far as it is written for nearly every statement of a busy session."""
 
@@ -74,11 +107,11 @@ class QuickRecord:
         first: Whole,
         values: tuple[str | None, ...],
         text: str | None,
-        durable: Callable[[RecordingFailed | None], None] | None,
+        awaiting: Awaiting | None,
     ) -> None:
-        """Append a `StatementRepeated`; `Recorder.write_awaited` has it written.
+        """Append a `StatementRepeated`; `Recorder.write_awaited` has it written, and `awaiting` is told.
 
-        With `durable` None another follows at once, whose `durable` tells for both.
+        With none another follows at once, and who awaits that one is told for both.
         """
         raise TypeError(_UNSAID)
 
@@ -90,10 +123,10 @@ class QuickRecord:
         affected: Whole,
         size: Whole,
         seconds: Real,
-        failed: Callable[[RecordingFailed | None], None],
+        awaiting: Awaiting,
     ) -> None:
         """Append the `StatementFinished` of a plain answer, soon; `affected` is below 0 where there is none.
 
-        Nobody waits for it, so `failed` is called with an error only.
+        Nobody waits for it, so `awaiting` is told only where that fails (`unrecorded`).
         """
         raise TypeError(_UNSAID)

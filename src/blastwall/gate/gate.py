@@ -169,7 +169,7 @@ class Gate:
         self._tell_all(SessionGate.grants_changed)
 
     def _tell_all(self, told: Callable[[SessionGate], None]) -> None:
-        self._shared.generation += 1
+        self._shared.generation.number += 1
         for gate in tuple(self._open.values()):
             try:
                 told(gate)

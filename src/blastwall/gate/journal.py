@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from blastwall.gate.each import QuickRecord
+from blastwall.gate.each import Awaiting, QuickRecord
 from blastwall.gate.faults import described
 from blastwall.gate.ports import RecordingFailed, ResourceMeter, SessionRecord
 from blastwall.model.events import Event
@@ -48,17 +48,17 @@ class Unrecorded(QuickRecord):
         first: Whole,
         values: tuple[str | None, ...],
         text: str | None,
-        durable: Durable | None,
+        awaiting: Awaiting | None,
     ) -> None:
         """See `QuickRecord`."""
-        if durable is not None:
-            durable(self._failure)
+        if awaiting is not None:
+            awaiting.recorded(self._failure)
 
     def plain_end(  # noqa: PLR0917 - as the port says
-        self, at: Real, number: Whole, rows: Whole, affected: Whole, size: Whole, seconds: Real, failed: Durable
+        self, at: Real, number: Whole, rows: Whole, affected: Whole, size: Whole, seconds: Real, awaiting: Awaiting
     ) -> None:
         """See `QuickRecord`."""
-        failed(self._failure)
+        awaiting.unrecorded(self._failure)
 
     def close(self) -> None:
         """See `ports.SessionRecord`."""
@@ -88,7 +88,7 @@ class Journal:
         try:
             self._record.write(events, durable)
         except Exception as fault:  # noqa: BLE001 - what cannot be recorded, for whatever reason, must not happen
-            self._unwritten(fault, durable)
+            durable(self._unwritten(fault))
 
     def repeated(  # noqa: PLR0917 - as the port says
         self,
@@ -97,36 +97,37 @@ class Journal:
         first: Whole,
         values: tuple[str | None, ...],
         text: str | None,
-        durable: Durable | None,
+        awaiting: Awaiting | None,
     ) -> None:
         """Append a `StatementRepeated`; see `QuickRecord`. Never raises."""
         if not self.failed:
             try:
-                self._quick.repeated(at, number, first, values, text, durable)
+                self._quick.repeated(at, number, first, values, text, awaiting)
             except Exception as fault:  # noqa: BLE001 - what cannot be recorded, for whatever reason, must not happen
-                self._unwritten(fault, durable)
-        elif durable is not None:
-            durable(_failed_before())
+                failure = self._unwritten(fault)
+                if awaiting is not None:
+                    awaiting.recorded(failure)
+        elif awaiting is not None:
+            awaiting.recorded(_failed_before())
 
     def plain_end(  # noqa: PLR0917 - as the port says
-        self, at: Real, number: Whole, rows: Whole, affected: Whole, size: Whole, seconds: Real, failed: Durable
+        self, at: Real, number: Whole, rows: Whole, affected: Whole, size: Whole, seconds: Real, awaiting: Awaiting
     ) -> None:
         """Append the `StatementFinished` of a plain answer; see `QuickRecord`. Never raises."""
         if self.failed:
-            failed(_failed_before())
+            awaiting.unrecorded(_failed_before())
             return
         try:
-            self._quick.plain_end(at, number, rows, affected, size, seconds, failed)
+            self._quick.plain_end(at, number, rows, affected, size, seconds, awaiting)
         except Exception as fault:  # noqa: BLE001 - as above
-            self._unwritten(fault, failed)
+            awaiting.unrecorded(self._unwritten(fault))
 
-    def _unwritten(self, fault: Exception, durable: Durable | None) -> None:
+    def _unwritten(self, fault: Exception) -> RecordingFailed:
         """What was to be written is not, for a fault of the gateway's own."""
         failure = RecordingFailed(f"a fault of the gateway's own: {described(fault)}")
         failure = fault if isinstance(fault, RecordingFailed) else failure
         self.fail(failure)
-        if durable is not None:
-            durable(failure)
+        return failure
 
     async def written(self, events: Sequence[Event]) -> None:
         """Append events and wait until they are durable.

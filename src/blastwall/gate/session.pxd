@@ -1,5 +1,6 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.gate.each cimport Carrier
 from blastwall.gate.granted cimport Granted
 from blastwall.gate.journal cimport Journal
 from blastwall.gate.statements cimport Statements
@@ -25,7 +26,7 @@ cdef class SessionGate:
     cdef public object _closed
     cpdef object keep(self, end)
     cpdef object ask(self, ask, reply)
-    cpdef object carry_again(self, granted, reply)
+    cpdef object carry_again(self, Carrier carrier)
     cpdef bint again(self, Again again) except -1
     cpdef object answered(self, Again again)
     cpdef object _refuse_stranger(self, number, statement, reply)

@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 
 from blastwall.gate import wording
+from blastwall.gate.each import Carrier
 from blastwall.gate.faults import described
 from blastwall.gate.footing import Footing
 from blastwall.gate.granted import Granted
@@ -147,10 +148,10 @@ class SessionGate:
         else:
             self._refuse_stranger(ask.number, question, reply)
 
-    def carry_again(self, granted: Callable[[], bool], reply: Callable[[int, Answer], None]) -> None:
+    def carry_again(self, carrier: Carrier) -> None:
         """See `Statements.carry_again`; once somebody is logged in."""
         if self._statements is not None:
-            self._statements.carry_again(granted, reply)
+            self._statements.carry_again(carrier)
 
     def again(self, again: Again) -> Flag:
         """See `Statements.again`."""

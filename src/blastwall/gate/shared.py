@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from blastwall.gate.each import Generation
 from blastwall.gate.ports import (
     Approvals,
     Budgets,
@@ -79,11 +80,9 @@ def counted(kind: PrincipalKind, name: str) -> str:
 
 @dataclass(slots=True)
 class Shared:
-    """What all sessions share. Only `hold` and `generation` change.
+    """What all sessions share. Only `hold` changes, and the number in `generation`.
 
     `clock` says when something was, in epoch seconds, for records; `steady` measures how long something may last.
-
-    `generation` counts the changes of policies, masking rules and open grants: an answer stands within one.
     """
 
     identity: Identity
@@ -101,7 +100,7 @@ class Shared:
     later: Scheduler
     slots: Slots
     watcher: Watcher | None = None
-    generation: int = 0
+    generation: Generation = field(default_factory=Generation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.gate.each cimport Awaiting
+from blastwall.gate.each cimport Carrier
 from blastwall.gate.each cimport Cutoff
 from blastwall.gate.each cimport EachMeter
+from blastwall.gate.each cimport Generation
 from blastwall.gate.each cimport Purse
 from blastwall.gate.granted cimport Granted
 from blastwall.gate.journal cimport Journal
@@ -17,10 +20,10 @@ cdef class Answered(Standing):
     cdef public bint runs
     cdef public object allow
 
-@cython.final
-cdef class Statements:
+cdef class Statements(Awaiting):
     cdef public object _shared
     cdef public object _facts
+    cdef public Generation _generation
     cdef public Journal _journal
     cdef public object _meter
     cdef public EachMeter _each
@@ -31,6 +34,7 @@ cdef class Statements:
     cdef public long long _free
     cdef public object _clock
     cdef public object _steady
+    cdef public bint _by_wall
     cdef public Granted _granted
     cdef public object _deadline
     cdef public object _over
@@ -46,10 +50,7 @@ cdef class Statements:
     cdef public double _asked_at
     cdef public long long _runs
     cdef public double _runs_since
-    cdef public object _granted_again
-    cdef public object _reply_again
-    cdef public object _recorded
-    cdef public object _note_failed
+    cdef public Carrier _carrier
     cpdef object ask(self, number, statement, reply)
     cpdef object _answer_asked(self, question, asked, redacted)
     cpdef object _later(self, asked, work)
@@ -59,13 +60,14 @@ cdef class Statements:
     cpdef object _repeated(self, number, repeat, now)
     cpdef bint _stands(self, Answered standing) except -1
     cpdef bint _may_repeat(self) except -1
-    cpdef object carry_again(self, granted, reply)
+    cpdef object carry_again(self, Carrier carrier)
     @cython.locals(now=double)
     cpdef bint again(self, Again again) except -1
     @cython.locals(main=Answered, parse=Answered)
     cpdef bint _record_again(self, Again again, double now) except -1
     cpdef object _redacted(self, Again again, like)
-    cpdef object _tell_again(self, number, Standing standing, failure)
+    @cython.locals(again=Again, carrier=Carrier)
+    cpdef object recorded(self, failure)
     cpdef object _run(self, number, asked_at)
     cpdef object _run_again(self, long long number)
     @cython.locals(since=double)
@@ -90,3 +92,7 @@ cdef class Statements:
     cpdef object refused(self, refused)
     cpdef object close(self, contained)
     cpdef object _note(self, events)
+    cpdef object unrecorded(self, failure)
+
+# By hand: the clock.
+from blastwall.wire cimport ticks

@@ -12,6 +12,7 @@ of these, too.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +22,7 @@ import structlog
 
 from blastwall.gate import wording
 from blastwall.gate.binding import bind
-from blastwall.gate.each import Cutoff, EachMeter, Purse
+from blastwall.gate.each import Awaiting, Carrier, Cutoff, EachMeter, Generation, Purse
 from blastwall.gate.faults import described
 from blastwall.gate.footing import Footing
 from blastwall.gate.granted import Granted, remedied
@@ -63,6 +64,7 @@ from blastwall.protocols.contract import (
     Unproven,
 )
 from blastwall.protocols.standing import Standing
+from blastwall.wire import ticks
 from blastwall.wire.native import Flag, Real, Whole
 
 Reply = Callable[[int, Answer], None]
@@ -109,7 +111,7 @@ class Answered(Standing):
         self.allow = Allow(mask, standing=self)
 
 
-class Statements:
+class Statements(Awaiting):
     """Answers one session's statements."""
 
     def __init__(
@@ -124,6 +126,7 @@ class Statements:
     ) -> None:
         self._shared = shared
         self._facts = facts
+        self._generation: Generation = shared.generation
         self._journal = journal
         self._meter = meter
         self._each: EachMeter = meter.each
@@ -133,6 +136,7 @@ class Statements:
         self._cutoff: Cutoff = shared.containment.cutoff
         self._free: Whole = 0
         self._clock, self._steady = shared.clock, shared.steady
+        self._by_wall: Flag = shared.clock is time.time
         self._granted: Granted = admitted.granted
         self._deadline = admitted.deadline
         self._over = admitted.over
@@ -148,10 +152,7 @@ class Statements:
         self._asked_at: Real = 0.0
         self._runs: Whole = 0
         self._runs_since: Real = 0.0
-        self._granted_again: Callable[[], bool] = _not_at_once
-        self._reply_again: Reply = _unheard
-        self._recorded = self._settle_again
-        self._note_failed = self._noted
+        self._carrier: Carrier | None = None
 
     def limit(self, deadline: float | None, over: str) -> None:
         """Nothing is allowed from `deadline` on, by the steady clock; `over` is heard then."""
@@ -285,27 +286,27 @@ class Statements:
 
     def _stands(self, standing: Answered) -> Flag:
         """Whether all is as it was. A part of the recording refers to itself only."""
-        return standing.generation == self._shared.generation and standing.part == self._journal.part_now()
+        return standing.generation == self._generation.number and standing.part == self._journal.part_now()
 
     def _may_repeat(self) -> Flag:
         """Whether anything that was allowed may be sent again now."""
         return self._cut() is None and (self._footing is None or self._footing.stands)
 
-    def carry_again(self, granted: Callable[[], bool], reply: Reply) -> None:
-        """Have `granted` send what `again` has recorded, once that is durable.
+    def carry_again(self, carrier: Carrier) -> None:
+        """Have `carrier` send what `again` has recorded, once that is durable.
 
-        Where it returns False, or recording failed, `reply` brings each number its answer.
+        Where it does not, or recording failed, it brings each number its answer.
         """
-        self._granted_again, self._reply_again = granted, reply
+        self._carrier = carrier
 
     def again(self, again: Again) -> Flag:
         """Record what is repeated, where all the answers stand; the caller settles the recorder in this turn.
 
         False: nothing was recorded, so it must be asked for as a whole.
         """
-        now: Real = self._clock()
+        now: Real = ticks.wall() if self._by_wall else self._clock()
         try:
-            if self._again is not None or not self._record_again(again, now):
+            if self._again is not None or self._carrier is None or not self._record_again(again, now):
                 return False
         except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
             _log.error("statement_failed", session=self._facts.session, fault=described(fault))
@@ -335,7 +336,7 @@ class Statements:
             self._waiting[again.parse] = now
             self._journal.repeated(now, again.parse, parse.first, (), None, None)
         self._each.repeated(1 if parse is None else 2)
-        self._journal.repeated(now, again.number, main.first, values, text, self._recorded)
+        self._journal.repeated(now, again.number, main.first, values, text, self)
         return True
 
     def _redacted(self, again: Again, like: Statement) -> tuple[tuple[str | None, ...], str | None]:
@@ -344,11 +345,12 @@ class Statements:
         values = masking.redact_values(resource, like.parameters, again.values) if again.values else ()
         return values, masking.redact(resource, again.like()).text if again.like is not None else None
 
-    def _settle_again(self, failure: RecordingFailed | None) -> None:
-        """What was repeated is recorded, or cannot be."""
+    def recorded(self, failure: RecordingFailed | None) -> None:
+        """See `Awaiting`: what was repeated can be sent, or must be refused."""
         again: Again | None = self._again
+        carrier: Carrier | None = self._carrier
         self._again = None
-        if again is None:
+        if again is None or carrier is None:
             return
         if failure is not None:
             self._journal.fail(failure)
@@ -359,16 +361,12 @@ class Statements:
                 self._run_again(again.number)
             if parse_at is not None:
                 self._run(again.parse, parse_at)
-            if waits and (parse_at is not None or not again.parse) and self._granted_again():
+            if waits and (parse_at is not None or not again.parse) and carrier.send_granted():
                 return
         if parse_at is not None:
-            self._tell_again(again.parse, again.parsing, failure)
+            carrier.bring(again.parse, _told(again.parsing, failure))
         if waits:
-            self._tell_again(again.number, again.standing, failure)
-
-    def _tell_again(self, number: int, standing: Standing | None, failure: RecordingFailed | None) -> None:
-        allowed = standing.allow if failure is None and isinstance(standing, Answered) else None
-        self._reply_again(number, allowed or Deny(wording.CANNOT_RECORD, fault=True))
+            carrier.bring(again.number, _told(again.standing, failure))
 
     def _run(self, number: int, asked_at: float) -> None:
         """An allowed statement is timed from its ask on."""
@@ -447,7 +445,7 @@ class Statements:
             record = self._record()
             upstream = None if self._footing is None else self._footing.changed
             if stands and record is None and upstream is None:
-                generation, part = self._shared.generation, self._journal.part_now()
+                generation, part = self._generation.number, self._journal.part_now()
                 shown = self._shared.masking.shows(self._facts.resource, question.statement)
                 like = without_values(question.statement)
                 answer = Answered(question.number, like, generation, part, mask, shown).allow
@@ -619,7 +617,7 @@ class Statements:
         if again.finished is not None:
             self.finished(again.finished)
             return
-        now: Real = self._clock()
+        now: Real = ticks.wall() if self._by_wall else self._clock()
         if again.parse:
             self._end(again.parse, now, 0, -1, 0)
         self._end(again.number, now, again.rows, again.affected, again.size)
@@ -630,7 +628,7 @@ class Statements:
         seconds: Real = now - began if now > began else 0.0
         self._granted.ran(number)
         self._each.took(seconds)
-        self._journal.plain_end(now, number, rows, affected, size, seconds, self._note_failed)
+        self._journal.plain_end(now, number, rows, affected, size, seconds, self)
 
     def streamed(self, streamed: Streamed) -> None:
         """A part of the answer was sent."""
@@ -673,6 +671,10 @@ class Statements:
     def _note(self, events: list[Event]) -> None:
         self._journal.write(events, self._noted)
 
+    def unrecorded(self, failure: RecordingFailed | None) -> None:
+        """See `Awaiting`."""
+        self._noted(failure)
+
     def _noted(self, failure: RecordingFailed | None) -> None:
         """What was sent cannot be recorded to its end: nothing more may happen in this session."""
         if failure is not None:
@@ -695,13 +697,10 @@ def asked_event(number: int, statement: Statement, redacted: RedactedStatement, 
     )
 
 
-def _not_at_once() -> bool:
-    """Let `reply` bring the answers."""
-    return False
-
-
-def _unheard(_number: int, _answer: Answer) -> None:
-    raise RuntimeError("nobody carries what is repeated")
+def _told(standing: Standing | None, failure: RecordingFailed | None) -> Answer:
+    """What the session hears of a repetition that could not be sent at once."""
+    allowed = standing.allow if failure is None and isinstance(standing, Answered) else None
+    return allowed or Deny(wording.CANNOT_RECORD, fault=True)
 
 
 def _ignore(failure: RecordingFailed | None) -> None:

@@ -23,6 +23,7 @@ cdef class Batch:
     cpdef object plain_end(self, Stream stream, double at, long long number, long long rows, long long affected, long long size, double seconds)
     cpdef object _take(self, Stream stream, double at, long long end)
     cpdef object _begin(self, Stream stream)
+    @cython.locals(stream=Stream)
     cpdef object write(self)
     cpdef object take_back(self)
     cpdef object _trim(self)

@@ -133,7 +133,8 @@ class Batch:
         except OSError:
             self.take_back()
             raise
-        for stream in self._begun:
+        for begun in self._begun:
+            stream: Stream = begun
             stream.begun = False
         for noted in self._noted:
             self._note(noted)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from blastwall.wire.native import Whole
+from blastwall.wire.native import Flag, Octets, Whole
 
 
 class AppendFile:
@@ -21,13 +21,13 @@ class AppendFile:
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_EXCL if new else 0)
         self.path = path
-        self.descriptor = os.open(path, flags, 0o600)
+        self.descriptor: Whole = os.open(path, flags, 0o600)
         self.size: Whole = os.fstat(self.descriptor).st_size
-        self._ragged = False
-        self._nameless = new
-        self.unsynced = new
+        self._ragged: Flag = False
+        self._nameless: Flag = new
+        self.unsynced: Flag = new
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: Octets) -> None:
         """Append all of `data`, or nothing; returns after write(2).
 
         Raises:
@@ -35,14 +35,15 @@ class AppendFile:
         """
         if self._ragged:
             self._cut()
-        written = 0
+        size: Whole = len(data)
+        written: Whole = 0
         try:
-            while written < len(data):
+            while written < size:
                 written += os.write(self.descriptor, data[written:] if written else data)
         except OSError:
             self._cut()
             raise
-        self.size += len(data)
+        self.size += size
         self.unsynced = True
 
     def _cut(self) -> None:

@@ -7,17 +7,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
 from blastwall.clocks import steady
 from blastwall.config.model import Recordings
-from blastwall.gate.each import QuickRecord
+from blastwall.gate.each import Awaiting, QuickRecord
 from blastwall.gate.ports import RecordingFailed
 from blastwall.model.events import Event
 from blastwall.recording.anchors import Anchoring, anchors_of
+from blastwall.recording.batch import Batch
 from blastwall.recording.chain import Sealed, Stopped
 from blastwall.recording.durability import AfterSync, AfterWrite, Durability
 from blastwall.recording.encryption import NO_KEYS, Keyring
@@ -36,23 +36,59 @@ _PATIENCE = 5.0
 """Seconds that stopping waits for the last checkpoint to reach its anchors."""
 
 
-@dataclass(slots=True)
 class Counters:
     """What happened since the start; the metrics read these."""
 
-    sessions: int = 0
-    events: int = 0
-    failures: int = 0
-    checkpoints: int = 0
-    anchor_failures: int = 0
-    segments_removed: int = 0
+    __slots__ = ("anchor_failures", "checkpoints", "events", "failures", "segments_removed", "sessions")
+
+    def __init__(self) -> None:
+        self.sessions: Whole = 0
+        self.events: Whole = 0
+        self.failures: Whole = 0
+        self.checkpoints: Whole = 0
+        self.anchor_failures: Whole = 0
+        self.segments_removed: Whole = 0
 
 
 _NOTED_WITHIN = 0.02
 """Seconds after which notes are written that nobody waits for, where nothing else was written meanwhile."""
 
-_Waiting = tuple["Record", Callable[[RecordingFailed | None], None], bool]
-"""The last says whether it waits; if not, it hears of a failure only."""
+_Waiting = tuple["Record", Callable[[RecordingFailed | None], None]]
+
+
+class Told:
+    """Who is to be told of what one write takes; one object for many writes.
+
+    `waiting` are told whatever comes of it, and so is each `awaiting`, of the one of `expected` in its place. Each
+    `noting`, of the one of `noted` in its place, hears of a failure only (`lost`).
+    """
+
+    __slots__ = ("awaiting", "expected", "lost", "noted", "noting", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: list[_Waiting] = []
+        self.expected: list[Record] = []
+        self.awaiting: list[Awaiting] = []
+        self.noted: list[Record] = []
+        self.noting: list[Awaiting] = []
+        self.lost: Flag = False
+
+    def nobody(self) -> Flag:
+        """Whether there is nobody to be told of anything."""
+        return not (len(self.expected) or len(self.noted) or len(self.waiting))
+
+    def records(self) -> Iterable[Record]:
+        """The record of each."""
+        return [record for record, _ in self.waiting] + self.expected + self.noted
+
+    def clear(self) -> None:
+        """Everybody was told."""
+        self.waiting.clear()
+        self.expected.clear()
+        self.awaiting.clear()
+        self.noted.clear()
+        self.noting.clear()
+        self.lost = False
 
 
 class Record(QuickRecord):
@@ -83,10 +119,11 @@ class Record(QuickRecord):
         first: Whole,
         values: tuple[str | None, ...],
         text: str | None,
-        durable: Callable[[RecordingFailed | None], None] | None,
+        awaiting: Awaiting | None,
     ) -> None:
-        """Append a `StatementRepeated`, which `write_awaited` writes; without `durable` the next one's tells."""
-        recorder, log = self.recorder, self._place()
+        """Append a `StatementRepeated`, which `write_awaited` writes; see `QuickRecord`."""
+        recorder: Recorder = self.recorder
+        log: NodeLog | None = self._place()
         if log is not None:
             before = log.live
             try:
@@ -96,10 +133,10 @@ class Record(QuickRecord):
                 log = None
             else:
                 recorder.took(before)
-        if durable is not None and (log is None or self.failed is not None):
-            durable(self.failed)
-        elif durable is not None:
-            recorder.expect(self, durable)
+        if awaiting is not None and (log is None or self.failed is not None):
+            awaiting.recorded(self.failed)
+        elif awaiting is not None:
+            recorder.expect(self, awaiting)
 
     def plain_end(  # noqa: PLR0917 - one for each field
         self,
@@ -109,10 +146,11 @@ class Record(QuickRecord):
         affected: Whole,
         size: Whole,
         seconds: Real,
-        failed: Callable[[RecordingFailed | None], None],
+        awaiting: Awaiting,
     ) -> None:
         """Append the `StatementFinished` of a plain answer, within `_NOTED_WITHIN`; only a failure is told."""
-        recorder, log = self.recorder, self._place()
+        recorder: Recorder = self.recorder
+        log: NodeLog | None = self._place()
         if log is not None:
             before = log.live
             try:
@@ -121,9 +159,9 @@ class Record(QuickRecord):
                 recorder.fail(self, error)
             else:
                 recorder.took(before)
-                recorder.note(self, failed)
+                recorder.note(self, awaiting)
         if self.failed is not None:
-            failed(self.failed)
+            awaiting.unrecorded(self.failed)
 
     def _place(self) -> NodeLog | None:
         """Where to write, None where this must not; `failed` says why."""
@@ -166,7 +204,7 @@ class Recorder:
         Raises:
             ValueError: an anchor's URL is not allowed.
         """
-        self.counters = Counters()
+        self.counters: Counters = Counters()
         self._settings = settings
         self._folder = Folder(settings.to / node)
         self._key = key
@@ -179,7 +217,8 @@ class Recorder:
         self._anchors = anchors_of(settings.anchors)
         self._anchorings: list[Anchoring] = []
         self._records: dict[int, Record] = {}
-        self._waiting: list[_Waiting] = []
+        self._told: Told = Told()
+        self._spare: Told | None = None
         self._ending: deque[tuple[Record, str]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sealed: list[Sealed] = []
@@ -321,20 +360,22 @@ class Recorder:
     def wait(self, record: Record, durable: Callable[[RecordingFailed | None], None]) -> None:
         """Somebody waits for what was taken: write it by the end of the loop's turn."""
         self._wanted = True
-        self._waiting.append((record, durable, True))
+        self._told.waiting.append((record, durable))
         if not self._called and self._loop is not None:
             self._called = True
             self._loop.call_soon(self._flush_soon)
 
-    def expect(self, record: Record, durable: Callable[[RecordingFailed | None], None]) -> None:
+    def expect(self, record: Record, awaiting: Awaiting) -> None:
         """Somebody waits for what was taken, and calls `write_awaited` in this turn of the loop."""
         self._wanted = True
-        self._waiting.append((record, durable, True))
+        self._told.expected.append(record)
+        self._told.awaiting.append(awaiting)
         self._arm()
 
-    def note(self, record: Record, failed: Callable[[RecordingFailed | None], None]) -> None:
+    def note(self, record: Record, awaiting: Awaiting) -> None:
         """Nobody waits for what was taken: it is written with what comes next, or a little later."""
-        self._waiting.append((record, failed, False))
+        self._told.noted.append(record)
+        self._told.noting.append(awaiting)
         self._arm()
 
     def _arm(self) -> None:
@@ -358,49 +399,69 @@ class Recorder:
 
     def flush(self) -> None:
         """Write now what was taken since the last time, in one write(2), and tell whoever waits for it."""
-        log = self._log
-        if log is None or not self._waiting:
+        log: NodeLog | None = self._log
+        told: Told = self._told
+        if log is None or told.nobody():
             return
-        waiting, self._waiting = self._waiting, []
+        spare: Told | None = self._spare
+        self._told, self._spare = Told() if spare is None else spare, None
         self._wanted = False
+        batch: Batch | None = None
         try:
             batch = log.write()
         except OSError as error:
-            batch = None
-            self._fail_all(waiting, error)
+            self._fail_all(told, error)
         if self._ending:
             self._end_sessions(log)
         if batch is not None:
             self.counters.events += batch.events
         if batch is None or self._at_once:
-            self._tell(waiting)
+            self._tell(told)
         else:
             files = (batch.segment.file, log.chain.file)
-            self._durability.after(files, partial(self._written, batch.segment, waiting))
+            self._durability.after(files, partial(self._written, batch.segment, told))
 
-    def _written(self, segment: OpenSegment, waiting: list[_Waiting], error: OSError | None) -> None:
+    def _written(self, segment: OpenSegment, told: Told, error: OSError | None) -> None:
         if error is not None:
-            self._fail_all(waiting, error)
+            self._fail_all(told, error)
             self._leave(segment, error)
-        self._tell(waiting)
+        self._tell(told)
 
-    def _tell(self, waiting: list[_Waiting]) -> None:
-        """Call back whoever waited; a fault of one of them keeps the answer from no other."""
-        told: Whole = 0
+    def _tell(self, told: Told) -> None:
+        """Tell all whom it concerns; a fault of one of them keeps the answer from no other.
+
+        Whoever is told is taken out before, so that it is told once.
+        """
+        place: Whole = 0
         try:
-            for record, durable, waits in waiting:
-                told += 1
-                if waits or record.failed is not None:
-                    durable(record.failed)
+            while place < len(told.expected):
+                record: Record = told.expected[place]
+                awaiting: Awaiting = told.awaiting[place]
+                place += 1
+                awaiting.recorded(record.failed)
+            while told.waiting:
+                record, durable = told.waiting.pop(0)
+                durable(record.failed)
+            while told.lost and told.noted:
+                record, awaiting = told.noted.pop(0), told.noting.pop(0)
+                awaiting.unrecorded(record.failed)
+            place = 0
+            told.clear()
+            self._spare = told
         finally:
-            if told < len(waiting) and self._loop is not None:
-                self._loop.call_soon(self._tell, waiting[told:])
+            if not told.nobody() and self._loop is not None:
+                del told.expected[:place], told.awaiting[:place]
+                self._loop.call_soon(self._tell_rest, told)
+
+    def _tell_rest(self, told: Told) -> None:
+        """As `_tell`, which one of them has broken off."""
+        self._tell(told)
 
     def ended(self, record: Record, why: str) -> None:
         """Put the head of `record` into the chain, after what was taken for it."""
         self._records.pop(record.stream.ordinal, None)
         self._ending.append((record, why))
-        if self._log is not None and not self._waiting:
+        if self._log is not None and self._told.nobody():
             self._end_sessions(self._log)
 
     def _end_sessions(self, log: NodeLog) -> None:
@@ -492,21 +553,22 @@ class Recorder:
         self.counters.failures += 1
         record.failed = record.failed or RecordingFailed(reason)
 
-    def _fail_all(self, waiting: Iterable[_Waiting], error: OSError) -> None:
-        for record, _, _ in waiting:
+    def _fail_all(self, told: Told, error: OSError) -> None:
+        told.lost = True
+        for record in told.records():
             self._fail(record, _cannot(self._folder, error))
 
     def _leave(self, segment: OpenSegment, error: OSError) -> None:
         """After a failed fsync nobody knows what the disk has: nothing more is appended to that segment."""
         if self._log is None or self._log.live is not segment:
             return
-        waiting, self._waiting = self._waiting, []
+        told, self._told = self._told, Told()
         self._wanted = False
-        self._fail_all(waiting, error)
+        self._fail_all(told, error)
         self._log.take_back()
         self._log.roll()
         self._end_sessions(self._log)
-        self._tell(waiting)
+        self._tell(told)
         self._spawn(self._seal_ended())
 
     def _anchor_failed(self) -> None:

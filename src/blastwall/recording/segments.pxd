@@ -1,5 +1,6 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.recording.files cimport AppendFile
 from blastwall.recording.streams cimport Stream
 
 @cython.final
@@ -7,13 +8,13 @@ cdef class OpenSegment:
     cdef public long long number
     cdef public object began
     cdef public object last_at
-    cdef public object file
+    cdef public AppendFile file
     cdef public long long size
     cdef public object cipher
     cdef public object digest
     cdef public dict _portions
     cdef public dict _kept
-    cpdef object append(self, data)
+    cpdef object append(self, bytes data)
     cpdef object note(self, Stream stream, long long first, events)
     cpdef object add_quick(self, Stream stream)
     cpdef object settle(self)

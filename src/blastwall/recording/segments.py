@@ -21,7 +21,7 @@ from blastwall.recording.frames import Broken, Record, Source, read
 from blastwall.recording.layout import Folder
 from blastwall.recording.streams import Stream
 from blastwall.recording.summary import Portion, decode_index, encode_index
-from blastwall.wire.native import Whole
+from blastwall.wire.native import Octets, Whole
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
@@ -41,14 +41,14 @@ class OpenSegment:
         self.number: Whole = number
         self.began = at
         self.last_at = at
-        self.file = AppendFile(folder.raw(number), new=True)
+        self.file: AppendFile = AppendFile(folder.raw(number), new=True)
         self.size: Whole = self.file.size
         self.cipher = cipher
         self.digest = sha256()
         self._portions: dict[int, Portion] = {}
         self._kept: dict[int, Stream] = {}
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: Octets) -> None:
         """Append whole records.
 
         Raises:

@@ -1,5 +1,6 @@
 # Written by `make docs` (tools/check_twins.py) from the source of the same name.
 cimport cython
+from blastwall.gate.each cimport Carrier
 from blastwall.gate.each cimport EachMeter
 from blastwall.gate.session cimport SessionGate
 from blastwall.protocols.again cimport Again
@@ -8,6 +9,15 @@ from blastwall.relay.lines cimport Lines
 from blastwall.relay.stream cimport Shortcut
 from blastwall.relay.stream cimport Stream
 from blastwall.relay.turn cimport Turn
+
+cdef class Granting(Carrier):
+    cdef public Turn _turn
+    cdef public Repeating _session
+    cdef public Stream _upstream
+    cdef public bint _timed
+    cdef public object _reply
+    cpdef bint send_granted(self) except -1
+    cpdef object bring(self, long long number, answer)
 
 cdef class Express(Shortcut):
     cdef public object _pump

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from blastwall.gate.each import EachMeter
+from blastwall.gate.each import Carrier, EachMeter
 from blastwall.gate.ports import ResourceMeter
 from blastwall.gate.session import SessionGate
 from blastwall.protocols.again import Again, Repeating
@@ -20,7 +20,7 @@ from blastwall.relay.lines import Lines
 from blastwall.relay.stopwatch import Stopwatch
 from blastwall.relay.stream import Shortcut, Stream
 from blastwall.relay.turn import Turn
-from blastwall.wire.native import Flag, Octets, Real
+from blastwall.wire.native import Flag, Octets, Real, Whole
 
 
 class Carries(Protocol):
@@ -38,6 +38,31 @@ class Carries(Protocol):
 
     def reply(self, number: int, answer: Answer) -> None:
         """Bring the gate's answer to the session, the ordinary way."""
+
+
+class Granting(Carrier):
+    """Sends what the gate has recorded. See `gate.each.Carrier`."""
+
+    def __init__(self, pump: Carries, session: Repeating, upstream: Stream, timed: bool) -> None:
+        self._turn: Turn = pump.turn
+        self._session: Repeating = session
+        self._upstream: Stream = upstream
+        self._timed: Flag = timed
+        self._reply = pump.reply
+
+    def send_granted(self) -> Flag:
+        """It is recorded: send it. False where the session must be told the ordinary way."""
+        if self._turn.busy() or self._timed:
+            return False
+        data = self._session.granted()
+        if data is None:
+            return False
+        self._upstream.send(data)
+        return True
+
+    def bring(self, number: Whole, answer: Answer) -> None:
+        """See `Carrier`."""
+        self._reply(number, answer)
 
 
 class Express(Shortcut):
@@ -65,7 +90,7 @@ class Express(Shortcut):
         self._lines: Lines = lines
         self._reply = pump.reply
         self.heard: Real = 0.0
-        gate.carry_again(self._granted, pump.reply)
+        gate.carry_again(Granting(pump, session, upstream, self._timed is not None))
         client.express = upstream.express = self
 
     def take(self, from_client: Flag, data: Octets) -> Flag:
@@ -91,16 +116,6 @@ class Express(Shortcut):
             if again.parse:
                 self._reply(again.parse, AskWhole())
             self._reply(again.number, AskWhole())
-        return True
-
-    def _granted(self) -> bool:
-        """It is recorded: send it. False where the session must be told the ordinary way."""
-        if self._turn.busy() or self._timed is not None:
-            return False
-        data = self._session.granted()
-        if data is None:
-            return False
-        self._upstream.send(data)
         return True
 
     def _answer(self, data: Octets) -> Flag:

@@ -16,7 +16,7 @@ from blastwall.wire.native import Flag, Real, Whole
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Upper bounds of the buckets of statements' durations."""
-_BUCKETS = len(_SECONDS)
+_SWIFT, _BRISK = _SECONDS[0], _SECONDS[1]
 
 
 class ResourceMetrics(EachMeter):
@@ -24,6 +24,7 @@ class ResourceMetrics(EachMeter):
 
     __slots__ = (
         "adoptions",
+        "brisk",
         "bytes_from_client",
         "bytes_from_resource",
         "dial_failures",
@@ -58,6 +59,8 @@ class ResourceMetrics(EachMeter):
         self.seconds: Real = 0.0
         self.repetitions: Whole = 0
         self.swift: Whole = 0
+        self.brisk: Whole = 0
+        """Beside `durations`: how many of those that are counted as C were within the first two bounds."""
 
     @property
     def each(self) -> EachMeter:
@@ -95,13 +98,12 @@ class ResourceMetrics(EachMeter):
             self.masked.update(masked)
 
     def took(self, seconds: Real) -> None:
-        place: Whole = 0
-        while place < _BUCKETS and _SECONDS[place] < seconds:
-            place += 1
-        if place:
-            self.durations[place] += 1
-        else:
+        if seconds <= _SWIFT:
             self.swift += 1
+        elif seconds <= _BRISK:
+            self.brisk += 1
+        else:
+            self.durations[bisect_left(_SECONDS, seconds)] += 1
         self.seconds += seconds
 
     def limited(self, limit: str) -> None:
@@ -169,7 +171,8 @@ class Metrics(Collector):
         )
         for resource, numbers in tuple(self._resources.items()):
             total, buckets = 0, list[tuple[str, float]]()
-            counts = (numbers.durations[0] + numbers.swift, *numbers.durations[1:])
+            first, second, *slower = numbers.durations
+            counts = (first + numbers.swift, second + numbers.brisk, *slower)
             for bound, count in zip((*map(str, _SECONDS), "+Inf"), counts, strict=True):
                 total += count
                 buckets.append((bound, total))

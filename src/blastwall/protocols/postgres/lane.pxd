@@ -59,7 +59,7 @@ cdef class Lane:
     cdef public bint _planned
     cdef public object _plan
     cpdef object _set_out(self, bytes data, bytes steps, Known known)
-    @cython.locals(shared=Conversation)
+    @cython.locals(shared=Conversation, inside=bint)
     cpdef bint _holds(self, Known known) except -1
     cpdef object _note_state(self)
     @cython.locals(shared=Conversation, kind="long long")
@@ -100,7 +100,7 @@ cdef class Lane:
     @cython.locals(main=Running, prepared=Prepared, bound=Bound, known=Known)
     cpdef bint _plan_bound(self) except -1
     cpdef object _finish(self, buffer, start, position, outputs)
-    @cython.locals(shared=Conversation, names=Names, known=Known, alone=bint)
+    @cython.locals(shared=Conversation, names=Names, known=Known, idle=bint, alone=bint)
     cpdef bint _settle(self, Running main, bytes status, outputs) except -1
     cpdef object leave(self)
     cpdef object _push(self, entry)
@@ -113,7 +113,8 @@ cdef class Lane:
 from blastwall.protocols.postgres.bound cimport numbers_at, read_bind, recorded, values_of
 from blastwall.wire cimport memory
 
-cdef long long _D, _P, _B, _E, _S, _Q
+cdef long long _D, _P, _B, _E, _S, _Q, _I, _HEADER
+cdef bytes _IDLE, _INSIDE
 cdef bytes _DESCRIBED_ENDING, _ENDING, _DESCRIBED_STEPS, _BOUND_STEPS
 cdef bytes _MOVES
 

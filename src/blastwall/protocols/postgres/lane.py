@@ -55,6 +55,7 @@ from blastwall.wire.native import Flag, Octets, Whole
 from blastwall.wire.reader import Malformed
 
 _D, _P, _B, _E, _S, _Q = ord("D"), ord("P"), ord("B"), ord("E"), ord("S"), ord("Q")
+_I = ord("I")
 _PARSED, _BOUND, _DESCRIBED, _NO_DATA, _COMPLETE, _EMPTY, _READY = b"12TnCIZ"
 _AFTER = {
     _P << 8 | _PARSED: 1,
@@ -85,6 +86,8 @@ _LONGEST_READ = 64 * 1024
 _GIVES_ROWS = (_E, _Q)
 _DESCRIPTIONS = (_DESCRIBED, _NO_DATA)
 _READY_SIZE = 6
+_HEADER = HEADER
+_IDLE, _INSIDE = b"I", b"T"
 
 
 class Plain:
@@ -156,7 +159,8 @@ class Lane:
         """Whether the session is in the state in which the statement was classified and asked."""
         shared: Conversation = self._shared
         self._note_state()
-        if known.mark is not shared.present.mark or known.inside != (shared.status != b"I"):
+        inside: Flag = shared.status != _IDLE
+        if known.mark is not shared.present.mark or known.inside != inside:
             return False
         if known.facts is not self._facts:
             if known.facts != self._facts:
@@ -177,7 +181,7 @@ class Lane:
         shared: Conversation = self._shared
         if (
             self.open
-            or len(data) < HEADER
+            or len(data) < _HEADER
             or shared.waiting is not None
             or shared.discarding
             or shared.refreshing is not None
@@ -496,7 +500,7 @@ class Lane:
         if self._parse is not None and self._prepared is not None:
             self._shared.names.parsed(self._prepared)
         outputs: list[Output] = self._more
-        if self._settle(main, data[-1:], outputs):
+        if self._settle(main, _IDLE if data[len(data) - 1] == _I else _INSIDE, outputs):
             self._let_go(main, again)
         if outputs:
             again.more, self._more = outputs, []
@@ -646,14 +650,15 @@ class Lane:
         shared: Conversation = self._shared
         names: Names = shared.names
         known: Known | None = self._known
-        if self._bound is not None and status != b"I":
+        idle: Flag = status == _IDLE
+        if self._bound is not None and not idle:
             self._responses.give_up(names.bound(self._portal(main)), outputs)
         alone: Flag = not (known is None or known.ends or status != shared.status or names.any_portals())
         if not alone:
             self._responses.settle([main], status, outputs, query=self._steps[0] == _Q)
         elif self._steps[0] == _Q:
             names.forget_unnamed_statement()
-        if status == b"I":
+        if idle:
             shared.touched = False
         return alone
 
@@ -734,7 +739,7 @@ def plain_answer(data: bytes, steps: bytes, found: Plain) -> bool:
     last = len(steps) - 1
     start = stop = tag = tag_end = 0
     table = _MOVES
-    while size - position >= HEADER:
+    while size - position >= 5:
         kind = buffer[position]
         length = buffer[position + 1] << 24 | buffer[position + 2] << 16
         length = length | buffer[position + 3] << 8 | buffer[position + 4]
@@ -759,9 +764,9 @@ def plain_answer(data: bytes, steps: bytes, found: Plain) -> bool:
             if kind in {84, 110}:  # RowDescription, NoData
                 if rows or start:
                     return False
-                start, stop = position + HEADER if kind == 84 else size, end if kind == 84 else size
+                start, stop = position + 5 if kind == 84 else size, end if kind == 84 else size
             elif kind == 67:  # CommandComplete
-                tag, tag_end = position + HEADER, end
+                tag, tag_end = position + 5, end
             at += moves - 1
         position = end
     return False
