@@ -27,5 +27,5 @@ cdef class StoredContainment(Cutoff):
     cpdef object _cause(self, live)
 
 # By hand: the clock, and the bound as a number of C.
-from blastwall.wire cimport ticks
+from blastwall cimport clocks
 cdef double _BLIND_AFTER

@@ -25,13 +25,13 @@ from contextlib import suppress
 
 import structlog
 
+from blastwall import clocks
 from blastwall.gate.each import Cutoff
 from blastwall.gate.ports import LiveSession
 from blastwall.model.principal import Principal, PrincipalKind
 from blastwall.model.resource import Resource
 from blastwall.store import StateError
 from blastwall.store.containments import SPOILING, Contained, ContainmentTable, Kind, PastContainment
-from blastwall.wire import ticks
 from blastwall.wire.native import Flag, Real, Whole
 
 POLL_SECONDS = 0.25
@@ -104,7 +104,7 @@ class StoredContainment(Cutoff):
 
     def edition(self) -> Whole:
         """See `gate.each.Cutoff`."""
-        now: Real = ticks.monotonic() if self._by_monotonic else self._monotonic()
+        now: Real = clocks.monotonic() if self._by_monotonic else self._monotonic()
         read_before: Real = now - self._read_at
         return 0 if read_before > _BLIND_AFTER else self._edition
 

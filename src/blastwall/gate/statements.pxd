@@ -95,4 +95,4 @@ cdef class Statements(Awaiting):
     cpdef object unrecorded(self, failure)
 
 # By hand: the clock.
-from blastwall.wire cimport ticks
+from blastwall cimport clocks

@@ -20,6 +20,7 @@ from typing import cast
 
 import structlog
 
+from blastwall import clocks
 from blastwall.gate import wording
 from blastwall.gate.binding import bind
 from blastwall.gate.each import Awaiting, Carrier, Cutoff, EachMeter, Generation, Purse
@@ -64,7 +65,6 @@ from blastwall.protocols.contract import (
     Unproven,
 )
 from blastwall.protocols.standing import Standing
-from blastwall.wire import ticks
 from blastwall.wire.native import Flag, Real, Whole
 
 Reply = Callable[[int, Answer], None]
@@ -304,7 +304,7 @@ class Statements(Awaiting):
 
         False: nothing was recorded, so it must be asked for as a whole.
         """
-        now: Real = ticks.wall() if self._by_wall else self._clock()
+        now: Real = clocks.wall() if self._by_wall else self._clock()
         try:
             if self._again is not None or self._carrier is None or not self._record_again(again, now):
                 return False
@@ -617,7 +617,7 @@ class Statements(Awaiting):
         if again.finished is not None:
             self.finished(again.finished)
             return
-        now: Real = ticks.wall() if self._by_wall else self._clock()
+        now: Real = clocks.wall() if self._by_wall else self._clock()
         if again.parse:
             self._end(again.parse, now, 0, -1, 0)
         self._end(again.number, now, again.rows, again.affected, again.size)
