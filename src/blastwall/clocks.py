@@ -23,7 +23,7 @@ else:
 
 
 def wall() -> float:
-    """Return what `time.time` does; compiled twins, which ask for each statement, read the system's clock themselves."""
+    """Return what `time.time` does; compiled twins, which ask for each statement, ask the system itself."""
     return time.time()
 
 
