@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.e2e.conftest import Shop
-from tests.e2e.opening import opened
+from tests.e2e.opening import Thief, opened
 from tests.waiting import eventually
 
 from blastwall.testing.postgres import PostgresServer
@@ -30,7 +30,6 @@ POLICY = """
 permit (principal, action, resource in Database::"pg-prod/shop")
 unless { resource == Object::"pg-prod/shop/public/salaries" };
 """
-Thief = psycopg.Connection[tuple[object, ...]]
 
 
 @pytest.fixture(scope="module")
