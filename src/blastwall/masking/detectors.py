@@ -129,7 +129,9 @@ def _card_candidates(data: bytes, loose: bool) -> Iterator[Span]:
 
 
 def _in_a_list(data: bytes, start: int, end: int) -> bool:
-    """Whether further numbers stand behind commas: `{1000,2000,3000,4000,5000}` is a list, not a card."""
+    """Whether it has commas, and further numbers stand behind such: `{1000,2000,3000,4000,5000}` is a list, no card."""
+    if b"," not in data[start:end]:
+        return False
     before = data[start - 1 : start] == b"," and data[start - 2 : start - 1].isdigit()
     return before or (data[end : end + 1] == b"," and data[end + 1 : end + 2].isdigit())
 

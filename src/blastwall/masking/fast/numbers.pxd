@@ -32,7 +32,7 @@ cdef Py_ssize_t _threes_end(bytes buffer, Py_ssize_t start, Py_ssize_t at, Py_ss
 @cython.locals(data="const unsigned char *")
 cdef bint _behind(bytes buffer, Py_ssize_t start, Py_ssize_t at, unsigned char sign) except -1
 
-@cython.locals(data="const unsigned char *", after=bint)
+@cython.locals(data="const unsigned char *", after=bint, place=Py_ssize_t)
 cdef bint _listed(bytes buffer, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end, Py_ssize_t stop) except -1
 
 @cython.locals(data="const unsigned char *", total=int, digits=int, place=Py_ssize_t, value=int, prefix=int, seen=int)

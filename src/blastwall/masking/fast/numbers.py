@@ -104,8 +104,13 @@ def _behind(buffer: bytes, start: int, at: int, sign: int) -> bool:
 
 
 def _listed(buffer: bytes, start: int, at: int, end: int, stop: int) -> bool:
-    """Whether further numbers stand behind commas."""
+    """Whether it has commas, and further numbers stand behind such."""
     data = buffer
+    place = at
+    while place < end and data[place] != _COMMA:
+        place += 1
+    if place == end:
+        return False
     after = stop - end >= 2 and data[end] == _COMMA and 48 <= data[end + 1] <= 57
     return after or _behind(buffer, start, at, _COMMA)
 
