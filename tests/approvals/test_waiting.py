@@ -155,6 +155,15 @@ async def test_what_a_dead_node_left_times_out(shop: Shop) -> None:
     assert await shop.state(identity) == "timeout"
 
 
+async def test_a_clock_that_is_set_ahead_ends_nothing_that_somebody_waits_for(shop: Shop) -> None:
+    held = await shop.hold()
+    identity = (await held.asked()).request
+    await shop.table.sweep(time.time() + 6 * 3600, [identity])
+    assert await shop.state(identity) == "waiting"
+    await shop.approve(identity, ANA)
+    assert (await held.verdict()).approved
+
+
 async def test_an_ended_gateway_withdraws_what_waits(shop: Shop) -> None:
     held = await shop.hold()
     await shop.nodes[0].stop()

@@ -194,7 +194,7 @@ class StoredApprovals:
             await self._look()
         if self._place.worker == 1 and self._now() - self._swept > _SWEEP_SECONDS:
             self._swept = self._now()
-            await self._table.sweep(self._now())
+            await self._table.sweep(self._now(), self._waiting.keys())
 
     async def _exchange(self) -> None:
         """Write what happened here since the last turn. Where that fails nothing waits that was not written."""

@@ -6,7 +6,7 @@ asked left. The row is locked meanwhile, so of two that race, on two nodes as we
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
@@ -235,9 +235,15 @@ class ApprovalTable(Table):
             return (await connection.execute(left.values(state=State.WITHDRAWN.value, ended_at=now))).rowcount
 
     @whole
-    async def sweep(self, now: float) -> None:
-        """Write that what waits past its time has timed out, and delete what ended long ago."""
-        over = and_(approvals.c.state == State.WAITING.value, approvals.c.until <= now)
+    async def sweep(self, now: float, waiting: Collection[str] = ()) -> None:
+        """Write that what waits past its time has timed out, and delete what ended long ago.
+
+        `waiting` are requests of which is known that somebody waits, for no longer than a steady clock says: by a clock
+        that was set ahead they are not over.
+        """
+        over = and_(
+            approvals.c.state == State.WAITING.value, approvals.c.until <= now, approvals.c.id.not_in(sorted(waiting))
+        )
         old = approvals.c.asked_at < now - KEEP_SECONDS
         async with self.store.write() as connection:
             await connection.execute(
