@@ -146,6 +146,22 @@ async def test_the_peers_end_is_told_once_and_the_other_direction_stays_open(
     assert heard.calls == ["end"]
 
 
+async def test_last_words_leave_before_an_abort_in_the_same_round(
+    lines: Lines, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, peer = pair
+    heard = Heard(Line(lines, ours))
+
+    def end(_data: bytes) -> None:
+        heard.line.write(b"goodbye")
+        heard.line.abort()
+
+    heard.then = end
+    peer.send(b"go")
+    assert await read(peer, 8) == b"goodbye"
+    await eventually(lambda: heard.calls == ["lost"])
+
+
 @pytest.mark.parametrize("waiting", [0, 8 << 20])
 async def test_a_reset_is_a_loss_whether_something_waits_or_not(
     lines: Lines, pair: tuple[socket.socket, socket.socket], waiting: int

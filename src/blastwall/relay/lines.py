@@ -416,12 +416,13 @@ class Line:
             self.abort()
 
     def abort(self) -> None:
-        """Close without sending what waits."""
+        """Close without sending what the peer has not taken; what only waits for its round's end is sent."""
+        self.send_little()
         if self._lost:
             return
         self._closing = self._lost = True
         self._reading = False
-        self._came = self._little = None
+        self._came = None
         self._waiting.clear()
         self._size = 0
         self._watch()
