@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from postgast import pg_query_pb2
 from tests.sql.postgres.shop import effects, read
 from tests.sql.postgres.test_effects import BYPASSES
 
+from blastwall.model.effects import Action
 from blastwall.sql.postgres.definitions import _READERS, DATABASES, DEFINES, HARMLESS, NAMED
 
 ELSEWHERE = set(  # noqa: C405 - the formatter made it of a word list
@@ -63,6 +65,24 @@ def test_no_damaged_statement_raises(case: dict[str, str], at: int, damage: str)
     text = case["text"]
     for statement in read(text[:at] + damage + text[at:]):
         assert statement.effects
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select name from people where id not in (1, 2)",
+        "select name from people where id not between 1 and 2 and name not like 'a%'",
+        "select name from people order by name nulls first, id nulls last",
+        "select * from generate_series(1, 2) with ordinality",
+        "select cast(now() as timestamp with time zone), cast(now() as time without time zone)",
+        "delete from people where not exists (select 1)",
+    ],
+)
+@pytest.mark.parametrize("filler", ["/* ; */ ", "-- x\n", "/*/* nested */*/", "/* é */"])
+def test_words_that_belong_together_may_have_a_comment_between_them(text: str, filler: str) -> None:
+    found = read(text.replace(" ", f" {filler}"))
+    assert [one.effects for one in found] == [one.effects for one in read(text)]
+    assert not any(effect.action is Action.UNCLASSIFIED for one in found for effect in one.effects)
 
 
 @given(st.sampled_from(SAFE), st.sampled_from(["/* ; */ ", "\n", "\t", " -- x\n", "/*/* nested */*/ "]), st.booleans())

@@ -19,6 +19,7 @@ _NAMES: dict[int, str] = dict(zip(Token.values(), Token.keys(), strict=True))
 _COMMENTS = frozenset({Token.SQL_COMMENT, Token.C_COMMENT})
 
 
+_NO_LINE_END = re.compile(rb"[^\r\n]")
 _SIGNS = re.compile(rb"[-+*/<>=~!@#%^&|`?]{500,}")
 _MARKS = re.compile(rb"/\*|\*/")
 _TAIL = re.compile(rb"[-+]{500,}")
@@ -65,16 +66,45 @@ def _check(data: bytes) -> None:
 
 
 def parse(data: bytes) -> list[Node]:
-    """Return the RawStmt bodies of a text that passed the guard. Raises UnparsedError."""
+    """Return the RawStmt bodies of a text that passed the guard. Raises UnparsedError.
+
+    libpg_query finds no second word of a pair (NOT IN, NULLS FIRST, WITH ORDINALITY) behind a comment, where PostgreSQL
+    does: what has comments and does not parse is read again with spaces in their place.
+    """
     _check(data)
+    try:
+        tree = _tree(data)
+    except UnparsedError:
+        bare = _without_comments(data)
+        if bare == data:
+            raise
+        tree = _tree(bare)
+    return items(tree, "stmts") if isinstance(tree, dict) else []
+
+
+def _tree(data: bytes) -> object:
     result = lib.pg_query_parse(data)
     try:
         if result.error:
             raise UnparsedError(_words(result.error.contents.message))
-        tree = _decode(result.parse_tree)
+        return _decode(result.parse_tree)
     finally:
         lib.pg_query_free_parse_result(result)
-    return items(tree, "stmts") if isinstance(tree, dict) else []
+
+
+def _without_comments(data: bytes) -> bytes:
+    """The text with every byte of a comment a space but for the ends of lines, which part strings."""
+    if not (b"--" in data or b"/*" in data):
+        return data
+    try:
+        found = scan(data.decode()).tokens
+    except (PgQueryError, ValueError):
+        return data
+    bare = bytearray(data)
+    for token in found:
+        if token.token in _COMMENTS:
+            bare[token.start : token.end] = _NO_LINE_END.sub(b" ", data[token.start : token.end])
+    return bytes(bare)
 
 
 @dataclass(frozen=True, slots=True)
