@@ -241,19 +241,25 @@ def three() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
         far.close()
 
 
-async def test_what_was_read_before_its_line_was_paused_waits_until_it_goes_on(
-    lines: Lines, three: list[tuple[socket.socket, socket.socket]]
-) -> None:
-    """One session has two lines: what came from one may stop the other, which was read in the same round."""
+def stopped_by_the_first(lines: Lines, pairs: list[tuple[socket.socket, socket.socket]], sent: bytes) -> list[Heard]:
+    """Let `sent` come on each line; whoever hears it first stops all of them."""
     heard: list[Heard] = []
 
     def stop(_data: bytes) -> None:
         for one in heard:
             one.line.pause_reading()
 
-    for near, far in three:
+    for near, far in pairs:
         heard.append(Heard(Line(lines, near), stop))
-        far.send(b"first ")
+        far.send(sent)
+    return heard
+
+
+async def test_what_was_read_before_its_line_was_paused_waits_until_it_goes_on(
+    lines: Lines, three: list[tuple[socket.socket, socket.socket]]
+) -> None:
+    """One session has two lines: what came from one may stop the other, which was read in the same round."""
+    heard = stopped_by_the_first(lines, three, b"first ")
     await eventually(lambda: any(one.data for one in heard))
     for _ in range(5):
         await asyncio.sleep(0.01)
@@ -268,15 +274,7 @@ async def test_what_was_read_before_its_line_was_paused_waits_until_it_goes_on(
 async def test_who_ends_while_paused_is_told_of_it_afterwards(
     lines: Lines, three: list[tuple[socket.socket, socket.socket]]
 ) -> None:
-    heard: list[Heard] = []
-
-    def stop(_data: bytes) -> None:
-        for one in heard:
-            one.line.pause_reading()
-
-    for near, far in three:
-        heard.append(Heard(Line(lines, near), stop))
-        far.send(b"words")
+    heard = stopped_by_the_first(lines, three, b"words")
     three[2][1].shutdown(socket.SHUT_WR)
     await eventually(lambda: any(one.data for one in heard))
     await asyncio.sleep(0.05)

@@ -63,6 +63,7 @@ cdef class Statements(Awaiting):
     cpdef object carry_again(self, Carrier carrier)
     @cython.locals(now=double)
     cpdef bint again(self, Again again) except -1
+    cpdef double _time(self) except? -1
     @cython.locals(main=Answered, parse=Answered)
     cpdef bint _record_again(self, Again again, double now) except -1
     cpdef object _redacted(self, Again again, like)

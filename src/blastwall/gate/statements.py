@@ -304,7 +304,7 @@ class Statements(Awaiting):
 
         False: nothing was recorded, so it must be asked for as a whole.
         """
-        now: Real = clocks.wall() if self._by_wall else self._clock()
+        now: Real = self._time()
         try:
             if self._again is not None or self._carrier is None or not self._record_again(again, now):
                 return False
@@ -312,6 +312,10 @@ class Statements(Awaiting):
             _log.error("statement_failed", session=self._facts.session, fault=described(fault))
             return False
         return True
+
+    def _time(self) -> Real:
+        """When it is now, for the record of what is repeated."""
+        return clocks.wall() if self._by_wall else self._clock()
 
     def _record_again(self, again: Again, now: Real) -> Flag:
         """Look at all that `repeat` looks at, and record; False where it must be asked for as a whole.
@@ -617,7 +621,7 @@ class Statements(Awaiting):
         if again.finished is not None:
             self.finished(again.finished)
             return
-        now: Real = clocks.wall() if self._by_wall else self._clock()
+        now: Real = self._time()
         if again.parse:
             self._end(again.parse, now, 0, -1, 0)
         self._end(again.number, now, again.rows, again.affected, again.size)

@@ -1,6 +1,7 @@
 cimport cython
 
 from blastwall.masking.fast.hits cimport Hits
+from blastwall.wire cimport memory
 
 cdef int _SPACE, _DASH, _DOT, _COMMA, _FEWEST, _MOST
 cdef bytes _GAP
@@ -32,7 +33,7 @@ cdef Py_ssize_t _threes_end(bytes buffer, Py_ssize_t start, Py_ssize_t at, Py_ss
 @cython.locals(data="const unsigned char *")
 cdef bint _behind(bytes buffer, Py_ssize_t start, Py_ssize_t at, unsigned char sign) except -1
 
-@cython.locals(data="const unsigned char *", after=bint, place=Py_ssize_t)
+@cython.locals(data="const unsigned char *", after=bint)
 cdef bint _listed(bytes buffer, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end, Py_ssize_t stop) except -1
 
 @cython.locals(data="const unsigned char *", total=int, digits=int, place=Py_ssize_t, value=int, prefix=int, seen=int)

@@ -6,6 +6,7 @@ Cards are written whole, with single spaces or single dashes anywhere, in groups
 from __future__ import annotations
 
 from blastwall.masking.fast.hits import Hits
+from blastwall.wire import memory
 
 _SPACE, _DASH, _DOT, _COMMA = 0x20, 0x2D, 0x2E, 0x2C
 _FEWEST, _MOST = 13, 19
@@ -106,10 +107,7 @@ def _behind(buffer: bytes, start: int, at: int, sign: int) -> bool:
 def _listed(buffer: bytes, start: int, at: int, end: int, stop: int) -> bool:
     """Whether it has commas, and further numbers stand behind such."""
     data = buffer
-    place = at
-    while place < end and data[place] != _COMMA:
-        place += 1
-    if place == end:
+    if memory.find(buffer, _COMMA, at, end) < 0:
         return False
     after = stop - end >= 2 and data[end] == _COMMA and 48 <= data[end + 1] <= 57
     return after or _behind(buffer, start, at, _COMMA)

@@ -739,7 +739,7 @@ def plain_answer(data: bytes, steps: bytes, found: Plain) -> bool:
     last = len(steps) - 1
     start = stop = tag = tag_end = 0
     table = _MOVES
-    while size - position >= 5:
+    while size - position >= _HEADER:
         kind = buffer[position]
         length = buffer[position + 1] << 24 | buffer[position + 2] << 16
         length = length | buffer[position + 3] << 8 | buffer[position + 4]
@@ -764,9 +764,9 @@ def plain_answer(data: bytes, steps: bytes, found: Plain) -> bool:
             if kind in {84, 110}:  # RowDescription, NoData
                 if rows or start:
                     return False
-                start, stop = position + 5 if kind == 84 else size, end if kind == 84 else size
+                start, stop = position + _HEADER if kind == 84 else size, end if kind == 84 else size
             elif kind == 67:  # CommandComplete
-                tag, tag_end = position + 5, end
+                tag, tag_end = position + _HEADER, end
             at += moves - 1
         position = end
     return False

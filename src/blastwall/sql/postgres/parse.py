@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 import msgspec
 from postgast import PgQueryError, scan
 from postgast.native import lib
-from postgast.pg_query_pb2 import KeywordKind, Token
+from postgast.pg_query_pb2 import KeywordKind, ScanToken, Token
 
 from blastwall.sql.postgres.tree import EMPTY, Node, items, sub
 
@@ -97,8 +97,8 @@ def _without_comments(data: bytes) -> bytes:
     if not (b"--" in data or b"/*" in data):
         return data
     try:
-        found = scan(data.decode()).tokens
-    except (PgQueryError, ValueError):
+        found = _scanned(data)
+    except UnparsedError:
         return data
     bare = bytearray(data)
     for token in found:
@@ -148,13 +148,9 @@ def _mended(tree: bytes) -> bytes:
 def lexemes(data: bytes) -> list[Lexeme]:
     """Return PostgreSQL's own tokens of a text. Raises UnparsedError."""
     _check(data)
-    try:
-        found = scan(data.decode()).tokens
-    except (PgQueryError, ValueError) as error:
-        raise UnparsedError(str(error)) from error
     return [
         Lexeme(_NAMES.get(token.token, ""), token.start, token.end, token.keyword_kind != KeywordKind.NO_KEYWORD)
-        for token in found
+        for token in _scanned(data)
         if token.token not in _COMMENTS
     ]
 
@@ -162,11 +158,16 @@ def lexemes(data: bytes) -> list[Lexeme]:
 def token_names(data: bytes) -> Iterator[str]:
     """Return the names of PostgreSQL's tokens, one after another. Raises UnparsedError."""
     _check(data)
+    return (_NAMES.get(token.token, "") for token in _scanned(data) if token.token not in _COMMENTS)
+
+
+def _scanned(data: bytes) -> Sequence[ScanToken]:
+    """Return what PostgreSQL's scanner finds, comments too. Raises UnparsedError."""
     try:
-        found = scan(data.decode()).tokens
+        found: Sequence[ScanToken] = scan(data.decode()).tokens
     except (PgQueryError, ValueError) as error:
         raise UnparsedError(str(error)) from error
-    return (_NAMES.get(token.token, "") for token in found if token.token not in _COMMENTS)
+    return found
 
 
 def _too_deep(data: bytes) -> bool:
