@@ -30,12 +30,13 @@ _POLICY = "".join(
 class Route:
     """One way to the database.
 
-    `process` is the id of what stands between, where its memory is of interest. `scanning` and `warm` are the ports
-    where all text is scanned and where upstream connections are kept; None where the route has no such thing.
+    `process` is the id of what stands between, and `server` of the database's first process. `scanning` and `warm` are
+    the ports where all text is scanned and where upstream connections are kept; None where there is no such thing.
     """
 
     name: str
     port: int
+    server: int
     password: str = field(repr=False)
     ca: Path | None = None
     process: int | None = None
@@ -65,12 +66,13 @@ def routes(server: PostgresServer, *, tls: bool) -> Iterator[tuple[Route, ...]]:
         }
         token = issuer.token("bench", lifetime=6 * 3600)
         yield (
-            Route("direct", server.port, server.password, server.ca if tls else None),
-            Route("pgbouncer", bouncer.port, server.password, bouncer.ca),
+            Route("direct", server.port, server.pid, server.password, server.ca if tls else None),
+            Route("pgbouncer", bouncer.port, server.pid, server.password, bouncer.ca, bouncer.pid),
             *(
                 Route(
                     name,
                     gateway.port("pg-bench"),
+                    server.pid,
                     token,
                     gateway.ca if tls else None,
                     gateway.pid,

@@ -11,6 +11,7 @@ from tempfile import NamedTemporaryFile
 
 import psycopg
 
+from bench.apart import apart, can_be_apart
 from bench.measure import BenchmarkFailed, Workload
 from bench.routes import DATABASE, USER, Route
 from blastwall.testing.postgres import PostgresServer
@@ -59,6 +60,17 @@ def workloads() -> tuple[Workload[Route], ...]:
         )
         for protocol in ("simple", "prepared")
     )
+    alone = (
+        Workload(
+            f"apart_{protocol}_{clients}",
+            f"pgbench select-only, {protocol}, {clients} clients, what stands between with processors of its own",
+            "transactions",
+            partial(_apart, ("--select-only", f"--protocol={protocol}"), clients),
+        )
+        for protocol in ("simple", "prepared")
+        for clients in (8, 64)
+        if can_be_apart()
+    )
     bulk = (
         Workload(name, title, "rows", partial(_bulk, table, scanned))
         for name, title, table, scanned in (
@@ -70,6 +82,7 @@ def workloads() -> tuple[Workload[Route], ...]:
     )
     return (
         *selects,
+        *alone,
         Workload("unique_8", "pgbench, unique SQL every time, simple, 8 clients", "transactions", _unique),
         *writes,
         Workload("copy_1m", f"COPY of {ROWS:,} rows to the client", "rows", partial(_copy, "pgbench_accounts", ROWS)),
@@ -89,7 +102,7 @@ def load(server: PostgresServer) -> None:
     """Create the role, the database and pgbench's tables."""
     server.execute(f"CREATE ROLE {USER} SUPERUSER LOGIN PASSWORD '{server.password}'")
     server.create_database(DATABASE, _PEOPLE)
-    direct = Route("direct", server.port, server.password, server.ca)
+    direct = Route("direct", server.port, server.pid, server.password, server.ca)
     pgbench = find_program("pgbench", "postgresql-15")
     _client([str(pgbench), "--initialize", "--quiet", f"--scale={SCALE}", direct.conninfo], server.password)
     for statement in ("VACUUM ANALYZE", "CHECKPOINT"):
@@ -110,6 +123,12 @@ def _pgbench(options: tuple[str, ...], clients: int, route: Route, seconds: floa
         if found is not None:
             return float(found[1])
     raise BenchmarkFailed(f"pgbench through {route.name} did no transaction:\n{said}")
+
+
+def _apart(options: tuple[str, ...], clients: int, route: Route, seconds: float) -> float:
+    """Run pgbench where what stands between shares no processor with the server and the clients."""
+    with apart(route.process, route.server):
+        return _pgbench(options, clients, route, seconds)
 
 
 def _run_pgbench(options: list[str], route: Route, port: int) -> str:

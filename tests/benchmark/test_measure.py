@@ -13,7 +13,7 @@ from bench.measure import Result, Workload, measure
 from bench.routes import Route
 from bench.workloads import workloads
 
-WAYS = tuple(Route(name, 1, "secret") for name in ("direct", "pgbouncer", "blastwall", "blastwall_2"))
+WAYS = tuple(Route(name, 1, 1, "secret") for name in ("direct", "pgbouncer", "blastwall", "blastwall_2"))
 CONDITIONS = report.conditions(tls=False, rounds=3, seconds=1, server="PostgreSQL 15") | {"idle_connection_kib": 12}
 
 

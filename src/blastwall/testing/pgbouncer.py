@@ -52,6 +52,11 @@ class PgBouncer(Closing):
         path = self.folder / "ca.pem"
         return path if path.exists() else None
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
     def close(self) -> None:
         """Stop it and delete its folder."""
         self._process.send_signal(signal.SIGTERM)

@@ -96,6 +96,17 @@ class PostgresServer(Closing):
         return path if path.exists() else None
 
     @property
+    def pid(self) -> int:
+        """The first process's id.
+
+        Raises:
+            ServerFailed: it is not running.
+        """
+        if self._process is None:
+            raise ServerFailed("the server is not running")
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """What the server has logged."""
         path = self.folder / "server.log"
