@@ -14,7 +14,7 @@ def events(number: str) -> list[Thing]:
         return _told(
             [
                 (0.0, "opened", {"detail": {"source": hostile.MARKUP[0]}}),
-                *_statement(1, 1.0, hostile.ALL, "deny", hostile.MARKUP[1]),
+                *_denied(1, 1.0, hostile.ALL, "public.orders", hostile.MARKUP[1]),
             ]
         )
     if number == "01JDRAZURE":
@@ -35,13 +35,12 @@ def events(number: str) -> list[Thing]:
             },
         ),
     ]
-    reads = (
-        "SELECT count(*) FROM public.orders WHERE state = 'cancelled'",
-        "SELECT id, email, total FROM public.orders JOIN public.customers USING (customer_id) ORDER BY placed LIMIT 3",
-        "SELECT region, sum(total) AS total\nFROM public.orders\nGROUP BY region\nORDER BY total DESC",
-    )
-    for count, text in enumerate(reads, 1):
-        said += _statement(count, count * 3.0, text, "allow", "")
+    orders, customers = "public.orders", "public.customers"
+    both = f"SELECT id, email, total FROM {orders} JOIN {customers} USING (customer_id) ORDER BY placed LIMIT 2"
+    regions = f"SELECT region, sum(total) AS total\nFROM {orders}\nGROUP BY region\nORDER BY total DESC"
+    said += _allowed(1, 3.0, f"SELECT count(*) FROM {orders} WHERE state = 'cancelled'", (orders,))
+    said += _allowed(2, 6.0, both, (orders, customers), rows=2, masked={"email": 2})
+    said += _allowed(3, 9.0, regions, (orders,), rows=3)
     said.append(
         (
             6.3,
@@ -53,51 +52,45 @@ def events(number: str) -> list[Thing]:
             },
         )
     )
-    said += _statement(4, 15.0, "DROP TABLE public.customers", "deny", "no policy permits drop on public.customers")
+    said += _denied(4, 15.0, f"DROP TABLE {customers}", customers, f"no policy permits drop on {customers}")
     said += _held(5, 22.0)
     for count in range(6, 15):
-        said += _statement(
-            count,
-            60.0 + count * 4,
-            f"SELECT * FROM public.order_lines WHERE order_id = ${1} -- page {count}",
-            "allow",
-            "",
-        )
+        text = f"SELECT * FROM public.order_lines WHERE order_id = ${1} -- page {count}"
+        said += _allowed(count, 60.0 + count * 4, text, ("public.order_lines",), rows=3)
     said.append((125.0, "closed", {"reason": "the client left"}))
     return _told(sorted(said, key=lambda one: one[0]))
 
 
-def _statement(number: int, offset: float, text: str, decision: str, reason: str) -> list[tuple[float, str, Thing]]:
-    asked: Thing = {
-        "number": number,
-        "text": text,
-        "parameters": [],
-        "effects": [{"action": "drop" if decision == "deny" else "read", "object": "public.orders"}],
-    }
-    ruled: Thing = {
-        "number": number,
-        "decision": decision,
-        "reason": reason,
-        "policies": ["ci-reads-orders"] if decision == "allow" else [],
-    }
-    found: list[tuple[float, str, Thing]] = [(offset, "asked", asked), (offset, "ruled", ruled)]
-    if decision == "allow":
-        return [
-            *found,
-            (
-                offset + 0.02,
-                "finished",
-                {
-                    "number": number,
-                    "rows": 3,
-                    "affected": None,
-                    "seconds": 0.021,
-                    "error": None,
-                    "masked": {"email": 3},
-                },
-            ),
-        ]
-    return [*found, (offset, "refused", {"number": number, "told": f"refused by policy: {reason}"})]
+def _asked(number: int, text: str, action: str, objects: tuple[str, ...]) -> Thing:
+    effects = [{"action": action, "object": one} for one in objects]
+    return {"number": number, "text": text, "parameters": [], "effects": effects}
+
+
+def _allowed(
+    number: int,
+    offset: float,
+    text: str,
+    tables: tuple[str, ...],
+    *,
+    rows: int = 1,
+    masked: dict[str, int] | None = None,
+) -> list[tuple[float, str, Thing]]:
+    finished: Thing = {"number": number, "rows": rows, "affected": None, "seconds": 0.021, "error": None}
+    return [
+        (offset, "asked", _asked(number, text, "read", tables)),
+        (offset, "ruled", {"number": number, "decision": "allow", "reason": "", "policies": ["ci-reads-orders"]}),
+        (offset + 0.02, "finished", finished | {"masked": masked or {}}),
+    ]
+
+
+def _denied(
+    number: int, offset: float, text: str, touched: str, reason: str, action: str = "drop"
+) -> list[tuple[float, str, Thing]]:
+    return [
+        (offset, "asked", _asked(number, text, action, (touched,))),
+        (offset, "ruled", {"number": number, "decision": "deny", "reason": reason, "policies": []}),
+        (offset, "refused", {"number": number, "told": f"refused by policy: {reason}"}),
+    ]
 
 
 def _held(number: int, offset: float) -> list[tuple[float, str, Thing]]:
@@ -138,14 +131,15 @@ def _requests() -> list[tuple[float, str, Thing]]:
         '"nextLink":"https://arm.gw.example/page?2"}'
     )
     finished: Thing = {"number": 1, "rows": 0, "affected": None, "bytes": 48213, "seconds": 0.184, "error": None}
-    account = f"{url}/resourceGroups/shop/providers/Microsoft.Storage/storageAccounts/shop"
-    keys = f"POST {account}/listKeys?api-version=2023-01-01"
+    account = "resourceGroups/shop/providers/Microsoft.Storage/storageAccounts/shop"
+    groups = f"GET {url}/resourcegroups?api-version=2022-09-01"
+    keys = f"POST {url}/{account}/listKeys?api-version=2023-01-01"
     return [
         (0.0, "opened", {"detail": {"source": "10.20.4.17"}}),
-        *_statement(1, 1.0, f"GET {url}/resourcegroups?api-version=2022-09-01", "allow", "")[:2],
+        *_allowed(1, 1.0, groups, ("resourceGroups",))[:2],
         (1.1, "rows", {"number": 1, "columns": ["body"], "values": [[page + "… [48213 bytes in all]"]]}),
         (1.2, "finished", {**finished, "status": "200 OK", "masked": {"..owner": 1, "..pin": 1}}),
-        *_statement(2, 4.0, keys, "deny", "agents get access, never secrets"),
+        *_denied(2, 4.0, keys, account, "agents get access, never secrets", "reveal"),
     ]
 
 
