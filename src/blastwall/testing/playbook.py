@@ -50,7 +50,8 @@ class Playbook:
     """One session under play. `cut` splits what is fed into the chunks in which it arrives.
 
     `parked` is what a session that asks to adopt a connection is given: the state of one, None for none. `short` tries
-    the short way of what is repeated first, as the relay does.
+    the short way of what is repeated first, as the relay does. Without `brief`, a further upstream that answers nothing
+    stays open until the test ends it.
     """
 
     session: ProtocolSession
@@ -67,6 +68,7 @@ class Playbook:
     asked: list[Ask] = field(default_factory=list)
     closed: str | None = None
     short: bool = True
+    brief: bool = True
 
     def client(self, data: bytes) -> None:
         """Feed bytes of the client's."""
@@ -117,6 +119,14 @@ class Playbook:
         """The client goes."""
         self._run(self.session.receive_eof(CLIENT))
 
+    def ends(self, side: Side) -> None:
+        """The other end of a side closes it."""
+        self._run(self.session.receive_eof(side))
+
+    def dial_fails(self, side: Side) -> None:
+        """A side could not be connected."""
+        self._run(self.session.dial_failed(side, "refused"))
+
     def interrupt(self, reason: str = "") -> None:
         """Another connection presents the session's handle; with a reason, the gateway stops the statement."""
         self._run(self.session.interrupted(reason))
@@ -165,6 +175,6 @@ class Playbook:
         reply = self.server.receive(to, data)
         for chunk in self.cut(reply) if reply else ():
             outputs += self._from_server(to, chunk)
-        if not reply and to != UPSTREAM:
+        if not reply and to != UPSTREAM and self.brief:
             outputs += self.session.receive_eof(to)
         return outputs

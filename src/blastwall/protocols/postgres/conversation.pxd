@@ -27,6 +27,7 @@ cdef class Conversation:
     cdef public Waiting waiting
     cdef public bint discarding
     cdef public object refreshing
+    cdef public bint cancelling
     cdef public bint touched
     cdef public object keeps
     cdef public object limits

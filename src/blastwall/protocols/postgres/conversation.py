@@ -103,6 +103,7 @@ class Conversation:
         self.waiting: Waiting | None = None
         self.discarding: Flag = False
         self.refreshing: int | None = None
+        self.cancelling: Flag = False
         self.touched: Flag = False
         self.keeps = False
         """Whether rows of any statement were asked for, for the recording."""

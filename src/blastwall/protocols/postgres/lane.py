@@ -185,6 +185,7 @@ class Lane:
             or shared.waiting is not None
             or shared.discarding
             or shared.refreshing is not None
+            or shared.cancelling
             or self._requests.unread()
             or shared.pipeline.owes_anything()
             or len(self._responses.carry)

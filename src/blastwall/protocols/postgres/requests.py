@@ -153,7 +153,9 @@ class Requests:
         pipeline = self._shared.pipeline
         if pipeline.copy_is_open:
             raise Malformed(f"a message of the type {chr(kind)!r} in the middle of a COPY FROM STDIN")
-        return self._shared.refreshing is not None or pipeline.unsettled() or pipeline.copies_in
+        if self._shared.cancelling or self._shared.refreshing is not None:
+            return True
+        return pipeline.unsettled() or pipeline.copies_in
 
     def _handle(self, frame: Frame, outputs: list[Output]) -> None:
         handler = _HANDLERS.get(frame.kind)

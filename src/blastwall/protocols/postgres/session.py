@@ -426,14 +426,23 @@ class PostgresSession(Repeating):
             return []
         side = Side(next(self._sides))
         self._cancels[side] = CancelRequest(side, self._server.address, key)
+        if self._conversation is not None:
+            self._conversation.cancelling = True
         return self._cancels[side].start()
 
     def _cancelled(self, side: Side) -> list[Output]:
-        """A cancel request is over, whatever became of it; it may be what the session's end waited for."""
+        """A cancel request is over, whatever became of it: the session's end may wait for it, or the next statement.
+
+        Until then it could hit what the client sends once its own cancel request is over.
+        """
         self._cancels.pop(side, None)
-        if self._phase is _Phase.ENDING and not self._cancels:
+        if self._cancels:
+            return [Hangup(side)]
+        if self._phase is _Phase.ENDING:
             return self._ended([Hangup(side), self._last])
-        return [Hangup(side)]
+        if self._conversation is not None:
+            self._conversation.cancelling = False
+        return [Hangup(side), *(self._go_on() if self._phase is _TALKING else [])]
 
     def _withdrawals(self) -> list[Output]:
         if self._phase is _Phase.ASKED:

@@ -335,6 +335,35 @@ class TestRefusal:
         assert any(isinstance(event, Withdraw) for event in book.events)
         assert b"held" not in book.to_server
 
+    @pytest.mark.parametrize("how", ["it ends", "no TLS", "unreachable"])
+    @pytest.mark.parametrize("message", [query("SELECT 'next'"), extended("SELECT 'next'")])
+    @pytest.mark.parametrize("known", [False, True])
+    def test_a_cancel_hits_nothing_that_is_sent_after_it(self, known: bool, message: bytes, how: str) -> None:
+        server = TinyServer()
+        book = play(allow, server)
+        for _ in range(3 if known else 0):
+            book.client(message)
+        server.slow, book.brief = True, False
+        book.client(query("SELECT 'runs'"))
+        book.interrupt()
+        book.interrupt()
+        book.from_server(server.late)
+        server.slow = False
+        before = len(server.texts)
+        book.client(message)
+        assert len(server.texts) == before
+        assert book.session.backlog(CLIENT) == len(message)
+        for side in (Side(2), Side(3)):
+            assert len(server.texts) == before
+            if how == "it ends":
+                book.ends(side)
+            elif how == "no TLS":
+                book.from_server(b"N", side)
+            else:
+                book.dial_fails(side)
+        assert server.texts[before:] == ["SELECT 'next'"]
+        assert answers(book)[-1] == "SELECT 'next'"
+
     def test_the_function_call_message_is_refused_even_where_policy_allows_all(self) -> None:
         book = play()
         book.client(frame(b"F", b"\0\0\0\1\0\0\0\0\0\0"))
