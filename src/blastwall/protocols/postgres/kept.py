@@ -53,7 +53,7 @@ class Kept:
     def describe_copy(self, guard: ResultGuard, classified: Classified, *, own: bool, settled: bool) -> None:
         """Take the columns of a COPY TO STDOUT. Where they are unknown and rules apply, no value is kept.
 
-        `settled` is as in `ResultGuard.result`.
+        `settled` is as in `ResultGuard.shown`.
         """
         copy = classified.copy
         if copy is None:

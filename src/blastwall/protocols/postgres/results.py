@@ -94,22 +94,32 @@ class ResultGuard:
                 return "masked columns can only be copied out as UTF-8"
         return None
 
-    def result(
-        self, fields: Sequence[Field], formats: Sequence[int], classified: Classified, *, settled: bool = False
-    ) -> MaskPlan | None:
-        """The plan for a result described by `fields`; `formats` are those that the values really have.
+    def shown(
+        self, fields: Sequence[Field], formats: Sequence[int], classified: Classified, *, settled: bool
+    ) -> list[ResultColumn]:
+        """The columns of a result described by `fields`; `formats` are those that the values really have.
 
         `settled` is whether the catalog was what it was when the statement was judged, after the server had read that.
         """
-        return plan(self._shown(fields, formats, classified, settled=settled), self.rules)
+        outputs = classified.outputs
+        if outputs is not None and classified.otherwise is not None and not settled:
+            outputs = classified.otherwise if self._in_place(fields, classified) else self._unsettled(classified)
+        if outputs is None or len(outputs) != len(fields) or self._runs_code(classified):
+            return [self._column(*one, None, classified) for one in zip(fields, formats, strict=True)]
+        return [self._column(*one, classified) for one in zip(fields, formats, outputs, strict=True)]
 
-    def hinges(self, fields: Sequence[Field], classified: Classified) -> bool:
-        """Whether more must be masked of a result unless the catalog is what it was: then it is worth a look."""
+    def planned(self, shown: Sequence[ResultColumn]) -> MaskPlan | None:
+        """The plan for the columns that a result shows."""
+        return plan(shown, self.rules)
+
+    def hinges(self, shown: Sequence[ResultColumn], fields: Sequence[Field], classified: Classified) -> bool:
+        """Whether more must be masked of a result unless the catalog is what it was: then it is worth a look.
+
+        `shown` are its columns as long as that is not settled.
+        """
         if classified.otherwise is None or classified.fetches is not None or not self.rules.columns:
             return False
-        formats = [0] * len(fields)
-        found, otherwise = (self._shown(fields, formats, classified, settled=settled) for settled in (True, False))
-        return self._masks_more(otherwise, found)
+        return self._masks_more(shown, self.shown(fields, [0] * len(fields), classified, settled=True))
 
     def copy_hinges(self, classified: Classified) -> bool:
         """The same of what a COPY TO STDOUT sends."""
@@ -125,7 +135,7 @@ class ResultGuard:
         return any(field.table and self.snapshot.catalog.by_oid(field.table) is None for field in fields)
 
     def copied(self, classified: Classified, *, settled: bool = False) -> CopyMask | None:
-        """How a COPY TO STDOUT is masked; None where it need not be. `settled` is as in `result`."""
+        """How a COPY TO STDOUT is masked; None where it need not be. `settled` is as in `shown`."""
         copy = classified.copy
         if copy is None or copy.columns is None:
             if self.touches(classified) or (copy is not None and self.rules.detect):
@@ -181,16 +191,6 @@ class ResultGuard:
         if self._prose is None or not self._prose.mask(row):
             return None
         return encode_notification(replace(notification, payload=row[0] or b""))
-
-    def _shown(
-        self, fields: Sequence[Field], formats: Sequence[int], classified: Classified, *, settled: bool
-    ) -> list[ResultColumn]:
-        outputs = classified.outputs
-        if outputs is not None and classified.otherwise is not None and not settled:
-            outputs = classified.otherwise if self._in_place(fields, classified) else self._unsettled(classified)
-        if outputs is None or len(outputs) != len(fields) or self._runs_code(classified):
-            return [self._column(*one, None, classified) for one in zip(fields, formats, strict=True)]
-        return [self._column(*one, classified) for one in zip(fields, formats, outputs, strict=True)]
 
     def _in_place(self, fields: Sequence[Field], classified: Classified) -> bool:
         """Whether every plain column came to stand where it was expected, and so every other one.

@@ -148,9 +148,10 @@ class Rows:
         guard = self._shared.guard(rules)
         if rules.columns and guard.unknown_origin(fields):
             self._want(frozenset(field.table for field in fields))
-        if not running.looked and guard.hinges(fields, running.classified):
+        shown = guard.shown(fields, formats, running.classified, settled=self._settled(running))
+        if not running.looked and guard.hinges(shown, fields, running.classified):
             self._look(running)
-        return guard.result(fields, formats, running.classified, settled=self._settled(running))
+        return guard.planned(shown)
 
     def _look(self, running: Running) -> NoReturn:
         """Have the catalog looked at, once, now that the server has read the statement."""

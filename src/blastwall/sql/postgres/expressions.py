@@ -225,12 +225,11 @@ class Expressions(Functions):
         self.filter_by_met(mark, code)
         if secret:
             self.secret(False)
-        pure = self.call(parts, arguments)
-        if not pure:
+        told = self.call(parts, arguments)
+        if told is None:
             self.send_on(given.sources)
-        if parts[-1:] == ("count",) and pure:
-            return CONSTANT
-        return union([given, rest, over, self.told_by(parts)]) if pure else UNKNOWN
+            return UNKNOWN
+        return CONSTANT if parts[-1:] == ("count",) else union([given, rest, over, told])
 
     def _operation(self, inner: Node, scope: Scope) -> Lineage:
         left, right = inner.get("lexpr"), inner.get("rexpr")

@@ -50,10 +50,12 @@ def takes_secrets(name: str) -> bool:
 class Functions(Names, ABC):
     """Adds the effects of calls."""
 
-    def call(self, parts: tuple[str, ...], arguments: list[Node]) -> bool:
-        """Add what a call does; return whether its result depends on its arguments alone."""
+    def call(self, parts: tuple[str, ...], arguments: list[Node]) -> Lineage | None:
+        """Add what a call does; return what its result tells of besides its arguments.
+
+        None is for a result that depends on more than can be told.
+        """
         self.spend(CALL_STEPS)
-        name = parts[-1] if parts else ""
         self.cast_to(parts)  # name(value) is a cast where a type has that name
         users = self.functions(parts)
         for schema, called in users:
@@ -61,7 +63,15 @@ class Functions(Names, ABC):
             self.code_runs += self.made(schema, called) or any(
                 one.language not in _COMPILED for one in self.catalog.functions(schema, called)
             )
-        self._tell(self.told_by(parts))
+        told = self._told_by(parts, users)
+        self._tell(told)
+        return told if self._depends_on_arguments(parts, users, arguments) else None
+
+    def _depends_on_arguments(
+        self, parts: tuple[str, ...], users: list[tuple[str, str]], arguments: list[Node]
+    ) -> bool:
+        """Add what the functions do that are known by name; return whether the result depends on arguments alone."""
+        name = parts[-1] if parts else ""
         if name in _TRYING:
             self._tried(arguments)
         if users and len(parts) > 1:
@@ -92,15 +102,11 @@ class Functions(Names, ABC):
         known = bool(found) and all(function.volatility == "i" for function in found)
         return known and not any(self.made(*user) for user in users)
 
-    def told_by(self, parts: tuple[str, ...]) -> Lineage:
+    def _told_by(self, parts: tuple[str, ...], users: list[tuple[str, str]]) -> Lineage:
         """Return what a call tells of besides its arguments: a function's body may read any table."""
-        users = self.functions(parts) if parts else []
-        found = [Lineage(self.follower.told(one.oid)) for user in users for one in self.catalog.functions(*user)]
-        return union([*found, *self._told_by_types(parts)])
-
-    def _told_by_types(self, parts: tuple[str, ...]) -> list[Lineage]:
-        known = self.catalog.attachments.types.get(parts[-1], ()) if parts else ()
-        return [Lineage(self.follower.told(oid)) for oid in known]
+        called = [one.oid for user in users for one in self.catalog.functions(*user)]
+        casts = self.catalog.attachments.types.get(parts[-1], ()) if parts else ()
+        return union([Lineage(self.follower.told(oid)) for oid in (*called, *casts)])
 
     def _run(self, functions: Iterable[int]) -> Lineage:
         """Add what functions do that the statement does not name; return what they tell of besides their arguments."""
@@ -194,10 +200,11 @@ class Functions(Names, ABC):
         self.cast_to((name,))
         if not self.is_called(name):
             return CONSTANT
-        if not self.call((name,), []):
+        told = self.call((name,), [])
+        if told is None:
             self.send_on(given)
             return UNKNOWN
-        return self.told_by((name,))
+        return told
 
     def is_called(self, name: str) -> bool:
         """Whether there is, or may be, a function that `value.name` calls."""
