@@ -45,7 +45,7 @@ TYPED = {
     "recording/recorder": ("Counters", "Told", "Record", "Recorder"),
     "recording/segments": ("OpenSegment",),
     "recording/streams": ("Stream",),
-    "relay/express": ("Granting", "Express"),
+    "relay/express": ("Express", "Granting"),
     "relay/lines": ("Receiver", "Lines", "Line"),
     "relay/metrics": ("ResourceMetrics",),
     "relay/stream": ("Shortcut", "Stream"),

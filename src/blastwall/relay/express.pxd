@@ -10,15 +10,6 @@ from blastwall.relay.stream cimport Shortcut
 from blastwall.relay.stream cimport Stream
 from blastwall.relay.turn cimport Turn
 
-cdef class Granting(Carrier):
-    cdef public Turn _turn
-    cdef public Repeating _session
-    cdef public Stream _upstream
-    cdef public bint _timed
-    cdef public object _reply
-    cpdef bint send_granted(self) except -1
-    cpdef object bring(self, long long number, answer)
-
 cdef class Express(Shortcut):
     cdef public object _pump
     cdef public Turn _turn
@@ -34,6 +25,13 @@ cdef class Express(Shortcut):
     cpdef bint take(self, bint from_client, bytes data) except -1
     @cython.locals(again=Again)
     cpdef bint _repeat(self, bytes data) except -1
+    cpdef bint send_granted(self) except -1
+    cpdef object bring(self, long long number, answer)
     @cython.locals(again=Again)
     cpdef bint _answer(self, bytes data) except -1
     cpdef object leave(self)
+
+cdef class Granting(Carrier):
+    cdef public Express _express
+    cpdef bint send_granted(self) except -1
+    cpdef object bring(self, long long number, answer)

@@ -40,31 +40,6 @@ class Carries(Protocol):
         """Bring the gate's answer to the session, the ordinary way."""
 
 
-class Granting(Carrier):
-    """Sends what the gate has recorded. See `gate.each.Carrier`."""
-
-    def __init__(self, pump: Carries, session: Repeating, upstream: Stream, timed: bool) -> None:
-        self._turn: Turn = pump.turn
-        self._session: Repeating = session
-        self._upstream: Stream = upstream
-        self._timed: Flag = timed
-        self._reply = pump.reply
-
-    def send_granted(self) -> Flag:
-        """It is recorded: send it. False where the session must be told the ordinary way."""
-        if self._turn.busy() or self._timed:
-            return False
-        data = self._session.granted()
-        if data is None:
-            return False
-        self._upstream.send(data)
-        return True
-
-    def bring(self, number: Whole, answer: Answer) -> None:
-        """See `Carrier`."""
-        self._reply(number, answer)
-
-
 class Express(Shortcut):
     """Serves one session's two streams. `heard` is when something came last, in the loop's time."""
 
@@ -90,7 +65,7 @@ class Express(Shortcut):
         self._lines: Lines = lines
         self._reply = pump.reply
         self.heard: Real = 0.0
-        gate.carry_again(Granting(pump, session, upstream, self._timed is not None))
+        gate.carry_again(Granting(self))
         client.express = upstream.express = self
 
     def take(self, from_client: Flag, data: Octets) -> Flag:
@@ -118,6 +93,20 @@ class Express(Shortcut):
             self._reply(again.number, AskWhole())
         return True
 
+    def send_granted(self) -> Flag:
+        """It is recorded: send it. False where the session must be told the ordinary way."""
+        if self._turn.busy() or self._timed is not None:
+            return False
+        data = self._session.granted()
+        if data is None:
+            return False
+        self._upstream.send(data)
+        return True
+
+    def bring(self, number: Whole, answer: Answer) -> None:
+        """Bring the gate's answer to the session, the ordinary way."""
+        self._reply(number, answer)
+
     def _answer(self, data: Octets) -> Flag:
         again: Again | None = self._session.answered(data)
         if again is None:
@@ -137,3 +126,18 @@ class Express(Shortcut):
     def leave(self) -> None:
         """Serve the streams no more."""
         self._client.express = self._upstream.express = None
+
+
+class Granting(Carrier):
+    """An express, as the gate knows it: a twin has one base only."""
+
+    def __init__(self, express: Express) -> None:
+        self._express: Express = express
+
+    def send_granted(self) -> Flag:
+        """See `Carrier`."""
+        return self._express.send_granted()
+
+    def bring(self, number: Whole, answer: Answer) -> None:
+        """See `Carrier`."""
+        self._express.bring(number, answer)
