@@ -11,6 +11,7 @@ from tests.approvals.world import AGENT, ANA, ANA_TOO, BEN, CLEO, GREG, Held, Sh
 from tests.waiting import promised
 
 from blastwall.approvals.deciding import CannotDecide, Ended
+from blastwall.approvals.overdue import Overdue
 from blastwall.approvals.people import Person
 from blastwall.gate.ports import Verdict
 from blastwall.model.ruling import Approval
@@ -151,15 +152,37 @@ async def test_what_a_dead_node_left_times_out(shop: Shop) -> None:
     now = time.time() + 31
     (past,) = await shop.table.find(Query(State.TIMEOUT), now)
     assert past.request.state_at(now) is State.TIMEOUT
-    await shop.table.sweep(now)
+    overdue = Overdue()
+    found = await shop.table.overdue(now)
+    await shop.table.sweep(overdue.left(found, 0.0), now)
+    await shop.table.sweep(overdue.left(found, found[identity] - 0.1), now)
+    assert await shop.state(identity) == "waiting"
+    await shop.table.sweep(overdue.left(found, found[identity]), now)
     assert await shop.state(identity) == "timeout"
 
 
-async def test_a_clock_that_is_set_ahead_ends_nothing_that_somebody_waits_for(shop: Shop) -> None:
-    held = await shop.hold()
+async def test_a_time_that_was_over_for_a_moment_counts_anew() -> None:
+    overdue = Overdue()
+    assert overdue.left({"r1": 30.0}, 0.0) == []
+    assert overdue.left({}, 20.0) == []
+    assert overdue.left({"r1": 30.0}, 31.0) == []
+    assert overdue.left({"r1": 30.0}, 61.0) == ["r1"]
+
+
+@pytest.mark.parametrize(("node", "worker"), [("here", 2), ("there", 1)])
+async def test_a_clock_that_is_set_ahead_ends_nothing_that_somebody_waits_for(
+    shop: Shop, node: str, worker: int
+) -> None:
+    """Another process of its node sweeps, and another node."""
+    holder = await shop.node(node, worker, 2)
+    held = await shop.hold(node=holder)
     identity = (await held.asked()).request
-    await shop.table.sweep(time.time() + 6 * 3600, [identity])
+    shop.ahead = 500 * 86_400.0
+    sweeper = await shop.node("here", 1, 2)
+    for session in ("s2", "s3"):  # the first turn sweeps, and is over once the second one asks
+        await shop.hold(node=sweeper, session=session)
     assert await shop.state(identity) == "waiting"
+    shop.ahead = 0.0
     await shop.approve(identity, ANA)
     assert (await held.verdict()).approved
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from threading import Event
 
 import psycopg
 import pytest
@@ -24,6 +26,7 @@ from tests.e2e.opening import backends, changed, ends, events_so_far, lets_in, o
 from tests.e2e.test_approvals import HOLD, HOLDS, ROLES, USERS, People
 from tests.e2e.test_clock import HOURS, SETTABLE
 from tests.e2e.test_grants import GRANTED, OVER, PACKS, granted
+from tests.e2e.test_workers import on_worker
 from tests.waiting import SOON, eventually
 
 from blastwall.model.events import StatementFinished
@@ -238,6 +241,13 @@ class TestTheStateIsGone:
                 assert people.shop.gateway.ready()
 
 
+def requests(shop: Shop) -> list[str]:
+    """The states of the requests for approval, as they are stored: nobody can log in with a clock that is wrong."""
+    state = shop.gateway.folder / "state" / "blastwall.db"
+    with closing(sqlite3.connect(f"{state.as_uri()}?mode=ro", uri=True)) as stored:
+        return [state for (state,) in stored.execute("SELECT state FROM approvals")]
+
+
 def approved(people: People, identity: object) -> bool:
     return people.approve(identity)[0] == 200
 
@@ -288,6 +298,26 @@ class TestTheClockJumps:
             people.waiting()
             (tmp_path / "by").write_text(str(-HOURS))
             assert "within 3 seconds" in asked.result(SOON)
+
+    def test_while_another_worker_holds_a_statement(
+        self, server: PostgresServer, tmp_path: Path, wrong: dict[str, str]
+    ) -> None:
+        """The first worker looks for requests that nobody ended."""
+        with desk(server, tmp_path / "gateway", environment=wrong, workers=2) as people, ExitStack() as stack:
+            first, second = (on_worker(people.shop, number, stack) for number in (1, 2))
+            asked = stack.enter_context(apart(second, HELD))
+            (request,) = people.waiting()
+            (tmp_path / "by").write_text(str(HOURS))
+            heard = Event()
+            first.add_notice_handler(lambda _: heard.set())
+            with apart(first, HELD):
+                assert heard.wait(SOON), "it was written that the first worker's statement waits"
+                first.cancel()
+            eventually(lambda: "withdrawn" in requests(people.shop), "it was written that nobody waits for that")
+            assert not asked.done()
+            (tmp_path / "by").write_text("0")
+            assert people.approve(request["id"])[0] == 200
+            assert asked.result(SOON) == ""
 
     def test_in_a_grants_time(self, server: PostgresServer, tmp_path: Path, wrong: dict[str, str]) -> None:
         """A grant that is over stays so, though the clock is right again. (Set back: `tests/grants`.)"""

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import structlog
 
+from blastwall.approvals.overdue import Overdue
 from blastwall.approvals.requests import Place, requested
 from blastwall.approvals.worth import Worth, names
 from blastwall.gate.ports import Asked, Hold, Verdict
@@ -73,6 +74,7 @@ class StoredApprovals:
         self._waiting: dict[str, asyncio.Future[Past | None]] = {}
         self._wake = asyncio.Event()
         self._swept = float("-inf")
+        self._overdue = Overdue()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -192,9 +194,15 @@ class StoredApprovals:
             await self._exchange()
         if self._waiting:
             await self._look()
-        if self._place.worker == 1 and self._now() - self._swept > _SWEEP_SECONDS:
-            self._swept = self._now()
-            await self._table.sweep(self._now(), self._waiting.keys())
+        if self._place.worker == 1:
+            await self._sweep(asyncio.get_running_loop().time())
+
+    async def _sweep(self, now: float) -> None:
+        """Once a minute, by the loop's clock, end what nobody else will."""
+        if now - self._swept > _SWEEP_SECONDS:
+            self._swept = now
+            left = self._overdue.left(await self._table.overdue(self._now()), now)
+            await self._table.sweep(left, self._now())
 
     async def _exchange(self) -> None:
         """Write what happened here since the last turn. Where that fails nothing waits that was not written."""

@@ -235,20 +235,24 @@ class ApprovalTable(Table):
             return (await connection.execute(left.values(state=State.WITHDRAWN.value, ended_at=now))).rowcount
 
     @whole
-    async def sweep(self, now: float, waiting: Collection[str] = ()) -> None:
-        """Write that what waits past its time has timed out, and delete what ended long ago.
-
-        `waiting` are requests of which is known that somebody waits, for no longer than a steady clock says: by a clock
-        that was set ahead they are not over.
-        """
-        over = and_(
-            approvals.c.state == State.WAITING.value, approvals.c.until <= now, approvals.c.id.not_in(sorted(waiting))
+    async def overdue(self, now: float) -> dict[str, float]:
+        """Return the requests that wait past their time, and for how many seconds each was to last."""
+        over = select(approvals.c.id, approvals.c.until - approvals.c.asked_at).where(
+            approvals.c.state == State.WAITING.value, approvals.c.until <= now
         )
-        old = approvals.c.asked_at < now - KEEP_SECONDS
+        async with self.store.read() as connection:
+            return dict((await connection.execute(over)).tuples().all())
+
+    @whole
+    async def sweep(self, left: Collection[str], now: float) -> None:
+        """Write that requests have timed out which nobody ended, and delete what ended long ago."""
+        old = and_(approvals.c.state != State.WAITING.value, approvals.c.asked_at < now - KEEP_SECONDS)
         async with self.store.write() as connection:
-            await connection.execute(
-                update(approvals).where(over).values(state=State.TIMEOUT.value, ended_at=approvals.c.until)
-            )
+            for some in portions(left):
+                over = and_(approvals.c.id.in_(some), approvals.c.state == State.WAITING.value)
+                await connection.execute(
+                    update(approvals).where(over).values(state=State.TIMEOUT.value, ended_at=approvals.c.until)
+                )
             await connection.execute(
                 delete(decisions).where(decisions.c.approval.in_(select(approvals.c.id).where(old)))
             )
