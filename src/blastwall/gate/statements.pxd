@@ -54,6 +54,7 @@ cdef class Statements(Awaiting):
     cpdef object ask(self, number, statement, reply)
     cpdef object _answer_asked(self, question, asked, redacted)
     cpdef object _later(self, asked, work)
+    cpdef object _go_on(self, question, answer)
     cpdef object _judge(self, question, asked, redacted)
     cpdef object _refuse(self, question, asked, answer)
     cpdef object repeat(self, number, repeat, reply)

@@ -193,13 +193,7 @@ class Statements(Awaiting):
     async def _see_first(self, question: _Question, asked: StatementAsked, redacted: RedactedStatement) -> None:
         """Answer once it can be known who is contained: on a busy machine that may be late."""
         await self._containment.sight()
-        if self._refreshing.pop(question.number, None) is None:
-            return
-        try:
-            self._answer_asked(question, asked, redacted)
-        except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
-            _log.error("statement_failed", session=self._facts.session, number=asked.number, fault=described(fault))
-            self._break(asked.number, question.reply)
+        self._go_on(question, lambda: self._answer_asked(question, asked, redacted))
 
     async def _judge_afresh(
         self, footing: Footing, question: _Question, asked: StatementAsked, redacted: RedactedStatement
@@ -207,16 +201,20 @@ class Statements(Awaiting):
         """Judge with the credential of now at hand: it may have been changed since the session got it."""
         unable = await self._refreshed(footing)
         await self._containment.sight()
+        if unable is None:
+            self._go_on(question, lambda: self._judge(question, asked, redacted))
+        else:
+            self._go_on(question, lambda: self._refuse(question, asked, Deny(unable, fault=True)))
+
+    def _go_on(self, question: _Question, answer: Callable[[], None]) -> None:
+        """Answer what had to wait, unless it was withdrawn meanwhile."""
         if self._refreshing.pop(question.number, None) is None:
             return
         try:
-            if unable is None:
-                self._judge(question, asked, redacted)
-            else:
-                self._refuse(question, asked, Deny(unable, fault=True))
+            answer()
         except Exception as fault:  # noqa: BLE001 - a fault closes, it never allows
-            _log.error("statement_failed", session=self._facts.session, number=asked.number, fault=described(fault))
-            self._break(asked.number, question.reply)
+            _log.error("statement_failed", session=self._facts.session, number=question.number, fault=described(fault))
+            self._break(question.number, question.reply)
 
     async def _refreshed_for(self, outcome: Outcome) -> str | None:
         """As `_refreshed`, where a hold ended well."""

@@ -17,7 +17,7 @@ cdef class ResourceMetrics(EachMeter):
     cdef public object masked
     cdef public object limits
     cdef public object throttled_by
-    cdef public list durations
+    cdef public list slower
     cdef public double seconds
     cdef public long long repetitions
     cdef public long long swift

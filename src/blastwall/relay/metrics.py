@@ -16,7 +16,7 @@ from blastwall.wire.native import Flag, Real, Whole
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Upper bounds of the buckets of statements' durations."""
-_SWIFT, _BRISK = _SECONDS[0], _SECONDS[1]
+_SWIFT, _BRISK, *_SLOWER = _SECONDS
 
 
 class ResourceMetrics(EachMeter):
@@ -28,7 +28,6 @@ class ResourceMetrics(EachMeter):
         "bytes_from_client",
         "bytes_from_resource",
         "dial_failures",
-        "durations",
         "holds",
         "limits",
         "logins",
@@ -39,6 +38,7 @@ class ResourceMetrics(EachMeter):
         "seconds",
         "sessions",
         "sessions_total",
+        "slower",
         "swift",
         "throttled_by",
         "warm",
@@ -55,12 +55,12 @@ class ResourceMetrics(EachMeter):
         self.masked: Counter[str] = Counter()
         self.limits: Counter[str] = Counter()
         self.throttled_by: Counter[str] = Counter()
-        self.durations: list[int] = [0] * (len(_SECONDS) + 1)
+        self.slower: list[int] = [0] * (len(_SLOWER) + 1)
         self.seconds: Real = 0.0
         self.repetitions: Whole = 0
         self.swift: Whole = 0
         self.brisk: Whole = 0
-        """Beside `durations`: how many of those that are counted as C were within the first two bounds."""
+        """How many statements took no longer than the first two bounds, counted as C; `slower` has all others."""
 
     @property
     def each(self) -> EachMeter:
@@ -92,8 +92,7 @@ class ResourceMetrics(EachMeter):
         self.holds += change
 
     def finished(self, seconds: float, masked: Mapping[str, int]) -> None:
-        self.durations[bisect_left(_SECONDS, seconds)] += 1
-        self.seconds += seconds
+        self.took(seconds)
         if masked:
             self.masked.update(masked)
 
@@ -103,7 +102,7 @@ class ResourceMetrics(EachMeter):
         elif seconds <= _BRISK:
             self.brisk += 1
         else:
-            self.durations[bisect_left(_SECONDS, seconds)] += 1
+            self.slower[bisect_left(_SLOWER, seconds)] += 1
         self.seconds += seconds
 
     def limited(self, limit: str) -> None:
@@ -171,8 +170,7 @@ class Metrics(Collector):
         )
         for resource, numbers in tuple(self._resources.items()):
             total, buckets = 0, list[tuple[str, float]]()
-            first, second, *slower = numbers.durations
-            counts = (first + numbers.swift, second + numbers.brisk, *slower)
+            counts = (numbers.swift, numbers.brisk, *numbers.slower)
             for bound, count in zip((*map(str, _SECONDS), "+Inf"), counts, strict=True):
                 total += count
                 buckets.append((bound, total))
