@@ -60,7 +60,7 @@ def test_configuration_names_recordings_and_anchors(folder: Path, monkeypatch: p
     from blastwall.control.recordings import Shelf
 
     shelf = Shelf(folder / "recordings", (folder / "anchors", folder / "not-there"))
-    monkeypatch.setattr(audit, "open_shelf", lambda config, recordings, unlock, *, locked: shelf)
+    monkeypatch.setattr(audit, "open_shelf", lambda context, config, recordings, unlock, *, locked: shelf)
     assert "anchored  up to checkpoint 1" in run().output
 
 

@@ -91,8 +91,14 @@ def test_what_goes_with_a_server_is_refused_without_one(file: Path, option: str)
     """Whoever names a token means to act as its owner: the state would be changed as the machine's operator."""
     result = contain(file, "agent", "shop-ci", "--reason", "why", option, str(file))
     assert result.exit_code == 2
-    assert "go with --server" in result.stderr
+    assert f"{option} would do nothing without --server" in result.stderr
     assert listed(file) == []
+
+
+def test_a_ca_that_is_set_for_every_command_is_no_wish_of_this_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLASTWALL_CA", str(file))
+    assert contain(file, "agent", "shop-ci", "--reason", "why").exit_code == 0
+    assert [each["name"] for each in listed(file)] == ["shop-ci"]
 
 
 def test_a_misspelt_name_is_warned_of_but_contained(file: Path) -> None:

@@ -28,6 +28,7 @@ def _group() -> None:
 
 @commands.command()
 def verify(
+    context: typer.Context,
     *,
     config: ConfigOption = Path("blastwall.yaml"),
     recordings: RecordingsOption = None,
@@ -45,7 +46,7 @@ def verify(
     from blastwall.recording.keys import KeyUnusable
     from blastwall.recording.reader import NoRecordings
 
-    shelf = open_shelf(config, recordings, unlock, locked=True)
+    shelf = open_shelf(context, config, recordings, unlock, locked=True)
     try:
         report = Recordings(shelf).prove(operator(), key or (), anchors or ())
     except (KeyUnusable, NoRecordings) as error:

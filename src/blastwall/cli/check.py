@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from blastwall.cli.combining import refuse_without
 from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json, shown, warn
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
+    context: typer.Context,
     config: Annotated[Path, typer.Option("-c", "--config", help="The configuration file.")] = Path("blastwall.yaml"),
     dial: Annotated[
         bool, typer.Option("--dial", help="Log in to each resource, look for ways around it, fetch keys.")
@@ -45,6 +47,7 @@ def check(
     from blastwall.app.advice import cautions, secrets
     from blastwall.app.plan import Unusable, prepare
 
+    refuse_without(context, "dial", "strict", why="nothing looks for ways around the gateway")
     try:
         plan = prepare(config)
     except Unusable as error:

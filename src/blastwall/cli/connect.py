@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blastwall.cli.combining import refuse_beside, refuse_without
 from blastwall.cli.completing import names
 from blastwall.cli.printing import FAILED, MISUSED, fail, print_json, say, warn
 from blastwall.cli.servers import CaOption, Server, ServerOption, find_server
@@ -53,6 +54,7 @@ class _Resource:
 
 
 def connect(
+    context: typer.Context,
     resource: Annotated[
         str, typer.Argument(metavar="RESOURCE", help="The resource's name.", autocompletion=names("resources"))
     ],
@@ -100,6 +102,9 @@ def connect(
     """
     import asyncio
 
+    refuse_beside(context, "command", "json", why="what is printed is the command's own")
+    if not az:
+        refuse_without(context, "command", "keep_tokens", why="there is no environment of a command's")
     found = find_server(server, ca)
     if not found.secure:
         fail("--server: connect speaks to gateways over https alone", MISUSED)

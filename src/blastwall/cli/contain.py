@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from blastwall.cli.combining import refuse_beside, refuse_without
 from blastwall.cli.completing import of_command
 from blastwall.cli.printing import FAILED, MISUSED, fail, print_json, print_table, say, warn
 from blastwall.cli.remote import CaOption, TokenFileOption, connected
@@ -53,6 +54,7 @@ _FINAL = {
 class _Way:
     """Where a command acts: on a configuration's state, or through a gateway's API."""
 
+    context: typer.Context
     config: Path
     server: str | None
     token_file: str | None
@@ -72,8 +74,9 @@ def register(app: typer.Typer) -> None:
     sessions.command("kill", help=_FINAL["session"])(_final("session"))
 
 
-def _liftable(kind: str) -> Callable[[str], None]:
+def _liftable(kind: str) -> Callable[[typer.Context, str], None]:
     def command(
+        context: typer.Context,
         name: Name,
         *,
         reason: Reason = "",
@@ -84,13 +87,14 @@ def _liftable(kind: str) -> Callable[[str], None]:
         ca: CaOption = None,
         json: Json = False,
     ) -> None:
-        _contain(kind, name, reason, _Way(config, server, token_file, ca), lift=lift, json=json)
+        _contain(kind, name, reason, _Way(context, config, server, token_file, ca), lift=lift, json=json)
 
     return command
 
 
-def _final(kind: str) -> Callable[[str], None]:
+def _final(kind: str) -> Callable[[typer.Context, str], None]:
     def command(
+        context: typer.Context,
         name: str,
         *,
         reason: Reason = "",
@@ -100,7 +104,7 @@ def _final(kind: str) -> Callable[[str], None]:
         ca: CaOption = None,
         json: Json = False,
     ) -> None:
-        _contain(kind, name, reason, _Way(config, server, token_file, ca), lift=False, json=json)
+        _contain(kind, name, reason, _Way(context, config, server, token_file, ca), lift=False, json=json)
 
     return command
 
@@ -158,11 +162,11 @@ def _moment(at: float) -> str:
 def _contain(kind: str, name: str, reason: str, way: _Way, *, lift: bool, json: bool) -> None:
     if not reason.strip():
         fail("--reason is missing: say why, others will read it", MISUSED)
+    refuse_beside(way.context, "server", "config", why="the gateway there has its own configuration")
+    refuse_without(way.context, "server", "token_file", "ca", why="the command works on the state itself")
     if way.server is not None:
         with connected(way.server, way.token_file, way.ca) as remote:
             remote.post("/containment/lift" if lift else "/containment", {"kind": kind, "name": name, "reason": reason})
-    elif way.token_file is not None or way.ca is not None:
-        fail("--token-file and --ca go with --server: without it the command works on the state itself", MISUSED)
     else:
         _contain_here(kind, name, reason, way.config, lift=lift)
     state = "lifted" if lift else "contained"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blastwall.cli.combining import refuse_beside
 from blastwall.cli.printing import FAILED, MISUSED, console, fail, print_json
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
+    context: typer.Context,
     script: Annotated[bool, typer.Option("--script", help="Walk the story by itself and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print how to connect as JSON.")] = False,
 ) -> None:
@@ -28,6 +30,7 @@ def demo(
     Without --script it stays up until Ctrl-C and says what to type into psql. With --script it ends with 0 only if each
     step went as it says.
     """
+    refuse_beside(context, "script", "as_json", why="the story is told in words")
     try:
         from blastwall.testing.demo.world import World
         from blastwall.testing.processes import ServerFailed

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blastwall.cli.combining import refuse_beside
 from blastwall.cli.logins import Login, read_logins, write_logins
 from blastwall.cli.printing import FAILED, fail, print_json, say, warn
 from blastwall.cli.servers import CaOption, Server, ServerOption, find_server
@@ -106,6 +107,7 @@ def _keep(server: Server, ca: Path | None, given: Json, *, json: bool) -> None:
 
 
 def logout(
+    context: typer.Context,
     server: ServerOption = None,
     ca: CaOption = None,
     *,
@@ -113,6 +115,7 @@ def logout(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """End your login at a gateway, and what it opened: its sessions end, too."""
+    refuse_beside(context, "every", "server", why="it logs out of every gateway")
     kept = read_logins()
     if not kept.logins and server is None:
         fail("you are not logged in anywhere", FAILED)

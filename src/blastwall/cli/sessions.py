@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blastwall.cli.combining import refuse_beside
 from blastwall.cli.printing import MISUSED, console, fail, print_json, print_table, say
 from blastwall.visible import visible
 
@@ -39,7 +40,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="sessions")
 
 
-def open_shelf(config: Path, recordings: Path | None, unlock: list[Path] | None, *, locked: bool = False) -> Shelf:
+def open_shelf(
+    context: typer.Context, config: Path, recordings: Path | None, unlock: list[Path] | None, *, locked: bool = False
+) -> Shelf:
     """Return where the recordings are, with the keys that decrypt them.
 
     Ends the command where the configuration cannot be used, or a key cannot be had; with `locked`, a configured key
@@ -53,6 +56,7 @@ def open_shelf(config: Path, recordings: Path | None, unlock: list[Path] | None,
     from blastwall.recording.encryption import NO_KEYS
     from blastwall.vault.readers import FileReader, SecretUnavailable
 
+    refuse_beside(context, "recordings", "config", why="give the folder or the configuration that names it")
     try:
         given = asyncio.run(keyring_of(FileReader(path) for path in unlock or ()))
         if recordings is not None:
@@ -84,6 +88,7 @@ def operator() -> Operator:
 
 @commands.command("list")
 def list_(
+    context: typer.Context,
     *,
     config: ConfigOption = Path("blastwall.yaml"),
     recordings: RecordingsOption = None,
@@ -112,7 +117,7 @@ def list_(
         until=_time(until), open=True if running else None, limit=limit,
     )  # fmt: skip
     try:
-        found = Recordings(open_shelf(config, recordings, unlock)).find(operator(), query)
+        found = Recordings(open_shelf(context, config, recordings, unlock)).find(operator(), query)
     except NoRecordings as error:
         fail(str(error), MISUSED)
     if json:
@@ -123,14 +128,16 @@ def list_(
 
 @commands.command()
 def show(
+    context: typer.Context,
     session: Annotated[str, typer.Argument(help="The session's id, or its first characters.")],
+    *,
     config: ConfigOption = Path("blastwall.yaml"),
     recordings: RecordingsOption = None,
     unlock: UnlockOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show one session: who, where, and each statement with its ruling and outcome."""
-    summary, records = _session(open_shelf(config, recordings, unlock), session)
+    summary, records = _session(open_shelf(context, config, recordings, unlock), session)
     if json:
         print_json({"session": _summary_json(summary), "events": [_record_json(each) for each in records]})
     else:
@@ -139,6 +146,7 @@ def show(
 
 @commands.command()
 def replay(
+    context: typer.Context,
     session: Annotated[str, typer.Argument(help="The session's id, or its first characters.")],
     *,
     config: ConfigOption = Path("blastwall.yaml"),
@@ -152,8 +160,10 @@ def replay(
     json: JsonOption = False,
 ) -> None:
     """Replay one session as it went, in time, at any speed; --transcript prints it at once."""
+    refuse_beside(context, "json", "speed", "max_pause", why="JSON comes all at once")
+    refuse_beside(context, "transcript", "speed", "max_pause", why="a transcript comes all at once")
     factor = _speed("max" if transcript else speed)
-    _, records = _session(open_shelf(config, recordings, unlock), session)
+    _, records = _session(open_shelf(context, config, recordings, unlock), session)
     if json:
         print_json([_record_json(each) for each in records])
         return

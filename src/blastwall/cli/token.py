@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
+from blastwall.cli.combining import refuse_beside
 from blastwall.cli.completing import names
 from blastwall.cli.printing import FAILED, MISUSED, fail, print_json
 from blastwall.cli.servers import CaOption, Server, find_server
-from blastwall.cli.tokens import AudienceOption, TokenFromOption, asked_for, exchange, source_of
+from blastwall.cli.tokens import AudienceOption, TokenFromOption, asked_for, exchange, refuse_other_than_file, source_of
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def token(
+    context: typer.Context,
     name: Annotated[
         str | None,
         typer.Argument(
@@ -57,6 +59,8 @@ def token(
     from blastwall.cli.remote import RemoteFailed
     from blastwall.connecting.proofs import NoProof
 
+    refuse_beside(context, "name", "resource", why="a pass is for one resource")
+    refuse_beside(context, "token_env", "token_file", "token_from", why="one token is exchanged")
     wanted = name or resource
     if not wanted:
         fail("which resource? `blastwall token RESOURCE`", MISUSED)
@@ -78,6 +82,7 @@ async def _proof(server: Server, file: str | None, variable: str | None, source:
     from blastwall.cli.remote import as_token, read_token
 
     if file == "-":
+        refuse_other_than_file(source)
         return read_token(file)
     if variable is not None:
         return as_token(os.environ.get(variable, "").strip(), f"environment variable {variable}")

@@ -64,7 +64,15 @@ def source_of(asked: Asked, name: str | None) -> tuple[str, Proofs]:
             fail(str(error), MISUSED)
     elif name not in NAMES:
         fail(f"--token-from: {name!r} is none of {', '.join(NAMES)}", MISUSED)
+    elif asked.token_file is not None:
+        refuse_other_than_file(name)
     return name, Proofs(fetch_by(name, asked))
+
+
+def refuse_other_than_file(source: str | None) -> None:
+    """End the command where a file with the token is given, and `source` says that the token comes from elsewhere."""
+    if source is not None and source != "token-file":
+        fail(f"--token-file would do nothing beside --token-from {source}: give one of them", MISUSED)
 
 
 def exchange(server: Server, token: str, resource: str) -> Json:
