@@ -237,11 +237,10 @@ class ApprovalTable(Table):
     @whole
     async def overdue(self, now: float) -> dict[str, float]:
         """Return the requests that wait past their time, and for how many seconds each was to last."""
-        over = select(approvals.c.id, approvals.c.until - approvals.c.asked_at).where(
-            approvals.c.state == State.WAITING.value, approvals.c.until <= now
-        )
+        lasts = (approvals.c.until - approvals.c.asked_at).label("lasts")
+        over = select(approvals.c.id, lasts).where(approvals.c.state == State.WAITING.value, approvals.c.until <= now)
         async with self.store.read() as connection:
-            return dict((await connection.execute(over)).tuples().all())
+            return {row["id"]: row["lasts"] for row in (await connection.execute(over)).mappings()}
 
     @whole
     async def sweep(self, left: Collection[str], now: float) -> None:
