@@ -92,6 +92,33 @@ CREATE TABLE guesses (id int, c text CHECK (NOT known(c)));
 CREATE TABLE fresh_guesses (id int, c fresh);
 CREATE FUNCTION oid(people) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT reverse($1.card)';
 CREATE FUNCTION ctid(people_view) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT reverse($1.number)';
+CREATE UNIQUE INDEX ON payments_1 (card);
+CREATE VIEW people_mail AS SELECT id, email AS address FROM people;
+CREATE VIEW held_mail AS SELECT id, email AS address FROM people;
+CREATE VIEW mail_mail AS SELECT id, address AS post FROM people_mail;
+CREATE TABLE words (id int, word text, up text GENERATED ALWAYS AS (upper(word)) STORED UNIQUE);
+INSERT INTO words VALUES (1, '{CARD}');
+CREATE TABLE tills (id int, card text) PARTITION BY LIST (card);
+CREATE TABLE tills_1 PARTITION OF tills DEFAULT;
+INSERT INTO tills VALUES (1, '{CARD}');
+CREATE TABLE drawers (id int, card text) PARTITION BY LIST (upper(card));
+CREATE TABLE drawers_1 PARTITION OF drawers DEFAULT;
+INSERT INTO drawers VALUES (1, '{CARD}');
+CREATE MATERIALIZED VIEW kept_view AS SELECT number FROM people_view;
+CREATE MATERIALIZED VIEW kept_twice AS SELECT number FROM kept_view;
+CREATE FUNCTION hidden(int) RETURNS text LANGUAGE sql IMMUTABLE
+  AS 'SELECT card FROM public.people WHERE people.id = $1 LIMIT 1';
+ALTER FUNCTION hidden(int) OWNER TO scram_user;
+CREATE MATERIALIZED VIEW kept_code AS SELECT id, reverse(hidden(id)) AS x FROM notes;
+CREATE FUNCTION open_people(refcursor) RETURNS refcursor LANGUAGE plpgsql
+  AS $$ BEGIN OPEN $1 FOR SELECT reverse(card) FROM people; RETURN $1; END $$;
+CREATE FUNCTION open_any(r refcursor, t text) RETURNS refcursor LANGUAGE plpgsql
+  AS $$ BEGIN OPEN r FOR EXECUTE 'SELECT reverse(card) FROM ' || t; RETURN r; END $$;
+CREATE FUNCTION open_other(refcursor) RETURNS refcursor LANGUAGE sql AS 'SELECT open_people($1)';
+CREATE FUNCTION opens() RETURNS trigger LANGUAGE plpgsql AS $$
+  DECLARE c CURSOR FOR SELECT reverse(card) FROM people; BEGIN c := 'c'; OPEN c; RETURN NEW; END $$;
+CREATE TABLE opening (id int);
+CREATE TRIGGER opens BEFORE INSERT ON opening FOR EACH ROW EXECUTE FUNCTION opens();
 ANALYZE;
 """
 OWNED = """
@@ -106,13 +133,16 @@ CLEAN = """
 DROP TABLE IF EXISTS mule; DROP VIEW IF EXISTS mule; DROP MATERIALIZED VIEW IF EXISTS mule;
 DROP FUNCTION IF EXISTS mule; DROP FUNCTION IF EXISTS cmin(people_view);
 ALTER TABLE loot ALTER data DROP DEFAULT;
-TRUNCATE guesses, fresh_guesses, loot, numbers, loud, logins;
+TRUNCATE guesses, fresh_guesses, loot, numbers, loud, logins, opening;
+DELETE FROM people WHERE id > 40; DELETE FROM words WHERE id > 40; DELETE FROM payments WHERE id > 40;
+ALTER TABLE numbers DROP COLUMN IF EXISTS email;
+ALTER TABLE people ALTER email DROP DEFAULT; ALTER TABLE logins ALTER email DROP DEFAULT;
 """
 PERMISSIVE = """
 @id("the-thief-may-do-all-that-the-pack-leaves")
 permit (principal in Group::"ci", action, resource in Database::"pg-prod/shop");
 """
-MASKED = ("people.email", "people.card", "people.account", "payments.card")
+MASKED = ("people.email", "people.card", "people.account", "payments.card", "words.word", "tills.card", "drawers.card")
 
 _HELD = re.compile(r".*waits for approval.*|.*nobody approved.*")
 """What is said of a hold speaks of the time."""
@@ -257,7 +287,7 @@ def outcome(answer: list[Message], guess: tuple[str, str]) -> list[object]:
 
 
 def test_the_list_only_grows() -> None:
-    assert len(WAYS) >= 275
+    assert len(WAYS) >= 309
 
 
 @pytest.mark.parametrize("speak", [simple, extended])
@@ -288,6 +318,21 @@ def test_a_way_out_would_be_noticed(bank: Bank, speak: Speak) -> None:
             assert leaked([speak(cleared, f"SELECT {shown} FROM people", "")]), shown
         right, wrong = (speak(cleared, spelled(asked, guess), "") for guess in ((CARD, EMAIL), WRONG))
     assert outcome(right, (CARD, EMAIL)) != outcome(wrong, WRONG)
+
+
+def test_a_held_cursor_outlives_the_view_that_it_shows(bank: Bank) -> None:
+    told = bank.attempt(
+        [
+            "DECLARE h CURSOR WITH HOLD FOR SELECT reverse(address) FROM held_mail",
+            "CREATE OR REPLACE VIEW held_mail AS SELECT id, note AS address FROM notes",
+            "FETCH ALL FROM h",
+        ],
+        WRONG,
+        simple,
+    )
+    assert [codes(answer) for answer in told] == [[], [], []]
+    assert len(rows(told[2])) == 4
+    assert leaked(told) == []
 
 
 NUMBERS = """

@@ -33,7 +33,7 @@ UNION ALL SELECT conrelid, 'c', own, conrelid, own FROM constraints WHERE contyp
 """Unique and exclusion keys with the columns of their expressions, foreign keys, checks."""
 
 GENERATED = """
-SELECT a.attrelid, a.attname, json_agg(DISTINCT o.attname)
+SELECT a.attrelid, a.attname, json_agg(DISTINCT o.attname), 'generated'
 FROM pg_attribute a
 JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
 JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid > 0
@@ -42,17 +42,37 @@ JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attre
 JOIN pg_attribute o ON o.attrelid = a.attrelid AND o.attnum = d.refobjsubid
 WHERE a.attgenerated <> '' AND o.attnum <> a.attnum
 GROUP BY a.attrelid, a.attname
+UNION ALL SELECT a.attrelid, NULL, json_agg(a.attname), 'defaults'
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+      AND (a.atthasdef OR a.attidentity <> '' OR t.typdefaultbin IS NOT NULL)
+GROUP BY a.attrelid
+UNION ALL SELECT a.attrelid, NULL, json_agg(a.attname), 'key'
+FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum > 0
+WHERE a.attnum = ANY (p.partattrs) OR EXISTS (
+  SELECT FROM pg_depend d
+  WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = a.attnum
+    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0)
+GROUP BY a.attrelid
 """
-"""Generated columns, stored and virtual, with the columns of the row that they are made of."""
+"""Generated columns, stored and virtual, with the columns of the row that they are made of; columns with a default of
+their own or their type's; the columns of partition keys."""
 
 
 def generate(found: dict[int, Relation], generated: Iterable[Row]) -> None:
-    """Add to relations, by OID, their generated columns."""
-    for oid, name, made_of in generated:
+    """Add to relations, by OID, their generated columns, those with defaults, and their partition keys."""
+    for oid, name, made_of, what in generated:
         relation = found.get(int(oid or 0))
-        if relation is not None:
-            pair = (name or "", frozenset(_names(made_of)))
-            found[relation.oid] = replace(relation, generated=(*relation.generated, pair))
+        if relation is None:
+            continue
+        names = frozenset(_names(made_of))
+        match what:
+            case "defaults":
+                found[relation.oid] = replace(relation, defaults=names)
+            case "key":
+                found[relation.oid] = replace(relation, key=names)
+            case _:
+                found[relation.oid] = replace(relation, generated=(*relation.generated, (name or "", names)))
 
 
 def constrain(catalog: Catalog, checks: Sequence[Row]) -> Sliced[None]:

@@ -161,6 +161,7 @@ def _plain(classified: Classified) -> bool:
         and classified.declares is None
         and classified.deallocates is None
         and classified.closes is None
+        and not classified.opens
         and not goes_by_names(classified)
         and not any(effect.action in CHANGES_CATALOG for effect in classified.effects)
     )

@@ -259,9 +259,9 @@ def _deallocates(name: str) -> Classified:
 
 def _nameless(classified: Classified) -> Classified:
     named_ = (classified.prepares, classified.declares, classified.deallocates, classified.closes)
-    if all(one is None for one in named_):
+    if not classified.opens and all(one is None for one in named_):
         return classified
-    return replace(classified, prepares=None, declares=None, deallocates=None, closes=None)
+    return replace(classified, prepares=None, declares=None, deallocates=None, closes=None, opens=False)
 
 
 def _of_sql(running: Running) -> Prepared:

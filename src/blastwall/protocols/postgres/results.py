@@ -62,6 +62,8 @@ class ResultGuard:
         """Whether the statement reads or runs anything through which a protected value could come back."""
         if not self.rules.columns:
             return False
+        if classified.by_code:
+            return True
         objects = (effect.object.path for effect in classified.effects)
         named = {(path[1], path[2]) for path in objects if len(path) == 3} | classified.reads
         if any(self._hides(*one) for one in classified.renames):

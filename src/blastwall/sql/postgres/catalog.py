@@ -39,7 +39,8 @@ that they are compared with, and its columns. Plain tuples, which the collector 
 class Relation:
     """A row of pg_class. `columns` are by attnum - 1, "" where dropped; `definition` is pg_get_viewdef's.
 
-    `generated` names the generated columns, each with those of the row that it is made of.
+    `generated` names the generated columns, each with those of the row that it is made of, `defaults` the columns that
+    get a value where a new row has none, `key` those that say which partition a row is in.
     """
 
     oid: int
@@ -51,6 +52,8 @@ class Relation:
     types: tuple[int, ...] = ()
     checks: tuple[Check, ...] = ()
     generated: tuple[tuple[str, frozenset[str]], ...] = ()
+    defaults: frozenset[str] = frozenset()
+    key: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

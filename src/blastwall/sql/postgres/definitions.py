@@ -16,7 +16,7 @@ from blastwall.sql.postgres.names import Target
 from blastwall.sql.postgres.objects import role_name
 from blastwall.sql.postgres.pending import Pending, operator_classes
 from blastwall.sql.postgres.scope import Range, Scope
-from blastwall.sql.postgres.tree import Node, body, descendants, items, options, sub, text, unwrap, words
+from blastwall.sql.postgres.tree import Node, body, descendants, flag, items, options, sub, text, unwrap, words
 
 _QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 _EXPRESSIONS = frozenset(
@@ -166,6 +166,8 @@ class Definitions(Pending):
             self._each((Action.DEFINE,), self.relation_objects(relation, (), "table"))
         hidden = tag in _CALLS or text(node, "kind") in _CALLS or (aggregate and self.stands_in("".join(name)))
         self._each((Action.DEFINE, Action.ENTITLE) if hidden else (Action.DEFINE,), targets)
+        for target in targets if aggregate and flag(node, "replace") else ():
+            self.keeps_of_code((target.path[1], target.path[2]))
 
     def _defined(self, node: Node, field: str, kind: str) -> list[Object]:
         if text(node, "kind") in {"OBJECT_AGGREGATE", "OBJECT_OPERATOR"}:
@@ -198,7 +200,15 @@ class Definitions(Pending):
             self._each((Action.DEFINE,), self.relation_objects(parent, (), "table"))
             if "partbound" in base:
                 self._computed(self.targets(body(parent, "RangeVar")))  # its bounds are compared with the others'
+                self._divided(self.targets(body(parent, "RangeVar")))
         self._mentioned(base)
+
+    def _divided(self, targets: Iterable[Target]) -> None:
+        """Rows that are there already are compared with a new partition's bounds: it fails by those in the default."""
+        for target in targets:
+            for relation in self.standing(target):
+                place = (self.catalog.database, relation.schema, relation.name)
+                self.filters.update(Column(*place, name) for name in relation.key)
 
     def _mentioned(self, node: Node) -> None:
         """Tables that a definition refers to: LIKE copies structure, REFERENCES lets rows be probed."""
@@ -221,6 +231,8 @@ class Definitions(Pending):
     def create_view(self, node: Node) -> None:
         """Read CREATE VIEW: `define`, and the reads of its query, for whoever may read the view reads those."""
         called = set(self.called)
+        for target in self.targets(sub(node, "view")) if flag(node, "replace") else ():
+            self.keeps(target)
         self.make(sub(node, "view"), "view")
         columns = self.expr_query(sub(node, "query"), None)
         if any(schema.startswith(TEMPORARY) for schema, _ in self.reads):
@@ -249,10 +261,17 @@ class Definitions(Pending):
             if kind in _LOSING:
                 self._each((Action.DROP,), targets)
             self._stored_by(kind, inner, node)
+            if kind == "AT_DropExpression":  # its values stay, and nothing says any more what they are made of
+                heirs = self.with_heirs(
+                    one for target in self.targets(sub(node, "relation")) for one in self.standing(target)
+                )
+                self.renames.update((relation.schema, relation.name) for relation in heirs)
             tag, definition = unwrap(sub(inner, "def"))
             other = definition if tag == "RangeVar" else sub(definition, "name")
             if text(other, "relname"):
                 self._each((Action.DEFINE,), self.relation_objects({"RangeVar": other}, (), "table"))
+            if kind == "AT_AttachPartition":
+                self._divided(self.targets(sub(node, "relation")))
             if kind in _RELATING:
                 self._renamed(other if "Partition" in kind else sub(node, "relation"))
         self._mentioned(node)
@@ -328,7 +347,9 @@ class Definitions(Pending):
         self.call(words(items(node, "funcname")), [])
 
     def create_rule(self, node: Node) -> None:
-        """Read CREATE RULE with what it will do instead."""
+        """Read CREATE RULE with what it will do instead; of SELECT it is what a view shows."""
+        for target in self.targets(sub(node, "relation")) if text(node, "event") == "CMD_SELECT" else ():
+            self.keeps(target)
         self._each((Action.DEFINE, Action.ENTITLE), self.relation(node))
         self.rule_actions(node)
 
@@ -368,6 +389,8 @@ class Definitions(Pending):
         """Read ALTER FUNCTION: SECURITY DEFINER and SET change whose rights and names it runs with."""
         targets = self.routine_objects(words(items(sub(node, "func"), "objname")))
         self._each((Action.DEFINE, Action.ENTITLE), targets)
+        for target in targets:
+            self.keeps_of_code((target.path[1], target.path[2]))
 
     def cast(self, node: Node) -> None:
         """Read CREATE CAST and CREATE TRANSFORM: they make ordinary statements run functions."""

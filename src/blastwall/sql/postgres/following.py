@@ -41,6 +41,8 @@ _RULES = {Action.UPDATE: "2", Action.CREATE: "3", Action.DELETE: "4"}
 _COMPILED = frozenset({"c", "internal"})
 _STORES = frozenset({Action.CREATE, Action.UPDATE})
 _UNREADABLE = frozenset({Action.UNCLASSIFIED, Action.REVEAL})
+CURSORS = "@cursors"
+"""Stands among effects for that code may open cursors by names; what a statement is known to do leaves it out."""
 _CASCADING = {"c": Action.DELETE, "n": Action.UPDATE, "d": Action.UPDATE}
 MAX_CHILDREN = 64
 MAX_DEPTH = 24
@@ -143,9 +145,19 @@ class Follower:
         if function.language in {"c", "internal"} and function.volatility == "i":
             return besides  # superusers alone can make such a function, and it says that it computes only
         found = self.function(function)
+        if found is None:
+            besides |= self.unread(function)
         if found is None or function.security_definer:
             return (found or _NONE) | besides | {self._execute(function)}
         return found | besides
+
+    def unread(self, function: Function) -> Found:
+        """Return what must be reckoned with in a body that cannot be read; what is compiled works on values alone."""
+        return _NONE if function.language in _COMPILED else self.unknown_cursors()
+
+    def unknown_cursors(self) -> Found:
+        """Return what says that cursors may be opened, or closed, by names that nobody knows."""
+        return frozenset({Effect(Action.READ, Object((self._catalog.database, CURSORS, ""), "pseudo"), _FOLLOWED)})
 
     # ── values ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -328,6 +340,22 @@ class Follower:
                 )
         return frozenset(found)
 
+    def stored_over(self, relation: Relation) -> list[Relation]:
+        """Return the materialized views that were filled through a view, by way of others too."""
+        found: dict[int, Relation] = {}
+        above, before = {self._catalog.object(relation)}, -1
+        while before < len(found):
+            before = len(found)
+            for view in self._catalog.views():
+                if view.oid not in found and any(self._reaches(effect, above) for effect in self.view(view)):
+                    found[view.oid] = view
+                    above.add(self._catalog.object(view))
+        return [view for view in found.values() if view.kind == "m"]
+
+    @staticmethod
+    def _reaches(effect: Effect, objects: set[Object]) -> bool:
+        return effect.object in objects or effect.action is Action.UNCLASSIFIED
+
     def _touch(self, oid: int, action: Action, marks: frozenset[Mark]) -> Iterator[Effect]:
         relation = self._catalog.by_oid(oid)
         if relation is None:
@@ -398,6 +426,8 @@ class Follower:
             if one.definer or body is None:
                 marks = _FOLLOWED | {Mark.DEFINER} if one.definer else _FOLLOWED
                 yield Effect(Action.EXECUTE, Object((self._catalog.database, *place), "function"), marks)
+            if body is None:
+                yield from self.unknown_cursors()
             if one.definer:
                 body = frozenset(replace(effect, marks=effect.marks | {Mark.DEFINER}) for effect in body or ())
             yield from body or ()

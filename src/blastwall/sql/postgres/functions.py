@@ -129,7 +129,8 @@ class Functions(Names, ABC):
         marks = frozenset({Mark.DEFINER} if any(one.security_definer for one in found) else ())
         self.effect(Action.EXECUTE, Object((self.catalog.database, schema, name), "function"), marks)
         for function in found:
-            self.follow(self.follower.function(function) or ())
+            body = self.follower.function(function)
+            self.follow(self.follower.unread(function) if body is None else body)
             self.follow(self.follower.implied(function.oid))
         if schema != "pg_catalog":
             self.called.add((schema, name))

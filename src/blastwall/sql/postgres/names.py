@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from blastwall.model.effects import Action, Object
+from blastwall.sql.lineage import Sources
 from blastwall.sql.postgres.builtin_names import HARMLESS_RELATIONS, SYSTEM_RELATIONS
 from blastwall.sql.postgres.catalog import TEMPORARY, Relation
 from blastwall.sql.postgres.findings import Findings
@@ -170,6 +171,27 @@ class Names(Findings):
             return self.catalog.temporary(target.name)
         return () if target.relation is None or target.schema in _SYSTEM else (target.relation,)
 
+    def keeps(self, target: Target) -> None:
+        """Say what is kept of a view whose query is replaced: materialized views hold what it showed before."""
+        for relation in self.standing(target):
+            for stored in self.follower.stored_over(relation):
+                for sources in self.catalog.view_sources(stored):
+                    self._keeps(stored, sources)
+
+    def keeps_of_code(self, place: tuple[str, str]) -> None:
+        """Say the same of a function whose body is replaced: of the columns that it may have told of."""
+        for function in self.catalog.functions(*place):
+            told = self.follower.told(function.oid)
+            for stored in self.catalog.views() if told != frozenset() else ():
+                for sources in self.catalog.view_sources(stored) if stored.kind == "m" else ():
+                    self._keeps(stored, _in_both(told, sources))
+
+    def _keeps(self, stored: Relation, sources: Sources) -> None:
+        if sources != frozenset():
+            self.reads.add((stored.schema, stored.name))
+            self.reads.update((column.schema, column.table) for column in sources or ())
+            self.send_on(sources)
+
     def with_heirs(self, relations: Iterable[Relation]) -> list[Relation]:
         """Return relations with all of their partitions and heirs, however many."""
         found: dict[int, Relation] = {}
@@ -197,6 +219,13 @@ class Names(Findings):
                 ):
                     found[schema, parts[-1]] = None
         return list(found)
+
+
+def _in_both(told: Sources, shown: Sources) -> Sources:
+    """Return the columns that code tells of and a view shows; unknown ones are in both where either is unknown."""
+    if told is None or shown is None:
+        return None if told is shown else frozenset()
+    return told & shown
 
 
 def harmless(target: Target) -> bool:

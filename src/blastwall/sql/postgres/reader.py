@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from blastwall.model.effects import Action, Mark
+from blastwall.model.effects import Action, Effect, Mark
 from blastwall.model.statement import Literal
 from blastwall.sql.lineage import Columns, OutputColumn
 from blastwall.sql.postgres.deciding import analyses
 from blastwall.sql.postgres.definitions import Definitions
+from blastwall.sql.postgres.following import CURSORS
 from blastwall.sql.postgres.hanging import ANY_DEFINITION, ANY_STATEMENT, EVERYTHING, Hung, of_definitions
 from blastwall.sql.postgres.parse import Source
 from blastwall.sql.postgres.scope import Scope
@@ -70,15 +71,10 @@ class Reader(Definitions):
     operation = ""
     outputs: Columns | None = None
     returns_rows = False
-    prepares: tuple[str, tuple[Classified, ...]] | None = None
-    declares: tuple[str, tuple[Classified, ...]] | None = None
-    executes: str | None = None
-    deallocates: str | None = None
-    closes: str | None = None
-    fetches: str | None = None
     otherwise: Columns | None = None
     spreads = False
     runs = True
+    by_code = False
 
     def statement(self, tag: str, node: Node) -> None:
         """Read a statement; an unknown type is conceded."""
@@ -169,9 +165,10 @@ class Reader(Definitions):
 
     def _explain(self, node: Node) -> None:
         """Plain EXPLAIN has the effects of its statement too: planning runs functions that say they are immutable."""
-        changed, nested = self.modifies, bool(self.effects)
+        changed, nested, declared = self.modifies, bool(self.effects), self.declares
         tag, inner = unwrap(sub(node, "query"))
         self.statement(tag, inner)
+        self.declares = declared  # a cursor whose plan is shown is not opened
         if analyses(node):
             self.filter_by_met(0, self.code_runs)
             self.filter_by_columns(self.outputs if self.returns_rows else ())
@@ -216,6 +213,10 @@ class Reader(Definitions):
             rows = rows or self.returns_rows
         if opened and not self.cautious and outputs != [one.outputs for one in known]:
             outputs.append(None)  # its rows are of another time than the catalog
+            self.by_code = True
+        if opened and any(one.by_code for one in known):
+            outputs.append(None)
+            self.by_code = rows = True
         self.outputs = outputs[0] if all(found == outputs[0] for found in outputs) else None
         self.returns_rows = rows
 
@@ -252,7 +253,7 @@ class Reader(Definitions):
             start,
             end,
             operation,
-            self.all_effects(),
+            tuple(effect for effect in self.all_effects() if not _of_cursors(effect)),
             filtered=bool(self.predicates) and all(self.predicates),
             doubt="; ".join(self.doubts),
             literals=literals,
@@ -281,6 +282,8 @@ class Reader(Definitions):
             countable=self.countable,
             lost=frozenset((*self._lost(creates=operation.startswith("CREATE")), *self.hung, *self._hung(operation))),
             frees=self.frees,
+            opens=bool(self.doubts) or any(map(_of_cursors, self.all_effects())),
+            by_code=self.by_code,
             tree=tree,
         )
 
@@ -343,6 +346,10 @@ class Reader(Definitions):
                 yield from ((path[0], ""),) if path[0] in self.catalog.schemas else ()
             elif not path or path[0] in _HOLDING:
                 yield EVERYTHING
+
+
+def _of_cursors(effect: Effect) -> bool:
+    return effect.object.path[1:2] == (CURSORS,)
 
 
 def _tree_of(one: Classified) -> Node:

@@ -11,8 +11,8 @@ from blastwall.sql.postgres.copying import Copying
 from blastwall.sql.postgres.guard import refusal
 from blastwall.sql.postgres.parse import UnparsedError, lexemes, parse, parse_plpgsql
 from blastwall.sql.postgres.scope import Range, Scope
-from blastwall.sql.postgres.statement import NO_CHANGES, Changes
-from blastwall.sql.postgres.tree import Node, body, items, options, scalar, sub, text, unwrap, words
+from blastwall.sql.postgres.statement import NO_CHANGES, Changes, Classified
+from blastwall.sql.postgres.tree import Node, body, flag, items, options, scalar, sub, text, unwrap, words
 
 _PLAIN = frozenset(
     """
@@ -23,6 +23,7 @@ _PLAIN = frozenset(
 )
 _DYNAMIC = frozenset({"dynexecute", "dynfors"})
 _EXPRESSION, _ASSIGNMENT = 2, 3
+_Named = tuple[str, tuple[Classified, ...]] | None
 MAX_BODIES = 8
 
 
@@ -31,6 +32,12 @@ class Routines(Copying):
 
     data = b""
     bodies = 0
+    prepares: _Named = None
+    declares: _Named = None
+    executes: str | None = None
+    deallocates: str | None = None
+    closes: str | None = None
+    fetches: str | None = None
 
     @abstractmethod
     def pend_definition(self, places: Iterable[tuple[str, str]], definition: str, given: Mapping[str, Node]) -> None:
@@ -67,6 +74,8 @@ class Routines(Copying):
                 self.effect(Action.ENTITLE, created)
         self.function_made(parts[-1])
         made = [(one.path[1], one.path[2]) for one in self.created(parts, "function")]
+        for place in made if flag(node, "replace") else ():
+            self.keeps_of_code(place)
         self.pend_definition(made, self.data.decode(), by_name)
         self.function_body(node)
 
@@ -156,10 +165,11 @@ class Routines(Copying):
     def _inner(self, tag: str, node: Node) -> None:
         """Read a statement of a body. Its literals are offsets in another text, so they are dropped."""
         kept = (dict(self.literals), set(self.secrets), dict(self.parameters), self.transaction, self.changes)
-        self.changes = NO_CHANGES
-        self.statement(tag, node)
+        copy, self.changes = self.copy, NO_CHANGES
+        self._unnamed(tag, node)
         inside: Changes = self.changes
         self.literals, self.secrets, self.parameters, self.transaction, self.changes = kept
+        self.copy = copy
         if inside.paths is not None or inside.reset:
             self.concede("code changes the search_path, so the names after it cannot be known: qualify them instead")
             self.changes = replace(self.changes, paths=())
@@ -170,6 +180,18 @@ class Routines(Copying):
             )  # fmt: skip
         if self.reads:
             self.send_on(None)
+
+    def _unnamed(self, tag: str, node: Node) -> None:
+        """Read a statement of a body, which gives and takes no names: nobody knows when, and whether, it is run."""
+        kept = self._names()
+        self.prepares = self.declares = self.executes = self.deallocates = self.closes = self.fetches = None
+        self.statement(tag, node)
+        if any(one is not None for one in self._names()):
+            self.concede("code prepares statements, or opens cursors, by names: nobody could say what those mean then")
+        self.prepares, self.declares, self.executes, self.deallocates, self.closes, self.fetches = kept
+
+    def _names(self) -> tuple[_Named, _Named, str | None, str | None, str | None, str | None]:
+        return (self.prepares, self.declares, self.executes, self.deallocates, self.closes, self.fetches)
 
     def _plpgsql(self, data: bytes, source: str) -> None:
         reason = self._enter(source)
@@ -216,6 +238,8 @@ class Routines(Copying):
     def _plpgsql_node(self, kind: str, value: object) -> None:
         if kind in _DYNAMIC:
             self._dynamic()
+        elif kind == "open":
+            self.follow(self.follower.unknown_cursors())
         elif kind not in _PLAIN:
             self.concede(f"its body holds a PL/pgSQL statement that Blastwall cannot place ({kind})")
         if kind == "expr" and isinstance(value, dict):

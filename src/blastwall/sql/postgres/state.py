@@ -68,7 +68,9 @@ def before(state: NameState, classified: Classified) -> NameState:
 
 
 def _matters(one: Classified) -> bool:
-    return bool(one.changes or one.transaction or one.lost) or any(item is not None for item in _named(one))
+    return bool(one.changes or one.transaction or one.lost or one.opens) or any(
+        item is not None for item in _named(one)
+    )
 
 
 def _named(one: Classified) -> tuple[object, ...]:
@@ -148,9 +150,12 @@ def _transaction(state: NameState, classified: Classified, in_transaction: bool)
 
 
 def _names(state: NameState, classified: Classified) -> NameState:
-    if all(one is None for one in _named(classified)):
+    opens = classified.opens and bool(state.cursors)
+    if not opens and all(one is None for one in _named(classified)):
         return state
     prepared, cursors = dict(state.prepared), dict(state.cursors)
+    if opens:
+        cursors = {name: tuple(replace(one, by_code=True) for one in known) for name, known in cursors.items()}
     if classified.prepares is not None:
         prepared[classified.prepares[0]] = classified.prepares[1]
     if classified.declares is not None:

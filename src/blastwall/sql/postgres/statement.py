@@ -75,7 +75,9 @@ class Classified:
     `otherwise` are the columns of `outputs`, or those copied out, with all that they may show if relations are altered
     before the statement is run, None where that is the same; `spreads` is whether each of them may then be any other:
     it hangs on how many columns a relation has. `countable` is whether no star gives any but plain columns of tables.
-    `frees` are databases that nobody else may be connected to when it runs.
+    `frees` are databases that nobody else may be connected to when it runs. `opens` is whether code that it runs may
+    open cursors by names that it does not have; `by_code` of a FETCH that its cursor may be one of those, or be as it
+    was before a view was replaced: nobody knows what it shows.
     `tree` is the parsed statement, or its `Source`, kept so that EXECUTE can judge a prepared statement again where
     names have changed their meaning; what is remembered has none (`recall`).
     """
@@ -112,6 +114,8 @@ class Classified:
     countable: bool = True
     lost: frozenset[Lost] = frozenset()
     frees: frozenset[str] = frozenset()
+    opens: bool = False
+    by_code: bool = False
     tree: object = field(default=None, repr=False, compare=False)
 
     @property

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from blastwall.model.effects import Action
 from blastwall.sql.lineage import Columns, Lineage, Sources, union
+from blastwall.sql.postgres.catalog import Relation
 from blastwall.sql.postgres.deciding import reads_columns
-from blastwall.sql.postgres.names import Target
 from blastwall.sql.postgres.query import Queries
 from blastwall.sql.postgres.scope import Range, Scope
 from blastwall.sql.postgres.tree import Node, body, items, sub, text
@@ -83,8 +83,8 @@ class Writes(Queries):
         row = self._target(node, Action.CREATE)
         given = body(sub(node, "selectStmt"), "SelectStmt")
         columns = self._inserted(items(node, "cols"), row, scope)
-        if "selectStmt" in node:
-            self.probe(node, [text(body(item, "ResTarget"), "name") for item in items(node, "cols")] or None, new=True)
+        listed = [text(body(item, "ResTarget"), "name") for item in items(node, "cols")]
+        self.probe(node, listed if listed or "selectStmt" not in node else None, new=True)
         if given:
             result = self.query(given, scope)
             self._store(given, columns)
@@ -141,19 +141,51 @@ class Writes(Queries):
 
         So does one of what code is run for the row: checks, those of domains, expressions of keys.
         """
+        listed = None if names is None else frozenset(names)
         for target in self.targets(sub(node, "relation")):
-            for oid in self._run_for(target):
+            for relation in self.standing(target):
+                self._probe(relation, listed, new=new)
+
+    def _probe(self, relation: Relation, names: frozenset[str] | None, *, new: bool) -> None:
+        if relation.kind == "v":
+            for base, columns in self._behind(relation, self._written(relation, names, new=new)):
+                self._probe(base, columns, new=new)
+            return
+        for one in self.with_heirs((relation,)):
+            written = self._written(one, names, new=new)
+            for oid in self._run_for(one):
                 self.filter_by(self.follower.told(oid))
-            for check in self.catalog.checks(target.relation) if target.relation is not None else ():
-                if (check.others or not new) and (names is None or not check.written.isdisjoint(names)):
+            for check in self.catalog.checks(one) if one is relation or relation.kind == "p" or not new else ():
+                if (check.others or not new) and (written is None or not check.written.isdisjoint(written)):
                     self.filter_by(check.compared)
 
-    def _run_for(self, target: Target) -> Iterator[int]:
-        """Yield the functions that writing a row runs, in the tables below as well: its partitions."""
-        for relation in self.with_heirs(self.standing(target)):
-            yield from self.catalog.attached(relation.oid).written
-            for kind in relation.types:
-                yield from self.catalog.attachments.type_code.get(kind, ())
+    def _behind(self, view: Relation, names: frozenset[str] | None) -> Iterator[tuple[Relation, frozenset[str] | None]]:
+        """Yield the tables behind a view, with the columns of theirs that stand behind those of its own."""
+        pairs = zip(view.columns, self.catalog.view_sources(view), strict=False)
+        shown = [sources for name, sources in pairs if name and (names is None or name in names)]
+        for base in self.catalog.base_relations(view):
+            if any(sources is None for sources in shown):
+                yield base, None
+            else:
+                place = (base.schema, base.name)
+                columns = union(Lineage(sources) for sources in shown).sources or ()
+                yield base, frozenset(one.column for one in columns if (one.schema, one.table) == place)
+
+    def _written(self, relation: Relation, names: frozenset[str] | None, *, new: bool) -> frozenset[str] | None:
+        """Return the columns that get a value: those that are named, what is made of them, and defaults of a new row.
+
+        None stands for all: which columns have a default, nobody knows of a table that is being altered.
+        """
+        if names is None or (new and self.may_be_altered(relation.schema, relation.name)):
+            return None
+        made = (name for name, made_of in relation.generated if new or not made_of.isdisjoint(names))
+        return names.union(made, relation.defaults if new else ())
+
+    def _run_for(self, relation: Relation) -> Iterator[int]:
+        """Yield the functions that writing a row runs."""
+        yield from self.catalog.attached(relation.oid).written
+        for kind in relation.types:
+            yield from self.catalog.attachments.type_code.get(kind, ())
 
     def _assign(self, targets: list[Node], row: Range, scope: Scope, node: Node) -> None:
         self.probe(node, [text(body(item, "ResTarget"), "name") for item in targets], new=False)
@@ -225,7 +257,7 @@ class Writes(Queries):
         columns = self._inserted(items(clause, "targetList"), row, scope) if action is Action.CREATE else []
         if action is Action.CREATE:
             listed = [text(body(item, "ResTarget"), "name") for item in items(clause, "targetList")]
-            self.probe(node, listed or None, new=True)
+            self.probe(node, listed if listed or "values" not in clause else None, new=True)
         for index, value in enumerate(items(clause, "values")):
             self.send_on(self.shown(value, scope).sources)
             self._stored(value, columns[index] if index < len(columns) else None)
