@@ -9,7 +9,7 @@ import pytest
 
 from blastwall.testing.postgres import PostgresServer
 
-LONGER = ["test_asyncpg.py", "test_django.py", "test_node.py", "test_pg8000.py", "test_sqlalchemy.py"]
+LONGER = [f"test_{suite}.py" for suite in ("asyncpg", "django", "jdbc", "node", "pg8000", "sqlalchemy")]
 
 collect_ignore = [] if os.environ.get("BLASTWALL_SUITES") == "all" else LONGER
 

@@ -134,6 +134,43 @@ def test_a_client_that_is_missing_is_a_failure_with_its_name(monkeypatch: pytest
         setup.from_debian("postgresql-15")()
 
 
+def test_java_that_was_unpacked_finds_its_settings_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home, settings = tmp_path / "debian/usr/lib/jvm/java-17/lib", tmp_path / "debian/etc/java-17"
+    for folder in (home, settings):
+        folder.mkdir(parents=True)
+    (settings / "jvm.cfg").write_text("-server KNOWN")
+    (home / "jvm.cfg").symlink_to("/etc/java-17/jvm.cfg")
+    (home / "same.cfg").symlink_to("jvm.cfg")
+    (home / "trusted").symlink_to("/etc/nowhere/trusted")
+    monkeypatch.setattr(setup, "SERVERS", tmp_path)
+    monkeypatch.setattr(setup, "from_debian", lambda *_packages: lambda: None)
+    setup.java_from_debian()
+    assert (home / "jvm.cfg").read_text() == (home / "same.cfg").read_text() == "-server KNOWN"
+    assert (home / "trusted").readlink() == Path("/etc/nowhere/trusted")
+
+
+@pytest.mark.parametrize(
+    ("modules", "missing"), [("jdk.compiler@17.0.9", False), ("java.base@17", True), ("jdk.compiler@11", True)]
+)
+def test_a_java_that_compiles_nothing_or_is_too_old_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, modules: str, missing: bool
+) -> None:
+    java = tmp_path / "java"
+    java.write_text(f"#!/bin/sh\necho java.logging@17\necho {modules}\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(servers, "_UNPACKED", tmp_path)
+    servers.find_java.cache_clear()
+    try:
+        if missing:
+            with pytest.raises(ServerMissing, match="openjdk-17-jdk-headless"):
+                servers.find_java()
+        else:
+            assert servers.find_java() == java
+    finally:
+        servers.find_java.cache_clear()
+
+
 def test_what_is_not_installed_through_setup_is_found_where_debian_puts_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

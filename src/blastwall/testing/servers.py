@@ -36,6 +36,7 @@ REGRESSION = SERVERS / "regress"
 _UNPACKED = SERVERS / "debian"
 _DEBIAN = (Path("/usr/lib/postgresql"), _UNPACKED / "usr/lib/postgresql")
 _CHROMIUM = "usr/lib/chromium/chromium"
+_JAVA_FROM = 17
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
 
@@ -188,6 +189,37 @@ def find_node_drivers() -> Path:
     if not (folder / "pg" / "package.json").is_file():
         raise ServerMissing("the drivers of Node.js are not installed; run `make drivers`, which installs them")
     return folder
+
+
+@cache
+def find_java() -> Path:
+    """Return a Java that runs a file of source as it is, as a JDK's does since version 11; the walk needs version 17.
+
+    Raises:
+        ServerMissing: there is none.
+    """
+    on_path = shutil.which("java")
+    for program in (*([Path(on_path)] if on_path else []), *sorted(_UNPACKED.glob("usr/lib/jvm/*/bin/java"))):
+        with suppress(OSError, subprocess.CalledProcessError):
+            said = subprocess.run([program, "--list-modules"], capture_output=True, text=True, check=True).stdout
+            found = re.search(r"^jdk\.compiler@(\d+)", said, re.MULTILINE)
+            if found and int(found[1]) >= _JAVA_FROM:
+                return program
+    raise ServerMissing(
+        "a Java development kit is not installed; run `make drivers`, or `apt install openjdk-17-jdk-headless`"
+    )
+
+
+def find_pgjdbc() -> Path:
+    """Return the archive of pgjdbc, PostgreSQL's driver for Java.
+
+    Raises:
+        ServerMissing: it is not installed.
+    """
+    for place in (Path("/"), _UNPACKED):
+        for found in sorted(place.glob("usr/share/java/postgresql-[0-9]*.jar"), reverse=True):
+            return found
+    raise ServerMissing("pgjdbc is not installed; run `make drivers`, or `apt install libpostgresql-jdbc-java`")
 
 
 def find_libtool() -> Path | None:

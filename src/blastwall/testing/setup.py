@@ -33,8 +33,10 @@ from blastwall.testing.servers import (
     find_az,
     find_azurite,
     find_chromium,
+    find_java,
     find_libtool,
     find_node_drivers,
+    find_pgjdbc,
     find_postgres,
     find_program,
     find_regression,
@@ -75,6 +77,7 @@ class Need:
         """Whether it is there now."""
         installations.cache_clear()
         find_chromium.cache_clear()
+        find_java.cache_clear()
         try:
             self.find()
         except ServerMissing:
@@ -146,6 +149,17 @@ def from_debian(*packages: str) -> Install:
             package.unlink()
 
     return install
+
+
+def java_from_debian() -> None:
+    """Get a Java development kit, and have it find its settings where they were unpacked: its links go to /etc."""
+    from_debian("openjdk-17-jdk-headless", "openjdk-17-jre-headless")()
+    root = SERVERS / "debian"
+    for link in filter(Path.is_symlink, (root / "usr" / "lib" / "jvm").rglob("*")):
+        unpacked = root / link.readlink().relative_to("/") if link.readlink().is_absolute() else link
+        if unpacked is not link and unpacked.exists():
+            link.unlink()
+            link.symlink_to(unpacked)
 
 
 def regression_from_debian() -> None:
@@ -321,6 +335,20 @@ _NODE_DRIVERS = Need(
     (("npm", node_drivers_from_npm),),
     "install Node.js with npm, then run `make drivers` again",
 )
+_JAVA = Need(
+    "a Java development kit",
+    find_java,
+    (("Debian", java_from_debian),),
+    "apt install openjdk-17-jdk-headless; without it the walk through pgjdbc is left out",
+    optional=True,
+)
+_PGJDBC = Need(
+    "pgjdbc",
+    find_pgjdbc,
+    (("Debian", from_debian("libpostgresql-jdbc-java")),),
+    "apt install libpostgresql-jdbc-java; without it the walk through pgjdbc is left out",
+    optional=True,
+)
 _REGRESSION = Need(
     "PostgreSQL's regression scripts",
     find_regression,
@@ -350,7 +378,7 @@ def needs(purpose: str) -> Sequence[Need]:
             *_web(),
             *_sql_server(),
         ),
-        "drivers": (_SERVER_15, _SUITE, _LONGER_SUITES, _NODE_DRIVERS),
+        "drivers": (_SERVER_15, _SUITE, _LONGER_SUITES, _NODE_DRIVERS, _JAVA, _PGJDBC),
         "classification": (_SERVER_15, _REGRESSION),
         "bench": (_SERVER_15, _psql(), _PGBENCH, _PGBOUNCER, *_web()),
     }[purpose]
