@@ -109,6 +109,15 @@ class TestOneGateway:
                 assert "canceling statement" in statement.wait()
                 assert agent.execute("SELECT 1").fetchone() == (1,)
 
+    def test_a_cancel_request_that_comes_late_hits_nothing_that_follows(self, both: tuple[Agent, Agent]) -> None:
+        agent, _ = both
+        for n in range(150):
+            agent.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, %d)" % (10_000 * (n % 20 + 1)))
+            agent.cancel_safe()
+            while agent.pgconn.get_result() is not None:
+                pass
+            assert agent.execute("SELECT count(*) FROM generate_series(1, 100000)").fetchone() == (100_000,)
+
     async def test_the_timeouts_of_asyncpg_cancel(self, shop: Shop) -> None:
         context = ssl.create_default_context(cafile=str(shop.gateway.ca))
         pool = [
