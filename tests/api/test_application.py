@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,7 @@ from starlette.routing import Route as StarletteRoute
 from tests.api.conftest import Gateway
 
 from blastwall.api import create_app
+from blastwall.api.openapi import document_of
 from blastwall.api.routes import ENDPOINTS, ROUTES, Route
 from blastwall.control.access import Access
 from blastwall.control.status import Status
@@ -156,6 +158,25 @@ async def test_metrics_elsewhere_are_for_users(gateway: Gateway) -> None:
         answer = await ask(app, "/metrics", authorization=authorization)
         assert (answer.status, "shop-ci" in answer.text) == (status, False), authorization
     assert (await ask(app, "/metrics", authorization=f"Bearer {user}")).status == 200
+
+
+async def test_the_document_is_written_once_when_it_is_asked_for(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[FastAPI] = []
+
+    def write(app: FastAPI) -> dict[str, object]:
+        written.append(app)
+        return document_of(app)
+
+    monkeypatch.setattr("blastwall.api.openapi.document_of", write)
+    app = create_app(gateway.control)
+    assert written == []
+    answers = await asyncio.gather(*(ask(app, "/api/v1/openapi.json") for _ in range(8)))
+    assert {(answer.status, answer.headers["cache-control"]) for answer in answers} == {(200, "no-store")}
+    assert len({answer.text for answer in answers}) == 1
+    assert '"/api/v1/me"' in answers[0].text
+    assert written == [app]
 
 
 async def test_forwarding_headers_do_not_make_a_caller_local(gateway: Gateway) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import cache
+from threading import Lock
+
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
@@ -24,11 +28,23 @@ something. Times are RFC 3339 in UTC. Lists come in pages: `next` is the `cursor
 
 
 def describe(app: FastAPI) -> None:
-    """Serve the document of the endpoints that `app` has now. It is the same for everybody, and public."""
-    document = document_of(app)
+    """Serve the document of the endpoints that `app` has. It is the same for everybody, and public.
+
+    It is written when it is first asked for, in a thread: that takes longer than all else of a gateway's start, few
+    ask for it, and sessions must not stand still meanwhile.
+    """
+    writing = Lock()  # many may ask first; it is written once
+
+    @cache
+    def document() -> dict[str, object]:
+        return document_of(app)
+
+    def written() -> dict[str, object]:
+        with writing:
+            return document()
 
     async def openapi(_request: Request) -> Response:
-        return JSONResponse(document, headers=NO_STORE)
+        return JSONResponse(await asyncio.to_thread(written), headers=NO_STORE)
 
     app.router.routes.append(Route(PATH, openapi, methods=["GET"]))
 
