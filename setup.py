@@ -28,6 +28,8 @@ TIGHT = (
     "sql/postgres/shape",
 )
 """What loops over bytes, or runs for each statement of a busy session: worth the compiler's time."""
+BESIDE = 2
+"""How many modules are translated, and then compiled, at the same time."""
 DIRECTIVES = {"annotation_typing": False, "nonecheck": True, "binding": True, "language_level": 3}
 
 
@@ -49,10 +51,12 @@ def extensions() -> list[Extension]:
         for folder, names in FOLDERS.items()
         for name in names
     ]
-    found = list(cythonize(modules, build_dir="build/cython", compiler_directives=DIRECTIVES, quiet=True))
+    found = list(
+        cythonize(modules, build_dir="build/cython", nthreads=BESIDE, compiler_directives=DIRECTIVES, quiet=True)
+    )
     for each in found:
         each.optional = True  # where it cannot be compiled, the build goes on; Cython drops this if it is said before
     return found
 
 
-setup(ext_modules=extensions(), options={"build_ext": {"parallel": 2}})
+setup(ext_modules=extensions(), options={"build_ext": {"parallel": BESIDE}})
