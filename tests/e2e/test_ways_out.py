@@ -20,7 +20,7 @@ from tests.e2e.conftest import configuration
 from tests.e2e.hostile import SYNC, HostileClient, Message, codes, parse, query, rows
 
 from blastwall.protocols.postgres.errors import decode_fields
-from blastwall.protocols.postgres.messages import Bind, encode_bind, encode_execute, frame
+from blastwall.protocols.postgres.messages import Bind, Named, encode_bind, encode_describe, encode_execute, frame
 from blastwall.protocols.postgres.messages import Execute as ExecuteMessage
 from blastwall.testing.gateway import Gateway
 from blastwall.testing.issuer import DevIssuer
@@ -114,6 +114,8 @@ CREATE FUNCTION open_people(refcursor) RETURNS refcursor LANGUAGE plpgsql
   AS $$ BEGIN OPEN $1 FOR SELECT reverse(card) FROM people; RETURN $1; END $$;
 CREATE FUNCTION open_any(r refcursor, t text) RETURNS refcursor LANGUAGE plpgsql
   AS $$ BEGIN OPEN r FOR EXECUTE 'SELECT reverse(card) FROM ' || t; RETURN r; END $$;
+CREATE FUNCTION swapped(r refcursor) RETURNS void LANGUAGE plpgsql
+  AS $$ BEGIN CLOSE r; OPEN r FOR SELECT reverse(card) FROM people; END $$;
 CREATE FUNCTION open_other(refcursor) RETURNS refcursor LANGUAGE sql AS 'SELECT open_people($1)';
 CREATE FUNCTION opens() RETURNS trigger LANGUAGE plpgsql AS $$
   DECLARE c CURSOR FOR SELECT reverse(card) FROM people; BEGIN c := 'c'; OPEN c; RETURN NEW; END $$;
@@ -333,6 +335,46 @@ def test_a_held_cursor_outlives_the_view_that_it_shows(bank: Bank) -> None:
     assert [codes(answer) for answer in told] == [[], [], []]
     assert len(rows(told[2])) == 4
     assert leaked(told) == []
+
+
+PORTAL = (parse("SELECT name FROM people"), encode_bind(Bind("c", "")))
+"""Its rows are not masked: what is described of it must not speak for what code puts in its place."""
+SWAP = (parse("SELECT swapped('c')"), encode_bind(Bind("", "")), encode_execute(ExecuteMessage("", 0)))
+FETCH = (encode_execute(ExecuteMessage("c", 2)), SYNC)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [(query("BEGIN"),), (*PORTAL, SYNC), (query("SELECT swapped('c')"),), FETCH, FETCH],
+        [(query("BEGIN"),), (*PORTAL, *SWAP, *FETCH)],
+        [(query("BEGIN"),), (*PORTAL, *FETCH), (query("SELECT swapped('c')"),), FETCH, FETCH],
+        [
+            (query("BEGIN"),),
+            (query("SAVEPOINT s"),),
+            (*PORTAL, encode_describe(Named("P", "c")), SYNC),
+            (query("ROLLBACK TO s"),),
+            (query("SELECT open_people('c')"),),
+            (encode_describe(Named("P", "c")), *FETCH),
+        ],
+    ],
+)
+def test_what_code_puts_in_a_portals_place_is_masked(bank: Bank, steps: list[tuple[bytes, ...]]) -> None:
+    with bank.connect("42") as thief:
+        told = [thief.talk(*step) for step in steps]
+    assert codes([message for answer in told for message in answer]) == []
+    assert rows(told[-1])[-2:] == [[b"[redacted]"]] * 2
+    assert leaked(told) == []
+
+
+def test_a_portal_goes_on_showing_its_own_rows_beside_code_that_opens_cursors(bank: Bank) -> None:
+    with bank.connect("42") as thief:
+        thief.talk(query("BEGIN"))
+        thief.talk(*PORTAL, SYNC)
+        thief.talk(query("SELECT open_people('other')"))
+        names = [rows(thief.talk(*FETCH)) for _ in range(2)]
+    assert names[0] == [[b"M. Oswald"], [b"J. Doe"]]
+    assert names[1][0] == [b"No One"]
 
 
 NUMBERS = """

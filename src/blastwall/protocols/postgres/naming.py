@@ -183,6 +183,9 @@ class Names:
         if ended is not None:
             for portal in self.portals():
                 portal.gone = portal.gone or ended in ("", portal.name)
+        if classified.opens:
+            for portal in self.portals():
+                portal.doubted = portal.doubted or portal.name != ""
 
     def answered(self, running: Running) -> None:
         """The server has answered this statement, well or not: nothing is pending of it any more."""

@@ -187,7 +187,9 @@ class Prepared:
 class Portal:
     """A bound statement. `described` is set once a Describe of it was sent, `gone` once SQL closed or replaced it.
 
-    `store` holds the rows that were counted and not yet taken, where its statement is under a limit.
+    `doubted` is whether code may have put a cursor of its own in its place: then it is described before each Execute,
+    and `judged` is what its statement was known to do before. `store` holds the rows that were counted and not yet
+    taken, where its statement is under a limit.
     """
 
     name: str
@@ -200,6 +202,8 @@ class Portal:
     described: bool = False
     stale: bool = False
     gone: bool = False
+    doubted: bool = False
+    judged: Classified | None = None
     store: Store | None = None
 
 

@@ -385,7 +385,7 @@ class Requests:
             shared.refuse_unasked(errors.UNDEFINED_CURSOR, text, outputs)
             return
         self._judge_anew(portal.prepared)
-        then, now = portal.running.classified, portal.prepared.classified
+        then, now = portal.judged or portal.running.classified, portal.prepared.classified
         if now is not then and now != then:
             portal.stale, portal.described, portal.fields = True, False, None
         if not portal.stale:
@@ -395,7 +395,7 @@ class Requests:
         def release(running: tuple[Running, ...], out: list[Output]) -> None:
             shared.finish(portal.running, out, error="asked again, since policy has changed")
             running[0].given = portal.running.given + portal.running.rows
-            portal.running, portal.stale = running[0], False
+            portal.running, portal.stale, portal.judged = running[0], False, None
             self._run(portal, execute.rows, message, out)
 
         statement = self._bound_statement(portal.prepared, portal.values, portal.formats)
@@ -405,7 +405,9 @@ class Requests:
     def _run(self, portal: Portal, rows: int, message: bytes, outputs: list[Output]) -> None:
         shared = self._shared
         segment = shared.pipeline.segment
-        fixed = portal.prepared.classified.otherwise is None
+        if portal.doubted:
+            _forget(portal)
+        fixed = portal.prepared.classified.otherwise is None and not portal.doubted
         known = portal.described or (fixed and portal.prepared.fields is not None)
         if portal.running.rules and portal.prepared.classified.returns_rows and not known:
             # Masking needs the result's columns before its rows: ask for them, and keep the answer to ourselves.
@@ -478,3 +480,13 @@ def several(found: tuple[Classified, ...]) -> Classified:
         reads=frozenset().union(*(one.reads for one in found)),
         copies=None,
     )
+
+
+def _forget(portal: Portal) -> None:
+    """Nobody knows what a portal shows in whose place code may have put a cursor of its own."""
+    running = portal.running
+    if portal.judged is None:
+        portal.judged = running.classified
+        running.classified = replace(running.classified, by_code=True, outputs=None, otherwise=None)
+    running.guarded, running.planned, running.plan = True, False, None
+    portal.described, portal.fields = False, None

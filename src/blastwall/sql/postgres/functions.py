@@ -175,9 +175,20 @@ class Functions(Names, ABC):
         if sequence is None:
             self.concede(f"{name} names its sequence by an expression: write the sequence's name as a constant")
             return
+        if re.fullmatch("[0-9]+", sequence):
+            self._sequence_by_oid(name, int(sequence))
+            return
         parts = split_name(sequence)
         for target in self.relations(parts) if parts else []:
             self.effect(Action.UPDATE, self.object(target, "sequence"))
+
+    def _sequence_by_oid(self, name: str, oid: int) -> None:
+        """A number is taken for an OID (`regclassin`), and cast to one without being asked."""
+        relation = self.catalog.by_oid(oid)
+        if relation is None:
+            self.concede(f"{name} names its sequence by a number that is not known: write its name")
+        else:
+            self.effect(Action.UPDATE, self.catalog.object(relation))
 
     def show(self, name: str) -> None:
         """Add the effect of showing a setting."""

@@ -222,7 +222,7 @@ class Names(Findings):
 
 
 def _in_both(told: Sources, shown: Sources) -> Sources:
-    """Return the columns that code tells of and a view shows; unknown ones are in both where either is unknown."""
+    """Return the columns that code tells of and a view shows; what nobody knows of the one comes from the other."""
     if told is None or shown is None:
         return None if told is shown else frozenset()
     return told & shown
