@@ -162,17 +162,19 @@ def _become(folder: str, environment: Mapping[str, str], out: int, err: int) -> 
 def _main() -> None:
     for name in (*_IMPORTED, "blastwall.cli.main"):
         import_module(name)
-    from blastwall.cli.main import build, main
+    from typer.main import get_command
+
+    from blastwall.cli.main import build
     from blastwall.protocols.discover import discover
 
-    build()
+    command = get_command(build())
     discover()
     gc.freeze()
     asking = socket.socket(fileno=os.dup(0))
     arguments = _serve(asking)
     if arguments is not None:
         sys.argv = ["blastwall", *arguments]
-        main()
+        command()
 
 
 if __name__ == "__main__":
