@@ -4,6 +4,7 @@ VENV := .venv/bin
 ARGS ?=
 QUICK ?=
 SECONDS ?= 600
+unexport PYTHONDONTWRITEBYTECODE  # else each Python that a test starts compiles the sources again
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test drivers fuzz check bench chaos soak classification corpora lock servers environment clean format docs
