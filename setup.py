@@ -21,6 +21,7 @@ TIGHT = (
     "protocols/postgres/copy_runs",
     "protocols/postgres/bound",
     "protocols/postgres/lane",
+    "protocols/postgres/plain_answers",
     "protocols/tds/row",
     "relay/express",
     "relay/lines",

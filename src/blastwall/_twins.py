@@ -27,6 +27,7 @@ FOLDERS = {
         "messages",
         "naming",
         "pipeline",
+        "plain_answers",
         "present",
         "requests",
         "responses",

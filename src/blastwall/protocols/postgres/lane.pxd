@@ -10,17 +10,9 @@ from blastwall.protocols.postgres.naming cimport Names
 from blastwall.protocols.postgres.pipeline cimport Known
 from blastwall.protocols.postgres.pipeline cimport Prepared
 from blastwall.protocols.postgres.pipeline cimport Running
+from blastwall.protocols.postgres.plain_answers cimport Plain
 from blastwall.protocols.postgres.requests cimport Requests
 from blastwall.protocols.postgres.responses cimport Responses
-
-@cython.final
-cdef class Plain:
-    cdef public long long rows
-    cdef public long long size
-    cdef public long long start
-    cdef public long long stop
-    cdef public long long tag
-    cdef public long long tag_end
 
 @cython.final
 cdef class Lane:
@@ -109,22 +101,14 @@ cdef class Lane:
     cpdef object _replay(self, Running main)
     cpdef object _leave_at(self, buffer, start, position, outputs)
 
-# By hand: the walk over an answer's messages.
+# By hand: what is called, and compared, for each statement.
 from blastwall.protocols.postgres.bound cimport numbers_at, read_bind, recorded, values_of
+from blastwall.protocols.postgres.plain_answers cimport plain_answer
 from blastwall.wire cimport memory
 
-cdef long long _D, _P, _B, _E, _S, _Q, _I, _HEADER
+cdef long long _D, _P, _B, _E, _Q, _I, _HEADER
 cdef bytes _IDLE, _INSIDE
 cdef bytes _DESCRIBED_ENDING, _ENDING, _DESCRIBED_STEPS, _BOUND_STEPS
-cdef bytes _MOVES
-
-@cython.locals(
-    buffer="const unsigned char *", size=Py_ssize_t, position=Py_ssize_t, at=Py_ssize_t, rows=Py_ssize_t,
-    passed=Py_ssize_t, last=Py_ssize_t, start=Py_ssize_t, stop=Py_ssize_t, tag=Py_ssize_t, tag_end=Py_ssize_t,
-    length=Py_ssize_t, end=Py_ssize_t, kind=Py_ssize_t, moves=Py_ssize_t,
-    table="const unsigned char *", step=Py_ssize_t, status=Py_ssize_t,
-)
-cpdef bint plain_answer(bytes data, bytes steps, Plain found) except -1
 
 @cython.locals(value=object)
 cdef bint _opaque(tuple values) except -1

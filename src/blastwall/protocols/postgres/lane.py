@@ -5,7 +5,7 @@ depended on is as it was, such an exchange needs no classification, no ruling an
 
     client   Query                     or   [Parse] Bind [Describe] Execute Sync, whole in one read
     gate     Repeat ─▶ Allow           (`AskWhole`: the very same bytes go the ordinary way)
-    server   the plain answer, whose order a table below tells
+    server   the plain answer, whose order a table tells (`plain_answers`)
 
 Whatever else happens, whoever causes it, the lane is left: `leave` puts into pipeline and names what the ordinary way
 would have put there, plays to it what the server has said so far, and the ordinary way goes on from the next message.
@@ -44,6 +44,15 @@ from blastwall.protocols.postgres.messages import (
 )
 from blastwall.protocols.postgres.naming import Names
 from blastwall.protocols.postgres.pipeline import Entry, Known, Owed, Portal, Prepared, Running
+from blastwall.protocols.postgres.plain_answers import (
+    COMPLETE,
+    DESCRIBED,
+    NO_DATA,
+    READY,
+    Plain,
+    plain_answer,
+    steps_ended,
+)
 from blastwall.protocols.postgres.requests import Requests
 from blastwall.protocols.postgres.responses import Responses
 from blastwall.protocols.postgres.rows import STRIDE, CatalogTooOld, sent_of
@@ -54,24 +63,8 @@ from blastwall.wire.inbox import HEADER
 from blastwall.wire.native import Flag, Octets, Whole
 from blastwall.wire.reader import Malformed
 
-_D, _P, _B, _E, _S, _Q = ord("D"), ord("P"), ord("B"), ord("E"), ord("S"), ord("Q")
+_D, _P, _B, _E, _Q = b"DPBEQ"
 _I = ord("I")
-_PARSED, _BOUND, _DESCRIBED, _NO_DATA, _COMPLETE, _EMPTY, _READY = b"12TnCIZ"
-_AFTER = {
-    _P << 8 | _PARSED: 1,
-    _B << 8 | _BOUND: 1,
-    _D << 8 | _DESCRIBED: 1,
-    _D << 8 | _NO_DATA: 1,
-    _Q << 8 | _DESCRIBED: 0,
-    _E << 8 | _COMPLETE: 1,
-    _E << 8 | _EMPTY: 1,
-    _Q << 8 | _COMPLETE: 1,
-    _Q << 8 | _EMPTY: 1,
-    _S << 8 | _READY: 1,
-}
-"""What the server may say to each step, and how many steps that ends. After a Query, Sync stands for its end."""
-_MOVES = bytes([_AFTER.get(step << 8 | kind, 254) + 1 & 255 for step in range(128) for kind in range(128)])
-"""The same in a table: one more than the steps, 255 where the server may not say that."""
 _DESCRIBE_UNNAMED = b"D\0\0\0\6P\0"
 _EXECUTE_UNNAMED = b"E\0\0\0\x09\0\0\0\0\0"
 _SYNC = b"S\0\0\0\4"
@@ -84,28 +77,10 @@ _LONGEST = 0x7FFFFFFF
 _LONGEST_READ = 64 * 1024
 """A message that is to be read whole is waited for here up to this length; the ordinary way has limits of its own."""
 _GIVES_ROWS = (_E, _Q)
-_DESCRIPTIONS = (_DESCRIBED, _NO_DATA)
+_DESCRIPTIONS = (DESCRIBED, NO_DATA)
 _READY_SIZE = 6
 _HEADER = HEADER
 _IDLE, _INSIDE = b"I", b"T"
-
-
-class Plain:
-    """What `plain_answer` has found, of the answer that it read last.
-
-    The `rows` and their bytes (`size`), where the body of the result's description starts and ends (0 for none, as many
-    as there are bytes for NoData), and the same of the command's `tag`.
-    """
-
-    __slots__ = ("rows", "size", "start", "stop", "tag", "tag_end")
-
-    def __init__(self) -> None:
-        self.rows: Whole = 0
-        self.size: Whole = 0
-        self.start: Whole = 0
-        self.stop: Whole = 0
-        self.tag: Whole = 0
-        self.tag_end: Whole = 0
 
 
 class Lane:
@@ -467,7 +442,7 @@ class Lane:
             if not self._step(kind, buffer[position + HEADER : end]):
                 return self._leave_at(buffer, start, position, outputs)
             position = end
-            if kind == _READY:
+            if kind == READY:
                 return self._finish(buffer, start, position, outputs)
         self._pass(buffer, start, position, outputs)
         responses.carry = buffer[position:] if position < size else b""
@@ -575,15 +550,15 @@ class Lane:
     def _step(self, kind: int, body: bytes) -> bool:
         """Follow the table; False where the ordinary way must see to this message."""
         step = self._steps[self._at]
-        moves = _AFTER.get(step << 8 | kind)
+        moves = steps_ended(step, kind)
         if moves is None:
             return False
         if kind in _DESCRIPTIONS:
-            if not self._describe(body if kind == _DESCRIBED else b""):
+            if not self._describe(body if kind == DESCRIBED else b""):
                 return False
-        elif kind == _COMPLETE:
+        elif kind == COMPLETE:
             self._tag = body
-        if kind != _READY:
+        if kind != READY:
             self._seen.append((kind, body))
         self._at += moves
         return True
@@ -717,7 +692,7 @@ class Lane:
         planned, plan, width = main.planned, main.plan, main.width
         outputs: list[Output] = []
         for kind, body in self._seen:
-            if kind != _DESCRIBED or self._steps[0] != _Q:  # the plan stands, which another catalog may not give
+            if kind != DESCRIBED or self._steps[0] != _Q:  # the plan stands, which another catalog may not give
                 outputs += self._responses.replay(kind, body)
         if planned and not main.done:
             main.planned, main.plan, main.width = planned, plan, width
@@ -728,49 +703,6 @@ class Lane:
         self._pass(buffer, start, position, outputs)
         outputs += self.leave()
         return outputs + self._responses.receive(buffer[position:])
-
-
-def plain_answer(data: bytes, steps: bytes, found: Plain) -> bool:
-    """Follow the table through an answer that is whole, from its first message to a plain ReadyForQuery at its end.
-
-    False where anything is not plain, a row before its description included: what was found means nothing then.
-    """
-    buffer = data
-    size, position, at, rows, passed = len(data), 0, 0, 0, 0
-    last = len(steps) - 1
-    start = stop = tag = tag_end = 0
-    table = _MOVES
-    while size - position >= _HEADER:
-        kind = buffer[position]
-        length = buffer[position + 1] << 24 | buffer[position + 2] << 16
-        length = length | buffer[position + 3] << 8 | buffer[position + 4]
-        if length < 4 or length >= size - position:
-            return False
-        end = position + 1 + length
-        step = steps[at]
-        if kind == 68:  # DataRow
-            if step not in {69, 81} or length < 6:
-                return False
-            rows += 1
-            passed += length + 1
-        else:
-            moves = 255 if kind > 127 else table[step << 7 | kind]
-            if moves == 255 or (at == last) != (kind == 90):
-                return False
-            if kind == 90:  # ReadyForQuery
-                found.rows, found.size = rows, passed
-                found.start, found.stop, found.tag, found.tag_end = start, stop, tag, tag_end
-                status = buffer[end - 1]
-                return end == size and length == 5 and status in {73, 84}
-            if kind in {84, 110}:  # RowDescription, NoData
-                if rows or start:
-                    return False
-                start, stop = position + _HEADER if kind == 84 else size, end if kind == 84 else size
-            elif kind == 67:  # CommandComplete
-                tag, tag_end = position + _HEADER, end
-            at += moves - 1
-        position = end
-    return False
 
 
 def _opaque(values: tuple[str | bytes | None, ...]) -> bool:
