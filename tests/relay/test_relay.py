@@ -79,6 +79,28 @@ async def test_a_statement_that_runs_too_long_is_cancelled_and_the_session_lives
     assert await client.ask("select 1") == "= select 1"
 
 
+async def test_what_only_passes_a_word_on_is_over_when_the_resource_closes_it(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(FAST, dial=4 * SOON))
+    client = await site.logged_in()
+    client.send("MENTION sleep")
+    await eventually(lambda: "sleep" in site.server.lines)
+    site.server.hang_up(-1)
+    assert await client.read() == "MENTIONED"
+    await eventually(lambda: site.server.open == 1)
+    assert await client.ask("select 1") == "= select 1"
+
+
+async def test_what_only_passes_a_word_on_is_not_waited_for_for_good(make_site: MakeSite) -> None:
+    site = await make_site(limits=replace(FAST, dial=1.0))
+    client = await site.logged_in()
+    client.send("MENTION sleep")
+    assert await client.read() == "MENTIONED"
+    assert "sleep" in site.server.lines
+    await eventually(lambda: site.server.open == 1)
+    await asyncio.sleep(1.2)
+    assert await client.ask("select 1") == "= select 1"
+
+
 async def test_waiting_for_approval_is_not_running(make_site: MakeSite) -> None:
     site = await make_site(limits=replace(FAST, statement=0.1))
     client = await site.logged_in()

@@ -37,6 +37,7 @@ from blastwall.protocols.contract import (
     Deny,
     Dial,
     Finished,
+    Hangup,
     Held,
     Interrupt,
     Later,
@@ -155,8 +156,8 @@ class ToySession(Repeating):
                 self._state = "over"
                 parked = Park(UPSTREAM, "alike", rest.decode(), b"GOODBYE\n", "shop")
                 return [parked, Close("the client ended the session")]
-            case "ready", b"VACATE":
-                return [Vacate(rest.decode()), Send(CLIENT, b"VACATED\n")]
+            case "ready", b"VACATE" | b"MENTION":
+                return self._beside(word, rest)
             case "ready", b"CRASH":
                 raise RuntimeError("a bug")
             case "ready", _:
@@ -164,6 +165,12 @@ class ToySession(Repeating):
                 effect = Effect(Action.READ, Object(("shop", "public", "lines"), "table"))
                 return [self._ask(Statement(line.decode(), (effect,), word.decode(), "shop"))]
         return self._over(f"unreadable in state {self._state}")
+
+    def _beside(self, word: bytes, rest: bytes) -> list[Output]:
+        """Have a place left, or say something to the resource over a connection of its own."""
+        if word == b"VACATE":
+            return [Vacate(rest.decode()), Send(CLIENT, b"VACATED\n")]
+        return [Dial(Side(2), self._opening.resource.upstream, brief=True), Send(Side(2), rest + b"\n")]
 
     def _ask(self, question: Login | Statement | Repeat) -> Ask:
         self._number += 1
@@ -241,6 +248,8 @@ class ToySession(Repeating):
         if side == CLIENT:
             gone: list[Output] = [] if self._waiting is None else [Withdraw(self._waiting)]
             return [*gone, *self._over("the client left")]
+        if side != UPSTREAM:
+            return [Hangup(side), Send(CLIENT, b"MENTIONED\n")]
         return self.terminate("the resource hung up")
 
     def dial_failed(self, side: Side, reason: str) -> Sequence[Output]:

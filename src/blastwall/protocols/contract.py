@@ -187,12 +187,14 @@ class Dial:
     """Connect `upstream` to `target`. Sends to it wait until then; `dial_failed` is called if it cannot be.
 
     An `upstream` that is dialled already is hung up on first. `of` is how many targets are tried in turn: each gets its
-    share of the time.
+    share of the time. What is `brief` passes a word on and is closed by the resource: where that takes longer than
+    connecting may, `receive_eof` is called as if it had been.
     """
 
     upstream: Side
     target: Address
     of: int = 1
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)

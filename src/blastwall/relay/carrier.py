@@ -188,6 +188,13 @@ class Carrier(ABC):
         self._dials[side] = loop.create_task(work, name=f"dial {self._name}")
         if order.of > 1:
             loop.call_later(seconds, self._give_up, stream, seconds)
+        if order.brief:
+            loop.call_later(seconds, self._take_for_ended, stream)
+
+    def _take_for_ended(self, stream: Stream) -> None:
+        """Wait no longer for the resource to close it: whoever waits with us would wait for good."""
+        if self._streams.get(stream.side) is stream:
+            self.ended(stream.side)
 
     def _give_up(self, stream: Stream, seconds: float) -> None:
         """Go on to the next target where this one is connected and silent: a kernel answers for a hanging process."""

@@ -19,7 +19,7 @@ class CancelRequest:
     def start(self) -> list[Output]:
         plain = self._address.tls is TlsMode.DISABLE
         first = self._request if plain else encode_request(SSL_REQUEST)
-        return [Dial(self._side, self._address), Send(self._side, first)]
+        return [Dial(self._side, self._address, brief=True), Send(self._side, first)]
 
     def receive(self, data: bytes) -> list[Output]:
         """Go on once the server consents to TLS; nothing to do means that the attempt is over."""
