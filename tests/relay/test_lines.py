@@ -209,9 +209,11 @@ async def test_a_busy_line_keeps_neither_others_nor_the_loop_from_their_turn(
     await eventually(lambda: other.calls == ["end", "lost"])
 
 
-async def test_what_was_read_together_is_settled_together(pair: tuple[socket.socket, socket.socket]) -> None:
+async def test_what_was_read_together_is_settled_together_and_what_came_before_it_first(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     order: list[str] = []
-    lines = Lines(lambda: order.append("settled"))
+    lines = Lines(lambda: order.append("settled"), lambda: order.append("caught up"))
     pairs = [socket.socketpair() for _ in range(3)]
     heard = []
     for near, far in pairs:
@@ -219,8 +221,8 @@ async def test_what_was_read_together_is_settled_together(pair: tuple[socket.soc
         one = Heard(Line(lines, near), lambda data: order.append(data.decode()))
         heard.append(one)
         far.send(b"read")
-    await eventually(lambda: len(order) >= 4)
-    assert order == ["read", "read", "read", "settled"]
+    await eventually(lambda: len(order) >= 5)
+    assert order == ["caught up", "read", "read", "read", "settled"]
     for one in heard:
         one.line.abort()
     for _, far in pairs:

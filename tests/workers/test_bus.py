@@ -60,6 +60,22 @@ async def buses() -> AsyncIterator[list[Bus]]:
     mail.close()
 
 
+async def test_what_was_said_by_now_can_be_taken_before_the_loop_turns(buses: list[Bus]) -> None:
+    first, second, third = buses
+    heard: list[bytes] = []
+    second.on("cancel", heard.append)
+    first.tell("cancel", b"one")
+    third.tell("cancel", b"two")
+    assert heard == []
+    second.catch_up()
+    assert heard == [b"one", b"two"]
+    second.catch_up()
+    second.stop()
+    first.tell("cancel", b"three")
+    second.catch_up()
+    assert heard == [b"one", b"two"]
+
+
 async def test_all_others_are_told_and_not_the_teller(buses: list[Bus]) -> None:
     told: list[tuple[int, bytes]] = []
 

@@ -11,6 +11,7 @@ cdef class Receiver:
 @cython.final
 cdef class Lines:
     cdef public object _settle
+    cdef public object _catch_up
     cdef public object _loop
     cdef public object _epoll
     cdef public list _by_number

@@ -70,10 +70,12 @@ class Lines:
 
     Args:
         settle: called after each round of reading; what those who were read left to be done together.
+        catch_up: called between reading and taking what was read: what came by another way before that, comes first.
     """
 
-    def __init__(self, settle: Callable[[], None] | None = None) -> None:
+    def __init__(self, settle: Callable[[], None] | None = None, catch_up: Callable[[], None] | None = None) -> None:
         self._settle = settle
+        self._catch_up = catch_up
         self._loop: asyncio.AbstractEventLoop | None = None
         self._epoll: select.epoll | None = None
         self._by_number: list[Line | None] = []
@@ -127,7 +129,8 @@ class Lines:
     def _serve_one(self, line: Line, bit: int) -> None:
         self.now = monotonic()
         if line.hear(bit):
-            line.take()
+            self._heard.append(line)
+            self._take_all()
         self.settle_round()
 
     def settle_round(self) -> None:
@@ -199,6 +202,8 @@ class Lines:
     def _take_all(self) -> None:
         """Have everybody's bytes taken who was read. Whoever is left after a fault comes in the next round."""
         done: Whole = 0
+        if self._catch_up is not None:
+            self._catch_up()
         try:
             for one in self._heard:
                 line: Line = one

@@ -77,7 +77,7 @@ class Relay:
             self._member.bus.on(_INTERRUPT, self._interrupted_elsewhere)
             self._member.bus.on(_VACATE, self._vacate_for_another)
         self._upstream_tls = UpstreamTls()
-        self._lines = Lines(gate.settle)
+        self._lines = Lines(gate.settle, None if self._member.bus is None else self._member.bus.catch_up)
         self._doors: dict[_Port, _Door] = {}
         self._servings: dict[str, Serving] = {}
         self._interrupts: dict[str, Interrupts] = {}
