@@ -73,3 +73,26 @@ logging.getLogger("library").warning("bad path %s", hostile)
     assert not {"\x1b", "\x9b"} & {*done.stderr}
     assert not any(line.startswith("forged") for line in done.stderr.splitlines())
     assert "library: bad path \\x1b[2J\\x9b2J\\nforged" in done.stderr
+
+
+@pytest.mark.parametrize("how", ["json", "console"])
+def test_lines_stay_whole_where_logging_is_set_up_anew_beside_threads_that_log(how: str) -> None:
+    """A set-up brings a stream of its own, so nothing but one write for each line keeps them apart."""
+    program = f"""
+import sys
+pieces = []
+class Noted:
+    def write(self, text): pieces.append(text)
+    def flush(self): pass
+    def isatty(self): return False
+sys.stderr = Noted()
+import structlog
+from blastwall.app.logs import set_up
+from blastwall.config.model import Logging
+set_up(Logging(level="info", format={how!r}))
+structlog.get_logger("one").info("first")
+structlog.get_logger("two").info("second")
+print(sum(piece.endswith(chr(10)) and piece.count(chr(10)) == 1 for piece in pieces), len(pieces))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 2\n"

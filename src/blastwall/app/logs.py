@@ -46,7 +46,7 @@ def set_up(settings: Logging) -> None:
             *_rendering(settings.format == "json"),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Forgiving(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Forgiving(sys.stderr))),
         cache_logger_on_first_use=False,
     )
     others = logging.StreamHandler(sys.stderr)
