@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -25,6 +26,8 @@ MASKED_ROWS = 1_000
 BULK = 500_000
 PROTOCOLS = ("simple", "extended", "prepared")
 CLIENTS = (1, 8, 64)
+_Run = Callable[[tuple[str, ...], int, Route, float], float]
+_ALONE = ", what stands between with processors of its own"
 
 _CONNECTING = 4
 _CONNECTED = re.compile(r"^tps = ([0-9.]+) \(including reconnection times\)", re.MULTILINE)
@@ -41,16 +44,6 @@ SELECT n, 'Person ' || n, 'person' || n || '@example.org', 'City ' || n % 50 FRO
 
 def workloads() -> tuple[Workload[Route], ...]:
     """Return all workloads."""
-    selects = (
-        Workload(
-            f"select_{protocol}_{clients}",
-            f"pgbench select-only, {protocol}, {clients} client{'s' if clients > 1 else ''}",
-            "transactions",
-            partial(_pgbench, ("--select-only", f"--protocol={protocol}"), clients),
-        )
-        for protocol in PROTOCOLS
-        for clients in CLIENTS
-    )
     writes = (
         Workload(
             f"tpcb_{protocol}_8",
@@ -59,17 +52,6 @@ def workloads() -> tuple[Workload[Route], ...]:
             partial(_pgbench, (f"--protocol={protocol}",), 8),
         )
         for protocol in ("simple", "prepared")
-    )
-    alone = (
-        Workload(
-            f"apart_{protocol}_{clients}",
-            f"pgbench select-only, {protocol}, {clients} clients, what stands between with processors of its own",
-            "transactions",
-            partial(_apart, ("--select-only", f"--protocol={protocol}"), clients),
-        )
-        for protocol in ("simple", "prepared")
-        for clients in (8, 64)
-        if can_be_apart()
     )
     bulk = (
         Workload(name, title, "rows", partial(_bulk, table, scanned))
@@ -81,8 +63,8 @@ def workloads() -> tuple[Workload[Route], ...]:
         )
     )
     return (
-        *selects,
-        *alone,
+        *_selects("select", _pgbench, PROTOCOLS, CLIENTS),
+        *(_selects("apart", _apart, ("simple", "prepared"), (8, 64), _ALONE) if can_be_apart() else ()),
         Workload("unique_8", "pgbench, unique SQL every time, simple, 8 clients", "transactions", _unique),
         *writes,
         Workload("copy_1m", f"COPY of {ROWS:,} rows to the client", "rows", partial(_copy, "pgbench_accounts", ROWS)),
@@ -96,6 +78,20 @@ def workloads() -> tuple[Workload[Route], ...]:
         Workload("masked_select_1000", f"SELECT of {MASKED_ROWS:,} rows, one column masked", "rows", _masked),
         Workload("connections", "a new connection for each transaction, 4 clients", "connections", _connections),
     )
+
+
+def _selects(
+    name: str, run: _Run, protocols: Sequence[str], counts: Sequence[int], where: str = ""
+) -> Iterator[Workload[Route]]:
+    """Yield pgbench's select-only script for each protocol and number of clients."""
+    for protocol in protocols:
+        for clients in counts:
+            yield Workload(
+                f"{name}_{protocol}_{clients}",
+                f"pgbench select-only, {protocol}, {clients} client{'s' if clients > 1 else ''}{where}",
+                "transactions",
+                partial(run, ("--select-only", f"--protocol={protocol}"), clients),
+            )
 
 
 def load(server: PostgresServer) -> None:

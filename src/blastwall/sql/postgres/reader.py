@@ -248,12 +248,13 @@ class Reader(Definitions):
             self.concede("Blastwall found nothing that it does")
         if self.state.lost:
             self._anywhere(operation)
-        returns = self.returns_rows
+        returns, found = self.returns_rows, self.all_effects()
+        effects = tuple(effect for effect in found if not _of_cursors(effect))
         return Classified(
             start,
             end,
             operation,
-            tuple(effect for effect in self.all_effects() if not _of_cursors(effect)),
+            effects,
             filtered=bool(self.predicates) and all(self.predicates),
             doubt="; ".join(self.doubts),
             literals=literals,
@@ -282,7 +283,7 @@ class Reader(Definitions):
             countable=self.countable,
             lost=frozenset((*self._lost(creates=operation.startswith("CREATE")), *self.hung, *self._hung(operation))),
             frees=self.frees,
-            opens=bool(self.doubts) or any(map(_of_cursors, self.all_effects())),
+            opens=bool(self.doubts) or len(effects) < len(found),
             by_code=self.by_code,
             tree=tree,
         )
